@@ -8,7 +8,6 @@ from riata_engine.backend import get_backend
 from riata_engine.cpu.build import build_info
 from riata_engine.cpu.control import Control
 from riata_engine.cpu.design import scan
-from riata_engine.memory import free_memory
 from riata_engine.solvers.choice import choose
 from riata_engine.solvers.clock import Clock
 from riata_engine.solvers.gram import solve_gram
@@ -116,15 +115,15 @@ def first_non_finite_column(X):
 
 def _options(batch, form):
     lowest = batch.alphas is not None and np.min(batch.alphas) == 0
-    bounded = (form.lower != 0) | (form.upper != 0)
-    half_free = bounded & (form.factor == 0)
-    by_kkt = bool(np.any(half_free) or (lowest and np.any(bounded & (np.isfinite(form.lower) | np.isfinite(form.upper)))))
+    inside = (form.lower != 0) | (form.upper != 0)
+    bounded = bool(np.any(inside & (np.isfinite(form.lower) | np.isfinite(form.upper))))
+    by_kkt = bool(np.any(inside & (form.factor == 0))) or (lowest and bounded)
     return Options(
         l1_ratio=batch.l1_ratio, tol=batch.tol, max_epochs=batch.max_epochs,
         stop_dev_ratio=np.inf if batch.stop_dev_ratio is None else batch.stop_dev_ratio,
         stop_dev_change=-np.inf if batch.stop_dev_change is None else batch.stop_dev_change,
         n_threads=thread_count(batch.n_threads),
-        max_memory=free_memory() / 2 if batch.max_memory is None else batch.max_memory, by_kkt=by_kkt)
+        memory_limit=batch.max_memory, by_kkt=by_kkt, bounded=bounded)
 
 
 def _grid(batch, form, control, n_threads):
