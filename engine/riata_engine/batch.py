@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy import sparse
 
 from riata_engine.backend import get_backend
 from riata_engine.cpu.build import build_info
@@ -56,6 +57,8 @@ class Batch:
     backend: str = "cpu"
 
     def __post_init__(self):
+        if sparse.issparse(self.X):
+            self.X = _canonical(self.X)
         self.Y = np.asarray(self.Y, dtype=np.float64)
         if self.Y.ndim == 1:
             self.Y = self.Y[:, None]
@@ -77,6 +80,15 @@ class Batch:
         self.target = np.ascontiguousarray(self.target, dtype=np.intp)
         self.group = np.ascontiguousarray(self.group, dtype=np.intp)
         self.l1_ratio = np.broadcast_to(np.asarray(self.l1_ratio, float), self.target.shape).copy()
+
+
+def _canonical(X):
+    """CSC with sorted row indices and no duplicates; X itself where it is that already."""
+    if X.format == "csc" and X.has_canonical_format:
+        return X
+    X = X.tocsc(copy=True)
+    X.sum_duplicates()
+    return X
 
 
 @dataclass
