@@ -150,7 +150,8 @@ class CVResult:
 
     def summary(self):
         """A few lines of text: what was fitted, and what each rule chooses."""
-        lines = [repr(self), f"{'rule':<5}{'l1_ratio':>9}{'alpha':>12}{'deviance':>12}{'se':>11}{'df':>8}{'dev_ratio':>10}"]
+        lines = [repr(self),
+                 f"{'rule':<5}{'l1_ratio':>9}{'alpha':>12}{'deviance':>12}{'se':>11}{'df':>8}{'dev_ratio':>10}"]
         for rule in RULES:
             r, i = self.index(rule)
             path = self.paths[r]

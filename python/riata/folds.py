@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
-from riata_engine.random import permutation
+from riata_engine.random import group_kfold_ids, kfold_ids, stratified_kfold_ids
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Folds:
 
 
 def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stratify=None, n_repeats=1, seed=0,
-               stream=0, rows=None):
+               first_repeat=0, rows=None):
     """Folds from an int, a scikit-learn splitter, an iterable of (train, test), or an array of fold ids.
 
     Parameters
@@ -52,8 +52,9 @@ def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stra
         Number of quantile bins of y whose rows are spread evenly over the folds (int `cv` only).
     n_repeats : int, default=1
         The folds are made that many times, shuffled anew each time (int `cv` only).
-    seed, stream : int, default=0
-        Key of the random numbers (Philox): equal keys give equal folds on every machine.
+    seed, first_repeat : int, default=0
+        Key of the random numbers (Philox): equal keys give equal folds on every machine. Repetitions are numbered from
+        `first_repeat`.
     rows : integer array, optional
         Make folds of these rows only. Default: all.
 
@@ -78,7 +79,7 @@ def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stra
     if isinstance(cv, Integral):
         if weights is not None:
             rows = rows[weights[rows] > 0]
-        return _shuffled(int(cv), rows, y, groups, stratify, int(n_repeats), int(seed), int(stream))
+        return _shuffled(int(cv), rows, y, groups, stratify, int(n_repeats), int(seed), first_repeat)
     if n_repeats > 1:
         raise ValueError(f"n_repeats = {n_repeats} works with an int cv only; pass "
                          "sklearn.model_selection.RepeatedKFold as cv instead")
@@ -114,7 +115,7 @@ def _group_numbers(groups, n_samples):
     return np.unique(array, return_inverse=True)[1].reshape(-1)
 
 
-def _shuffled(n_folds, rows, y, groups, stratify, n_repeats, seed, stream):
+def _shuffled(n_folds, rows, y, groups, stratify, n_repeats, seed, first_repeat):
     units = len(rows) if groups is None else len(np.unique(groups[rows]))
     what = "rows with a positive weight" if groups is None else "groups"
     if n_folds < 2:
@@ -129,32 +130,18 @@ def _shuffled(n_folds, rows, y, groups, stratify, n_repeats, seed, stream):
                              "sklearn.model_selection.StratifiedGroupKFold on bins of y, or its folds, as cv")
         if isinstance(stratify, bool) or not isinstance(stratify, Integral) or not 2 <= stratify <= units:
             raise ValueError(f"stratify = {stratify!r} must be None or the number of quantile bins of y, 2 to {units}")
+        values = y[rows]
+        bins = np.searchsorted(np.quantile(values, np.arange(1, stratify) / stratify), values, side="left")
     test = []
-    for repeat in range(n_repeats):
-        order = np.asarray(permutation(units, seed, stream=stream + repeat), dtype=np.intp)
+    for repeat in range(first_repeat, first_repeat + n_repeats):
         if groups is not None:
-            fold_of = _balanced_groups(groups[rows], order, n_folds)
+            ids = group_kfold_ids(groups[rows], n_folds, seed, repeat)
+        elif stratify is not None:
+            ids = stratified_kfold_ids(bins, n_folds, seed, repeat)
         else:
-            if stratify is not None:                   # deal the rows out bin by bin, shuffled inside each bin
-                values = y[rows]
-                bins = np.searchsorted(np.quantile(values, np.arange(1, stratify) / stratify), values, side="left")
-                order = order[np.argsort(bins[order], kind="stable")]
-            fold_of = np.empty(len(rows), dtype=np.intp)
-            fold_of[order] = np.arange(len(rows)) % n_folds
-        test += [rows[fold_of == k] for k in range(n_folds)]
+            ids = kfold_ids(len(rows), n_folds, seed, repeat)
+        test += [rows[ids == k] for k in range(n_folds)]
     return Folds(test)
-
-
-def _balanced_groups(groups, order, n_folds):
-    """Fold of each row: groups in random order, the largest first, each to the fold with the fewest rows so far."""
-    numbers, sizes = np.unique(groups, return_counts=True)
-    order = order[np.argsort(-sizes[order], kind="stable")]
-    load = np.zeros(n_folds, dtype=np.intp)
-    fold_of_group = np.empty(len(numbers), dtype=np.intp)
-    for g in order:
-        fold_of_group[g] = np.argmin(load)
-        load[fold_of_group[g]] += sizes[g]
-    return fold_of_group[np.searchsorted(numbers, groups)]
 
 
 def _fold_ids(cv):

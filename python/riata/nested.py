@@ -21,7 +21,7 @@ from riata.validation import (
     check_weights,
 )
 
-INNER_STREAM = 1 << 32   # inner folds draw from streams of their own, away from those of the outer repeats
+INNER_REPEAT = 1 << 32   # inner folds are numbered away from the repetitions of the outer ones
 
 
 @dataclass(eq=False, repr=False)
@@ -162,7 +162,7 @@ max_epochs, stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, pr
     for k in range(len(outer)):
         rows, fold_weights = _training(outer, k, weights, n)
         folds = make_folds(inner_cv, n, weights=fold_weights, stratify=stratify if _is_int(inner_cv) else None,
-                           seed=seed, stream=INNER_STREAM + k, rows=rows, **data)
+                           seed=seed, first_repeat=INNER_REPEAT + k, rows=rows, **data)
         tasks.append((fold_weights, folds))
     clock = _Clock(time_budget, progress, [len(l1_ratios) * (len(folds) + 1) for _, folds in tasks])
     inner = []

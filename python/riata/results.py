@@ -102,8 +102,9 @@ class PathResult:
         distance = np.abs(self.alphas - alpha)
         index = int(np.argmin(distance))
         if not distance[index] <= 1e-9 * alpha:
-            raise ValueError(f"alpha = {alpha!r} was not fitted; the nearest fitted one is "
-                             f"{float(self.alphas[index])!r}. Take one of .alphas, or fit again with alphas=[{alpha!r}]")
+            nearest = float(self.alphas[index])
+            raise ValueError(f"alpha = {alpha!r} was not fitted; the nearest fitted one is {nearest!r}. Take one of "
+                             f".alphas, or fit again with alphas=[{alpha!r}]")
         return index
 
     def predict(self, X, alpha=None, offset=None):
