@@ -132,10 +132,11 @@ def _pandas_columns(table, name, pandas):
                            or pandas.api.types.is_complex_dtype(dtype)])
     if len(labels) and all(isinstance(dtype, pandas.SparseDtype) for dtype in table.dtypes):
         return table.sparse.to_dense().to_numpy(dtype=np.float64), names
-    if any(pandas.api.types.is_extension_array_dtype(dtype) for dtype in table.dtypes):
-        single = all(str(dtype).lower() == "float32" for dtype in table.dtypes)
-        return table.to_numpy(dtype=np.float32 if single else np.float64, na_value=np.nan), names
-    return table.to_numpy(), names                     # a view where the table is one block
+    kinds = {str(dtype) for dtype in table.dtypes}     # nullable dtypes are capitalised, numpy's are not
+    if kinds <= {"float64"} or kinds == {"float32"}:
+        return table.to_numpy(), names                 # a view where the table is one block
+    single = kinds <= {"float32", "Float32"}
+    return table.to_numpy(dtype=np.float32 if single else np.float64, na_value=np.nan), names
 
 
 def _polars_columns(table, name, polars):
