@@ -91,7 +91,7 @@ class LinearModel:
             raise ValueError(f"intercept has shape {np.shape(self.intercept)}, coef has shape {self.coef.shape}: "
                              "give one intercept per target") from None
         if not (np.isfinite(self.coef).all() and np.isfinite(self.intercept).all()):
-            raise ValueError("coef or intercept is not finite: this alpha was not solved, choose one with status 'converged'")
+            raise ValueError("coef or intercept is not finite: this alpha was not solved, choose one that converged")
         self.feature_names = _checked_names(self.feature_names, p, "feature_names", "x")
         if self.target_names is None and not targets:
             self.target_names = ["y"]
@@ -112,8 +112,9 @@ class LinearModel:
         Parameters
         ----------
         X : array (n, p) or table
-            An array or sparse matrix must have the p features in the order of ``feature_names``. Of a table (pandas, polars,
-            or a dict of columns), the columns are taken by name; only those in ``needed_columns`` are read, in any order.
+            An array or sparse matrix must have the p features in the order of ``feature_names``. Of a table (pandas,
+            polars, Arrow, or a dict of columns), the columns are taken by name; only those in ``needed_columns`` are
+            read, in any order.
 
         Returns
         -------
@@ -122,7 +123,8 @@ class LinearModel:
         Raises
         ------
         ValueError
-            If columns are missing, hold missing values, text that is not a number, or a category that the fit did not see.
+            If columns are absent, hold missing values, text that is not a number, or a category that the fit did not
+            see.
         """
         if hasattr(X, "columns") or isinstance(X, dict):
             return self._predict_table(X)
@@ -159,8 +161,8 @@ class LinearModel:
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise ValueError(f"not a riata model: the field 'format' should be {FORMAT!r}")
         if document.get("format_version") != FORMAT_VERSION:
-            raise ValueError(f"format_version is {document.get('format_version')!r}, this riata reads {FORMAT_VERSION}: "
-                             f"load it with riata {document.get('riata', '(unknown)')} or newer")
+            raise ValueError(f"format_version is {document.get('format_version')!r}, this riata reads "
+                             f"{FORMAT_VERSION}: load it with riata {document.get('riata', '(unknown)')} or newer")
         try:
             features, targets = document["features"], document["targets"]
             at = {name: j for j, name in enumerate(features)}
@@ -234,8 +236,9 @@ def as_linear_model(model, *, rule="min", alpha=None, target_names=None, encodin
     if hasattr(model, "coef_min"):                                          # CVResult
         if rule not in ("min", "1se"):
             raise ValueError(f"rule is {rule!r}: give 'min' or '1se'")
-        return LinearModel(getattr(model, f"coef_{rule}"), getattr(model, f"intercept_{rule}"), model.path.feature_names,
-                           alpha=getattr(model, f"alpha_{rule}"), l1_ratio=getattr(model, f"l1_ratio_{rule}"), **extra)
+        coef, intercept, alpha, l1_ratio = (getattr(model, f"{name}_{rule}")
+                                            for name in ("coef", "intercept", "alpha", "l1_ratio"))
+        return LinearModel(coef, intercept, model.path.feature_names, alpha=alpha, l1_ratio=l1_ratio, **extra)
     if hasattr(model, "alphas") and hasattr(model, "coef"):                 # PathResult
         if alpha is None and len(model.alphas) != 1:
             raise ValueError(f"the path has {len(model.alphas)} alphas: say which one to save with alpha=")

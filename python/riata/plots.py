@@ -3,8 +3,9 @@
 Every function takes an optional matplotlib ``Axes``, draws on it and returns it. Without one, a new pyplot figure with
 a constrained layout is made. matplotlib is imported on the first call, not before.
 
-Colours are those of Okabe and Ito (Color Universal Design, 2008) without the yellow, which is too pale on white; heat maps use cividis
-(Nunez, Anderton and Renslow, PLoS ONE 13(7), 2018). Both stay readable with every common form of colour blindness.
+Colours are those of Okabe and Ito (Color Universal Design, 2008) without the yellow, which is too pale on white; heat
+maps use cividis (Nunez, Anderton and Renslow, PLoS ONE 13(7), 2018). Both stay readable with every common form of
+colour blindness.
 """
 from functools import wraps
 
@@ -61,7 +62,8 @@ def _alpha_axis(ax, alphas):
     decades = np.log10(high / low)
     ax.set_xscale("log")
     ax.set_xlim((high * 10 ** (0.015 * decades), low) if high > low else (high * 1.3, low / 1.3))
-    ax.xaxis.set_major_locator(LogLocator(subs=(1.0,) if decades > 2.5 else (1.0, 3.0) if decades > 1.4 else (1.0, 2.0, 5.0)))
+    steps = (1.0,) if decades > 2.5 else (1.0, 3.0) if decades > 1.4 else (1.0, 2.0, 5.0)
+    ax.xaxis.set_major_locator(LogLocator(subs=steps))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda alpha, _: f"{alpha:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("alpha (log scale, weaker penalty to the right)")
@@ -87,7 +89,7 @@ def _mark_alphas(ax, marks):
     marks = sorted(marks.items(), key=lambda item: -item[1])
     for k, (name, alpha) in enumerate(marks):
         ax.axvline(alpha, color=INK, lw=1.0, ls=("--" if "SE" in name else "-"), zorder=1.5)
-        right = len(marks) > 1 and k == len(marks) - 1     # the leftmost line is named on its left, the last on its right
+        right = len(marks) > 1 and k == len(marks) - 1     # the left line is named on its left, the last on its right
         ax.annotate(name, (alpha, 0.985), xycoords=("data", "axes fraction"), xytext=(4 if right else -3, 0),
                     textcoords="offset points", rotation=90, ha="left" if right else "right", va="top", fontsize=8,
                     color=INK, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}, zorder=5)
@@ -232,6 +234,7 @@ def plot_cv(cv, ax=None, *, title=None):
     ratios = np.asarray(cv.l1_ratios, float)
     best, i = cv.index_min
     _alpha_axis(ax, alphas[best])
+    se = np.nan_to_num(se)                                      # a single fold has no standard error
     bottom, band = mean[best, i], mean[best, i] + se[best, i]
     ax.axhspan(bottom, band, color=PALETTE[5], alpha=0.28, lw=0, zorder=0.5, label="minimum to + 1 SE")
     shades = colormaps["viridis"](np.linspace(0.0, 0.88, max(ratios.size, 2)))
@@ -239,14 +242,16 @@ def plot_cv(cv, ax=None, *, title=None):
         if r != best:
             ax.plot(alphas[r], mean[r], color=shades[r], lw=1.1, zorder=2, label=f"l1_ratio {ratios[r]:g}")
     ax.errorbar(alphas[best], mean[best], yerr=se[best], fmt="o", ms=2.6, color=PALETTE[1], ecolor="#E7B08A",
-                elinewidth=0.8, capsize=1.3, capthick=0.8, zorder=3, label=f"l1_ratio {ratios[best]:g}, the best, ± 1 SE")
+                elinewidth=0.8, capsize=1.3, capthick=0.8, zorder=3,
+                label=f"l1_ratio {ratios[best]:g}, the best, ± 1 SE")
     for index, marker, name in ((cv.index_min, "o", "minimum"), (cv.index_1se, "s", "1-SE")):
         ax.plot(alphas[index], mean[index], marker, ms=7, mfc="none", mec=INK, mew=1.3, zorder=4, ls="none",
                 label=f"{name}: alpha {alphas[index]:.3g}")
-    null = mean[best, int(np.argmax(alphas[best]))]
-    ceiling = np.nanmin([np.nanmax(mean[best] + se[best]), 1.6 * null])     # an over-fitted tail may leave the frame
+    null = _null_error(mean[best], alphas[best])
+    ceiling = min(np.nanmax(mean[best] + se[best]), 1.6 * null)             # an over-fitted tail may leave the frame
     floor = np.nanmin(mean[best] - se[best])
-    ax.set_ylim(floor - 0.05 * (ceiling - floor), ceiling + 0.07 * (ceiling - floor))
+    span = (ceiling - floor) or abs(floor) or 1.0                           # a constant target leaves no spread
+    ax.set_ylim(floor - 0.05 * span, ceiling + 0.07 * span)
     _count_axis(ax, alphas[best], (np.nan_to_num(cv.paths[best].coef) != 0).sum(axis=1))
     _mark_alphas(ax, cv_marks(cv))
     ax.set_ylabel("held-out mean squared error")
@@ -260,6 +265,11 @@ def plot_cv(cv, ax=None, *, title=None):
     return ax
 
 
+def _null_error(mean, alphas):
+    """Held-out error at the largest alpha that was fitted, where (on the usual grid) every coefficient is zero."""
+    return mean[int(np.argmax(np.where(np.isfinite(mean), alphas, -np.inf)))]
+
+
 def cv_marks(cv):
     """Alphas chosen by a cross-validation, by the names that the plots use: ``{"minimum": ..., "1-SE": ...}``."""
     return {"minimum": float(cv.alpha_min), "1-SE": float(cv.alpha_1se)}
@@ -270,8 +280,8 @@ def plot_heatmap(cv, ax=None, *, title=None):
     """Draw held-out error over (alpha, l1_ratio), the chosen cells marked.
 
     Each row is one l1_ratio with its own grid of alphas (alpha_max grows as l1_ratio falls), so rows begin and end at
-    different alphas. A dot marks the best alpha of each row, a circle the minimum, a square the 1-SE choice. The colour scale ends
-    at the error of the null model: cells worse than that share the last colour.
+    different alphas. A dot marks the best alpha of each row, a circle the minimum, a square the 1-SE choice. The colour
+    scale ends at the error of the null model: cells worse than that share the last colour.
 
     Parameters
     ----------
@@ -290,8 +300,8 @@ def plot_heatmap(cv, ax=None, *, title=None):
     ratios, alphas, mean = (np.asarray(a, float) for a in (cv.l1_ratios, cv.alphas, cv.deviance_mean))
     ax = _axes(ax, 6.8, 2.0 + 0.38 * ratios.size)
     rows = np.argsort(ratios, kind="stable")
-    floor, null = np.nanmin(mean), mean[cv.index_min[0], int(np.argmax(alphas[cv.index_min[0]]))]
-    ceiling = max(min(np.nanmax(mean), null * 1.02), floor * (1 + 1e-9))
+    floor, null = np.nanmin(mean), _null_error(mean[cv.index_min[0]], alphas[cv.index_min[0]])
+    ceiling = max(min(np.nanmax(mean), null * 1.02), floor * (1 + 1e-9) + 1e-300)
     norm = PowerNorm(0.5, vmin=floor, vmax=ceiling)       # most colours go to the flat valley around the minimum
     _alpha_axis(ax, [edge for row in alphas for edge in _log_edges(row)])
     for height, r in enumerate(rows):
@@ -311,7 +321,8 @@ def plot_heatmap(cv, ax=None, *, title=None):
     ax.set_ylim(-0.6, ratios.size - 0.4)
     ax.set_ylabel("l1_ratio")
     ax.spines["left"].set_visible(False)
-    bar = ax.figure.colorbar(mesh, ax=ax, pad=0.015, aspect=18, extend="max" if np.nanmax(mean) > ceiling else "neither")
+    bar = ax.figure.colorbar(mesh, ax=ax, pad=0.015, aspect=18,
+                             extend="max" if np.nanmax(mean) > ceiling else "neither")
     bar.set_label("held-out mean squared error")
     bar.outline.set_visible(False)
     legend = ax.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, columnspacing=1.3, handletextpad=0.4,
@@ -380,12 +391,15 @@ def plot_coefficients(names, size, *, other=None, labels=("minimum", "1-SE"), to
     ax.grid(axis="x", color="#E3E3E3", lw=0.7, zorder=0)
     ax.set_xlabel(xlabel)
     selected = int(np.count_nonzero(size))
-    default = f"{selected} coefficients" if selected <= len(rows) else f"The {len(rows)} largest of {selected} coefficients"
-    ax.set_title(default if title is None else title, pad=22 if rows else 8)
+    if title is None:
+        more = selected > len(rows)
+        title = f"The {len(rows)} largest of {selected} coefficients" if more else f"{selected} coefficients"
+    ax.set_title(title, pad=22 if rows else 8)
     if rows:
         handles, texts = ax.get_legend_handles_labels()
         order = sorted(range(len(texts)), key=lambda k: texts[k] == labels[1])
-        ax.legend([handles[k] for k in order], [texts[k] for k in order], loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, columnspacing=1.2, handlelength=1.2,
+        ax.legend([handles[k] for k in order], [texts[k] for k in order], loc="lower left", bbox_to_anchor=(0.0, 1.0),
+                  ncols=3, columnspacing=1.2, handlelength=1.2,
                   handletextpad=0.5, borderaxespad=0.1)
     return ax
 

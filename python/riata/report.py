@@ -71,10 +71,11 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
     Returns
     -------
     dict
-        ``choices["min" | "1se"]`` hold ``alpha``, ``l1_ratio``, ``intercept``, ``heldout_error`` and ``heldout_se`` (mean squared error over
-        the folds), ``heldout_r2`` (1 − error / variance of y), ``deviance_explained`` (on the training rows) and
-        ``coefficients``, largest standardised size first: ``feature``, ``coefficient``, ``sign``, ``standardised`` =
-        coefficient · sd(x_j) / sd(y).
+        ``choices["min" | "1se"]`` hold ``alpha``, ``l1_ratio``, ``intercept``, ``heldout_error`` and ``heldout_se``
+        (mean squared error over the folds), ``heldout_r2`` (1 − error / variance of y), ``deviance_explained`` (on the
+        training rows) and ``coefficients``, largest standardised size first: ``feature``, ``coefficient``, ``sign``,
+        ``standardised`` = coefficient · sd(x_j) / sd(y). ``largest_gap`` and ``status`` count every fit, those of the
+        folds too.
     """
     if rule not in ("min", "1se"):
         raise ValueError(f"rule is {rule!r}: give 'min' or '1se'")
@@ -91,13 +92,14 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
         choices[which] = {
             "alpha": float(getattr(cv, f"alpha_{which}")), "l1_ratio": float(getattr(cv, f"l1_ratio_{which}")),
             "intercept": float(getattr(cv, f"intercept_{which}")), "heldout_error": error,
-            "heldout_se": float(cv.deviance_se[r, i]), "heldout_r2": 1 - error / y_sd**2 if y_sd > 0 else None,
-            "deviance_explained": float(cv.paths[r].dev_ratio[i]), "gap": float(cv.paths[r].gap[i]),
+            "heldout_se": _number(cv.deviance_se[r, i]), "heldout_r2": 1 - error / y_sd**2 if y_sd > 0 else None,
+            "deviance_explained": _number(cv.paths[r].dev_ratio[i]), "gap": _number(cv.paths[r].gap[i]),
             "status": str(cv.paths[r].status[i]), "selected": int(used.size),
             "coefficients": [{"feature": names[j], "coefficient": float(coef[j]), "sign": "+" if coef[j] > 0 else "-",
                               "standardised": float(coef[j] * scale[j])} for j in used]}
-    kinds, counts = np.unique(np.concatenate([path.status for path in cv.paths]), return_counts=True)
-    gaps = np.concatenate([path.gap for path in cv.paths])
+    kinds, counts = np.unique(np.concatenate([np.ravel(cv.fold_status), *(path.status for path in cv.paths)]),
+                              return_counts=True)
+    gaps = np.concatenate([np.ravel(cv.fold_gap), *(path.gap for path in cv.paths)])
     return {
         "name": name, "target": target, "rows": int(np.shape(X)[0]), "features": int(np.shape(X)[1]),
         "folds": len(cv.folds), "l1_ratios": [float(ratio) for ratio in cv.l1_ratios],
@@ -108,8 +110,12 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
         "passes_over_x": int(cv.path.n_passes), "seconds": seconds, "notes": list(notes)}
 
 
+def _number(value):
+    return float(value) if np.isfinite(value) else None
+
+
 def unfinished(summary):
-    """How many (l1_ratio, alpha) pairs on all rows did not converge."""
+    """How many fits, of all rows or of a fold, did not converge."""
     return sum(summary["status"].get(kind, 0) for kind in UNFINISHED)
 
 
@@ -190,7 +196,7 @@ def draw(cv, scale, directory, summary):
                   (f", the {rows} largest" if rows < summary["choices"][main]["selected"] else ""))}
     files = {}
     for kind, onto in drawing.items():
-        figure = Figure(figsize=sizes[kind], layout="constrained")        # no pyplot: nothing to close, no display asked
+        figure = Figure(figsize=sizes[kind], layout="constrained")        # no pyplot: nothing to close, no display
         onto(figure.subplots())
         files[kind] = directory / ("coefficients.png" if kind == "coefficients_plot" else f"{kind}.png")
         with atomic_path(files[kind]) as temporary:
@@ -201,12 +207,14 @@ def draw(cv, scale, directory, summary):
 def coefficient_table(summary):
     """The CSV text: one row per feature that either rule selects, largest size by the chosen rule first."""
     main = summary["rule"]
-    by = {which: {row["feature"]: row for row in choice["coefficients"]} for which, choice in summary["choices"].items()}
+    by = {which: {row["feature"]: row for row in choice["coefficients"]}
+          for which, choice in summary["choices"].items()}
     order = list(dict.fromkeys([*by[main], *by["1se" if main == "min" else "min"]]))
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     out.writerow(["feature", "coefficient_min", "standardised_min", "coefficient_1se", "standardised_1se"])
-    out.writerow(["(intercept)", summary["choices"]["min"]["intercept"], "", summary["choices"]["1se"]["intercept"], ""])
+    intercepts = [summary["choices"][which]["intercept"] for which in ("min", "1se")]
+    out.writerow(["(intercept)", intercepts[0], "", intercepts[1], ""])
     none = {"coefficient": 0.0, "standardised": 0.0}
     for feature in order:
         rows = [by[which].get(feature, none) for which in ("min", "1se")]
@@ -220,7 +228,9 @@ def facts(summary):
         return "not defined" if value is None else format(value, digits)
     pairs = [summary["choices"][which] for which in ("min", "1se")]
     rows = [("alpha", *(show(c["alpha"]) for c in pairs)), ("l1_ratio", *(show(c["l1_ratio"], "g") for c in pairs)),
-            ("held-out mean squared error", *(f"{c['heldout_error']:.4g} ± {c['heldout_se']:.2g}" for c in pairs)),
+            ("held-out mean squared error",
+             *(f"{c['heldout_error']:.4g}" + ("" if c["heldout_se"] is None else f" ± {c['heldout_se']:.2g}")
+               for c in pairs)),
             ("held-out R²", *(show(c["heldout_r2"], ".3f") for c in pairs)),
             ("deviance explained (training rows)", *(show(c["deviance_explained"], ".3f") for c in pairs)),
             ("features selected", *(f"{c['selected']} of {summary['features']}" for c in pairs)),
@@ -249,10 +259,10 @@ def markdown(summary, files, version, top=50):
     lines += [f"- {note}" for note in summary["notes"]] + [""] * bool(summary["notes"])
     lines += ["| | minimum | one standard error |", "|---|---|---|"]
     lines += [f"| {' | '.join(_cell(text) for text in row)} |" for row in facts(summary)]
-    lines += ["", f"On all rows: {effort(summary)}.", "",
-              "The gap is the duality gap divided by the objective of the null model: the objective is at most that far "
-              "from its optimum. The one-standard-error rule takes the largest alpha, at the best l1_ratio, whose held-out "
-              "error is within one standard error of the smallest.", "",
+    lines += ["", f"All fits, on all rows and in the folds: {effort(summary)}.", "",
+              "The gap is the duality gap divided by the objective of the null model: the objective is at most that "
+              "far from its optimum. The one-standard-error rule takes the largest alpha, at the best l1_ratio, whose "
+              "held-out error is within one standard error of the smallest.", "",
               f"## Selected features, by {title}", "",
               "| feature | sign | coefficient | standardised size |", "|---|---|---|---|"]
     chosen = summary["choices"][main]["coefficients"]
@@ -260,10 +270,11 @@ def markdown(summary, files, version, top=50):
               for row in chosen[:top]]
     if not chosen:
         lines += ["| (none) | | | |"]
-    lines += ["", f"Standardised size: coefficient × sd(feature) / sd({summary['target']}). "
-              + (f"The {top} largest of {len(chosen)}; a" if len(chosen) > top else "A") + "ll are in `coefficients.csv`.", ""]
-    for kind, text in (("path", "Coefficient path"), ("cv", "Held-out error"), ("heatmap", "Held-out error over the grid"),
-                       ("coefficients_plot", "Largest coefficients")):
+    shown = f"The {top} largest of {len(chosen)}; all" if len(chosen) > top else "All"
+    lines += ["", f"Standardised size: coefficient × sd(feature) / sd({summary['target']}). {shown} are in "
+              "`coefficients.csv`.", ""]
+    for kind, text in (("path", "Coefficient path"), ("cv", "Held-out error"),
+                       ("heatmap", "Held-out error over the grid"), ("coefficients_plot", "Largest coefficients")):
         if kind in files:
             lines += [f"![{text}]({Path(files[kind]).name})", ""]
     lines += [f"Written by riata {version}. `model.json` holds the model chosen by {title}: "

@@ -50,7 +50,7 @@ def fit(
                                             "within one standard error of it.")] = Rule.minimum,
     out: Annotated[Path | None, typer.Option(help="Folder for the report; default: riata-report/<name of the data>.",
                                              show_default=False)] = None,
-    standardize: Annotated[bool, typer.Option(help="Penalise coefficients on the scale of standardised columns.")] = True,
+    standardize: Annotated[bool, typer.Option(help="Penalise on the scale of standardised columns.")] = True,
     weights: Annotated[str | None, typer.Option(help="Column of row weights.", show_default=False)] = None,
     groups: Annotated[str | None, typer.Option(help="Column of groups that stay together in one fold.",
                                                show_default=False)] = None,
@@ -60,8 +60,8 @@ def fit(
     seed: Seed = 0,
     threads: Threads = None,
     tol: Annotated[float, typer.Option(min=1e-15, help="Largest relative duality gap of a converged fit.")] = 1e-6,
-    time_budget: Annotated[float | None, typer.Option(min=0.0, help="Seconds after which fitting stops; what is done is "
-                                                                    "kept.", show_default=False)] = None,
+    time_budget: Annotated[float | None, typer.Option(min=0.0, show_default=False, help="Stop fitting after so many "
+                                                      "seconds and keep what is done.")] = None,
     plots: Annotated[bool, typer.Option(help="Draw the plots.")] = True,
     json: Json = False,
     quiet: Quiet = False,
@@ -153,7 +153,8 @@ def info(json: Json = False):
 
     from .. import __version__, build_info
     packages = {}
-    for name in ("numpy", "scipy", "scikit-learn", "threadpoolctl", "matplotlib", "polars", "pandas", "pyarrow", "typer", "rich"):
+    for name in ("numpy", "scipy", "scikit-learn", "threadpoolctl", "matplotlib", "polars", "pandas", "pyarrow",
+                 "typer", "rich"):
         try:
             packages[name] = version(name)
         except PackageNotFoundError:

@@ -1,7 +1,7 @@
 """What the commands say, and where: results on stdout, progress, warnings and errors on stderr.
 
-Exit codes: 0 all well; 1 the user can mend it (one sentence on stderr, no traceback); 2 wrong usage; 3 done, but not every fit
-converged; 130 interrupted. A traceback means a fault of riata itself.
+Exit codes: 0 all well; 1 the user can mend it (one sentence on stderr, no traceback); 2 wrong usage; 3 done, but not
+every fit converged; 130 interrupted. A traceback means a fault of riata itself.
 """
 import functools
 import json
@@ -87,8 +87,9 @@ def print_json(document):
 def print_summary(summary, files, top=15):
     """The tables of a fit on stdout."""
     out = Console(highlight=False)
-    out.print(f"[bold]{escape(summary['name'])}[/]: elastic net for {escape(summary['target'])}, {summary['rows']} rows × "
-              f"{summary['features']} features, {summary['folds']} folds × {len(summary['l1_ratios'])} l1_ratios × "
+    out.print(f"[bold]{escape(summary['name'])}[/]: elastic net for {escape(summary['target'])}, "
+              f"{summary['rows']} rows × {summary['features']} features, "
+              f"{summary['folds']} folds × {len(summary['l1_ratios'])} l1_ratios × "
               f"{summary['alphas_per_l1_ratio']} alphas")
     for note in summary["notes"]:
         out.print(f"[dim]{escape(note)}[/]")

@@ -53,10 +53,10 @@ def nci60_folder():
 
 
 def nci60(folder, seed=0, cv=10):
-    """Melanoma or not, from the expression of 6830 genes in 64 cancer cell lines (Ross et al., Nature Genetics 24, 2000).
+    """Melanoma or not, from the expression of 6830 genes in 64 cell lines (Ross et al., Nature Genetics 24, 2000).
 
-    A 0/1 target fitted by least squares. Each tumour type is dealt out evenly over the folds. Three measurements of one cell line
-    (K562, and MCF7) share a fold, or a held-out row would have had its twin in the training rows.
+    A 0/1 target fitted by least squares. Each tumour type is dealt out evenly over the folds. Three measurements of
+    one cell line (K562, and MCF7) share a fold, or a held-out row would have had its twin in the training rows.
     """
     X = np.load(Path(folder) / "NCI60data.npy", allow_pickle=False)
     lines = (Path(folder) / "NCI60labs.csv").read_text(encoding="utf-8").splitlines()[1:]
@@ -66,10 +66,12 @@ def nci60(folder, seed=0, cv=10):
     y = (labels == "MELANOMA").astype(np.float64)
     return Problem("NCI60", "melanoma", X, y, [f"gene {j + 1}" for j in range(X.shape[1])],
                    cv=_dealt_folds(labels, SAME_CELL_LINE, cv, seed),
-                   notes=[f"64 cancer cell lines, expression (log ratio) of 6830 genes; the target is 1 for the {int(y.sum())} melanoma "
-                          "lines, else 0. Genes have no names in this source: gene 1 is its first column.",
-                          "Folds hold every tumour type evenly; repeated measurements of one cell line (K562, MCF7) share a fold.",
-                          "Ross et al., Nature Genetics 24, 2000, as in James et al., An Introduction to Statistical Learning."])
+                   notes=[f"64 cancer cell lines, expression (log ratio) of 6830 genes; the target is 1 for the "
+                          f"{int(y.sum())} melanoma lines, else 0. Genes have no names in this source: gene 1 is its "
+                          "first column (Ross et al., Nature Genetics 24, 2000, as in James et al., An Introduction to "
+                          "Statistical Learning).",
+                          "Folds hold every tumour type evenly; repeated measurements of one cell line (K562, MCF7) "
+                          "share a fold."])
 
 
 def _dealt_folds(labels, together, k, seed):

@@ -3,14 +3,14 @@
 The rule for text and categorical columns (one-hot):
 
 - levels are sorted as text, so that the coding does not depend on the order of the rows;
-- two levels make **one** 0/1 feature, named after the second level (``sex=male``): the first is dropped, as its feature would
-  only mirror the other;
-- three or more levels make one 0/1 feature **each**, none is dropped. A penalised fit has no need of a reference level, and
-  the answer would depend on which one was dropped;
+- two levels make **one** 0/1 feature, named after the second level (``sex=male``): the first is dropped, as its
+  feature would only mirror the other;
+- three or more levels make one 0/1 feature **each**, none is dropped. A penalised fit has no need of a reference level,
+  and the answer would depend on which one was dropped;
 - one level makes no feature: it is constant.
 
-Booleans are numbers, 0 and 1. Missing values are refused with the names of the columns and their counts. A category that
-the fit did not see is an error that names it.
+Booleans are numbers, 0 and 1. Missing values are refused with the names of the columns and their counts. A category
+that the fit did not see is an error that names it.
 """
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ def _polars():
 
 
 def as_polars(table):
-    """A polars DataFrame of a polars, pandas or Arrow table, or of a dict of columns; polars tables pass as they are."""
+    """A polars DataFrame of a polars, pandas or Arrow table or a dict of columns; polars tables pass as they are."""
     pl = _polars()
     if isinstance(table, pl.DataFrame):
         return table
@@ -45,7 +45,7 @@ def _column(values):
     array = np.asarray(values)
     if array.dtype.kind in "biuf":
         return array
-    return [None if value is None or value != value else value for value in values]      # NaN and NaT are unequal to themselves
+    return [None if value is None or value != value else value for value in values]      # NaN and NaT are != themselves
 
 
 def listed(items):
@@ -74,7 +74,8 @@ def refuse_missing(table, columns):
         bad = {name: count for name, count in counts.items() if count}
         if bad:
             where = listed(f"{name} ({count})" for name, count in bad.items())
-            raise ValueError(f"{what} in {len(bad)} column{'s' * (len(bad) > 1)} of {table.height} rows: {where}; {remedy}")
+            columns = f"{len(bad)} column{'s' * (len(bad) > 1)} of {table.height} rows"
+            raise ValueError(f"{what} in {columns}: {where}; {remedy}")
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,18 @@ class Encoding:
         Raises
         ------
         ValueError
-            If a column is missing or has missing or infinite values, is of a kind that is neither number nor category (dates, lists), or
-            is text with so many levels that it must be an identifier or damaged numbers.
+            If a column is absent or has missing or infinite values, is of a kind that is neither number nor category
+            (dates, lists), or is text with so many levels that it must be an identifier or damaged numbers, or if two
+            features would have one name.
         """
         refuse_absent(table, columns)
         refuse_missing(table, columns)
-        return cls(tuple((name, _levels(table[name])) for name in columns))
+        encoding = cls(tuple((name, _levels(table[name])) for name in columns))
+        names = encoding.feature_names
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"two features would be called {twice!r}: rename one of the columns")
+        return encoding
 
     @property
     def feature_names(self):
@@ -121,7 +128,8 @@ class Encoding:
 
     def columns_of(self, features):
         """Names of the columns that make any of these features."""
-        return [column for column, levels in self.columns if any(name in features for name in _features(column, levels))]
+        return [column for column, levels in self.columns
+                if any(name in features for name in _features(column, levels))]
 
     def transform(self, table, only=None):
         """Features of a table.
@@ -167,7 +175,8 @@ class Encoding:
         """Plain data for JSON."""
         return {"rule": "one-hot; two levels: the second only; one level: none",
                 "columns": [{"name": name, "kind": "number"} if levels is None else
-                            {"name": name, "kind": "category", "levels": list(levels)} for name, levels in self.columns]}
+                            {"name": name, "kind": "category", "levels": list(levels)}
+                            for name, levels in self.columns]}
 
     @classmethod
     def from_dict(cls, document):
@@ -183,8 +192,8 @@ def refuse_absent(table, columns):
     if absent:
         from difflib import get_close_matches
         near = get_close_matches(absent[0], table.columns, 1)
-        hint = f"; did you mean {near[0]!r}?" if near and len(absent) == 1 else f"; the table has {listed(table.columns)}"
-        raise ValueError(f"no column {listed(map(repr, absent))}{hint}")
+        hint = f"did you mean {near[0]!r}?" if near and len(absent) == 1 else f"the table has {listed(table.columns)}"
+        raise ValueError(f"no column {listed(map(repr, absent))}; {hint}")
 
 
 def _is_number(dtype):
@@ -209,7 +218,8 @@ def _levels(series):
     if _is_number(series.dtype):
         return None
     if series.dtype not in (pl.String, pl.Categorical, pl.Enum):
-        raise ValueError(f"column {series.name!r} holds {series.dtype} values: turn it into numbers or text, or leave it out")
+        raise ValueError(f"column {series.name!r} holds {series.dtype} values: turn it into numbers or text, "
+                         "or leave it out")
     levels = tuple(sorted(series.cast(pl.String).unique().to_list()))
     if len(levels) > MANY_LEVELS:
         words = [level for level in levels if not _reads_as_number(level)]
@@ -217,8 +227,8 @@ def _levels(series):
             raise ValueError(f"column {series.name!r} is text because of entries such as {words[0]!r}, but looks like "
                              "numbers: correct these entries, or leave it out")
         if len(levels) > len(series) / 2:
-            raise ValueError(f"column {series.name!r} has {len(levels)} different texts in {len(series)} rows: it looks "
-                             "like an identifier, leave it out")
+            raise ValueError(f"column {series.name!r} has {len(levels)} different texts in {len(series)} rows: it "
+                             "looks like an identifier, leave it out")
     return levels
 
 
@@ -236,6 +246,7 @@ def _codes(series, levels):
     unknown = text.filter(~text.is_in(list(levels)))
     if len(unknown):
         new = sorted(unknown.unique().to_list())
-        raise ValueError(f"column {series.name!r} holds {listed(map(repr, new))} ({len(unknown)} rows), which the fit did not "
-                         f"see; it knows {listed(map(repr, levels))}")
+        raise ValueError(f"column {series.name!r} holds {listed(map(repr, new))} ({len(unknown)} "
+                         f"row{'s' * (len(unknown) > 1)}), which the fit did not see; it knows "
+                         f"{listed(map(repr, levels))}")
     return text.cast(pl.Enum(list(levels))).to_physical().to_numpy()

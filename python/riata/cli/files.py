@@ -24,8 +24,8 @@ def read_table(path, text_columns=()):
     Parameters
     ----------
     path : path
-        ``.csv``, ``.txt`` (commas), ``.tsv`` (tabs), each also with ``.gz``, or ``.parquet``. The empty field, NA, N/A, NaN and NULL
-        are missing.
+        ``.csv``, ``.txt`` (commas), ``.tsv`` (tabs), each also with ``.gz``, or ``.parquet``. The empty field, NA, N/A,
+        NaN and NULL are missing.
     text_columns : collection of str
         Columns to keep as text in a CSV, also where they look like numbers ("007").
 
@@ -54,8 +54,8 @@ def read_table(path, text_columns=()):
     names = set(table.columns)
     twice = [name for name in table.columns if (m := re.fullmatch(r"(.*)_duplicated_\d+", name)) and m[1] in names]
     if twice:
-        raise ValueError(f"{path} has two columns of one name: {listed(re.sub('_duplicated_.*', '', name) for name in twice)}; "
-                         "rename one")
+        names = listed(dict.fromkeys(re.sub(r"_duplicated_\d+$", "", name) for name in twice))
+        raise ValueError(f"{path} has two columns of one name: {names}; rename one")
     if table.height == 0:
         raise ValueError(f"{path} has no rows")
     return table

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..report import summarize, unfinished, write_report
 from .console import NOT_CONVERGED, collected_warnings, print_json, print_summary, progress_bar
-from .encode import Encoding, refuse_absent, refuse_missing
+from .encode import Encoding, _polars, refuse_absent, refuse_missing
 
 
 @dataclass
@@ -24,6 +24,10 @@ class Problem:
     cv: object = 10
     encoding: dict = None
     notes: list = field(default_factory=list)
+
+    def table(self):
+        """X as a polars table, so that the fit knows the names."""
+        return _polars().DataFrame({name: self.X[:, j] for j, name in enumerate(self.feature_names)})
 
 
 def problem_of_table(table, *, name, target, weights=None, groups=None, drop=(), cv=10):
@@ -52,7 +56,7 @@ def problem_of_table(table, *, name, target, weights=None, groups=None, drop=(),
         refuse_absent(table, columns)
         for column in columns:
             if column in taken and taken[column] != option:
-                raise ValueError(f"column {column!r} is given as {taken[column]} and as {option}: it can serve only once")
+                raise ValueError(f"column {column!r} is given as {taken[column]} and as {option}: it can serve once")
             taken[column] = option
     features = [column for column in table.columns if column not in taken]
     if not features:
@@ -91,12 +95,12 @@ def run(problem, directory, *, quiet, rule="min", plots=True, **settings):
     from .. import cross_validate_path
     start = perf_counter()
     with collected_warnings() as said, progress_bar(f"cross-validating {problem.name}", quiet) as progress:
-        X = _named(problem.X, problem.feature_names)
-        cv = cross_validate_path(X, problem.y, weights=problem.weights, groups=problem.groups, cv=problem.cv,
-                                 progress=progress, **settings)
+        try:
+            cv = cross_validate_path(problem.table(), problem.y, weights=problem.weights, groups=problem.groups,
+                                     cv=problem.cv, progress=progress, **settings)
+        except RuntimeError as error:          # nothing was fitted in every fold; its sentence names the remedies
+            raise ValueError(str(error)) from error
     seconds = perf_counter() - start
-    if not np.isfinite(cv.deviance_mean[cv.index_min]):
-        raise ValueError("no alpha was solved on every fold: raise --time-budget or --tol, or check the scale of the data")
     summary = summarize(cv, problem.X, problem.y, name=problem.name, target=problem.target, weights=problem.weights,
                         seconds=seconds, rule=rule, notes=problem.notes)
     files = write_report(cv, problem.X, problem.y, Path(directory), summary=summary, weights=problem.weights,
