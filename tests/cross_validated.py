@@ -2,9 +2,8 @@
 from functools import cache
 
 import polars as pl
-from sklearn.datasets import load_diabetes
-
 import riata
+from sklearn.datasets import load_diabetes
 
 
 @cache

@@ -6,13 +6,12 @@ from itertools import combinations
 import matplotlib
 import numpy as np
 import pytest
+import riata
 from cross_validated import diabetes_cv
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from riata import plots
-
-import riata
 
 matplotlib.use("Agg")
 

@@ -6,11 +6,10 @@ import struct
 import numpy as np
 import polars as pl
 import pytest
+import riata
 from cross_validated import diabetes_cv
 from riata.persistence import load_model
 from riata.report import coefficient_table, standard_deviations, summarize, unfinished, write_report
-
-import riata
 
 
 @pytest.mark.parametrize("block", [1, 7, 1 << 22])
