@@ -1,6 +1,6 @@
 """riata: penalised models, one or a hundred thousand at a time."""
 
-from riata_engine.backend import build_info
+from riata_engine.batch import build_info
 
 from riata.cross_validation import cross_validate_path
 from riata.cv_result import CVResult

@@ -32,7 +32,7 @@ class PathResult:
     dev_ratio : ndarray of shape (L,)
         1 − deviance / null deviance on the training rows (R² for least squares).
     df : ndarray of shape (L,)
-        Degrees of freedom of the features, without the intercept.
+        Degrees of freedom: coefficients other than 0, and 1 for the intercept if there is one.
     n_epochs : ndarray of int, shape (L,)
         Passes of coordinate descent.
     aic, bic, ebic : ndarray of shape (L,)
@@ -79,11 +79,11 @@ class PathResult:
 
     @property
     def aic(self):
-        return information.aic(self.dev_ratio, self.null_deviance, self.df, self.n_samples, self.fit_intercept)
+        return information.aic(self.dev_ratio, self.null_deviance, self.df, self.n_samples)
 
     @property
     def bic(self):
-        return information.bic(self.dev_ratio, self.null_deviance, self.df, self.n_samples, self.fit_intercept)
+        return information.bic(self.dev_ratio, self.null_deviance, self.df, self.n_samples)
 
     @property
     def ebic(self):

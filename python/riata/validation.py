@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
-from riata_engine.batch import first_non_finite_column
+from riata_engine.batch import SOLVERS, first_non_finite_column
 
 from riata.tables import column_label, design, vector
-
-SOLVERS = ("auto", "gram", "working_set", "residual")
 
 
 @dataclass(frozen=True)
@@ -234,8 +232,8 @@ def check_settings(n_samples, n_features, *, alpha_min_ratio, offset, penalty_fa
                    standardize, solver, tol, max_epochs, stop_dev_ratio, stop_dev_change, n_threads, time_budget,
                    backend, progress):
     """The keyword arguments that all native functions share, checked, as keywords of the engine's `Batch`."""
-    if solver not in SOLVERS:
-        raise ValueError(f"solver = {solver!r} must be one of {', '.join(map(repr, SOLVERS))}")
+    if solver != "auto" and solver not in SOLVERS:
+        raise ValueError(f"solver = {solver!r} must be one of {', '.join(map(repr, ('auto', *SOLVERS)))}")
     if progress is not None and not callable(progress):
         raise TypeError(f"progress = {progress!r} must be None or a function of (done, total)")
     lower, upper = check_box(lower, upper, positive, n_features)
