@@ -171,7 +171,8 @@ def test_user_errors_are_one_sentence(cli, table, arguments, message):
 
 @pytest.mark.parametrize("arguments", [
     ("fit",), ("fit", "diabetes.csv"), ("fit", "diabetes.csv", "--target", "y", "--l1-ratio", "a,b"),
-    ("fit", "diabetes.csv", "--target", "y", "--l1-ratio", "1.5"), ("fit", "diabetes.csv", "--target", "y", "--cv", "1"),
+    ("fit", "diabetes.csv", "--target", "y", "--l1-ratio", "1.5"),
+    ("fit", "diabetes.csv", "--target", "y", "--cv", "1"),
     ("fit", "diabetes.csv", "--target", "y", "--rule", "best"), ("fit", "diabetes.csv", "--target", "y", "--nope"),
     ("conquer",),
 ])

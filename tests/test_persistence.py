@@ -45,7 +45,8 @@ def test_predicts_the_same_after_loading(tmp_path):
 
 
 def test_zero_coefficients_are_not_written(tmp_path):
-    save_model(LinearModel([0.0, 2.0], 1.0, ["a", "b"], alpha=0.5, l1_ratio=1.0, notes={"rows": 3}), tmp_path / "m.json")
+    model = LinearModel([0.0, 2.0], 1.0, ["a", "b"], alpha=0.5, l1_ratio=1.0, notes={"rows": 3})
+    save_model(model, tmp_path / "m.json")
     document = json.loads((tmp_path / "m.json").read_text())
     assert document["targets"][0]["coefficients"] == {"b": 2.0}
     assert document["penalty"] == {"alpha": 0.5, "l1_ratio": 1.0}

@@ -125,7 +125,8 @@ def test_heat_map_draws_every_cell_and_both_choices():
 def test_one_fold_and_one_alpha_can_be_drawn():
     rng = np.random.default_rng(1)
     X = rng.normal(size=(40, 3))
-    cv = riata.cross_validate_path(X, X[:, 0] + rng.normal(size=40), alphas=[0.1], cv=[(np.arange(30), np.arange(30, 40))])
+    fold = (np.arange(30), np.arange(30, 40))
+    cv = riata.cross_validate_path(X, X[:, 0] + rng.normal(size=40), alphas=[0.1], cv=[fold])
     for function in (plots.plot_cv, plots.plot_heatmap):
         _, pixels = drawn(function, cv)
         assert len(np.unique(pixels, axis=0)) > 10

@@ -37,6 +37,16 @@ def _styled(function):
     return drawn
 
 
+@_styled
+def new_axes(width, height):
+    """Axes on a styled figure of so many inches that pyplot knows nothing of: nothing to close, no display needed.
+
+    Save it with ``ax.figure.savefig(...)``.
+    """
+    from matplotlib.figure import Figure
+    return Figure(figsize=(width, height), layout="constrained").subplots()
+
+
 def _axes(ax, width, height):
     if ax is not None:
         return ax
@@ -87,9 +97,11 @@ def _count_axis(ax, alphas, counts):
 def _mark_alphas(ax, marks):
     """Vertical lines at chosen alphas, named beside the line; the two names are kept apart."""
     marks = sorted(marks.items(), key=lambda item: -item[1])
+    left, right = np.log(ax.get_xlim())
+    at = [(np.log(alpha) - left) / (right - left) for _, alpha in marks]       # fractions of the width
     for k, (name, alpha) in enumerate(marks):
         ax.axvline(alpha, color=INK, lw=1.0, ls=("--" if "SE" in name else "-"), zorder=1.5)
-        right = len(marks) > 1 and k == len(marks) - 1     # the left line is named on its left, the last on its right
+        right = k > 0 and at[k] - at[k - 1] < 0.05          # on its left, unless the line before it stands there
         ax.annotate(name, (alpha, 0.985), xycoords=("data", "axes fraction"), xytext=(4 if right else -3, 0),
                     textcoords="offset points", rotation=90, ha="left" if right else "right", va="top", fontsize=8,
                     color=INK, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}, zorder=5)
@@ -376,8 +388,8 @@ def plot_coefficients(names, size, *, other=None, labels=("minimum", "1-SE"), to
     positions = np.arange(len(rows))
     values = size[rows]
     for positive, colour, sign in ((True, PALETTE[0], "positive"), (False, PALETTE[1], "negative")):
-        shown = (values > 0) == positive
-        if np.any(shown & (values != 0)):
+        shown = values > 0 if positive else values < 0
+        if shown.any():
             ax.barh(positions[shown], values[shown], height=0.68, color=colour, label=f"{labels[0]}, {sign}", zorder=2)
     if other is not None and rows:
         second = np.asarray(other, float)[rows]

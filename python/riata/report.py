@@ -97,6 +97,10 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
             "status": str(cv.paths[r].status[i]), "selected": int(used.size),
             "coefficients": [{"feature": names[j], "coefficient": float(coef[j]), "sign": "+" if coef[j] > 0 else "-",
                               "standardised": float(coef[j] * scale[j])} for j in used]}
+    notes = list(notes)
+    if cv.alpha_min <= np.min(cv.alphas[cv.index_min[0]]) and np.shape(cv.alphas)[1] > 1:
+        notes.append("The smallest held-out error lies at the smallest alpha of the grid: a longer grid "
+                     "(alpha_min_ratio) may do better.")
     kinds, counts = np.unique(np.concatenate([np.ravel(cv.fold_status), *(path.status for path in cv.paths)]),
                               return_counts=True)
     gaps = np.concatenate([np.ravel(cv.fold_gap), *(path.gap for path in cv.paths)])
@@ -107,7 +111,7 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
         "largest_gap": float(np.nanmax(gaps)) if np.isfinite(gaps).any() else None,
         "status": {str(kind): int(count) for kind, count in zip(kinds, counts, strict=True)},
         "certificate": cv.path.certificate, "solver": cv.path.solver,
-        "passes_over_x": int(cv.path.n_passes), "seconds": seconds, "notes": list(notes)}
+        "passes_over_x": int(cv.path.n_passes), "seconds": seconds, "notes": notes}
 
 
 def _number(value):
@@ -171,11 +175,6 @@ def write_report(cv, X, y, directory, *, summary, weights=None, encoding=None, p
 
 def draw(cv, scale, directory, summary):
     """Draw the four plots of a report; paths by kind. Needs no display."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError('plots need matplotlib: pip install "riata[plot]"') from error
-
     from . import plots
     main, other = ("min", "1se") if summary["rule"] == "min" else ("1se", "min")
     titles = {"min": "minimum", "1se": "1-SE"}
@@ -189,15 +188,14 @@ def draw(cv, scale, directory, summary):
         "path": lambda ax: plots.plot_path(cv.path, ax, scale=scale, marks=marks,
                                            title=f"{head}path of {summary['target']}, l1_ratio = {cv.path.l1_ratio:g}"),
         "cv": lambda ax: plots.plot_cv(cv, ax, title=f"{head}cross-validation, {summary['folds']} folds"),
-        "heatmap": lambda ax: plots.plot_heatmap(cv, ax, title=f"{head}held-out error"),
+        "heatmap": lambda ax: plots.plot_heatmap(cv, ax, title=f"{head}held-out error over (alpha, l1_ratio)"),
         "coefficients_plot": lambda ax: plots.plot_coefficients(
             feature_names(cv), of[main], other=of[other], labels=(titles[main], titles[other]), ax=ax,
             title=f"{head}{summary['choices'][main]['selected']} features selected" +
                   (f", the {rows} largest" if rows < summary["choices"][main]["selected"] else ""))}
     files = {}
     for kind, onto in drawing.items():
-        figure = Figure(figsize=sizes[kind], layout="constrained")        # no pyplot: nothing to close, no display
-        onto(figure.subplots())
+        figure = onto(plots.new_axes(*sizes[kind])).figure
         files[kind] = directory / ("coefficients.png" if kind == "coefficients_plot" else f"{kind}.png")
         with atomic_path(files[kind]) as temporary:
             figure.savefig(temporary, dpi=DPI, format="png")
@@ -229,7 +227,7 @@ def facts(summary):
     pairs = [summary["choices"][which] for which in ("min", "1se")]
     rows = [("alpha", *(show(c["alpha"]) for c in pairs)), ("l1_ratio", *(show(c["l1_ratio"], "g") for c in pairs)),
             ("held-out mean squared error",
-             *(f"{c['heldout_error']:.4g}" + ("" if c["heldout_se"] is None else f" ± {c['heldout_se']:.2g}")
+             *(f"{c['heldout_error']:.4g}" + ("" if c["heldout_se"] is None else f" ± {c['heldout_se']:.3g}")
                for c in pairs)),
             ("held-out R²", *(show(c["heldout_r2"], ".3f") for c in pairs)),
             ("deviance explained (training rows)", *(show(c["deviance_explained"], ".3f") for c in pairs)),

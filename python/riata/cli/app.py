@@ -7,9 +7,10 @@ def main():
     try:
         from .commands import app
     except ImportError as error:
-        if getattr(error, "name", None) not in ("typer", "rich"):
+        missing = (error.name or "").split(".")[0]
+        if missing not in ("typer", "rich"):
             raise
-        print(f'riata: the command line needs {error.name}: pip install "riata[cli]"', file=sys.stderr)
+        print(f'riata: the command line needs {missing}: pip install "riata[cli]"', file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

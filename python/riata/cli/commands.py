@@ -57,6 +57,8 @@ def fit(
     drop: Annotated[list[str] | None, typer.Option(help="Columns to leave out, separated by commas.",
                                                    show_default=False)] = None,
     alphas: Annotated[int, typer.Option(min=2, help="Number of alphas.")] = 100,
+    alpha_min_ratio: Annotated[float | None, typer.Option(min=1e-12, max=1.0, help="Smallest alpha, as a share of the "
+                                                          "largest.", show_default=False)] = None,
     seed: Seed = 0,
     threads: Threads = None,
     tol: Annotated[float, typer.Option(min=1e-15, help="Largest relative duality gap of a converged fit.")] = 1e-6,
@@ -79,7 +81,8 @@ def fit(
                                drop=dropped, cv=cv)
     directory = Path("riata-report") / stem if out is None else out
     summary = run(problem, directory, quiet=quiet, rule=rule.value, plots=plots, l1_ratio=ratios, alphas=alphas,
-                  standardize=standardize, seed=seed, n_threads=threads, tol=tol, time_budget=time_budget)
+                  alpha_min_ratio=alpha_min_ratio, standardize=standardize, seed=seed, n_threads=threads, tol=tol,
+                  time_budget=time_budget)
     raise typer.Exit(finish([summary], summary, as_json=json, quiet=quiet))
 
 
@@ -113,7 +116,7 @@ def predict(
     prediction = fitted.predict(table)
     columns = {f"prediction_{name}": values for name, values in zip(fitted.target_names, prediction.T, strict=True)} \
         if prediction.ndim == 2 else {"prediction": prediction}
-    write_table(table.select(kept).with_columns(**{name: pl.Series(values) for name, values in columns.items()}), out)
+    write_table(pl.DataFrame({name: table[name] for name in kept} | columns), out)
     if json:
         print_json({"rows": table.height, "file": str(out), "model": str(model), "columns": [*kept, *columns],
                     "columns_read": fitted.needed_columns})

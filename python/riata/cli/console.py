@@ -8,6 +8,7 @@ import json
 import sys
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -103,7 +104,8 @@ def print_summary(summary, files, top=15):
     out.print(features_table(summary, top))
     out.print(f"[dim]{escape(effort(summary))}[/]")
     if files:
-        out.print(f"[dim]written: {escape(', '.join(files.values()))}[/]", soft_wrap=True)
+        names = ", ".join(Path(path).name for path in files.values())
+        out.print(f"[dim]in {escape(str(Path(files['summary']).parent))}: {escape(names)}[/]")
     out.print()
 
 

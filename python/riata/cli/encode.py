@@ -191,7 +191,8 @@ def refuse_absent(table, columns):
     absent = [name for name in columns if name not in present]
     if absent:
         from difflib import get_close_matches
-        near = get_close_matches(absent[0], table.columns, 1)
+        near = [name for name in table.columns if name.casefold() == absent[0].casefold()]
+        near = near or get_close_matches(absent[0], table.columns, 1)
         hint = f"did you mean {near[0]!r}?" if near and len(absent) == 1 else f"the table has {listed(table.columns)}"
         raise ValueError(f"no column {listed(map(repr, absent))}; {hint}")
 
