@@ -318,16 +318,15 @@ def _finish(G, c, l1, l2, lower, upper, b, max_steps):
         S = np.flatnonzero(moving)
         if len(S):
             rest = c[S] - G[S] @ np.where(moving, 0, b) - l1[S] * sign[S]
-            goal = _least_norm(G[np.ix_(S, S)] + np.diag(l2[S]), rest)
+            move, endless = _newton_move(G[np.ix_(S, S)] + np.diag(l2[S]), rest, b[S], slack)
             floor = np.where((sign[S] > 0) & (l1[S] > 0), 0, lower[S])
             ceiling = np.where((sign[S] < 0) & (l1[S] > 0), 0, upper[S])
-            move = goal - b[S]
             room = np.where(move > 0, ceiling - b[S], b[S] - floor)
-            crossing = room < np.abs(move)
-            step = np.where(crossing, room / np.where(crossing, np.abs(move), 1), 1)
+            step = np.where(move != 0, room / np.where(move != 0, np.abs(move), 1), np.inf)
             first = int(np.argmin(step))
-            b[S] += step[first] * move
-            if step[first] < 1:
+            length = step[first] if endless else min(step[first], Real(1))
+            b[S] += length * move
+            if length == step[first]:
                 b[S[first]] = ceiling[first] if move[first] > 0 else floor[first]
                 moving[S[first]] = False
                 continue
@@ -343,10 +342,19 @@ def _finish(G, c, l1, l2, lower, upper, b, max_steps):
     raise RuntimeError("the referee's active set did not settle")
 
 
-def _least_norm(H, rhs):
-    """Least-norm solution of H x = rhs in float64, refined with residuals in extended precision."""
-    x = np.zeros(len(rhs), Real)
-    inverse = np.linalg.pinv(H.astype(float), rcond=1e-14, hermitian=True)
+def _newton_move(H, rhs, x, slack):
+    """The move to a solution of H x = rhs, or, where H is singular and has none, the direction of endless descent.
+
+    The inverse is in float64, refined with residuals in extended precision.
+    """
+    values, vectors = np.linalg.eigh(H.astype(float))
+    null = values <= 1e-14 * values[-1]
+    short = (rhs - H @ x).astype(float)
+    downhill = vectors[:, null] @ (vectors[:, null].T @ short)
+    if np.abs(downhill).max(initial=0) > 100 * slack:
+        return downhill.astype(Real), True
+    inverse = (vectors[:, ~null] / values[~null]) @ vectors[:, ~null].T
+    new = x.copy()
     for _ in range(8):
-        x = x + inverse @ (rhs - H @ x)
-    return x
+        new = new + inverse @ (rhs - H @ new)
+    return new - x, False
