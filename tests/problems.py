@@ -22,6 +22,7 @@ SETTINGS = {
     "positive": {"lower": 0.0},
     "bounds": {"lower": -0.2, "upper": 0.3},
     "positive and free": {"lower": 0.0, "penalty_factor": "free and left out"},
+    "no intercept, standardize": {"intercept": False, "standardize": True},
     "no intercept, weights, factors": {"intercept": False, "weights": "random", "penalty_factor": "mixed"},
     "everything": {"weights": "counts", "offset": "random", "penalty_factor": "free and left out", "lower": -0.4,
                    "standardize": True},

@@ -195,22 +195,32 @@ def largest_scale(problem, u):
 
 
 def dual_bound(problem, r, best_scale=False):
-    """A lower bound of the optimum from the residual: the better of theta and theta scaled until all |u_j| <= l1_j.
+    """A lower bound of the optimum from the residual: D(s theta) at the largest feasible s <= 1.
 
-    With ``best_scale`` the scale that maximises the bound (a concave function of it) is searched for as well.
+    With ``best_scale`` the s that maximises the bound, a concave function of s, is searched for: no certificate that
+    scales the same residual can be tighter.
     """
     theta, zero = dual_direction(problem, r)
     u = np.where(zero, Real(0), correlation(problem, theta))
     top = largest_scale(problem, u)
-    over = (problem.l1 > 0) & (np.abs(u) > problem.l1)
-    scaled = (problem.l1[over] / np.abs(u[over])).min() if over.any() else Real(1)
-    tries = [min(Real(1), top), min(scaled, top)]
-    if best_scale:
-        found = scipy.optimize.minimize_scalar(lambda s: -float(dual_value(problem, s * theta, s * u)),
-                                               bounds=(0, float(min(top, 2))), method="bounded",
-                                               options={"xatol": 1e-14})
-        tries.append(Real(found.x))
+    tries = [min(Real(1), top)]
+    square = (problem.w * theta * theta).sum()
+    if best_scale and square > 0:
+        # beyond <theta, z> / <theta, theta> the quadratic falls, and the conjugates only grow
+        end = min(top, max((problem.w * theta * problem.z).sum() / square, Real(1)))
+        over = (problem.l1 > 0) & (np.abs(u) > problem.l1)
+        tries += [end, min([end, *(problem.l1[over] / np.abs(u[over]))])]
+        tries.append(_largest(lambda s: dual_value(problem, s * theta, s * u), end))
     return max([dual_value(problem, s * theta, s * u) for s in tries] + [Real(0)])      # P >= 0 always
+
+
+def _largest(value, end, rounds=60):
+    """The maximiser of a concave function on [0, end] by ternary search."""
+    low, high = Real(0), end
+    for _ in range(rounds):
+        left, right = low + (high - low) / 3, high - (high - low) / 3
+        low, high = (left, high) if value(left) < value(right) else (low, right)
+    return (low + high) / 2
 
 
 def duality_gap(problem, coef, intercept, best_scale=False, relative=True):
@@ -239,6 +249,28 @@ def kkt_violation(problem, coef, intercept):
         too_large = max(left - u[j], Real(0)) if b[j] > problem.lower[j] else Real(0)
         worst = max(worst, too_small, too_large)
     return float(worst)
+
+
+def coordinate_decrease(problem, coef, intercept):
+    """sum_j H_j (v_j - b_j)^2 / null objective: v_j the exact minimum along coordinate j, H_j its curvature.
+
+    What stands in for the gap where no dual point is at hand (a free feature with one bound): half of each term is what
+    a step along that coordinate would gain at least.
+    """
+    b = np.asarray(coef, dtype=Real)
+    u = correlation(problem, problem.residual(coef, intercept))
+    shift = problem.w @ problem.X if problem.intercept else 0
+    curvature = problem.w @ (problem.X - shift) ** 2
+    total = Real(0)
+    for j in range(len(b)):
+        H = curvature[j] + problem.l2[j]
+        if problem.left_out[j] or H == 0:
+            continue
+        s = u[j] + curvature[j] * b[j]
+        v = np.sign(s) * max(abs(s) - problem.l1[j], Real(0)) / H
+        v = min(max(v, problem.lower[j]), problem.upper[j])
+        total += H * (v - b[j]) ** 2
+    return float(total / null_objective(problem))
 
 
 def deviance_ratio(problem, coef, intercept):
