@@ -37,10 +37,10 @@ class LinearPredictor(BaseEstimator):
         return tags
 
     def _set_coefficients(self, coef, intercept, dtype, y_ndim):
-        """Set ``coef_`` and ``intercept_`` in X's dtype from ``coef`` (n_targets, n_features), ``intercept`` (n_targets,).
+        """Set ``coef_`` and ``intercept_`` from ``coef`` (n_targets, n_features) and ``intercept`` (n_targets,).
 
-        One target gives a 1-D ``coef_``; the intercept is a scalar if y was 1-D, and 0.0 where none is fitted:
-        scikit-learn's shapes.
+        Both get X's dtype, and scikit-learn's shapes: one target gives a 1-D ``coef_``; the intercept is a scalar if y
+        was 1-D, and 0.0 where none is fitted.
         """
         coef = coef.astype(dtype, copy=False)
         self.coef_ = np.ascontiguousarray(coef[0] if len(coef) == 1 else coef)

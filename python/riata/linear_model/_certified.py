@@ -31,8 +31,8 @@ def solve_certified(owner, batch, verbose=0):
     if counts["max_iter"]:
         worst = float(np.nanmax(solution.gap[codes == _CODE["max_iter"]]))
         warnings.warn(
-            f"{owner}: {counts['max_iter']} of {codes.size} fits stopped at max_iter={batch.max_epochs} with a relative "
-            f"duality gap above tol={batch.tol:g} (the largest is {worst:.3g}). Raise max_iter, or tol, or alpha.",
+            f"{owner}: {counts['max_iter']} of {codes.size} fits stopped at max_iter={batch.max_epochs} with a "
+            f"relative duality gap above tol={batch.tol:g} (the largest is {worst:.3g}). Raise max_iter, tol or alpha.",
             ConvergenceWarning,
             stacklevel=3,
         )

@@ -25,8 +25,8 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, LinearPredictor):
     Parameters
     ----------
     alpha : float, default=1.0
-        Strength of the penalty, >= 0. ``alpha=0`` is least squares, solved as such: the solution of smallest norm, with a
-        warning, where it is not unique.
+        Strength of the penalty, >= 0. ``alpha=0`` is least squares, solved as such: the solution of smallest norm, with
+        a warning, where it is not unique.
     l1_ratio : float, default=0.5
         Share of the L1 penalty, in [0, 1].
     fit_intercept : bool, default=True
@@ -39,8 +39,8 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, LinearPredictor):
     copy_X : bool, default=True
         No-op: X is never changed, and never copied to be centred or scaled.
     tol : float, default=1e-4
-        The fit stops when its duality gap is at most ``tol`` times the objective at b = 0 (with the best intercept). That
-        is half of scikit-learn's threshold for the same ``tol``, and is tested on the true gap.
+        The fit stops when its duality gap is at most ``tol`` times the objective at b = 0 (with the best intercept).
+        That is half of scikit-learn's threshold for the same ``tol``, and is tested on the true gap.
     warm_start : bool, default=False
         No-op: the answer is certified by its gap whatever the start, and the engine chooses its own.
     positive : bool, default=False

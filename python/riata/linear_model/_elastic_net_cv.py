@@ -123,8 +123,8 @@ class ElasticNetCV(PathCV):
 
     The objective is that of :class:`ElasticNet`. The grid of alphas comes from all rows; for each l1_ratio and fold the
     path is solved with the fold's rows left out, and the pair with the smallest mean (over folds) of the mean squared
-    error on the held-out rows is chosen. All l1_ratios and folds, and the fits on all rows, are one batch: they share X and
-    its statistics, and run on all threads.
+    error on the held-out rows is chosen. All l1_ratios and folds, and the fits on all rows, are one batch: they share X
+    and its statistics, and run on all threads.
 
     Parameters
     ----------
@@ -150,8 +150,8 @@ class ElasticNetCV(PathCV):
     verbose : bool or int, default=0
         Whether to write a line of progress to standard error.
     n_jobs : int or None, default=None
-        Threads. None means all that are allowed (in scikit-learn: one); negative numbers count from the end as in joblib.
-        The result is the same, bit for bit, for every number.
+        Threads. None means all that are allowed (in scikit-learn: one); negative numbers count from the end as in
+        joblib. The result is the same, bit for bit, for every number.
     positive : bool, default=False
         Restrict the coefficients to b >= 0.
     random_state, selection
@@ -232,11 +232,12 @@ class ElasticNetCV(PathCV):
 
 
 class LassoCV(PathCV):
-    """Lasso with alpha chosen by cross-validation: :class:`ElasticNetCV` with ``l1_ratio=1``.
+    r"""Lasso with alpha chosen by cross-validation: :class:`ElasticNetCV` with ``l1_ratio=1``.
 
     Parameters
     ----------
-    eps, alphas, fit_intercept, precompute, max_iter, tol, copy_X, cv, verbose, n_jobs, positive, random_state, selection
+    eps, alphas, fit_intercept, precompute, max_iter, tol, copy_X, cv, verbose, n_jobs, positive, random_state, \
+selection
         As in :class:`ElasticNetCV` (and the same ones are no-ops).
 
     Attributes

@@ -8,9 +8,9 @@ from sklearn.utils.metadata_routing import process_routing
 class Folds:
     """The (train, test) pairs of a splitter, as the engine takes them: group 0 is all rows, group k leaves fold k out.
 
-    Rows outside ``train`` get weight 0. Where ``test`` is exactly those rows (K-fold), the engine also returns the error
-    on them; any other pair (time series, random splits, repeated rows) is fitted the same way, and its error is the mean
-    over its test rows of the squared differences to the predictions.
+    Rows outside ``train`` get weight 0. Where ``test`` is exactly those rows (K-fold), the engine also returns the
+    error on them; any other pair (time series, random splits, repeated rows) is fitted the same way, and its error is
+    the mean over its test rows of the squared differences to the predictions.
     """
 
     def __init__(self, owner, splits, n_samples):
@@ -54,7 +54,7 @@ class Folds:
         return {"weights": columns if weights is None else columns * weights[:, None], "held_out": None}
 
     def mean_squared_errors(self, solution, X, y, weights):
-        """(Weighted) mean squared errors (B, L) on the test rows of each problem's fold; problems of group 0 get NaN."""
+        """(Weighted) mean squared errors (B, L) on the test rows of each problem's fold; NaN for group 0."""
         if self.complementary:
             return solution.held_out_deviance
         n_groups = len(self) + 1
@@ -70,12 +70,12 @@ class Folds:
 
 
 def routed(estimator, sample_weight, params):
-    """What ``fit`` passes on: {object: {method: params}}; empty where metadata routing is off (then params is refused)."""
+    """What ``fit`` passes on: {object: {method: params}}; with metadata routing off, params is an error."""
     if not get_config()["enable_metadata_routing"]:
         if params:
             raise ValueError(
-                f"[{', '.join(sorted(params))}] cannot be passed to fit of {type(estimator).__name__}: metadata is passed "
-                "on only after sklearn.set_config(enable_metadata_routing=True)."
+                f"[{', '.join(sorted(params))}] cannot be passed to fit of {type(estimator).__name__}: metadata is "
+                "passed on only after sklearn.set_config(enable_metadata_routing=True)."
             )
         return {}
     return process_routing(estimator, "fit", sample_weight=sample_weight, **params)

@@ -154,7 +154,7 @@ def _path(
     params.pop("do_screening", None)
     if params:
         raise ValueError(f"{owner} got unexpected parameters: {', '.join(sorted(params))}.")
-    if not (n_alphas is None or isinstance(n_alphas, str) and n_alphas == "deprecated"):
+    if not (n_alphas is None or (isinstance(n_alphas, str) and n_alphas == "deprecated")):
         check_parameter(owner, "alphas", n_alphas)
         alphas = n_alphas if alphas is None or np.ndim(alphas) == 0 else alphas
     alphas = 100 if alphas is None else alphas
@@ -194,7 +194,7 @@ def _checked(owner, X, y, check_input):
         y = np.asarray(y, dtype=np.float64)
     if y.ndim > 1 and y.shape[1] > 1:
         raise ValueError(
-            f"{owner} takes one target, but y has shape {y.shape}: scikit-learn couples the targets by a group penalty, "
-            "which riata does not have. Use riata.fit_batch for independent paths of many targets."
+            f"{owner} takes one target, but y has shape {y.shape}: scikit-learn couples the targets by a group "
+            "penalty, which riata does not have. Use riata.fit_batch for independent paths of many targets."
         )
     return X, y.reshape(-1, 1)
