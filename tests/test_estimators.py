@@ -579,7 +579,7 @@ def test_bad_data_is_refused():
             model.fit(X[:, :0], y)
         with pytest.raises(ValueError, match="0 sample"):
             model.fit(X[:0], y[:0])
-        with pytest.raises(ValueError, match="[Cc]omplex"):
+        with pytest.raises(ValueError, match=r"[Cc]omplex"):
             model.fit(X.astype(complex), y)
     with pytest.raises(ValueError, match="fit_batch"):
         ElasticNetCV().fit(X, np.column_stack([y, y]))
