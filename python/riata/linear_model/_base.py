@@ -7,8 +7,8 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
 
-_SPARSE_IN = ("csc", "csr")          # both are read as they are; other formats are converted
 _FLOATS = (np.float64, np.float32)   # kept as given; everything else becomes float64
+_DESIGN = {"accept_sparse": "csc", "dtype": _FLOATS}
 
 
 class LinearPredictor(BaseEstimator):
@@ -55,15 +55,14 @@ def checked_data(estimator, X, y, sample_weight, *, single_target=False):
 
     Returns
     -------
-    X : ndarray or CSC/CSR of shape (n, p), float64 or float32 as given; the caller's own array where it fits
+    X : ndarray or CSC of shape (n, p), float64 or float32 as given; the caller's own array where it fits
     Y : ndarray of shape (n, n_targets), float64
     weights : None or ndarray of shape (n,), float64
     y_ndim : 1 or 2, the axes of the y that was passed
     """
     if single_target:
         y_checks = {"ensure_2d": False, "dtype": None}
-        x_checks = {"accept_sparse": _SPARSE_IN, "dtype": _FLOATS}
-        X, y = validate_data(estimator, X, y, validate_separately=(x_checks, y_checks))
+        X, y = validate_data(estimator, X, y, validate_separately=(_DESIGN, y_checks))
         if y.ndim > 1 and y.shape[1] > 1:
             raise ValueError(
                 f"{type(estimator).__name__} takes one target, but y has shape {y.shape}. Use riata.fit_batch for many "
@@ -71,9 +70,7 @@ def checked_data(estimator, X, y, sample_weight, *, single_target=False):
             )
         y = column_or_1d(y, warn=True)
     else:
-        X, y = validate_data(
-            estimator, X, y, accept_sparse=_SPARSE_IN, dtype=_FLOATS, multi_output=True, y_numeric=True
-        )
+        X, y = validate_data(estimator, X, y, multi_output=True, y_numeric=True, **_DESIGN)
         if sparse.issparse(y):
             raise TypeError("y is sparse, a dense array is required. Use y.toarray().")
     if y.shape[0] != X.shape[0]:
@@ -81,7 +78,16 @@ def checked_data(estimator, X, y, sample_weight, *, single_target=False):
             f"Found input variables with inconsistent numbers of samples: X has {X.shape[0]} rows, y has {y.shape[0]}."
         )
     Y = np.asarray(y, dtype=np.float64)
+    X = canonical(X)
     return X, Y.reshape(-1, 1) if Y.ndim == 1 else Y, checked_weights(sample_weight, X.shape[0]), y.ndim
+
+
+def canonical(X):
+    """X with the rows of each sparse column sorted and unique, as the engine reads them; copied only if they are not."""
+    if sparse.issparse(X) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
 
 
 def checked_weights(sample_weight, n_samples):

@@ -132,8 +132,8 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, LinearPredictor):
         sample_weight : float or array-like of shape (n_samples,), default=None
             Row weights >= 0; only their proportions matter.
         check_input : bool, default=True
-            False skips the checks of X and y: they must then be a floating ndarray or CSC/CSR matrix, and a finite
-            ndarray.
+            False skips the checks of X and y: they must then be a floating ndarray or canonical CSC matrix, and a
+            finite ndarray.
 
         Returns
         -------

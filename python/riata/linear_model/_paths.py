@@ -4,7 +4,7 @@ import numpy as np
 from riata_engine.batch import Batch, alpha_grid
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from ._base import checked_weights
+from ._base import canonical, checked_weights
 from ._certified import DEFAULT_MAX_EPOCHS, dual_gap, solve_certified
 from ._parameters import check_gram_shape, check_parameter, descending_alphas
 
@@ -187,7 +187,7 @@ def _path(
 
 def _checked(owner, X, y, check_input):
     if check_input:
-        X = check_array(X, accept_sparse=("csc", "csr"), dtype=(np.float64, np.float32))
+        X = check_array(X, accept_sparse="csc", dtype=(np.float64, np.float32))
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         check_consistent_length(X, y)
     else:
@@ -197,4 +197,4 @@ def _checked(owner, X, y, check_input):
             f"{owner} takes one target, but y has shape {y.shape}: scikit-learn couples the targets by a group "
             "penalty, which riata does not have. Use riata.fit_batch for independent paths of many targets."
         )
-    return X, y.reshape(-1, 1)
+    return canonical(X), y.reshape(-1, 1)
