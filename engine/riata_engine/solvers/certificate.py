@@ -8,7 +8,6 @@ from exact gradients until the residual agrees (iterative refinement: c is repla
 import numpy as np
 
 from riata_engine.cpu.certificate import certify
-from riata_engine.cpu.control import Control
 from riata_engine.cpu.gram_path import gram_path
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 
@@ -56,17 +55,10 @@ def gaps_of(form, problem, b, R, T, alphas, options):
     l1, l2 = (x[0] for x in options.penalties(form, alphas[None], np.array([problem])))
     out = np.empty(len(b))
     row = g if len(form.f1) > 1 else 0
-    h = np.ones(form.shape[1]) if not options.by_kkt else variances(form, g)
+    h = np.ones(form.shape[1]) if not options.by_kkt else form.variance()[g]
     certify(np.ascontiguousarray(T), np.ascontiguousarray(b), l1, l2, form.f1[row], form.f2[row], form.lower, form.upper,
             1.0 / form.sigma[t], v @ R**2, (v * y) @ R, form.null()[problem], h, options.by_kkt, out)
     return out
-
-
-def variances(form, g):
-    """(p,) weighted variance of z in group g."""
-    out = np.empty((form.shape[1], 1))
-    form.design.transposed_matvec(np.ascontiguousarray(form.V[:, g:g + 1]), out, 1, Control(), 1, squared=True)
-    return np.maximum(out[:, 0] - form.shift[g] ** 2, 0.0)
 
 
 def gradients(form, problem, R, control, n_threads):
@@ -110,7 +102,7 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
         gram_path(C[None], np.zeros(k, np.intp), exact_c, exact_yy, np.full(k, form.null()[problem]), form.f1[row:row + 1],
                   form.f2[row:row + 1], form.lower, form.upper, np.full(k, 1 / form.sigma[form.target[problem]]), l1, l2,
                   np.ones(k, np.intp), np.empty(0, np.intp), np.empty(0, np.intp), b[again], l1[:, 0].copy(), p,
-                  0.1 * options.tol, options.max_epochs, np.inf, -np.inf, options.by_kkt, control, options.n_threads, out,
+                  np.full(k, 0.1 * options.tol), options.max_epochs, np.inf, -np.inf, options.by_kkt, control, options.n_threads, out,
                   np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1), np.int8), np.empty((k, 1), np.int32),
                   np.zeros((k, 1), np.int32))
         b[again] = out[:, 0]
