@@ -261,6 +261,24 @@ def test_progress_counts_alphas(data):
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
+def test_ctrl_c_keeps_what_is_done(data):
+    """Raised from the progress call, as Python raises it from wherever it happens to be."""
+    X, y = data
+
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    for function, target in ((riata.fit_path, y), (riata.fit_batch, np.c_[y, -y])):
+        with pytest.raises(KeyboardInterrupt) as caught:
+            function(np.tile(X, (200, 40)), np.tile(target, (200,) + (1,) * (target.ndim - 1)), alphas=100,
+                     alpha_min_ratio=1e-6, tol=1e-15, progress=interrupt)
+        result = caught.value.result
+        skipped = result.status == "skipped"
+        assert skipped.any()
+        assert np.isnan(result.coef[skipped]).all()
+        assert np.isfinite(result.coef[~skipped]).all()
+
+
 def test_results_do_not_depend_on_the_number_of_threads(data):
     one, two = (riata.fit_path(*data, alphas=20, n_threads=k) for k in (1, 2))
     np.testing.assert_array_equal(one.coef, two.coef)
