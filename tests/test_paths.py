@@ -258,6 +258,7 @@ def test_progress_counts_alphas(data):
     seen = []
     riata.fit_path(*data, alphas=30, progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (30, 30)
+    assert {total for _, total in seen} == {30}
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
