@@ -160,11 +160,8 @@ class RidgeDecomposition:
         step = max(1, TARGET_ELEMENTS // (max(len(alphas), 1) * min(self.n, 4096)))
         for start in range(0, T, step):
             targets = slice(start, start + step)
-            for rows, residuals in self._form.loo_blocks(alphas, Yc[:, targets]):
-                v = self.design.v[rows]
-                if not v.any():
-                    continue
-                error[:, targets] += np.einsum("lit,lit,i->lt", residuals, residuals, v)
+            for rows, residuals in self._form.loo_blocks(alphas, Yc[:, targets], weightless=False):
+                error[:, targets] += np.einsum("lit,lit,i->lt", residuals, residuals, self.design.v[rows])
         return error
 
     def duality_gap(self, alphas, Y, coef, intercept):

@@ -85,8 +85,11 @@ class GramForm(Spectrum):
             out += block.T @ R
         return out.T.reshape(L, T, p)
 
-    def loo_blocks(self, alphas, Yc):
-        """Yield (rows, leave-one-out residuals (L, len(rows), T)); NaN where a row alone determines a coefficient."""
+    def loo_blocks(self, alphas, Yc, weightless=True):
+        """Yield (rows, leave-one-out residuals (L, len(rows), T)); NaN where a row alone determines a coefficient.
+
+        Rows of weight 0 are always among them (`weightless` is for the kernel form, where they cost a pass over X).
+        """
         design, filters = self.design, self.filters(alphas)
         coef = self.coefficients(alphas, Yc)
         L, T, p = coef.shape

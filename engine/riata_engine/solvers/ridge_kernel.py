@@ -113,11 +113,12 @@ class KernelForm(Spectrum):
 
         return refine(coef, step)
 
-    def loo_blocks(self, alphas, Yc):
+    def loo_blocks(self, alphas, Yc, weightless=True):
         """Yield (rows, leave-one-out residuals (L, len(rows), T)); NaN where a row alone determines a coefficient.
 
-        The residual and one minus the leverage both carry alpha / (eigenvalue + alpha), or at alpha = 0 its limit up
-        to a common factor; neither is found by subtraction, so small alphas keep their digits.
+        weightless: also those of the rows of weight 0, which cost a pass over X. The residual
+        and one minus the leverage both carry alpha / (eigenvalue + alpha), or at alpha = 0 its limit up to a common
+        factor; neither is found by subtraction, so small alphas keep their digits.
         """
         shrink = self.filters(alphas)
         null = ~self.kept
@@ -137,7 +138,7 @@ class KernelForm(Spectrum):
         residual /= left[:, None, :] * self.root_v
         rows = slice(None) if self.design.rows is None else self.design.rows
         yield rows, residual.transpose(0, 2, 1)
-        if self.design.rows is not None:  # rows of weight 0 take no part in the fit
+        if weightless and self.design.rows is not None:  # rows of weight 0 take no part in the fit
             rest = np.flatnonzero(self.design.v == 0)
             coef = self.coefficients(alphas, Yc)
             L, T, p = coef.shape

@@ -39,7 +39,7 @@ class Spectrum:
 
     def effective_df(self, alphas):
         """Trace of the hat matrix, the intercept not counted: free rank + sum of eigenvalue / (eigenvalue + alpha)."""
-        return self.free_rank + self.filters(alphas) @ self.eigenvalues
+        return self.free_rank + self.filters(alphas)[:, self.kept] @ self.eigenvalues[self.kept]
 
 
 def penalty_gap(dual, coef, alpha, d):
