@@ -262,7 +262,7 @@ cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const d
             signal.done += 1
         dev_before = dev
         dev = 1 - rr / (2 * scale)
-        if dev >= stop_dev_ratio or (l >= 4 and dev - dev_before < stop_dev_change * dev):
+        if dev >= stop_dev_ratio or (stop_dev_change >= 0 and l >= 4 and dev - dev_before < stop_dev_change * dev):
             return 0
     return 0
 

@@ -166,7 +166,7 @@ class _Run:
                   np.empty(0, np.intp) if one else np.concatenate([m.allowed for m in active] + [np.zeros(1, np.intp)]),
                   start, np.array([m.l1 for m in active]), M, np.array([m.tol * self.options.tol for m in active]),
                   self.options.max_epochs, np.inf, -np.inf, self.options.by_kkt, self.control, self.options.n_threads, coef, gap,
-                  gap.copy(), status, epochs, newtons)
+                  gap.copy(), gap.copy(), status, epochs, newtons)
         return coef[:, :, :len(columns)], status, epochs, newtons
 
     def _pooled(self, array):
@@ -259,9 +259,9 @@ class _Run:
         null = 2 * self.form.null()[member.problem]
         for l in range(take.start, take.stop):
             dev = 1 - self.store.residual[member.problem, l] / null if null > 0 else 0.0
-            gain = dev - member.dev
+            gain, smallest = dev - member.dev, self.options.stop_dev_change
             member.dev = dev
-            if dev >= self.options.stop_dev_ratio or (l >= 4 and gain < self.options.stop_dev_change * dev):
+            if dev >= self.options.stop_dev_ratio or (smallest >= 0 and l >= 4 and gain < smallest * dev):
                 self.store.status[member.problem, l + 1:] = SKIPPED
                 member.finished = True
                 return
