@@ -1,0 +1,1 @@
+"""riata against its peers: same data, same grid, one judge. Run with ``make peers`` or ``python -m peers`` in asv_benchmarks/."""
