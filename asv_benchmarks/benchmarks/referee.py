@@ -4,12 +4,16 @@ With r = y - b0 - Xb, the elastic net
 
     P(b0, b) = |r|² / (2n) + alpha·(l1_ratio·|b|_1 + (1 - l1_ratio)/2·|b|²)
 
-is a lasso on n + p rows: the residual gets the extra rows -sqrt(n·alpha·(1 - l1_ratio))·b. A multiple s of that residual
-(its first n rows centred, if there is an intercept) is a dual point when s·|X'r - n·alpha·(1 - l1_ratio)·b|_max is at
-most n·alpha·l1_ratio; the best such s is taken. The number reported is (P - D) divided by P at b = 0 with the best
-intercept: an upper bound of how far P is from its minimum, as a share of what there was to gain.
-(Kim, Koh, Lustig, Boyd and Gorinevsky 2007, "An interior-point method for large-scale l1-regularized least squares", section
-III; the elastic net as a lasso on n + p rows: Zou and Hastie 2005, lemma 1.)
+is a lasso on n + p rows: the residual gets the extra rows -sqrt(n·alpha·(1 - l1_ratio))·b. A multiple s of that
+residual (its first n rows centred, if there is an intercept) is a dual point when the largest entry of
+s·|X'r - n·alpha·(1 - l1_ratio)·b| is at most n·alpha·l1_ratio; the best such s is taken. The number reported is (P - D)
+divided by P at b = 0 with the best intercept: an upper bound of how far P is from its minimum, as a share of what there
+was to gain.
+
+References
+----------
+Kim, Koh, Lustig, Boyd and Gorinevsky (2007), An interior-point method for large-scale l1-regularized least squares,
+section III. Zou and Hastie (2005), Regularization and variable selection via the elastic net, lemma 1 (n + p rows).
 """
 
 import numpy as np
@@ -18,7 +22,15 @@ BLOCK = 64   # alphas whose residuals share one product with X
 
 
 def gaps(X, y, coef, intercept, alphas, l1_ratio, *, fit_intercept=False):
-    """Relative duality gap at each alpha of a path.
+    """Relative duality gap at each alpha of a path: the difference of the two ``bounds``, (L,)."""
+    primal, dual = bounds(X, y, coef, intercept, alphas, l1_ratio, fit_intercept=fit_intercept)
+    return primal - dual
+
+
+def bounds(X, y, coef, intercept, alphas, l1_ratio, *, fit_intercept=False):
+    """Objective at each alpha of a path, and a number that the minimum cannot be below; both over the null objective.
+
+    The second holds for every coefficient vector there is, so the best one that anybody's run gives serves them all.
 
     Parameters
     ----------
@@ -33,7 +45,7 @@ def gaps(X, y, coef, intercept, alphas, l1_ratio, *, fit_intercept=False):
 
     Returns
     -------
-    (L,) ndarray
+    primal, dual : (L,) ndarray
         NaN where a coefficient is not finite.
     """
     if not 0 < l1_ratio <= 1:
@@ -42,7 +54,7 @@ def gaps(X, y, coef, intercept, alphas, l1_ratio, *, fit_intercept=False):
     y = np.asarray(y, dtype=np.float64)
     target = y - y.mean() if fit_intercept else y
     null = target @ target / 2
-    out = np.empty(len(alphas))
+    primal, dual = np.empty(len(alphas)), np.empty(len(alphas))
     for start in range(0, len(alphas), BLOCK):
         part = slice(start, min(start + BLOCK, len(alphas)))
         B = coef[part]
@@ -54,14 +66,14 @@ def gaps(X, y, coef, intercept, alphas, l1_ratio, *, fit_intercept=False):
         for i, alpha in enumerate(alphas[part]):
             l1, l2 = n * alpha * l1_ratio, n * alpha * (1 - l1_ratio)
             b, r, rc = B[i], R[:, i], centred[:, i]
-            primal = r @ r / 2 + l1 * np.abs(b).sum() + l2 / 2 * (b @ b)
+            primal[start + i] = (r @ r / 2 + l1 * np.abs(b).sum() + l2 / 2 * (b @ b)) / null
             norm2 = rc @ rc + l2 * (b @ b)
             inner = rc @ target
             largest = np.abs(C[:, i] - l2 * b).max()
             limit = l1 / largest if largest > 0 else np.inf
             s = np.clip(inner / norm2, -limit, limit) if norm2 > 0 else 0.0
-            out[start + i] = (primal - s * inner + s * s / 2 * norm2) / null
-    return out
+            dual[start + i] = (s * inner - s * s / 2 * norm2) / null
+    return primal, dual
 
 
 def _float64(X):

@@ -10,7 +10,7 @@ OUT = Path(__file__).resolve().parent / "out"
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="python -m peers", description="riata against its peers at equal certified gap")
+    parser = argparse.ArgumentParser(prog="python -m peers", description="riata and its peers at equal gap")
     parser.add_argument("--rows", nargs="+", metavar="NAME", help="row names, or their beginnings (default: all)")
     parser.add_argument("--solvers", nargs="+", metavar="NAME", help="solver names (default: all)")
     parser.add_argument("--quick", action="store_true", help="small sizes and two repetitions, to see that all works")
@@ -18,7 +18,7 @@ def main(arguments=None):
     parser.add_argument("--time-limit", type=float, help="seconds of one run (default: the row's own)")
     parser.add_argument("--threads", type=int, default=1, help="threads of each solver (default 1)")
     parser.add_argument("--no-install", action="store_true", help="use the peer environments as they are")
-    parser.add_argument("--build", type=Path, default=environment.TOP / "build", help="where environments and data live")
+    parser.add_argument("--build", type=Path, default=environment.TOP / "build", help="where environments and data are")
     parser.add_argument("--out", type=Path, default=OUT, help="where the tables go")
     parser.add_argument("--list", action="store_true", help="list rows and solvers")
     options = parser.parse_args(arguments)

@@ -1,6 +1,9 @@
-"""What a run is worth: one number per run, computed from the coefficients it left, by the referee and never by a solver.
+"""What a run is worth, computed from the coefficients it left, by the referee and never by a solver.
 
-path, fit, targets    the largest relative duality gap over all alphas (and targets)
+path, fit, targets    gap: the largest relative duality gap over all alphas (and targets), from the coefficients alone.
+                      excess: the largest distance of the objective to the best lower bound of the minimum that any run
+                      of the row gave. The excess is the smaller of the two, much smaller for a
+                      solver that stops by another dual point than the rescaled residual (celer).
 cv                    the largest difference of a held-out mean squared error from the reference, as a share of the
                       variance of y. The reference comes from paths that the referee certified to a gap of 1e-9.
 """
@@ -10,31 +13,50 @@ from pathlib import Path
 import numpy as np
 from benchmarks import referee
 
+from . import exchange
+
 REFERENCE_GAP = 1e-9
 
 
 def judge(row, data, folder, prefix):
-    """The number of a run whose results lie at ``prefix``; NaN or inf where a result is not finite or not complete."""
-    from . import exchange
+    """Gap and bounds of the run whose results lie at ``prefix``.
 
+    Returns
+    -------
+    gap : float
+        inf where a coefficient is not finite.
+    bounds : (2, rows) ndarray or None
+        Objective and lower bound per (target and) alpha; None for cv.
+    """
     if row.task == "cv":
         reference = held_out_errors(data, folder)
         mse = np.fromfile(f"{prefix}.mse")
         if mse.size != reference.size:
             raise ValueError(f"{mse.size} held-out errors came back for {reference.size}")
-        return float(np.abs(mse.reshape(reference.shape) - reference).max() / data["y"].var())
+        gap = np.abs(mse.reshape(reference.shape) - reference).max() / data["y"].var()
+        return (float(gap) if np.isfinite(gap) else np.inf), None
     coef, intercept = exchange.read_coefficients(prefix, data["X"].shape[1])
     alphas = np.atleast_2d(data["alphas"])
     if coef.shape[0] != alphas.size:
         raise ValueError(f"{coef.shape[0]} coefficient vectors came back for {alphas.size} alphas")
     Y = data["y"].reshape(len(data["y"]), -1)
-    worst = 0.0
+    found = []
     for k, grid in enumerate(alphas):
         part = slice(k * len(grid), (k + 1) * len(grid))
-        found = referee.gaps(data["X"], Y[:, k], coef[part], intercept[part], grid, row.l1_ratio,
-                             fit_intercept=data["intercept"])
-        worst = max(worst, float(found.max())) if np.isfinite(found).all() else np.inf
-    return worst
+        found.append(referee.bounds(data["X"], Y[:, k], coef[part], intercept[part], grid, row.l1_ratio,
+                                    fit_intercept=data["intercept"]))
+    found = np.concatenate(found, axis=1)
+    gap = (found[0] - found[1]).max()
+    return (float(gap) if np.isfinite(found).all() else np.inf), found
+
+
+def excesses(bounds):
+    """Largest excess of each run's objective over the best lower bound of all runs; None where there are no bounds."""
+    known = [pair for pair in bounds if pair is not None]
+    if not known:
+        return [None] * len(bounds)
+    best = np.nanmax([pair[1] for pair in known], axis=0)
+    return [None if pair is None else float(np.max(pair[0] - best)) for pair in bounds]
 
 
 def held_out_errors(data, folder):

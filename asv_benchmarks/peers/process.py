@@ -36,7 +36,7 @@ class Worker:
         self.greeting = {}
 
     def start(self):
-        self.errors = tempfile.TemporaryFile(mode="w+")
+        self.errors = tempfile.TemporaryFile(mode="w+")   # noqa: SIM115 - closed by stop()
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.errors, env=self.environment, bufsize=0)
         self.selector = selectors.DefaultSelector()

@@ -3,7 +3,8 @@
 For one row: every solver is warmed up on tiny data of the same kind (so that a JIT compiles outside of the clock) and
 climbs its ladder of tolerances, one run each, until the referee certifies the tightest level or the time limit is
 passed. Kept are, per level, the loosest tolerance that reached it, and the solver's default. The kept runs are then
-repeated in turns, one of each solver after the other, and the median of each is reported.
+repeated in turns, one of each solver after the other, and the median of each is reported. "Reached" is judged by the
+gap and, at the tightest level, by the excess of the objective too (see judge.py).
 """
 
 import statistics
@@ -61,14 +62,15 @@ class Comparison:
         self.say(f"{row.title}")
         runs = []
         for solver in self.solvers:
-            if solver.name in self.workers and solver.takes(row, data):
+            if solver.name in self.workers and solver.takes(row):
                 runs += self._ladder(row, solver, data, folder, warm)
-        kept = [run for run in runs if run["kept"]]
+        kept = self._keep(row, runs)
         for turn in range(self.repeats):
             for run in kept:
                 if turn < run["repeats"]:
                     self._time(row, run, folder)
         for run in runs:
+            del run["bounds"]
             run["median"] = statistics.median(run["seconds"]) if run["seconds"] else None
         return runs
 
@@ -85,7 +87,7 @@ class Comparison:
                 runs.append(run)
                 try:
                     run["first"] = worker.ask(limit, task=row.task, data=folder, tol=tol, save=Path(scratch) / "run")
-                    run["gap"] = judge.judge(row, data, folder, Path(scratch) / "run")
+                    run["gap"], run["bounds"] = judge.judge(row, data, folder, Path(scratch) / "run")
                 except TooSlow as error:
                     run |= {"status": "too slow", "reason": str(error)}
                     break
@@ -97,13 +99,25 @@ class Comparison:
                 break
         if runs[-1]["status"] != "ok":
             self.say(f"  {solver.title:22s} tol {runs[-1]['tol']:.0e}  {runs[-1]['reason']}")
-        done = [run for run in runs if run["status"] == "ok"]
-        loosest = [next((run for run in done if run["gap"] <= level), None) for level in row.levels]
-        for run in done:
-            run["kept"] = run["default"] or any(run is best for best in loosest)
-            run["repeats"] = repeats_for(run["first"], self.repeats)
-            run["inner"] = max(1, min(200, round(SHORT / max(run["first"], 1e-6))))
         return runs
+
+    def _keep(self, row, runs):
+        """Choose the runs that are timed again."""
+        for run, excess in zip(runs, judge.excesses([run["bounds"] for run in runs]), strict=True):
+            run["excess"] = excess
+        kept = []
+        for solver in self.solvers:
+            done = [run for run in runs if run["solver"] == solver.name and run["status"] == "ok"]
+            wanted = [next((run for run in done if run["gap"] <= level), None) for level in row.levels]
+            wanted.append(next((run for run in done if run["excess"] is not None
+                                and run["excess"] <= min(row.levels)), None))
+            for run in done:
+                if run["default"] or any(run is best for best in wanted):
+                    run["kept"] = True
+                    run["repeats"] = repeats_for(run["first"], self.repeats)
+                    run["inner"] = max(1, min(200, round(SHORT / max(run["first"], 1e-6))))
+                    kept.append(run)
+        return kept
 
     def _time(self, row, run, folder):
         limit = 2 * (self.time_limit or row.time_limit)
@@ -116,9 +130,9 @@ class Comparison:
         run["seconds"].append(seconds)
 
     def _run(self, solver, tol, **changes):
-        return {"solver": solver.name, "title": solver.title, "tol": tol, "status": "ok", "reason": "", "gap": None,
-                "default": tol is not None and tol == solver.default, "kept": False, "seconds": [], "repeats": 0,
-                "inner": 1, "first": None, **changes}
+        return {"solver": solver.name, "title": solver.title, "tol": tol, "status": "ok", "reason": "",
+                "default": tol is not None and tol == solver.default, "first": None, "gap": None, "excess": None,
+                "bounds": None, "kept": False, "repeats": 0, "inner": 1, "seconds": [], **changes}
 
     def _first_calls(self, solver, worker):
         """Version, import time, and the first and second call on tiny data: what a JIT or a lazy import costs."""

@@ -22,12 +22,13 @@ class Solver:
     tolerances: tuple                # from loose to tight
     default: float | None            # the tolerance a user gets who names none
     tasks: tuple = ("path", "fit", "cv")
-    tall_only: bool = False          # methods by Gram matrix: dense rows with n > p
+    gram: bool = False               # a method by Gram matrix, asked for by name: dense rows with n > p >= 500, because
+                                     # glmnet takes it by itself below 500
 
-    def takes(self, row, data):
+    def takes(self, row):
         """Whether the row is for this solver."""
-        dense_tall = not hasattr(data["X"], "indptr") and data["X"].shape[0] > data["X"].shape[1]
-        return row.task in self.tasks and (dense_tall or not self.tall_only)
+        n, p = row.data["n"], row.data["p"]
+        return row.task in self.tasks and (not self.gram or (row.generator == "dense" and n > p >= 500))
 
     def command(self, build):
         """(command, None), or (None, the reason why the solver cannot run here)."""

@@ -65,6 +65,6 @@ def main():
 
 if __name__ == "__main__":
     sys.path.insert(0, str(HERE))
-    import exchange   # found beside this file; numpy is loaded with it, so import_seconds does not count numpy
+    import exchange  # found beside this file; numpy is loaded with it, so import_seconds does not count numpy
 
     main()

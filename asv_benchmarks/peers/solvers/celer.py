@@ -1,9 +1,14 @@
-"""celer: celer_path, ElasticNet, ElasticNetCV. Its max_iter counts working sets: raised so that the tolerance decides."""
+"""celer: celer_path and ElasticNet. Its max_iter counts working sets: raised so that the tolerance decides.
+
+Its ElasticNetCV (0.7.4) passes n_alphas to scikit-learn's base class, which has no such argument since 1.9: CV is a
+loop of paths here.
+"""
 
 import celer
-from celer import ElasticNet, ElasticNetCV
+from celer import ElasticNet
 from celer.homotopy import celer_path
-from sklearn.model_selection import PredefinedSplit
+
+from .fold_loop import cross_validate
 
 VERSION = celer.__version__
 MAX_ITER = 1000
@@ -22,8 +27,10 @@ def fit(data, tol):
 
 
 def cv(data, tol):
-    alphas = data["alphas"]
-    model = ElasticNetCV(l1_ratio=list(data["l1_ratios"]), n_alphas=alphas.shape[1], eps=alphas[0, -1] / alphas[0, 0],
-                         cv=PredefinedSplit(data["folds"]), tol=tol, max_iter=MAX_ITER)
-    model.fit(data["X"], data["y"])
-    return model.mse_path_.reshape(*alphas.shape, -1), (model.coef_[None, :], [model.intercept_])
+    return cross_validate(_centred_path, data, tol)
+
+
+def _centred_path(data, tol):
+    means, mean = data["X"].mean(axis=0), data["y"].mean()
+    coef, _ = path({**data, "X": data["X"] - means, "y": data["y"] - mean}, tol)
+    return coef, mean - coef @ means
