@@ -1,0 +1,1 @@
+"""Scalar mathematics: the only home of any formula."""

@@ -1,0 +1,207 @@
+"""The one door of the engine: a ``Batch`` of penalised least-squares paths in, a ``Solution`` with certificates out."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from riata_engine.backend import get_backend
+from riata_engine.cpu.build import build_info
+from riata_engine.cpu.control import Control
+from riata_engine.cpu.design import scan
+from riata_engine.memory import free_memory
+from riata_engine.solvers.choice import choose
+from riata_engine.solvers.clock import Clock
+from riata_engine.solvers.gram import solve_gram
+from riata_engine.solvers.grid import alpha_max, geometric
+from riata_engine.solvers.options import Options
+from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, SKIPPED, STATUS, TIME_BUDGET, PathStore
+from riata_engine.solvers.standard_form import standard_form
+from riata_engine.threads import single_threaded_blas, thread_count
+
+__all__ = ["STATUS", "Batch", "Interrupted", "Solution", "alpha_grid", "build_info", "first_non_finite_column", "solve"]
+
+SOLVERS = {"gram": solve_gram}
+
+
+@dataclass
+class Batch:
+    """B penalised least-squares problems on one X; every field is documented in ``docs/architecture.md``."""
+
+    X: object
+    Y: np.ndarray
+    weights: np.ndarray | None = None
+    held_out: list | None = None
+    target: np.ndarray | None = None
+    group: np.ndarray | None = None
+    l1_ratio: object = 1.0
+    alphas: np.ndarray | None = None
+    n_alphas: int = 100
+    alpha_min_ratio: float | None = None
+    offset: np.ndarray | None = None
+    penalty_factor: np.ndarray | None = None
+    lower: np.ndarray | None = None
+    upper: np.ndarray | None = None
+    intercept: bool = True
+    standardize: bool = False
+    solver: str = "auto"
+    tol: float = 1e-6
+    max_epochs: int = 100_000
+    stop_dev_ratio: float | None = None
+    stop_dev_change: float | None = None
+    n_threads: int | None = None
+    time_budget: float | None = None
+    store: str = "dense"
+    max_memory: float | None = None
+    backend: str = "cpu"
+
+    def __post_init__(self):
+        self.Y = np.asarray(self.Y, dtype=np.float64)
+        if self.Y.ndim == 1:
+            self.Y = self.Y[:, None]
+        groups = 1
+        if self.weights is not None and self.weights.ndim == 2:
+            groups = self.weights.shape[1]
+        if self.held_out is not None:
+            groups = len(self.held_out)
+        if self.target is None and self.group is None:
+            if groups not in (1, self.Y.shape[1]) and self.Y.shape[1] != 1:
+                raise ValueError(f"{self.Y.shape[1]} targets and {groups} weight groups do not pair up: give target and group")
+            B = max(groups, self.Y.shape[1])
+            self.target = np.arange(B) if self.Y.shape[1] > 1 else np.zeros(B, int)
+            self.group = np.arange(B) if groups > 1 else np.zeros(B, int)
+        elif self.target is None:
+            self.target = np.zeros(len(self.group), int)
+        elif self.group is None:
+            self.group = np.zeros(len(self.target), int)
+        self.target = np.ascontiguousarray(self.target, dtype=np.intp)
+        self.group = np.ascontiguousarray(self.group, dtype=np.intp)
+        self.l1_ratio = np.broadcast_to(np.asarray(self.l1_ratio, float), self.target.shape).copy()
+
+
+@dataclass
+class Solution:
+    """What ``solve`` returns; every field is documented in ``docs/architecture.md``."""
+
+    alphas: np.ndarray
+    coef: object
+    intercept: np.ndarray
+    gap: np.ndarray
+    status: np.ndarray
+    dev_ratio: np.ndarray
+    df: np.ndarray
+    held_out_deviance: np.ndarray
+    null_deviance: np.ndarray
+    n_passes: int
+    n_epochs: np.ndarray
+    n_cholesky: np.ndarray
+    certificate: str
+    solver: str
+    profile: dict = field(default_factory=dict)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during ``solve``; ``solution`` holds what is done, the rest has status ``skipped``."""
+
+    def __init__(self, solution):
+        super().__init__("interrupted; .solution holds the paths that are done")
+        self.solution = solution
+
+
+def first_non_finite_column(X):
+    """Index of the first column with a NaN or an infinity, or −1: one pass, no copy."""
+    return scan(X)[1]
+
+
+def _options(batch, form):
+    lowest = batch.alphas is not None and np.min(batch.alphas) == 0
+    bounded = (form.lower != 0) | (form.upper != 0)
+    half_free = bounded & (form.factor == 0)
+    by_kkt = bool(np.any(half_free) or (lowest and np.any(bounded & (np.isfinite(form.lower) | np.isfinite(form.upper)))))
+    return Options(
+        l1_ratio=batch.l1_ratio, tol=batch.tol, max_epochs=batch.max_epochs,
+        stop_dev_ratio=np.inf if batch.stop_dev_ratio is None else batch.stop_dev_ratio,
+        stop_dev_change=-np.inf if batch.stop_dev_change is None else batch.stop_dev_change,
+        n_threads=thread_count(batch.n_threads),
+        max_memory=free_memory() / 2 if batch.max_memory is None else batch.max_memory, by_kkt=by_kkt)
+
+
+def _grid(batch, form, control, n_threads):
+    """(B, L) alphas."""
+    B = form.n_problems
+    if batch.alphas is not None:
+        return np.ascontiguousarray(np.broadcast_to(np.asarray(batch.alphas, float), (B, np.shape(batch.alphas)[-1])))
+    gradient = form.gradient_at_null(control, n_threads)
+    if len(form.free):
+        gradient = form.free_features(control, n_threads).gradient(gradient)
+    n, p = form.shape
+    ratio = batch.alpha_min_ratio
+    if ratio is None:
+        ratio = 1e-3 if n > p else 1e-2
+    return geometric(alpha_max(form, gradient, batch.l1_ratio), batch.n_alphas, ratio)
+
+
+def alpha_grid(batch):
+    """The (B, L) alphas that ``solve`` would use for a batch whose ``alphas`` is None."""
+    n_threads = thread_count(batch.n_threads)
+    with single_threaded_blas():
+        control = Control()
+        return _grid(replace(batch, alphas=None), standard_form(batch, control, n_threads), control, n_threads)
+
+
+def solve(batch, progress=None):
+    """Solve every problem of a batch at each of its alphas.
+
+    Parameters
+    ----------
+    batch : Batch
+    progress : callable, optional
+        ``progress(done, total)`` in (problem, alpha) pairs.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    Interrupted
+        On Ctrl-C, with what is done.
+    """
+    get_backend(batch.backend)
+    clock = Clock()
+    n_threads = thread_count(batch.n_threads)
+    with single_threaded_blas():
+        control = Control(batch.time_budget, progress)
+        with clock("standard form"):
+            form = standard_form(batch, control, n_threads)
+            options = _options(batch, form)
+        with clock("grid"):
+            alphas = _grid(batch, form, control, n_threads)
+        control.total = alphas.size
+        store = PathStore(form, alphas.shape[1], batch.store)
+        solver = choose(batch.solver, form, alphas, options)
+        if not control.stopped:
+            SOLVERS[solver](form, alphas, options, store, control, clock)
+    return _solution(form, alphas, options, store, control, clock, solver, progress)
+
+
+def _solution(form, alphas, options, store, control, clock, solver, progress):
+    if control.stopped == "time_budget":
+        store.status[store.status == SKIPPED] = TIME_BUDGET
+    store.blank_unsolved()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        null = 2 * form.null()[:, None]
+        dev_ratio = np.where(null > 0, 1.0 - store.residual / null, np.where(np.isnan(store.residual), np.nan, 0.0))
+    sigma2 = form.sigma[form.target] ** 2
+    solution = Solution(
+        alphas=alphas, coef=store.coefficients(), intercept=store.intercept, gap=store.gap, status=store.status,
+        dev_ratio=dev_ratio, df=store.df, held_out_deviance=store.held_out * sigma2[:, None],
+        null_deviance=2 * form.null() * sigma2, n_passes=store.n_passes, n_epochs=store.n_epochs,
+        n_cholesky=store.n_cholesky, certificate="kkt" if options.by_kkt else "gap", solver=solver,
+        profile={k: round(v, 9) for k, v in clock.seconds.items()})
+    if control.stopped == "interrupted":
+        if isinstance(control.error, KeyboardInterrupt):
+            raise Interrupted(solution) from None
+        raise control.error
+    if progress is not None:
+        progress(int((store.status <= DEGENERATE).sum()), control.total)
+    return solution

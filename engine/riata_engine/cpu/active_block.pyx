@@ -1,0 +1,319 @@
+# The active block of one problem in Gram space (see active_block.pxd): coordinate descent on it, and the Newton step that ends
+# coordinate descent's slow tail. On a fixed set of signs the solution is linear:  (H_SS + l2 F2) b_S = c_S − l1 F1 sign(b_S).
+from libc.math cimport fabs, INFINITY as inf
+from libc.stdlib cimport malloc, free
+from libc.string cimport memcpy, memset
+from scipy.linalg.cython_lapack cimport dpotrf, dpotrs
+from riata_engine.cpu.certificate cimport duality_gap
+
+include "../formulas/penalties.py"
+
+cdef extern from "riata_simd.h":
+    ctypedef void cloned_void "RIATA_CLONED_VOID"
+
+cdef enum:
+    VECTORS = 11
+
+
+cdef void point(Block* A, double* memory, Py_ssize_t capacity) noexcept nogil:
+    A.memory = memory
+    A.capacity = capacity
+    A.H = memory
+    memory += capacity * capacity
+    A.h = memory
+    A.c = memory + capacity
+    A.g = memory + 2 * capacity
+    A.b = memory + 3 * capacity
+    A.old = memory + 4 * capacity
+    A.f1 = memory + 5 * capacity
+    A.f2 = memory + 6 * capacity
+    A.lower = memory + 7 * capacity
+    A.upper = memory + 8 * capacity
+    A.work = memory + 9 * capacity
+    A.work2 = memory + 10 * capacity
+
+
+cdef int block_open(Block* A, Py_ssize_t capacity) noexcept nogil:
+    """Non-zero when memory is short."""
+    capacity = max(16, (capacity + 7) & ~7)
+    cdef double* memory = <double*>malloc((capacity * capacity + VECTORS * capacity) * sizeof(double))
+    A.index = <Py_ssize_t*>malloc(capacity * sizeof(Py_ssize_t))
+    A.m = 0
+    A.flops = 0
+    A.memory = NULL
+    if memory == NULL or A.index == NULL:
+        free(memory)
+        return 1
+    point(A, memory, capacity)
+    return 0
+
+
+cdef void block_close(Block* A) noexcept nogil:
+    free(A.memory)
+    free(A.index)
+    A.memory = NULL
+    A.index = NULL
+
+
+cdef int enlarge(Block* A) noexcept nogil:
+    cdef Block B
+    cdef Py_ssize_t a, m = A.m
+    if block_open(&B, A.capacity + A.capacity // 2):
+        block_close(&B)
+        return 1
+    for a in range(m):
+        memcpy(B.H + a * B.capacity, A.H + a * A.capacity, m * sizeof(double))
+    memcpy(B.h, A.h, m * sizeof(double))
+    memcpy(B.c, A.c, m * sizeof(double))
+    memcpy(B.g, A.g, m * sizeof(double))
+    memcpy(B.b, A.b, m * sizeof(double))
+    memcpy(B.old, A.old, m * sizeof(double))
+    memcpy(B.f1, A.f1, m * sizeof(double))
+    memcpy(B.f2, A.f2, m * sizeof(double))
+    memcpy(B.lower, A.lower, m * sizeof(double))
+    memcpy(B.upper, A.upper, m * sizeof(double))
+    memcpy(B.index, A.index, m * sizeof(Py_ssize_t))
+    B.m = m
+    B.flops = A.flops
+    block_close(A)
+    A[0] = B
+    return 0
+
+
+cdef int block_append(Block* A, Py_ssize_t k, double b, const double* C, Py_ssize_t ldc, double c, double g, double f1, double f2,
+                      double lower, double upper) noexcept nogil:
+    """Take pool feature k in, with coefficient b and gradient g; C is the pool's Gram matrix. Non-zero when memory is short."""
+    cdef Py_ssize_t a, m = A.m
+    cdef double v
+    if m == A.capacity and enlarge(A):
+        return 1
+    for a in range(m):
+        v = C[k * ldc + A.index[a]]
+        A.H[m * A.capacity + a] = v
+        A.H[a * A.capacity + m] = v
+    A.H[m * A.capacity + m] = C[k * ldc + k]
+    A.h[m] = C[k * ldc + k]
+    A.index[m] = k
+    A.c[m] = c
+    A.g[m] = g
+    A.b[m] = b
+    A.old[m] = 0
+    A.f1[m] = f1
+    A.f2[m] = f2
+    A.lower[m] = lower
+    A.upper[m] = upper
+    A.m = m + 1
+    return 0
+
+
+cdef void block_keep_nonzero(Block* A, Py_ssize_t* position) noexcept nogil:
+    """Let the features go whose coefficient is zero now and was at the previous alpha."""
+    cdef Py_ssize_t a, b, u = 0, m = A.m, ld = A.capacity
+    cdef Py_ssize_t* kept = <Py_ssize_t*>A.work
+    for a in range(m):
+        if A.b[a] != 0 or A.old[a] != 0:
+            kept[u] = a
+            u += 1
+        else:
+            position[A.index[a]] = -1
+    for a in range(u):
+        for b in range(u):
+            A.H[a * ld + b] = A.H[kept[a] * ld + kept[b]]      # kept[a] ≥ a: reads stay ahead of writes
+        A.h[a] = A.h[kept[a]]
+        A.c[a] = A.c[kept[a]]
+        A.g[a] = A.g[kept[a]]
+        A.b[a] = A.b[kept[a]]
+        A.old[a] = A.old[kept[a]]
+        A.f1[a] = A.f1[kept[a]]
+        A.f2[a] = A.f2[kept[a]]
+        A.lower[a] = A.lower[kept[a]]
+        A.upper[a] = A.upper[kept[a]]
+        A.index[a] = A.index[kept[a]]
+        position[A.index[a]] = a
+    A.m = u
+
+
+cdef cloned_void axpy_loop(double* y, const double* x, double a, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] += a * x[i]
+
+
+cdef void axpy(double* y, const double* x, double a, Py_ssize_t n) noexcept nogil:
+    axpy_loop(y, x, a, n)
+
+
+cdef void block_extrapolate(Block* A, double t) noexcept nogil:
+    """Start the next alpha on the line through the last two solutions: the path is piecewise linear, nearly so for an elastic net.
+
+    Only coefficients that keep their sign move.
+    """
+    cdef Py_ssize_t a
+    cdef double d, b
+    for a in range(A.m):
+        b = A.b[a]
+        if b != 0 and A.old[a] != 0:
+            d = t * (b - A.old[a])
+            A.old[a] = b
+            if (b + d) * b > 0 and A.lower[a] <= b + d <= A.upper[a] and d != 0:
+                A.b[a] = b + d
+                axpy_loop(A.g, A.H + a * A.capacity, -d, A.m)
+        else:
+            A.old[a] = b
+
+
+cdef cloned_void epoch_loop(Py_ssize_t m, const double* H, Py_ssize_t ld, const double* h, double* g, double* b, const double* f1,
+                            const double* f2, const double* lower, const double* upper, double l1, double l2,
+                            double* decrease, long long* flops) noexcept nogil:
+    cdef Py_ssize_t a, i, moves = 0
+    cdef double z, u, d, total = 0
+    cdef const double* row
+    for a in range(m):
+        if b[a] == 0 and fabs(g[a]) <= l1 * f1[a]:
+            continue
+        u = elastic_net_step(g[a] + h[a] * b[a], h[a], l1 * f1[a], l2 * f2[a], lower[a], upper[a])
+        d = u - b[a]
+        if d != 0:
+            b[a] = u
+            row = H + a * ld
+            for i in range(m):                               # g -= d * H[a]
+                g[i] -= d * row[i]
+            total += (h[a] + l2 * f2[a]) * d * d
+            moves += 1
+    decrease[0] = total
+    flops[0] += 2 * m * moves + 8 * m
+
+
+cdef double block_epoch(Block* A, double l1, double l2) noexcept nogil:
+    """One cycle of coordinate descent; returns Σ (h + l2)(Δb)², twice what the objective lost at the least."""
+    cdef double decrease
+    epoch_loop(A.m, A.H, A.capacity, A.h, A.g, A.b, A.f1, A.f2, A.lower, A.upper, l1, l2, &decrease, &A.flops)
+    return decrease
+
+
+cdef double residual_norm2(const Block* A, double yy, double* residual_y) noexcept nogil:
+    """‖y − Xb‖² = yy − bᵀ(c + g) and ⟨r, y⟩ = yy − bᵀc."""
+    cdef Py_ssize_t a
+    cdef double bc = 0, bg = 0
+    for a in range(A.m):
+        bc += A.b[a] * A.c[a]
+        bg += A.b[a] * A.g[a]
+    residual_y[0] = yy - bc
+    return max(yy - bc - bg, 0.0)
+
+
+cdef double block_gap(const Block* A, double l1, double l2, double yy) noexcept nogil:
+    """Duality gap of the problem restricted to the block, from the running gradient."""
+    cdef double ry, rr = residual_norm2(A, yy, &ry)
+    return duality_gap(A.m, A.g, A.b, l1, l2, A.f1, A.f2, A.lower, A.upper, 1.0, rr, ry)
+
+
+cdef double block_objective(const Block* A, double l1, double l2, double yy) noexcept nogil:
+    cdef double ry, total = residual_norm2(A, yy, &ry) / 2
+    cdef Py_ssize_t a
+    for a in range(A.m):
+        if A.b[a] != 0:
+            total += elastic_net_value(A.b[a], l1 * A.f1[a], l2 * A.f2[a])
+    return total
+
+
+cdef double block_newton_flops(const Block* A) noexcept nogil:
+    """What a Newton step costs, in flops of an epoch (BLAS-3 arithmetic runs about four times as fast as an epoch's)."""
+    cdef double s = 0
+    cdef Py_ssize_t a
+    for a in range(A.m):
+        s += A.b[a] != 0
+    return s * s * s / 12 + 8 * s * s + 4 * s * A.m + 500
+
+
+cdef int block_newton(Block* A, double l1, double l2, double yy) noexcept nogil:
+    """Go to the minimiser for the present support and signs, or as far as the signs and bounds allow.
+
+    First the whole step with crossing coefficients set to zero, which is kept if the objective does not rise; else the step
+    up to the first crossing, where it surely falls. Returns 0 if it moved the whole way (the block is solved for these signs),
+    1 if it was cut, 2 if it could not be taken.
+    """
+    cdef Py_ssize_t s = 0, a, k, ld = A.capacity, m = A.m
+    cdef int info, n, nrhs = 1, cut = 0, attempt
+    cdef char uplo = b"L"
+    cdef double before, t = 1, ratio, jitter, u, sign, largest = 0
+    cdef Py_ssize_t* S = <Py_ssize_t*>malloc(max(m, 1) * sizeof(Py_ssize_t))
+    cdef double* F
+    cdef double* d
+    cdef double* kept
+    if S == NULL:
+        return 2
+    for a in range(m):
+        if A.b[a] != 0 and A.lower[a] < A.b[a] < A.upper[a]:
+            S[s] = a
+            s += 1
+    F = <double*>malloc((s * s + 2 * m + 2 * s + 1) * sizeof(double))
+    if F == NULL or s == 0:
+        free(F)
+        free(S)
+        return 2
+    d = F + s * s
+    kept = d + s                                             # b and g before the step
+    memcpy(kept, A.b, m * sizeof(double))
+    memcpy(kept + m, A.g, m * sizeof(double))
+    before = block_objective(A, l1, l2, yy)
+    n = <int>s
+    for attempt in range(2):
+        largest = 0
+        for k in range(s):
+            for a in range(k, s):
+                F[k * s + a] = A.H[S[k] * ld + S[a]]
+            F[k * s + k] += l2 * A.f2[S[k]]
+            largest = max(largest, F[k * s + k])
+        jitter = largest * (0 if attempt == 0 else 1e-9)
+        for k in range(s):
+            F[k * s + k] += jitter
+        dpotrf(&uplo, &n, F, &n, &info)
+        if info == 0:
+            break
+    if info != 0:
+        free(F)
+        free(S)
+        return 2
+    for k in range(s):
+        a = S[k]
+        sign = 1 if A.b[a] > 0 else -1
+        d[k] = A.g[a] - l1 * A.f1[a] * sign - l2 * A.f2[a] * A.b[a]
+    dpotrs(&uplo, &n, &nrhs, F, &n, d, &n, &info)
+    for k in range(s):
+        a = S[k]
+        u = A.b[a] + d[k]
+        if l1 * A.f1[a] > 0 and u * A.b[a] < 0:
+            ratio = -A.b[a] / d[k]
+            cut = 1
+            u = 0
+        elif u > A.upper[a]:
+            ratio = (A.upper[a] - A.b[a]) / d[k]
+            cut = 1
+            u = A.upper[a]
+        elif u < A.lower[a]:
+            ratio = (A.lower[a] - A.b[a]) / d[k]
+            cut = 1
+            u = A.lower[a]
+        else:
+            ratio = 1
+        t = min(t, ratio)
+        if u != A.b[a]:
+            axpy_loop(A.g, A.H + a * ld, A.b[a] - u, m)
+            A.b[a] = u
+    if cut and block_objective(A, l1, l2, yy) > before:
+        memcpy(A.b, kept, m * sizeof(double))
+        memcpy(A.g, kept + m, m * sizeof(double))
+        for k in range(s):
+            a = S[k]
+            u = A.b[a] + t * d[k]
+            if l1 * A.f1[a] > 0 and (u * A.b[a] < 0 or fabs(u) <= 1e-14 * fabs(A.b[a])):
+                u = 0
+            u = min(max(u, A.lower[a]), A.upper[a])
+            if u != A.b[a]:
+                axpy_loop(A.g, A.H + a * ld, A.b[a] - u, m)
+                A.b[a] = u
+    A.flops = 0
+    free(F)
+    free(S)
+    return 1 if cut or jitter > 0 else 0

@@ -1,0 +1,96 @@
+# The certificate of one penalised least-squares problem.
+#
+#   primal  P(b) = ½‖r‖² + Σ g_j(b_j),   r = y − Xb            (weighted norms, g in formulas/penalties.py)
+#   dual    D(θ) = ⟨θ, y⟩ − ½‖θ‖² − Σ g_j*(x_jᵀθ)
+#
+# taken at θ = s·r. s = 1 is feasible wherever every conjugate is finite; a coefficient with an l1 penalty alone asks for
+# s ≤ l1/|x_jᵀr| (Kim et al. 2007, "An interior-point method for large-scale l1-regularized least squares", §III). Every s
+# gives a lower bound on the optimum, so the best of a few is taken.
+from cython cimport floating
+from libc.math cimport fabs, INFINITY as inf
+
+include "../formulas/losses.py"
+include "../formulas/penalties.py"
+
+
+cdef double duality_gap(Py_ssize_t m, const double* t, const double* b, double l1, double l2, const double* f1, const double* f2,
+                        const double* lower, const double* upper, double bound_scale,
+                        double residual_norm2, double residual_y) noexcept nogil:
+    """P(b) − max_s D(s·r), from t = Xᵀr, ‖r‖² and ⟨r, y⟩. b must respect the bounds, which are lower·bound_scale …"""
+    cdef Py_ssize_t j
+    cdef double primal = residual_norm2 / 2, limit = inf, augmented = inf, a, q, u, lo, hi, best = -inf, dual
+    cdef double scales[3]
+    cdef int k, smooth = 0
+    for j in range(m):
+        a = l1 * f1[j]
+        q = l2 * f2[j]
+        lo = lower[j]
+        hi = upper[j]
+        if b[j] != 0:
+            primal += elastic_net_value(b[j], a, q)
+        if q > 0 or (hi < inf if t[j] > 0 else lo > -inf):
+            if hi == 0 and lo == 0:
+                continue                                 # left out of the model
+            smooth = 1
+            u = fabs(t[j] - q * b[j])                    # the elastic net as a lasso on augmented rows
+            if u > a:
+                augmented = min(augmented, a / u)
+        else:
+            u = fabs(t[j])
+            if u > a:
+                limit = min(limit, a / u)
+    scales[0] = min(limit, residual_y / residual_norm2 if residual_norm2 > 0 else 1.0)
+    scales[1] = min(limit, 1.0)
+    scales[2] = min(limit, augmented)
+    for k in range(3):
+        if k == 2 and augmented == inf:
+            break
+        if scales[k] < 0:
+            scales[k] = 0
+        dual = squared_dual(residual_y, residual_norm2, scales[k])
+        if smooth:
+            for j in range(m):
+                q = l2 * f2[j]
+                if q > 0 or lower[j] > -inf or upper[j] < inf:
+                    u = fabs(t[j]) * scales[k]
+                    if u > l1 * f1[j]:
+                        # a coefficient on the boundary s = l1/|t| may be a rounding error outside: only l2 or a bound makes it count
+                        if q > 0 or (upper[j] < inf if t[j] > 0 else lower[j] > -inf):
+                            dual -= elastic_net_conjugate(scales[k] * t[j], l1 * f1[j], q, lower[j] * bound_scale,
+                                                          upper[j] * bound_scale)
+        best = max(best, dual)
+    return primal - best if primal > best else 0.0
+
+
+cdef double kkt_decrease(Py_ssize_t m, const double* t, const double* b, double l1, double l2, const double* f1, const double* f2,
+                         const double* lower, const double* upper, double bound_scale, const double* h) noexcept nogil:
+    """Σ_j of what one exact step along coordinate j would take off the objective (at most): the certificate where no dual point is known.
+
+    A step from b to u along a coordinate of curvature H = h + l2 takes off at least ½ H (b − u)².
+    """
+    cdef Py_ssize_t j
+    cdef double total = 0, u, a, q
+    for j in range(m):
+        if h[j] > 0 and (lower[j] < 0 or upper[j] > 0):
+            a = l1 * f1[j]
+            q = l2 * f2[j]
+            u = elastic_net_step(t[j] + h[j] * b[j], h[j], a, q, lower[j] * bound_scale, upper[j] * bound_scale)
+            total += (h[j] + q) * (u - b[j]) * (u - b[j])
+    return total
+
+
+def certify(const double[:, ::1] T, const double[:, ::1] b, const double[::1] l1, const double[::1] l2, const double[::1] f1,
+            const double[::1] f2, const double[::1] lower, const double[::1] upper, double bound_scale,
+            const double[::1] residual_norm2, const double[::1] residual_y, double null_objective,
+            const double[::1] h, bint by_kkt, double[::1] out):
+    """Relative gaps of k coefficient vectors ``b`` (k, m) with gradients ``T`` (k, m) = Xᵀr; see the top of the file."""
+    cdef Py_ssize_t k, m = T.shape[1]
+    cdef double scale = null_objective if null_objective > 0 else 1.0
+    with nogil:
+        for k in range(T.shape[0]):
+            if by_kkt:
+                out[k] = kkt_decrease(m, &T[k, 0], &b[k, 0], l1[k], l2[k], &f1[0], &f2[0], &lower[0], &upper[0], bound_scale,
+                                      &h[0]) / scale
+            else:
+                out[k] = duality_gap(m, &T[k, 0], &b[k, 0], l1[k], l2[k], &f1[0], &f2[0], &lower[0], &upper[0], bound_scale,
+                                     residual_norm2[k], residual_y[k]) / scale

@@ -1,0 +1,17 @@
+cdef struct Signal:
+    int stop                # 0 go on, 1 interrupted, 2 out of time
+    double deadline         # seconds of the monotonic clock
+    double next_poll
+    long done               # (problem, alpha) pairs finished
+    int blas_threads
+
+cdef class Control:
+    cdef Signal signal
+    cdef public object progress
+    cdef public object total
+    cdef public object error
+    cdef double started
+    cdef void attend(self) noexcept
+
+cdef int poll(Signal* signal, void* control) noexcept nogil
+cdef double monotonic() noexcept nogil

@@ -1,0 +1,92 @@
+# How a long compiled loop stays answerable: every kernel polls between small pieces of work. One thread in twenty milliseconds
+# takes the GIL, lets Python handle signals (Ctrl-C), reports progress and looks at the clock.
+from libc.math cimport INFINITY
+from cpython.exc cimport PyErr_CheckSignals
+
+cdef extern from *:
+    """
+    #if defined(_WIN32)
+    #include <windows.h>
+    static double riata_monotonic(void) {
+        LARGE_INTEGER f, c; QueryPerformanceFrequency(&f); QueryPerformanceCounter(&c);
+        return (double)c.QuadPart / (double)f.QuadPart; }
+    #else
+    #include <time.h>
+    static double riata_monotonic(void) {
+        struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + 1e-9 * t.tv_nsec; }
+    #endif
+    """
+    double riata_monotonic() noexcept nogil
+
+cdef double INTERVAL = 0.02
+
+
+cdef double monotonic() noexcept nogil:
+    return riata_monotonic()
+
+
+cdef class Control:
+    """The state of one call of ``solve``: time budget, progress and the reason to stop early.
+
+    Parameters
+    ----------
+    time_budget : float or None
+        Seconds from now.
+    progress : callable or None
+        ``progress(done, total)``, called from the calling thread.
+    total : int
+        (problem, alpha) pairs to do.
+    """
+
+    def __init__(self, time_budget=None, progress=None, total=0):
+        self.started = riata_monotonic()
+        self.signal.stop = 0
+        self.signal.done = 0
+        self.signal.deadline = INFINITY if time_budget is None else self.started + time_budget
+        self.signal.next_poll = self.started + INTERVAL
+        self.progress = progress
+        self.total = total
+        self.error = None
+
+    @property
+    def stopped(self):
+        """None, "interrupted" or "time_budget"."""
+        return (None, "interrupted", "time_budget")[self.signal.stop]
+
+    @property
+    def done(self):
+        """(problem, alpha) pairs finished."""
+        return self.signal.done
+
+    @done.setter
+    def done(self, value):
+        self.signal.done = value
+
+    def check(self):
+        """Poll from Python; returns True when the work should stop."""
+        poll(&self.signal, <void*>self)
+        return self.signal.stop != 0
+
+    cdef void attend(self) noexcept:
+        try:
+            PyErr_CheckSignals()
+            if self.progress is not None:
+                self.progress(min(self.signal.done, self.total), self.total)
+        except BaseException as error:      # whatever a signal handler or the callback raises ends the call, once the loops are left
+            self.error = error
+            self.signal.stop = 1
+
+
+cdef int poll(Signal* signal, void* control) noexcept nogil:
+    """Non-zero when the caller should leave its loop. Call from the thread that owns the control (OpenMP thread 0)."""
+    cdef double now
+    if signal.stop:
+        return signal.stop
+    now = riata_monotonic()
+    if now >= signal.deadline:
+        signal.stop = 2
+    elif now >= signal.next_poll:
+        signal.next_poll = now + INTERVAL
+        with gil:
+            (<Control>control).attend()
+    return signal.stop

@@ -1,0 +1,356 @@
+# The design matrix as the solvers see it: z_ij = (x_ij − center_j)·multiplier_j, a view that is packed tile by tile into
+# float64 and never stored whole. X stays as it was given: dense with any strides (a memory map too) or CSC, float32 or float64.
+#
+# Products go through BLAS on tiles of fixed size, each tile on one thread, so that the bits of a result do not depend on the
+# number of threads.
+import numpy as np
+from cython cimport floating
+from cython.parallel cimport prange, threadid
+from libc.math cimport fabs, isfinite, INFINITY
+from libc.stdlib cimport malloc, free
+from scipy.linalg.cython_blas cimport dgemm
+from riata_engine.cpu.control cimport Control, Signal, poll
+
+cdef extern from "riata_simd.h":
+    ctypedef void cloned_void "RIATA_CLONED_VOID"
+
+cdef enum:
+    TILE_COLUMNS = 64
+    TILE_ROWS = 1024
+
+
+cdef cloned_void pack_dense(const floating* x, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, const Py_ssize_t* columns,
+                            Py_ssize_t first, Py_ssize_t m, const double* center, const double* multiplier,
+                            double* out, Py_ssize_t ld) noexcept nogil:
+    cdef Py_ssize_t i, j, k
+    cdef double c, s
+    cdef const floating* v
+    if row == 1:
+        for k in range(m):
+            j = columns[k] if columns != NULL else first + k
+            v = x + j * col
+            c = center[j]
+            s = multiplier[j]
+            for i in range(n):
+                out[k * ld + i] = (v[i] - c) * s
+    elif columns == NULL and col == 1:
+        for i in range(n):
+            v = x + i * row + first
+            for k in range(m):
+                out[k * ld + i] = (v[k] - center[first + k]) * multiplier[first + k]
+    else:
+        for k in range(m):
+            j = columns[k] if columns != NULL else first + k
+            c = center[j]
+            s = multiplier[j]
+            for i in range(n):
+                out[k * ld + i] = (x[i * row + j * col] - c) * s
+
+
+cdef cloned_void pack_sparse(const floating* values, const long long* indptr, const int* indices, Py_ssize_t r0, Py_ssize_t r1,
+                             const Py_ssize_t* columns, Py_ssize_t first, Py_ssize_t m, const double* center,
+                             const double* multiplier, double* out, Py_ssize_t ld) noexcept nogil:
+    cdef Py_ssize_t i, j, k
+    cdef long long a, b, mid, end
+    for k in range(m):
+        j = columns[k] if columns != NULL else first + k
+        for i in range(r1 - r0):
+            out[k * ld + i] = -center[j] * multiplier[j]
+        a = indptr[j]
+        end = indptr[j + 1]
+        b = end
+        while a < b:                                    # first stored row ≥ r0
+            mid = (a + b) // 2
+            if indices[mid] < r0:
+                a = mid + 1
+            else:
+                b = mid
+        while a < end and indices[a] < r1:
+            out[k * ld + indices[a] - r0] += values[a] * multiplier[j]
+            a += 1
+
+
+cdef void pack(const Columns* X, Py_ssize_t r0, Py_ssize_t r1, const Py_ssize_t* columns, Py_ssize_t first, Py_ssize_t m,
+               double* out, Py_ssize_t ld) noexcept nogil:
+    """out[k·ld + i] = z[r0 + i, columns[k]] (or column first + k where columns is NULL), rows r0 … r1."""
+    if X.sparse:
+        if X.single:
+            pack_sparse[float](<const float*>X.data, X.indptr, X.indices, r0, r1, columns, first, m, X.center, X.multiplier, out, ld)
+        else:
+            pack_sparse[double](<const double*>X.data, X.indptr, X.indices, r0, r1, columns, first, m, X.center, X.multiplier, out, ld)
+    elif X.single:
+        pack_dense[float](<const float*>X.data + r0 * X.row, X.row, X.col, r1 - r0, columns, first, m, X.center, X.multiplier, out, ld)
+    else:
+        pack_dense[double](<const double*>X.data + r0 * X.row, X.row, X.col, r1 - r0, columns, first, m, X.center, X.multiplier, out, ld)
+
+
+cdef class Design:
+    """z_ij = (x_ij − center_j)·multiplier_j over a dense array or a CSC matrix.
+
+    Parameters
+    ----------
+    X : ndarray (n, p) of float32 or float64, any strides that are multiples of the item size; or scipy.sparse CSC
+    center, multiplier : (p,) float64
+    direct : bool
+        Let BLAS read X itself and put centre and multiplier right afterwards (float64, moderate means).
+    """
+
+    def __init__(self, X, double[::1] center, double[::1] multiplier, bint direct=False):
+        cdef long long[::1] indptr
+        cdef int[::1] indices
+        self.X = X
+        self.center = np.asarray(center)
+        self.multiplier = np.asarray(multiplier)
+        self.view.n, self.view.p = X.shape
+        self.view.center = &center[0] if self.view.p else NULL
+        self.view.multiplier = &multiplier[0] if self.view.p else NULL
+        self.view.sparse = not isinstance(X, np.ndarray)
+        values = X.data if self.view.sparse else X
+        self.view.single = values.dtype == np.float32
+        if self.view.sparse:
+            index = np.ascontiguousarray(X.indptr, dtype=np.int64), np.ascontiguousarray(X.indices, dtype=np.int32)
+            values = np.ascontiguousarray(values)
+            indptr, indices = index
+            self.view.indptr = &indptr[0]
+            self.view.indices = &indices[0] if indices.shape[0] else NULL
+            self._keep = (center, multiplier, index, values)
+            self.direct = False
+        else:
+            self.view.row, self.view.col = [s // values.itemsize for s in X.strides]
+            self._keep = (center, multiplier)
+            self.direct = (direct and not self.view.single
+                           and ((self.view.row == 1 and self.view.col >= self.view.n)
+                                or (self.view.col == 1 and self.view.row >= self.view.p)))
+        self.view.data = <const char*><Py_ssize_t>values.__array_interface__["data"][0]
+
+    def gather(self, const Py_ssize_t[::1] columns, double[::1, :] out, Py_ssize_t at=0):
+        """out[:, at + k] = z[:, columns[k]] (out Fortran-ordered, n rows)."""
+        if columns.shape[0]:
+            with nogil:
+                pack(&self.view, 0, self.view.n, &columns[0], 0, columns.shape[0], &out[0, at], self.view.n)
+
+    def tile(self, Py_ssize_t r0, Py_ssize_t r1, double[::1, :] out):
+        """out[i, j] = z[r0 + i, j] for all columns."""
+        if self.view.p and r1 > r0:
+            with nogil:
+                pack(&self.view, r0, r1, NULL, 0, self.view.p, &out[0, 0], out.shape[0])
+
+    def transposed_matvec(self, const double[:, ::1] R, double[:, ::1] out, Py_ssize_t block, Control control, int n_threads=1,
+                          bint squared=False):
+        """out (p, k) = Zᵀ R, or (Z∘Z)ᵀ R, in one pass over X; R (n, k).
+
+        Each group of ``block`` columns of R goes through BLAS on its own, so that its bits do not depend on its neighbours.
+        """
+        cdef Py_ssize_t t, tiles = (self.view.p + TILE_COLUMNS - 1) // TILE_COLUMNS, k = R.shape[1], n = self.view.n
+        cdef Signal* signal = &control.signal
+        cdef void* handle = <void*>control
+        cdef Columns* X = &self.view
+        cdef bint direct = self.direct and not squared
+        cdef double[::1] sums
+        cdef int failed = 0
+        if k == 0 or tiles == 0:
+            return
+        if n == 0:
+            out[:, :] = 0
+            return
+        sums = np.zeros(k)
+        with nogil:
+            if direct:
+                column_sums(&R[0, 0], n, k, &sums[0])
+            if X.sparse and not squared:
+                column_sums(&R[0, 0], n, k, &sums[0])
+            for t in prange(tiles, num_threads=n_threads, schedule="dynamic"):
+                if signal.stop == 0 and tile_product(X, t, &R[0, 0], k, block, &sums[0], &out[0, 0], direct, squared):
+                    failed = 1
+                if threadid() == 0:
+                    poll(signal, handle)
+        if failed:
+            raise MemoryError("transposed_matvec: no room for a tile")
+
+
+cdef cloned_void column_sums(const double* R, Py_ssize_t n, Py_ssize_t k, double* out) noexcept nogil:
+    cdef Py_ssize_t i, b
+    for i in range(n):
+        for b in range(k):
+            out[b] += R[i * k + b]
+
+
+cdef cloned_void sparse_product(const floating* values, const long long* indptr, const int* indices, Py_ssize_t j0, Py_ssize_t j1,
+                                const double* center, const double* multiplier, const double* R, Py_ssize_t k,
+                                const double* sums, double* out) noexcept nogil:
+    cdef Py_ssize_t j, b
+    cdef long long a
+    cdef const double* r
+    cdef double* o
+    cdef double v
+    for j in range(j0, j1):
+        o = out + j * k
+        for b in range(k):
+            o[b] = -center[j] * sums[b]
+        for a in range(indptr[j], indptr[j + 1]):
+            v = values[a]
+            r = R + <Py_ssize_t>indices[a] * k
+            for b in range(k):
+                o[b] += v * r[b]
+        for b in range(k):
+            o[b] *= multiplier[j]
+
+
+cdef cloned_void square(double* z, Py_ssize_t m) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(m):
+        z[i] *= z[i]
+
+
+cdef int tile_product(const Columns* X, Py_ssize_t t, const double* R, Py_ssize_t k, Py_ssize_t block, const double* sums,
+                      double* out, bint direct, bint squared) noexcept nogil:
+    """Columns 64 t … of Zᵀ R. In BLAS's eyes: outᵀ (k × columns) = Rᵀ (k × n) Z (n × columns)."""
+    cdef Py_ssize_t j0 = t * TILE_COLUMNS, j1 = min(X.p, j0 + TILE_COLUMNS), r0, r1, b, j, q
+    cdef int rows, columns = <int>(j1 - j0), width, ldr = <int>k, ldx, ldo = <int>k
+    cdef char plain = b"n", transposed = b"t"
+    cdef double one = 1, beta = 0
+    cdef double* z
+    if X.sparse and not squared:
+        if X.single:
+            sparse_product[float](<const float*>X.data, X.indptr, X.indices, j0, j1, X.center, X.multiplier, R, k, sums, out)
+        else:
+            sparse_product[double](<const double*>X.data, X.indptr, X.indices, j0, j1, X.center, X.multiplier, R, k, sums, out)
+        return 0
+    if direct:
+        rows = <int>X.n
+        b = 0
+        while b < k:
+            width = <int>min(block, k - b)
+            if X.row == 1:
+                ldx = <int>X.col
+                dgemm(&plain, &plain, &width, &columns, &rows, &one, <double*>R + b, &ldr, <double*>X.data + j0 * X.col, &ldx,
+                      &beta, out + j0 * k + b, &ldo)
+            else:
+                ldx = <int>X.row
+                dgemm(&plain, &transposed, &width, &columns, &rows, &one, <double*>R + b, &ldr, <double*>X.data + j0, &ldx,
+                      &beta, out + j0 * k + b, &ldo)
+            b += block
+        for j in range(j0, j1):
+            for q in range(k):
+                out[j * k + q] = (out[j * k + q] - X.center[j] * sums[q]) * X.multiplier[j]
+        return 0
+    z = <double*>malloc(TILE_ROWS * TILE_COLUMNS * sizeof(double))
+    if z == NULL:
+        return 1
+    r0 = 0
+    while r0 < X.n:
+        r1 = min(X.n, r0 + TILE_ROWS)
+        rows = <int>(r1 - r0)
+        pack(X, r0, r1, NULL, j0, j1 - j0, z, rows)
+        if squared:
+            square(z, rows * (j1 - j0))
+        b = 0
+        while b < k:
+            width = <int>min(block, k - b)
+            dgemm(&plain, &plain, &width, &columns, &rows, &one, <double*>R + r0 * k + b, &ldr, z, &rows,
+                  &beta, out + j0 * k + b, &ldo)
+            b += block
+        beta = 1
+        r0 += TILE_ROWS
+    free(z)
+    return 0
+
+
+cdef cloned_void scan_columns(const floating* x, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t p, double* largest,
+                              double* bad) noexcept nogil:
+    """largest[j] = max |x_ij|; bad[j] = 0, or NaN where the column holds a NaN or an infinity (inf·0 and nan·0 are NaN)."""
+    cdef Py_ssize_t i, j
+    cdef floating a, b
+    cdef const floating* v
+    if row == 1:
+        for j in range(p):
+            v = x + j * col
+            a = 0
+            b = 0
+            for i in range(n):
+                a = max(a, v[i] if v[i] >= 0 else -v[i])
+                b += v[i] * 0
+            largest[j] = a
+            bad[j] = b
+    else:
+        for i in range(n):
+            for j in range(p):
+                a = x[i * row + j * col]
+                largest[j] = max(largest[j], a if a >= 0 else -a)
+                bad[j] += a * 0
+
+
+def scan(X):
+    """(largest |x| of each column, index of the first column with a NaN or an infinity or -1), one pass, no copy."""
+    cdef Py_ssize_t j, n, p
+    cdef double[::1] largest, bad
+    cdef Py_ssize_t data
+    n, p = X.shape
+    largest = np.zeros(p)
+    bad = np.zeros(p)
+    if not isinstance(X, np.ndarray):
+        values = X.data
+        counts = np.diff(X.indptr)
+        if values.size:
+            filled = np.flatnonzero(counts)
+            largest_ = np.asarray(largest)
+            with np.errstate(invalid="ignore"):
+                largest_[filled] = np.maximum.reduceat(np.abs(values), X.indptr[filled])
+            np.asarray(bad)[:] = np.where(np.isfinite(largest_), 0.0, np.nan)
+    elif n and p:
+        data = X.__array_interface__["data"][0]
+        row, col = [s // X.itemsize for s in X.strides]
+        if X.dtype == np.float32:
+            scan_columns[float](<const float*>data, row, col, n, p, &largest[0], &bad[0])
+        else:
+            scan_columns[double](<const double*>data, row, col, n, p, &largest[0], &bad[0])
+    for j in range(p):
+        if bad[j] != 0:
+            return np.asarray(largest), j
+    return np.asarray(largest), -1
+
+
+cdef cloned_void dense_moments(const floating* x, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t p, const double* v,
+                               double* mean, double* variance, const double* factor) noexcept nogil:
+    cdef Py_ssize_t i, j
+    cdef double a, d
+    cdef const floating* u
+    if row == 1:
+        for j in range(p):
+            u = x + j * col
+            a = 0
+            for i in range(n):
+                a += v[i] * (u[i] * factor[j])
+            mean[j] = a
+            d = 0
+            for i in range(n):
+                d += v[i] * (u[i] * factor[j] - a) * (u[i] * factor[j] - a)
+            variance[j] = d
+    else:
+        for i in range(n):
+            for j in range(p):
+                mean[j] += v[i] * (x[i * row + j * col] * factor[j])
+        for i in range(n):
+            for j in range(p):
+                d = x[i * row + j * col] * factor[j] - mean[j]
+                variance[j] += v[i] * d * d
+
+
+def moments(X, const double[::1] v, const double[::1] factor):
+    """Mean and variance of each column of X·factor under weights v (Σ v = 1), two passes (the second from cache for columns)."""
+    cdef Py_ssize_t n, p, data, j, a
+    cdef double[::1] mean, variance
+    n, p = X.shape
+    mean = np.zeros(p)
+    variance = np.zeros(p)
+    if not isinstance(X, np.ndarray):
+        from riata_engine.cpu.sparse import sparse_moments
+        return sparse_moments(X, v, factor)
+    if n and p:
+        data = X.__array_interface__["data"][0]
+        row, col = [s // X.itemsize for s in X.strides]
+        if X.dtype == np.float32:
+            dense_moments[float](<const float*>data, row, col, n, p, &v[0], &mean[0], &variance[0], &factor[0])
+        else:
+            dense_moments[double](<const double*>data, row, col, n, p, &v[0], &mean[0], &variance[0], &factor[0])
+    return np.asarray(mean), np.asarray(variance)

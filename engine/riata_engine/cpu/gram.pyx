@@ -1,0 +1,208 @@
+# Sufficient statistics of a set of rows: the Gram matrix ZᵀVZ, Zᵀ V [1, Y] of packed columns z and row weights v, added up over
+# blocks of rows in float64. Two phases a block: pack the rows once, then BLAS on fixed tiles of the output, so that the bits do not
+# depend on the number of threads.
+import numpy as np
+from cython.parallel cimport prange, threadid
+from libc.math cimport sqrt
+from libc.stdlib cimport malloc, free
+from scipy.linalg.cython_blas cimport dgemm, dsyrk
+from riata_engine.cpu.control cimport Control, Signal, poll
+from riata_engine.cpu.design cimport Columns, Design, pack
+
+cdef extern from "riata_simd.h":
+    ctypedef void cloned_void "RIATA_CLONED_VOID"
+
+
+cdef cloned_void weigh(double* z, const double* root, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t ld) noexcept nogil:
+    cdef Py_ssize_t i, j
+    for j in range(columns):
+        for i in range(rows):
+            z[j * ld + i] *= root[i]
+
+
+cdef void one_tile(const double* Z, Py_ssize_t ld, int rows, Py_ssize_t p, Py_ssize_t width, Py_ssize_t tile, double* C, Py_ssize_t ldc,
+                   const double* Y, int T, double* c) noexcept nogil:
+    """Tile number ``tile`` of the lower triangle (counted along rows) of C += ZᵀZ; the diagonal tiles also do c += ZᵀY."""
+    cdef Py_ssize_t I = 0, J = tile, a, b
+    cdef int m, k, lda = <int>ld, ldcc = <int>ldc
+    cdef char upper = b"u", t = b"t", n = b"n"
+    cdef double one = 1
+    while J > I:
+        J -= I + 1
+        I += 1
+    a = I * width
+    b = J * width
+    m = <int>min(width, p - a)
+    k = <int>min(width, p - b)
+    if I == J:
+        # row-major lower is column-major upper
+        dsyrk(&upper, &t, &m, &rows, &one, <double*>Z + a * ld, &lda, &one, C + a * ldc + a, &ldcc)
+        if T:
+            dgemm(&n, &n, &T, &m, &rows, &one, <double*>Y, &T, <double*>Z + a * ld, &lda, &one, c + a * T, &T)
+    else:
+        dgemm(&t, &n, &k, &m, &rows, &one, <double*>Z + b * ld, &lda, <double*>Z + a * ld, &lda, &one, C + a * ldc + b, &ldcc)
+
+
+cdef cloned_void mirror(double* C, Py_ssize_t p, Py_ssize_t ld) noexcept nogil:
+    cdef Py_ssize_t i, j, I, J
+    for I in range((p + 31) // 32):                         # in blocks that stay in cache
+        for J in range(I + 1):
+            for i in range(32 * I, min(32 * I + 32, p)):
+                for j in range(32 * J, min(32 * J + 32, i)):
+                    C[j * ld + i] = C[i * ld + j]
+
+
+def accumulate(Design design, rows, v, const double[:, ::1] Y, double[:, ::1] C, double[:, ::1] c, Control control,
+               int n_threads=1):
+    """C (p, p) += Zᵀ V Z and c (p, T) += Zᵀ V Y over the given rows.
+
+    Parameters
+    ----------
+    rows : intp array or None
+        Rows to take (None: all).
+    v : (n,) array or None
+        Row weights ≥ 0 (None: ones).
+    Y : (n, T)
+    """
+    cdef Py_ssize_t n = design.view.n if rows is None else rows.shape[0], p = design.view.p, T = Y.shape[1]
+    cdef Py_ssize_t r0, r1, width = 64 if p <= 256 else 128 if p <= 1024 else 256
+    cdef Py_ssize_t side = (p + width - 1) // width, tile, tiles = side * (side + 1) // 2, chunk, j, m
+    cdef Py_ssize_t block = 1024 if p <= 2048 else 512
+    cdef const Py_ssize_t[::1] index
+    cdef const Py_ssize_t* take = NULL
+    cdef const double[::1] weight
+    cdef double[::1] root
+    cdef double[:, ::1] y
+    cdef double[::1] Z
+    cdef Columns* X = &design.view
+    cdef Signal* signal = &control.signal
+    cdef void* handle = <void*>control
+    cdef bint weighted = v is not None
+    if p == 0 or n == 0:
+        return
+    if rows is not None:
+        index = rows
+        take = &index[0]
+    Z = np.empty(min(block, n) * p)
+    for r0 in range(0, n, block):
+        r1 = min(n, r0 + block)
+        m = r1 - r0
+        part = slice(r0, r1) if rows is None else rows[r0:r1]
+        y_part = np.asarray(Y)[part]
+        if weighted:
+            root_part = np.sqrt(np.asarray(v)[part])
+            root = root_part
+            y_part = y_part * root_part[:, None]
+        y = np.ascontiguousarray(y_part)
+        with nogil:
+            for chunk in prange((p + 15) // 16, num_threads=n_threads, schedule="static"):
+                pack_some(X, take, r0, r1, chunk * 16, min(p, chunk * 16 + 16), &Z[0], &root[0] if weighted else NULL)
+            for tile in prange(tiles, num_threads=n_threads, schedule="dynamic"):
+                if signal.stop == 0:
+                    one_tile(&Z[0], m, <int>m, p, width, tile, &C[0, 0], C.shape[1], &y[0, 0] if T else NULL, <int>T, &c[0, 0] if T else NULL)
+                if threadid() == 0:
+                    poll(signal, handle)
+        if signal.stop:
+            return
+    mirror(&C[0, 0], p, C.shape[1])
+
+
+cdef void pack_some(const Columns* X, const Py_ssize_t* rows, Py_ssize_t r0, Py_ssize_t r1, Py_ssize_t j0, Py_ssize_t j1,
+                    double* Z, const double* root) noexcept nogil:
+    cdef Py_ssize_t ld = r1 - r0
+    if rows == NULL:
+        pack(X, r0, r1, NULL, j0, j1 - j0, Z + j0 * ld, ld)
+    else:
+        pack_rows(X, rows + r0, r1 - r0, j0, j1 - j0, Z + j0 * ld, ld)
+    if root != NULL:
+        weigh(Z + j0 * ld, root, ld, j1 - j0, ld)
+
+
+cdef void pack_rows(const Columns* X, const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t first, Py_ssize_t m, double* out,
+                    Py_ssize_t ld) noexcept nogil:
+    """out[k·ld + i] = z[rows[i], first + k] of a dense X."""
+    cdef Py_ssize_t i, k
+    cdef const float* xf = <const float*>X.data
+    cdef const double* xd = <const double*>X.data
+    if X.row == 1:
+        for k in range(first, first + m):
+            if X.single:
+                for i in range(n):
+                    out[(k - first) * ld + i] = (xf[rows[i] + k * X.col] - X.center[k]) * X.multiplier[k]
+            else:
+                for i in range(n):
+                    out[(k - first) * ld + i] = (xd[rows[i] + k * X.col] - X.center[k]) * X.multiplier[k]
+    else:
+        for i in range(n):
+            if X.single:
+                for k in range(first, first + m):
+                    out[(k - first) * ld + i] = (xf[rows[i] * X.row + k * X.col] - X.center[k]) * X.multiplier[k]
+            else:
+                for k in range(first, first + m):
+                    out[(k - first) * ld + i] = (xd[rows[i] * X.row + k * X.col] - X.center[k]) * X.multiplier[k]
+
+
+cdef enum:
+    POOL_TILE = 64
+
+
+def extend(double[::1, :] Z, Py_ssize_t r0, Py_ssize_t r1, v, Py_ssize_t old, Py_ssize_t new, double[:, ::1] C, double factor,
+           Control control, int n_threads=1):
+    """C[:, old:new] and its mirror += factor·Zᵀ V Z over rows r0 … r1, where the first ``old`` features are in C already.
+
+    Every product is a 64 × 64 tile of the same shape, padded with what stands in Z beyond ``new``: an entry's bits then do not depend on
+    when its column came in. Z and C have room for the next multiple of 64.
+    """
+    cdef Py_ssize_t rows = r1 - r0, ld = Z.shape[0], ldc = C.shape[1]
+    cdef Py_ssize_t first = old // POOL_TILE, last = (new + POOL_TILE - 1) // POOL_TILE, I, J, tile, count = 0
+    cdef double[::1, :] W
+    cdef const double[::1] weight
+    cdef Py_ssize_t j0 = first * POOL_TILE, j1 = last * POOL_TILE, tiles
+    cdef Signal* signal = &control.signal
+    cdef void* handle = <void*>control
+    cdef double* left
+    cdef Py_ssize_t ldw
+    cdef int failed = 0
+    if rows <= 0 or new <= old:
+        return
+    if v is not None:
+        W = np.asfortranarray(np.asarray(Z)[r0:r1, j0:j1] * np.asarray(v)[r0:r1, None])
+        left = &W[0, 0]
+        ldw = rows
+    else:
+        left = &Z[r0, j0]
+        ldw = ld
+    tiles = (last - first) * last
+    with nogil:
+        for tile in prange(tiles, num_threads=n_threads, schedule="dynamic"):
+            I = first + tile // last
+            J = tile % last
+            if J <= I and signal.stop == 0:
+                if pool_tile(left + (I - first) * POOL_TILE * ldw, ldw, &Z[r0, J * POOL_TILE], ld, <int>rows, factor, &C[0, 0], ldc,
+                             I * POOL_TILE, J * POOL_TILE, old, new):
+                    failed = 1
+            if threadid() == 0:
+                poll(signal, handle)
+    if failed:
+        raise MemoryError("extend: no room for a tile")
+
+
+cdef int pool_tile(const double* left, Py_ssize_t ldw, const double* right, Py_ssize_t ldz, int rows, double factor, double* C,
+                   Py_ssize_t ldc, Py_ssize_t i0, Py_ssize_t j0, Py_ssize_t old, Py_ssize_t new) noexcept nogil:
+    cdef int side = POOL_TILE, lda = <int>ldw, ldb = <int>ldz
+    cdef char t = b"t", n = b"n"
+    cdef double zero = 0
+    cdef Py_ssize_t i, j
+    cdef double* tile = <double*>malloc(POOL_TILE * POOL_TILE * sizeof(double))
+    if tile == NULL:
+        return 1
+    # column-major (j, i): tile[i·64 + j] = Σ_r left[r, i] right[r, j]
+    dgemm(&t, &n, &side, &side, &rows, &factor, <double*>right, &ldb, <double*>left, &lda, &zero, tile, &side)
+    for i in range(i0, min(i0 + POOL_TILE, new)):
+        for j in range(j0, min(j0 + POOL_TILE, new)):
+            if (i >= old or j >= old) and j <= i:
+                C[i * ldc + j] += tile[(i - i0) * POOL_TILE + j - j0]
+                if i != j:
+                    C[j * ldc + i] += tile[(i - i0) * POOL_TILE + j - j0]
+    free(tile)
+    return 0

@@ -1,0 +1,359 @@
+# Whole regularisation paths in Gram space, many problems a call.
+#
+#   minimise  ½ (yy − 2 cᵀb + bᵀC b) + Σ_j ( l1 f1_j |b_j| + ½ l2 f2_j b_j² ),   lower ≤ b ≤ upper
+#
+# for a descending sequence of (l1, l2). Screening by the sequential strong rule (Tibshirani et al. 2012), coordinate descent on
+# the active block, a Newton step on the support when descent has cost as much as one; every alpha is accepted by its duality
+# gap over all candidate features, from a gradient computed afresh.
+import numpy as np
+from cython.parallel cimport prange, threadid
+from libc.math cimport fabs, INFINITY
+from libc.stdlib cimport malloc, free
+from libc.string cimport memset, memcpy
+from riata_engine.cpu.active_block cimport (Block, axpy, block_append, block_close, block_epoch, block_extrapolate, block_gap,
+                                            block_keep_nonzero, block_newton, block_newton_flops, block_open)
+from riata_engine.cpu.certificate cimport duality_gap, kkt_decrease
+from riata_engine.cpu.control cimport Control, Signal, poll
+
+cdef enum:
+    CONVERGED = 0
+    MAX_ITER = 1
+    TIME_BUDGET = 2
+    SKIPPED = 5
+    NO_MEMORY = 100
+    OUT = -1                                  # positions: not in the block; not a feature of this problem
+    BARRED = -2
+
+
+cdef struct Problem:
+    Py_ssize_t M, L
+    const double* C
+    Py_ssize_t ldc
+    const double* c
+    double yy, scale                          # scale: the null objective, the unit of the gap
+    const double* f1
+    const double* f2
+    const double* lower
+    const double* upper
+    double bound_scale
+    const Py_ssize_t* allowed                 # features that may enter; NULL: all
+    Py_ssize_t n_allowed
+    const double* l1
+    const double* l2
+    const double* start                       # coefficients to start from, solved for start_l1
+    double start_l1
+    double tol, stop_dev_ratio, stop_dev_change
+    long max_epochs
+    bint by_kkt
+    double* coef                              # outputs, one row per alpha
+    double* gap
+    double* residual
+    signed char* status
+    int* epochs
+    int* newtons
+
+
+cdef struct Scratch:
+    Block A
+    Py_ssize_t* position                      # of a pool feature in the block, or OUT, or BARRED
+    double* g                                 # c − C b over the pool, afresh
+    double* b
+
+
+cdef double refresh(const Problem* P, Scratch* W, double* ry) noexcept nogil:
+    """g = c − C b over the whole pool, and the block's copy; returns ‖r‖²."""
+    cdef Block* A = &W.A
+    cdef Py_ssize_t a
+    cdef double bc = 0, bg = 0
+    memcpy(W.g, P.c, P.M * sizeof(double))
+    for a in range(A.m):
+        if A.b[a] != 0:
+            axpy(W.g, P.C + A.index[a] * P.ldc, -A.b[a], P.M)
+    for a in range(A.m):
+        A.g[a] = W.g[A.index[a]]
+        bc += A.b[a] * A.c[a]
+        bg += A.b[a] * A.g[a]
+    if P.allowed != NULL:
+        for a in range(P.M):
+            if W.position[a] == BARRED:
+                W.g[a] = 0                                  # neither enters nor counts in the gap: another problem's feature
+    ry[0] = P.yy - bc
+    return max(P.yy - bc - bg, 0.0)
+
+
+cdef double certificate(const Problem* P, Scratch* W, double l1, double l2, double rr, double ry) noexcept nogil:
+    """The gap over all features that the problem may use."""
+    cdef Block* A = &W.A
+    cdef Py_ssize_t a
+    cdef double* h
+    cdef double gap
+    memset(W.b, 0, P.M * sizeof(double))
+    for a in range(A.m):
+        W.b[A.index[a]] = A.b[a]
+    if P.by_kkt:
+        h = <double*>malloc(P.M * sizeof(double))
+        if h == NULL:
+            return INFINITY
+        for a in range(P.M):
+            h[a] = P.C[a * P.ldc + a]
+        gap = kkt_decrease(P.M, W.g, W.b, l1, l2, P.f1, P.f2, P.lower, P.upper, P.bound_scale, h)
+        free(h)
+        return gap
+    return duality_gap(P.M, W.g, W.b, l1, l2, P.f1, P.f2, P.lower, P.upper, P.bound_scale, rr, ry)
+
+
+cdef int take_in(const Problem* P, Scratch* W, double threshold, Py_ssize_t* taken) noexcept nogil:
+    """Append every candidate outside the block with |g_j| > threshold·f1_j (≥ for a threshold of 0: everything)."""
+    cdef Py_ssize_t i, k, n = P.M if P.allowed == NULL else P.n_allowed
+    cdef double t
+    taken[0] = 0
+    for i in range(n):
+        k = i if P.allowed == NULL else P.allowed[i]
+        if W.position[k] >= 0:
+            continue
+        t = W.g[k]
+        if (t > 0 and P.upper[k] <= 0) or (t < 0 and P.lower[k] >= 0) or P.C[k * P.ldc + k] <= 0:
+            continue
+        if P.upper[k] <= 0 and P.lower[k] >= 0:
+            continue
+        if fabs(t) > threshold * P.f1[k]:
+            W.position[k] = W.A.m
+            taken[0] += 1
+            if block_append(&W.A, k, 0.0, P.C, P.ldc, P.c[k], t, P.f1[k], P.f2[k], P.lower[k] * P.bound_scale,
+                            P.upper[k] * P.bound_scale):
+                return 1
+    return 0
+
+
+cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double target, int* epochs, int* newtons, bint* lame,
+                 Signal* signal, void* control, bint owner) noexcept nogil:
+    """Coordinate descent on the block until its own gap is ≤ target; a Newton step whenever descent has cost as much as one.
+
+    Returns 1 when nothing moves any more at this precision.
+    """
+    cdef Block* A = &W.A
+    cdef double decrease, price = block_newton_flops(A)
+    cdef int count = 0, outcome
+    A.flops = 0
+    while True:
+        decrease = block_epoch(A, l1, l2)
+        epochs[0] += 1
+        count += 1
+        if decrease <= target or count % 8 == 0:
+            if P.by_kkt:
+                if decrease <= target:
+                    return decrease == 0
+            elif block_gap(A, l1, l2, P.yy) <= target:
+                return 0
+        if decrease == 0:
+            return 1
+        if epochs[0] >= P.max_epochs or signal.stop:
+            return 0
+        if owner and count % 64 == 0:
+            poll(signal, control)
+        if A.flops >= price and not lame[0]:
+            outcome = block_newton(A, l1, l2, P.yy)
+            newtons[0] += 1
+            if outcome == 2:
+                lame[0] = True                              # H_SS is singular here: descent alone goes on
+            price = block_newton_flops(A)
+
+
+cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control, bint owner) noexcept nogil:
+    cdef Block* A = &W.A
+    cdef Py_ssize_t l, k, a, taken
+    cdef double l1, l2, before = P.start_l1, before2 = -1, rr, ry, gap, target, last, dev = 0, dev_before
+    cdef bint lame, stuck
+    cdef int tries
+    cdef double goal = P.tol * P.scale
+    for k in range(P.M):
+        W.position[k] = OUT if P.allowed == NULL else BARRED
+    if P.allowed != NULL:
+        for k in range(P.n_allowed):
+            W.position[P.allowed[k]] = OUT
+    for k in range(P.M):
+        if P.start != NULL and P.start[k] != 0:
+            W.position[k] = A.m
+            if block_append(A, k, P.start[k], P.C, P.ldc, P.c[k], 0.0, P.f1[k], P.f2[k], P.lower[k] * P.bound_scale,
+                            P.upper[k] * P.bound_scale):
+                return NO_MEMORY
+    rr = refresh(P, W, &ry)
+    dev = 1 - rr / P.yy if P.yy > 0 else 0
+    for l in range(P.L):
+        P.status[l] = SKIPPED
+    for l in range(P.L):
+        if owner:
+            poll(signal, control)
+        if signal.stop:
+            for k in range(l, P.L):
+                P.status[k] = TIME_BUDGET if signal.stop == 2 else SKIPPED
+            return 0
+        l1 = P.l1[l]
+        l2 = P.l2[l]
+        if A.m > 64:
+            taken = 0
+            for a in range(A.m):
+                taken += A.b[a] != 0 or A.old[a] != 0
+            if 2 * taken < A.m:
+                block_keep_nonzero(A, W.position)
+        if take_in(P, W, max(2 * l1 - before, 0.0) if before >= l1 else l1, &taken):
+            return NO_MEMORY
+        if l > 1 and before2 > before:
+            block_extrapolate(A, (l1 - before) / (before - before2))
+        else:
+            memcpy(A.old, A.b, A.m * sizeof(double))
+        P.epochs[l] = 0
+        P.newtons[l] = 0
+        lame = False
+        target = 0.3 * goal
+        last = INFINITY
+        tries = 0
+        while True:
+            stuck = descend(P, W, l1, l2, target, &P.epochs[l], &P.newtons[l], &lame, signal, control, owner)
+            rr = refresh(P, W, &ry)
+            gap = certificate(P, W, l1, l2, rr, ry)
+            if gap <= goal:
+                P.status[l] = CONVERGED
+                break
+            if signal.stop:
+                break
+            if P.epochs[l] >= P.max_epochs:
+                P.status[l] = MAX_ITER
+                break
+            if take_in(P, W, l1, &taken):
+                return NO_MEMORY
+            if taken == 0:
+                if stuck or gap >= last:                    # rounding: one Newton step from the fresh gradient, then give up
+                    tries += 1
+                    if tries > 3 or block_newton(A, l1, l2, P.yy) == 2:
+                        P.status[l] = MAX_ITER
+                        break
+                    P.newtons[l] += 1
+                target *= 0.1
+            last = gap
+        if P.status[l] == SKIPPED:                           # stopped in the middle: no coefficients under this alpha
+            P.status[l] = TIME_BUDGET if signal.stop == 2 else SKIPPED
+            for k in range(l + 1, P.L):
+                P.status[k] = P.status[l]
+            return 0
+        for a in range(A.m):
+            P.coef[l * P.M + A.index[a]] = A.b[a]
+        P.gap[l] = gap / P.scale
+        P.residual[l] = rr
+        before2 = before
+        before = l1
+        if owner:
+            signal.done += 1
+        dev_before = dev
+        dev = 1 - rr / P.yy if P.yy > 0 else 0
+        if dev >= P.stop_dev_ratio or (l >= 4 and dev - dev_before < P.stop_dev_change * dev):
+            return 0
+    return 0
+
+
+def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const double[:, ::1] c, const double[::1] yy,
+              const double[::1] scale, const double[:, ::1] f1, const double[:, ::1] f2, const double[::1] lower,
+              const double[::1] upper, const double[::1] bound_scale, const double[:, ::1] l1, const double[:, ::1] l2,
+              const Py_ssize_t[::1] lengths, const Py_ssize_t[::1] allowed_ptr, const Py_ssize_t[::1] allowed,
+              const double[:, ::1] start, const double[::1] start_l1, Py_ssize_t M, double tol, long max_epochs,
+              double stop_dev_ratio, double stop_dev_change, bint by_kkt, Control control, int n_threads,
+              double[:, :, ::1] coef, double[:, ::1] gap, double[:, ::1] residual, signed char[:, ::1] status,
+              int[:, ::1] epochs, int[:, ::1] newtons):
+    """Solve B paths.
+
+    Parameters
+    ----------
+    C : (G, cap, cap)
+        Gram matrices; the leading M features of each are in use. ``gram_of`` (B,) tells which one a problem uses.
+    c, yy, scale : (B, M), (B,), (B,)
+        Xᵀy, yᵀy, and the null objective (the unit of the gap).
+    f1, f2 : (1 or G, M)
+        Penalty factors of the l1 and the l2 part.
+    lower, upper : (M,), bound_scale : (B,)
+        Problem b keeps lower·bound_scale[b] ≤ coef ≤ upper·bound_scale[b]; (0, 0) leaves a feature out.
+    l1, l2 : (B, L)
+        Penalties, descending; problem b solves the first ``lengths[b]``.
+    allowed_ptr, allowed
+        Problem b may only use pool features allowed[allowed_ptr[b]:allowed_ptr[b + 1]]; empty ``allowed_ptr``: all.
+    start, start_l1 : (B, M), (B,)
+        Coefficients to start from and the l1 they were solved for.
+    coef, gap, residual, status, epochs, newtons : outputs
+        (B, L, M), (B, L) …; ``coef`` must come zeroed; ``residual`` is ‖r‖².
+    """
+    cdef Py_ssize_t b, B = c.shape[0]
+    cdef Problem P
+    cdef Signal* signal = &control.signal
+    cdef void* handle = <void*>control
+    cdef int failed = 0
+    cdef long total = control.signal.done
+    if B == 0:
+        return
+    with nogil:
+        for b in prange(B, num_threads=n_threads, schedule="dynamic", chunksize=1):
+            if run(b, &C[0, 0, 0], C.shape[1], gram_of[b], &c[b, 0], yy[b], scale[b], &f1[0, 0], &f2[0, 0], f1.shape[0], f1.shape[1],
+                   &lower[0], &upper[0], bound_scale[b], &l1[b, 0], &l2[b, 0], lengths[b],
+                   &allowed[allowed_ptr[b]] if allowed_ptr.shape[0] and allowed_ptr[b + 1] > allowed_ptr[b] else NULL,
+                   allowed_ptr[b + 1] - allowed_ptr[b] if allowed_ptr.shape[0] else -1,
+                   &start[b, 0], start_l1[b], M, tol, max_epochs, stop_dev_ratio, stop_dev_change, by_kkt,
+                   &coef[b, 0, 0], &gap[b, 0], &residual[b, 0], &status[b, 0], &epochs[b, 0], &newtons[b, 0],
+                   signal, handle, threadid() == 0):
+                failed = 1
+    if failed:
+        raise MemoryError("gram_path: no room for the active block of a problem")
+
+
+cdef int run(Py_ssize_t b, const double* C, Py_ssize_t cap, Py_ssize_t gram, const double* c, double yy, double scale,
+             const double* f1, const double* f2, Py_ssize_t factor_rows, Py_ssize_t factor_ld, const double* lower, const double* upper,
+             double bound_scale, const double* l1, const double* l2, Py_ssize_t L, const Py_ssize_t* allowed,
+             Py_ssize_t n_allowed, const double* start, double start_l1, Py_ssize_t M, double tol, long max_epochs,
+             double stop_dev_ratio, double stop_dev_change, bint by_kkt, double* coef, double* gap, double* residual,
+             signed char* status, int* epochs, int* newtons, Signal* signal, void* control, bint owner) noexcept nogil:
+    cdef Problem P
+    cdef Scratch W
+    cdef Py_ssize_t row = gram if factor_rows > 1 else 0, k, nonzero = 0
+    cdef int code
+    P.M = M
+    P.L = L
+    P.C = C + gram * cap * cap
+    P.ldc = cap
+    P.c = c
+    P.yy = yy
+    P.scale = scale if scale > 0 else 1.0
+    P.f1 = f1 + row * factor_ld
+    P.f2 = f2 + row * factor_ld
+    P.lower = lower
+    P.upper = upper
+    P.bound_scale = bound_scale
+    P.allowed = allowed if n_allowed != 0 else <const Py_ssize_t*>start      # any pointer: an empty list
+    P.n_allowed = n_allowed
+    if n_allowed < 0:
+        P.allowed = NULL
+    P.l1 = l1
+    P.l2 = l2
+    P.start = start
+    P.start_l1 = start_l1
+    P.tol = tol
+    P.stop_dev_ratio = stop_dev_ratio
+    P.stop_dev_change = stop_dev_change
+    P.max_epochs = max_epochs
+    P.by_kkt = by_kkt
+    P.coef = coef
+    P.gap = gap
+    P.residual = residual
+    P.status = status
+    P.epochs = epochs
+    P.newtons = newtons
+    for k in range(M):
+        nonzero += start[k] != 0
+    W.position = <Py_ssize_t*>malloc(max(M, 1) * sizeof(Py_ssize_t))
+    W.g = <double*>malloc(max(2 * M, 1) * sizeof(double))
+    code = block_open(&W.A, min(M, max(2 * nonzero, 64)))
+    if code or W.position == NULL or W.g == NULL:
+        code = NO_MEMORY
+    else:
+        W.b = W.g + M
+        code = solve_path(&P, &W, signal, control, owner)
+    block_close(&W.A)
+    free(W.position)
+    free(W.g)
+    return code

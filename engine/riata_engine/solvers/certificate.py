@@ -1,0 +1,117 @@
+"""Certificates from the residual, and when they are needed.
+
+In Gram space a gap comes from C, c and yy, whose own rounding it cannot see. ``rounding`` bounds what that may be worth; where the
+bound is not far below the tolerance, the gap is computed from the residual y − Xb by a pass over X, and the path is solved again
+from exact gradients until the residual agrees (iterative refinement: c is replaced by Xᵀr + C b).
+"""
+
+import numpy as np
+
+from riata_engine.cpu.certificate import certify
+from riata_engine.cpu.control import Control
+from riata_engine.cpu.gram_path import gram_path
+from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
+
+EPS = np.finfo(float).eps
+#: how often a path is solved again from exact gradients
+REFINEMENTS = 3
+
+
+def rounding(C, b, form, these):
+    """(k,) bound on the relative error of the gaps of k problems that the rounding of their statistics can cause.
+
+    A product of n terms added up in blocks is off by a few eps of Σ|z_ij||z_ik| ≤ √(C_jj C_kk); the quadratic form bᵀC b
+    thus by eps·(Σ_j |b_j| √C_jj)².
+    """
+    g = form.group[these]
+    size = np.sqrt(np.maximum(np.diagonal(C, axis1=1, axis2=2), 0.0))      # (G, p)
+    length = np.zeros(len(these))
+    for l in range(b.shape[1]):
+        np.maximum(length, np.einsum("kp,kp->k", np.abs(np.nan_to_num(b[:, l])), size[g]), out=length)
+    null = form.null()[these]
+    return 4 * EPS * np.divide(length**2 + 2 * null, null, out=np.zeros_like(null), where=null > 0)
+
+
+def residuals(form, problem, b, columns, free_b=None):
+    """(n, L) y − ȳ − (Z − d)b of one problem, with the intercept at its optimum; Z gathered column by column."""
+    g, t = form.group[problem], form.target[problem]
+    used = np.flatnonzero((b != 0).any(axis=0))
+    at = columns[used] if columns is not None else used
+    values = b[:, used]
+    if free_b is not None:
+        at, values = np.concatenate([at, form.free]), np.hstack([values, free_b])
+    R = np.repeat((form.Y[:, t] - form.ybar[g, t])[:, None], len(b), axis=1)
+    for first in range(0, len(at), 256):
+        part = np.ascontiguousarray(at[first:first + 256], dtype=np.intp)
+        Z = np.empty((form.shape[0], len(part)), order="F")
+        form.design.gather(part, Z)
+        R -= (Z - form.shift[g, part]) @ values[:, first:first + 256].T
+    return R
+
+
+def gaps_of(form, problem, b, R, T, alphas, options):
+    """Relative gaps (L,) of one problem from its residuals R (n, L) and gradients T (L, p) = ZᵀVR."""
+    g, t = form.group[problem], form.target[problem]
+    v, y = form.V[:, g], form.Y[:, t] - form.ybar[g, t]
+    l1, l2 = (x[0] for x in options.penalties(form, alphas[None], np.array([problem])))
+    out = np.empty(len(b))
+    row = g if len(form.f1) > 1 else 0
+    h = np.ones(form.shape[1]) if not options.by_kkt else variances(form, g)
+    certify(np.ascontiguousarray(T), np.ascontiguousarray(b), l1, l2, form.f1[row], form.f2[row], form.lower, form.upper,
+            1.0 / form.sigma[t], v @ R**2, (v * y) @ R, form.null()[problem], h, options.by_kkt, out)
+    return out
+
+
+def variances(form, g):
+    """(p,) weighted variance of z in group g."""
+    out = np.empty((form.shape[1], 1))
+    form.design.transposed_matvec(np.ascontiguousarray(form.V[:, g:g + 1]), out, 1, Control(), 1, squared=True)
+    return np.maximum(out[:, 0] - form.shift[g] ** 2, 0.0)
+
+
+def gradients(form, problem, R, control, n_threads):
+    """(L, p) ZᵀV R of one problem: one pass over X."""
+    T = np.empty((form.shape[1], R.shape[1]))
+    form.design.transposed_matvec(np.ascontiguousarray(form.V[:, form.group[problem], None] * R), T, R.shape[1], control, n_threads)
+    return np.ascontiguousarray(T.T)
+
+
+def certify_by_residual(form, problem, b, C, alphas, options, store, control, free=None):
+    """Replace the gaps of one problem by those of its residuals, and refine its path b (L, p) until they hold or stop falling.
+
+    b is changed in place; ``C`` is the Gram matrix of its group (free features projected out).
+    """
+    L, p = b.shape
+    solved = np.flatnonzero(store.status[problem] <= MAX_ITER)
+    for attempt in range(REFINEMENTS + 1):
+        free_b = None if free is None else free.coefficients(b, slice(None), problem)
+        R = residuals(form, problem, b, None, free_b)
+        T = gradients(form, problem, R, control, options.n_threads)
+        store.n_passes += 1
+        if control.stopped:
+            store.status[problem, solved] = SKIPPED
+            return
+        gap = gaps_of(form, problem, b, R, T, alphas[problem], options)
+        better = solved if attempt == 0 else solved[gap[solved] < store.gap[problem, solved]]
+        kept = b.copy() if attempt == 0 else kept
+        kept[better] = b[better]
+        store.gap[problem, better] = gap[better]
+        store.residual[problem, better] = (form.V[:, form.group[problem]] @ R**2)[better]
+        store.status[problem, solved] = np.where(store.gap[problem, solved] <= options.tol, CONVERGED, MAX_ITER)
+        again = solved[store.gap[problem, solved] > options.tol]
+        if not len(again) or attempt == REFINEMENTS or not len(better):
+            break
+        exact_c = T[again] + b[again] @ C
+        exact_yy = store.residual[problem, again] + np.einsum("kp,kp->k", b[again], exact_c + T[again])
+        l1, l2 = (x[0][again, None] for x in options.penalties(form, alphas[problem][None], np.array([problem])))
+        k = len(again)
+        row = form.group[problem] if len(form.f1) > 1 else 0
+        out = np.zeros((k, 1, p))
+        gram_path(C[None], np.zeros(k, np.intp), exact_c, exact_yy, np.full(k, form.null()[problem]), form.f1[row:row + 1],
+                  form.f2[row:row + 1], form.lower, form.upper, np.full(k, 1 / form.sigma[form.target[problem]]), l1, l2,
+                  np.ones(k, np.intp), np.empty(0, np.intp), np.empty(0, np.intp), b[again], l1[:, 0].copy(), p,
+                  0.1 * options.tol, options.max_epochs, np.inf, -np.inf, options.by_kkt, control, options.n_threads, out,
+                  np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1), np.int8), np.empty((k, 1), np.int32),
+                  np.zeros((k, 1), np.int32))
+        b[again] = out[:, 0]
+    b[:] = kept

@@ -1,0 +1,80 @@
+"""Paths in Gram space: one Gram matrix a weight group, every problem's whole path in one compiled call.
+
+The solver of tall data (n ≥ p, or small p): after one pass over X nothing depends on n any more.
+"""
+
+import numpy as np
+
+from riata_engine.cpu.gram_path import gram_path
+from riata_engine.solvers.certificate import certify_by_residual, rounding
+from riata_engine.solvers.free_features import FreeFeatures
+from riata_engine.solvers.statistics import group_statistics
+
+
+def solve_gram(form, alphas, options, store, control, clock):
+    """Fill ``store`` with the paths of all problems of ``form``; see ``riata_engine.batch`` for the arguments."""
+    with clock("gram"):
+        statistics = group_statistics(form, control, options.n_threads)
+    if control.stopped:
+        return
+    B, L = alphas.shape
+    n, p = form.shape
+    c = statistics.c[form.group, :, form.target]
+    C, yy, free = statistics.C, form.yy[form.group, form.target], None
+    if len(form.free):
+        free = FreeFeatures(np.ascontiguousarray(C[:, :, form.free]), form.free, c, form.group)
+        c = free.gradient(c)
+        C = np.stack([free.project_gram(C[g], g) for g in range(len(C))])
+        yy = np.maximum(yy - free.explained(), 0.0)
+    c = np.ascontiguousarray(c)
+    l1, l2 = options.penalties(form, alphas)
+    null = form.null()
+    bound_scale = 1.0 / form.sigma[form.target]
+    none = np.empty(0, np.intp)
+    chunk = max(1, int(options.max_memory // (8 * L * p))) if store.kind != "dense" else B
+    for at in range(0, B, chunk):
+        these = np.arange(at, min(B, at + chunk))
+        part = slice(at, at + len(these))
+        if store.kind == "dense":
+            b = store.coef[part]
+            b[:] = 0.0
+        else:
+            b = np.zeros((len(these), L, p))
+        newtons = np.zeros((len(these), L), np.int32)
+
+        with clock("descent"):
+            gram_path(C, form.group[part], c[part], yy[part], null[part], form.f1, form.f2, form.lower, form.upper,
+                      bound_scale[part], l1[part], l2[part], np.full(len(these), L), none, none,
+                      np.zeros((len(these), p)), l1[part, 0].copy(), p, options.tol, options.max_epochs,
+                      options.stop_dev_ratio, options.stop_dev_change, options.by_kkt, control, options.n_threads, b,
+                      store.gap[part], store.residual[part], store.status[part], store.n_epochs[part], newtons)
+        store.n_cholesky[part] += newtons.sum(axis=1)
+        with clock("certificate"):
+            for k in np.flatnonzero(rounding(C, b, form, these) > 0.05 * options.tol):
+                problem = these[k]
+                certify_by_residual(form, problem, b[k], C[form.group[problem]], alphas, options, store, control, free)
+        if statistics.held_C is not None:
+            with clock("deviance"):
+                _held_out_deviance(form, statistics, these, b, free, store)
+        free_b = None
+        if free is not None:
+            free_b = np.stack([free.coefficients(b[k], slice(None), problem) for k, problem in enumerate(these)])
+        store.put_many(these, b, free_b)
+
+
+def _held_out_deviance(form, statistics, these, b, free, store):
+    """Mean squared error on the held-out rows of each group, from their sufficient statistics about the training means."""
+    for g in np.unique(form.group[these]):
+        rows = form.held_out[g]
+        if not len(rows):
+            continue
+        members = np.flatnonzero(form.group[these] == g)
+        coef = b[members]
+        if free is not None:
+            coef = coef.copy()
+            coef[:, :, form.free] = np.stack([free.coefficients(b[k], slice(None), these[k]) for k in members])
+        flat = coef.reshape(-1, coef.shape[-1])
+        t = form.target[these[members]]
+        quadratic = ((flat @ statistics.held_C[g]) * flat).sum(axis=1).reshape(coef.shape[:2])
+        cross = np.einsum("klp,pk->kl", coef, statistics.held_c[g][:, t])
+        store.held_out[these[members]] = np.maximum(statistics.held_yy[g, t][:, None] - 2 * cross + quadratic, 0.0)

@@ -1,0 +1,21 @@
+"""The grid of alphas: from the smallest alpha whose solution is zero, down a geometric sequence."""
+
+import numpy as np
+
+#: l1_ratio below this counts as this when the largest alpha is sought (glmnet's rule; a ridge has no largest alpha)
+SMALLEST_L1_RATIO = 1e-3
+
+
+def alpha_max(form, gradient, l1_ratio):
+    """(B,) the smallest alpha at which every penalised coefficient is zero, from Zᵀ V (y − ȳ) (B, p)."""
+    row = form.group if len(form.f1) > 1 else np.zeros(len(form.group), int)
+    f1 = form.f1[row]
+    may = ((gradient > 0) & (form.upper > 0)) | ((gradient < 0) & (form.lower < 0))
+    ratio = np.divide(np.abs(gradient), f1, out=np.zeros_like(gradient), where=may & (f1 > 0))
+    return ratio.max(axis=1, initial=0.0) * form.sigma[form.target] / np.maximum(l1_ratio, SMALLEST_L1_RATIO)
+
+
+def geometric(largest, n_alphas, ratio):
+    """(B, n_alphas) geometric sequences; a problem whose solution is zero at every alpha gets one that starts at 1."""
+    largest = np.where(largest > 0, largest, 1.0)
+    return largest[:, None] * np.geomspace(1.0, ratio, n_alphas) if n_alphas > 1 else largest[:, None]

@@ -1,0 +1,109 @@
+"""Where solved paths go: coefficients (dense, sparse or dropped), intercepts, certificates and counters, on the scale of the data."""
+
+import numpy as np
+from scipy import sparse
+
+#: what happened to a (problem, alpha); the order is the code in ``status`` arrays
+STATUS = ("converged", "max_iter", "time_budget", "not_finite", "degenerate", "skipped")
+CONVERGED, MAX_ITER, TIME_BUDGET, NOT_FINITE, DEGENERATE, SKIPPED = range(6)
+
+
+class PathStore:
+    """The answers of B problems × L alphas, filled problem by problem or many at once.
+
+    Parameters
+    ----------
+    form : StandardForm
+    L : int
+    kind : {"dense", "sparse", "none"}
+        How coefficients are kept.
+    """
+
+    def __init__(self, form, L, kind):
+        B, p = form.n_problems, form.shape[1]
+        self.form, self.kind = form, kind
+        self.sigma = form.sigma[form.target]
+        self.multiplier = form.design.multiplier
+        # mean of z·(1/multiplier) in units of the coefficient of z: what the intercept takes off
+        self.mean = form.shift + form.design.center * self.multiplier
+        self.coef = np.full((B, L, p), np.nan) if kind == "dense" else None
+        self.rows = [[None] * L for _ in range(B)] if kind == "sparse" else None
+        self.intercept = np.full((B, L), np.nan)
+        self.gap = np.full((B, L), np.nan)
+        self.residual = np.full((B, L), np.nan)            # Σ v r² in units of sigma²
+        self.held_out = np.full((B, L), np.nan)            # the same over the held-out rows
+        self.df = np.full((B, L), np.nan)
+        self.status = np.full((B, L), SKIPPED, np.int8)
+        self.n_epochs = np.zeros((B, L), np.int32)
+        self.n_cholesky = np.zeros(B, np.int64)
+        self.n_passes = 0
+
+    def put(self, problem, first, b, columns, free=None):
+        """Coefficients b (k, m) of z on ``columns`` for alphas first … of one problem; ``free`` (k, q) of the free features."""
+        if free is not None:
+            columns, b = np.concatenate([columns, self.form.free.astype(columns.dtype)]), np.hstack([b, free])
+        last = first + len(b)
+        values = b * (self.multiplier[columns] * self.sigma[problem])
+        self.df[problem, first:last] = (b != 0).sum(axis=1) + self.form.intercept
+        if self.form.intercept:
+            t = self.form.target[problem]
+            g = self.form.group[problem]
+            self.intercept[problem, first:last] = self.sigma[problem] * (
+                self.form.base_mean[t] + self.form.ybar[g, t] - b @ self.mean[g, columns])
+        else:
+            self.intercept[problem, first:last] = 0.0
+        if self.kind == "dense":
+            part = self.coef[problem, first:last]
+            part[:] = 0.0
+            part[:, columns] = values
+        elif self.kind == "sparse":
+            for k, row in enumerate(values):
+                used = np.flatnonzero(row)
+                order = np.argsort(columns[used], kind="stable")
+                self.rows[problem][first + k] = (columns[used][order], row[used][order])
+
+    def put_many(self, problems, b, free=None):
+        """Coefficients b (k, L, p) of z of k whole problems (overwritten here to save memory)."""
+        form = self.form
+        if free is not None:
+            b[:, :, form.free] = free
+        self.df[problems] = (b != 0).sum(axis=2) + form.intercept
+        g, t = form.group[problems], form.target[problems]
+        if form.intercept:
+            level = (form.base_mean[t] + form.ybar[g, t])[:, None] - np.einsum("klp,kp->kl", b, self.mean[g])
+            self.intercept[problems] = level * self.sigma[problems, None]
+        else:
+            self.intercept[problems] = 0.0
+        b *= self.multiplier
+        b *= self.sigma[problems, None, None]
+        if self.kind == "dense":
+            if b.base is not self.coef:
+                self.coef[problems] = b
+        elif self.kind == "sparse":
+            for k, problem in enumerate(problems):
+                path = sparse.csr_array(b[k])
+                for row in range(path.shape[0]):
+                    part = slice(path.indptr[row], path.indptr[row + 1])
+                    self.rows[problem][row] = (path.indices[part], path.data[part])
+
+    def blank_unsolved(self):
+        """No coefficients stand under an alpha that was not solved."""
+        unsolved = (self.status == SKIPPED) | (self.status == TIME_BUDGET)
+        for array in (self.intercept, self.gap, self.residual, self.held_out, self.df):
+            array[unsolved] = np.nan
+        if self.kind == "dense":
+            self.coef[unsolved] = np.nan
+
+    def coefficients(self):
+        """(B, L, p) array, list of B CSR arrays (L, p) whose unsolved rows are empty, or None."""
+        if self.kind != "sparse":
+            return self.coef
+        nothing = (np.empty(0, np.intp), np.empty(0))
+        out = []
+        for rows in self.rows:
+            parts = [nothing if row is None else row for row in rows]
+            indptr = np.cumsum([0] + [len(index) for index, _ in parts])
+            shape = (len(rows), self.form.shape[1])
+            out.append(sparse.csr_array((np.concatenate([v for _, v in parts]), np.concatenate([i for i, _ in parts]), indptr),
+                                        shape=shape))
+        return out

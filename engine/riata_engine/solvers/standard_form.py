@@ -1,0 +1,175 @@
+"""The problem in standard form: what every solver works on.
+
+Columns are seen as z_j = (x_j − center_j)·multiplier_j with multipliers that are powers of two near one over the standard
+deviation, targets are divided by a power of two near theirs: no solver meets a scale of 1e300, and undoing it costs no digits.
+Each weight group g has row weights V[:, g] with sum one and its own column means ``shift[g]`` of z. Standardisation is a factor on
+the penalty, so that no column is ever rescaled for it.
+
+The intercept and the features without any penalty are profiled out (Frisch & Waugh 1933): see ``free_features``.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from riata_engine.cpu.design import Design, moments, scan
+
+#: a column counts as constant when its standard deviation is below this many units of its largest value
+CONSTANT = 2e-15
+#: exponents that keep squares and products of powers of two finite
+EXPONENTS = 1000
+#: below this share of the mean square, a target's variance is rounding
+NO_VARIANCE = 1e-26
+
+
+@dataclass
+class StandardForm:
+    """A batch in standard form. n rows, p columns, T targets, G weight groups, B problems."""
+
+    design: Design
+    V: np.ndarray                     # (n, G) row weights, each column sums to one
+    held_out: list | None             # rows of weight 0, one array a group
+    held_out_weight: np.ndarray       # (n,) row weights, sum one, before anything is held out
+    Y: np.ndarray                     # (n, T) targets, offset and base mean taken off, divided by sigma
+    base_mean: np.ndarray             # (T,) in units of sigma
+    sigma: np.ndarray                 # (T,) powers of two
+    target: np.ndarray                # (B,)
+    group: np.ndarray                 # (B,)
+    intercept: bool
+    standardize: bool
+    factor: np.ndarray                # (p,) penalty factors as given
+    lower: np.ndarray                 # (p,) bounds on the coefficient of z, in units of sigma = 1; (0, 0): left out
+    upper: np.ndarray
+    free: np.ndarray                  # columns without penalty and bounds, profiled out
+    shift: np.ndarray                 # (G, p) means of z
+    ybar: np.ndarray                  # (G, T)
+    yy: np.ndarray                    # (G, T) Σ v (y − ȳ)²
+    f1: np.ndarray = field(default=None)    # (1 or G, p) penalty factors of the l1 part in units of z
+    f2: np.ndarray = field(default=None)    # … of the l2 part
+
+    @property
+    def n_problems(self):
+        return len(self.target)
+
+    @property
+    def shape(self):
+        return self.design.X.shape
+
+    def null(self):
+        """(B,) objective at b = 0 with the intercept at its optimum, in units of sigma²: the unit of the gap."""
+        return 0.5 * self.yy[self.group, self.target]
+
+    def weighted_residual_at_null(self, problems):
+        """(n, k) V (y − ȳ) of the given problems."""
+        g, t = self.group[problems], self.target[problems]
+        return np.ascontiguousarray(self.V[:, g] * (self.Y[:, t] - self.ybar[g, t]))
+
+    def gradient_at_null(self, control, n_threads, block=64):
+        """(B, p) Zᵀ V (y − ȳ): one pass over X for every distinct (group, target)."""
+        pairs, where = np.unique(np.stack([self.group, self.target]), axis=1, return_inverse=True)
+        first = np.empty(pairs.shape[1], np.intp)
+        first[where[::-1]] = np.arange(len(where))[::-1]
+        out = np.empty((pairs.shape[1], self.shape[1]))
+        chunk = max(1, min(len(first), 1024))
+        for at in range(0, len(first), chunk):
+            R = self.weighted_residual_at_null(first[at:at + chunk])
+            part = np.empty((self.shape[1], R.shape[1]))
+            self.design.transposed_matvec(R, part, 1, control, n_threads)
+            out[at:at + chunk] = part.T
+        return out[where]
+
+
+def power_of_two(x):
+    """The power of two at or below x, elementwise; 1 for 0."""
+    x = np.asarray(x, dtype=float)
+    exponent = np.frexp(np.where(x > 0, x, 1.0))[1] - 1
+    return np.ldexp(1.0, np.clip(exponent, -EXPONENTS, EXPONENTS))
+
+
+def _row_weights(batch, n):
+    """V (n, G), the weights before holding out (n,), and the held-out rows."""
+    w = batch.weights
+    if w is not None and w.ndim == 2:
+        largest = w.max(axis=0)
+        V = w / largest
+        V /= V.sum(axis=0)
+        return V, V.mean(axis=1), None
+    base = np.full(n, 1.0 / n) if w is None else (w / w.max()) / (w / w.max()).sum()
+    if batch.held_out is None:
+        return base[:, None].copy(), base, None
+    V = np.repeat(base[:, None], len(batch.held_out), axis=1)
+    for g, rows in enumerate(batch.held_out):
+        V[rows, g] = 0.0
+    V /= V.sum(axis=0)
+    return V, base, [np.asarray(rows, dtype=np.intp) for rows in batch.held_out]
+
+
+def standard_form(batch, control, n_threads):
+    """Bring a ``Batch`` into standard form: three passes over X (scan, moments, means of the weight groups)."""
+    X = batch.X
+    n, p = X.shape
+    V, base, held_out = _row_weights(batch, n)
+
+    largest, _ = scan(X)
+    factor = 1.0 / power_of_two(largest)
+    mean, variance = moments(X, base, factor)
+    if not batch.intercept:
+        variance = variance + mean**2
+        center = np.zeros(p)
+    else:
+        center = mean / factor
+    sd = np.sqrt(variance)
+    constant = sd <= CONSTANT * largest * factor
+    multiplier = np.where(constant, 0.0, factor / power_of_two(sd))
+    moderate = bool(np.all((largest < 1e100) & (np.abs(center) * multiplier < 1e3)))
+    design = Design(X, center, multiplier, direct=moderate)
+
+    Y = batch.Y if batch.offset is None else batch.Y - batch.offset[:, None]
+    span = power_of_two(np.abs(Y).max(axis=0, initial=0.0))
+    Y = Y / span
+    base_mean = base @ Y if batch.intercept else np.zeros(Y.shape[1])
+    Y = Y - base_mean
+    unit = power_of_two(np.sqrt(base @ Y**2))
+    Y /= unit
+    sigma = span * unit
+    ybar = V.T @ Y if batch.intercept else np.zeros((V.shape[1], Y.shape[1]))
+    square = V.T @ Y**2
+    yy = square - ybar**2
+    yy[yy <= NO_VARIANCE * (square + (base_mean / unit) ** 2)] = 0.0
+
+    if batch.intercept and (held_out is not None or V.shape[1] > 1):
+        shift = np.empty((p, V.shape[1]))
+        design.transposed_matvec(np.ascontiguousarray(V), shift, 1, control, n_threads)
+        shift = np.ascontiguousarray(shift.T)
+    else:
+        shift = np.zeros((V.shape[1], p))
+
+    penalty = np.ones(p) if batch.penalty_factor is None else np.asarray(batch.penalty_factor, dtype=float)
+    lower = np.full(p, -np.inf) if batch.lower is None else np.asarray(batch.lower, dtype=float)
+    upper = np.full(p, np.inf) if batch.upper is None else np.asarray(batch.upper, dtype=float)
+    barred = constant | np.isinf(penalty) | ((lower == 0) & (upper == 0))
+    free = np.flatnonzero((penalty == 0) & ~barred & np.isinf(lower) & np.isinf(upper))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        lower = np.where(np.isinf(lower), lower, np.where(lower == 0, 0.0, lower / multiplier))
+        upper = np.where(np.isinf(upper), upper, np.where(upper == 0, 0.0, upper / multiplier))
+    lower[barred], upper[barred] = 0.0, 0.0
+    lower[free], upper[free] = 0.0, 0.0
+
+    form = StandardForm(design, V, held_out, base, np.ascontiguousarray(Y), base_mean / unit, sigma, batch.target,
+                        batch.group, batch.intercept, batch.standardize, penalty, lower, upper, free, shift, ybar, yy)
+    _penalty_factors(form, barred, control, n_threads)
+    return form
+
+
+def _penalty_factors(form, barred, control, n_threads):
+    """f1 and f2 of the problem in z. With standardisation the penalty acts on b_j·s_j, s_j the group's standard deviation."""
+    f = np.where(barred, 0.0, form.factor)
+    f = np.where(np.isinf(f), 0.0, f)
+    if not form.standardize:
+        m = np.minimum(form.design.multiplier, 1e150)[None]
+    else:
+        m2 = np.empty((form.shape[1], form.V.shape[1]))
+        form.design.transposed_matvec(np.ascontiguousarray(form.V), m2, 1, control, n_threads, squared=True)
+        m = np.sqrt(np.maximum(m2.T - form.shift**2, 0.0))
+    form.f1 = np.ascontiguousarray(f * m)
+    form.f2 = np.ascontiguousarray(f * m**2)
