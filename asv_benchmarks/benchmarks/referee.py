@@ -1,14 +1,15 @@
 """The judge of every benchmark: the duality gap of a coefficient vector, in float64, by code no solver shares.
 
-With r = y - b0 - Xb, the elastic net
+The elastic net P(b0, b) = |r|²/2 + Σ_j (λ1·|b_j| + λ2/2·b_j²), r = y - b0 - Xb, λ1 = n·alpha·l1_ratio,
+λ2 = n·alpha·(1 - l1_ratio), has the dual
 
-    P(b0, b) = |r|² / (2n) + alpha·(l1_ratio·|b|_1 + (1 - l1_ratio)/2·|b|²)
+    D(θ) = <θ, y> - |θ|²/2 - Σ_j max(|x_j'θ| - λ1, 0)² / (2·λ2)
 
-is a lasso on n + p rows: the residual gets the extra rows -sqrt(n·alpha·(1 - l1_ratio))·b. A multiple s of that
-residual (its first n rows centred, if there is an intercept) is a dual point when the largest entry of
-s·|X'r - n·alpha·(1 - l1_ratio)·b| is at most n·alpha·l1_ratio; the best such s is taken. The number reported is (P - D)
-divided by P at b = 0 with the best intercept: an upper bound of how far P is from its minimum, as a share of what there
-was to gain.
+(for λ2 = 0: D(θ) = <θ, y> - |θ|²/2 where |x_j'θ| <= λ1 for all j), over θ that sum to zero if the intercept is free.
+D is taken at multiples θ = s·r of the (centred) residual: for a lasso at the best feasible s, for an elastic net at the
+best of s = 1, <r, y>/|r|² and the best s of the elastic net written as a lasso on n + p rows. The number reported is
+(P - D) divided by P at b = 0 with the best intercept: an upper bound of how far P is from its minimum, as a share of
+what there was to gain.
 
 References
 ----------
@@ -66,14 +67,26 @@ def bounds(X, y, coef, intercept, alphas, l1_ratio, *, fit_intercept=False):
         for i, alpha in enumerate(alphas[part]):
             l1, l2 = n * alpha * l1_ratio, n * alpha * (1 - l1_ratio)
             b, r, rc = B[i], R[:, i], centred[:, i]
-            primal[start + i] = (r @ r / 2 + l1 * np.abs(b).sum() + l2 / 2 * (b @ b)) / null
-            norm2 = rc @ rc + l2 * (b @ b)
-            inner = rc @ target
-            largest = np.abs(C[:, i] - l2 * b).max()
-            limit = l1 / largest if largest > 0 else np.inf
-            s = np.clip(inner / norm2, -limit, limit) if norm2 > 0 else 0.0
-            dual[start + i] = (s * inner - s * s / 2 * norm2) / null
+            value = r @ r / 2 + l1 * np.abs(b).sum() + l2 / 2 * (b @ b)
+            primal[start + i], dual[start + i] = value / null, _best_dual(rc, target, C[:, i], b, l1, l2) / null
     return primal, dual
+
+
+def _best_dual(r, y, c, b, l1, l2):
+    """Largest D(s·r) over the multiples named at the top; c = X'r."""
+    inner, norm2 = r @ y, r @ r
+    if norm2 == 0:
+        return 0.0
+
+    def best_multiple(norm2, largest):
+        return max(0.0, min(inner / norm2, l1 / largest if largest > 0 else np.inf))
+
+    if l2 == 0:
+        s = best_multiple(norm2, np.abs(c).max())
+        return s * inner - s * s / 2 * norm2
+    multiples = (0.0, 1.0, inner / norm2, best_multiple(norm2 + l2 * (b @ b), np.abs(c - l2 * b).max()))
+    return max(s * inner - s * s / 2 * norm2 - (np.maximum(np.abs(s * c) - l1, 0) ** 2).sum() / (2 * l2)
+               for s in multiples)
 
 
 def _float64(X):

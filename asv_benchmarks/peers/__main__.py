@@ -11,7 +11,7 @@ OUT = Path(__file__).resolve().parent / "out"
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m peers", description="riata and its peers at equal gap")
-    parser.add_argument("--rows", nargs="+", metavar="NAME", help="row names, or their beginnings (default: all)")
+    parser.add_argument("--rows", nargs="+", metavar="NAME", help="row names, or beginnings with a star (default: all)")
     parser.add_argument("--solvers", nargs="+", metavar="NAME", help="solver names (default: all)")
     parser.add_argument("--quick", action="store_true", help="small sizes and two repetitions, to see that all works")
     parser.add_argument("--repeats", type=int, help="most repetitions of a run (default 5; quick 2)")

@@ -76,14 +76,18 @@ WARM_UP = {"dense": {"n": 40, "p": 60}, "sparse_columns": {"n": 40, "p": 60, "de
 
 
 def select(patterns=None):
-    """Rows whose name is given or starts with something given; all rows for none."""
+    """Rows by name, or by a beginning with a star (``cv-*``); all rows for none."""
     if not patterns:
         return list(ROWS)
-    chosen = [row for row in ROWS if any(row.name == p or row.name.startswith(p.rstrip("*")) for p in patterns)]
-    unknown = [p for p in patterns if not any(row.name == p or row.name.startswith(p.rstrip("*")) for row in ROWS)]
+    chosen = [row for row in ROWS if any(_matches(row, p) for p in patterns)]
+    unknown = [p for p in patterns if not any(_matches(row, p) for row in ROWS)]
     if unknown:
         raise ValueError(f"no row named {unknown}: choose from {', '.join(row.name for row in ROWS)}")
     return chosen
+
+
+def _matches(row, pattern):
+    return row.name.startswith(pattern[:-1]) if pattern.endswith("*") else row.name == pattern
 
 
 def write(row, root, *, size="full"):
