@@ -255,7 +255,7 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
               const double[::1] scale, const double[:, ::1] f1, const double[:, ::1] f2, const double[::1] lower,
               const double[::1] upper, const double[::1] bound_scale, const double[:, ::1] l1, const double[:, ::1] l2,
               const Py_ssize_t[::1] lengths, const Py_ssize_t[::1] allowed_ptr, const Py_ssize_t[::1] allowed,
-              const double[:, ::1] start, const double[::1] start_l1, Py_ssize_t M, double tol, long max_epochs,
+              const double[:, ::1] start, const double[::1] start_l1, Py_ssize_t M, const double[::1] tol, long max_epochs,
               double stop_dev_ratio, double stop_dev_change, bint by_kkt, Control control, int n_threads,
               double[:, :, ::1] coef, double[:, ::1] gap, double[:, ::1] residual, signed char[:, ::1] status,
               int[:, ::1] epochs, int[:, ::1] newtons):
@@ -277,6 +277,8 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
         Problem b may only use pool features allowed[allowed_ptr[b]:allowed_ptr[b + 1]]; empty ``allowed_ptr``: all.
     start, start_l1 : (B, M), (B,)
         Coefficients to start from and the l1 they were solved for.
+    tol : (B,)
+        Relative gap at which an alpha is done.
     coef, gap, residual, status, epochs, newtons : outputs
         (B, L, M), (B, L) …; ``coef`` must come zeroed; ``residual`` is ‖r‖².
     """
@@ -294,7 +296,7 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
                    &lower[0], &upper[0], bound_scale[b], &l1[b, 0], &l2[b, 0], lengths[b],
                    &allowed[allowed_ptr[b]] if allowed_ptr.shape[0] and allowed_ptr[b + 1] > allowed_ptr[b] else NULL,
                    allowed_ptr[b + 1] - allowed_ptr[b] if allowed_ptr.shape[0] else -1,
-                   &start[b, 0], start_l1[b], M, tol, max_epochs, stop_dev_ratio, stop_dev_change, by_kkt,
+                   &start[b, 0], start_l1[b], M, tol[b], max_epochs, stop_dev_ratio, stop_dev_change, by_kkt,
                    &coef[b, 0, 0], &gap[b, 0], &residual[b, 0], &status[b, 0], &epochs[b, 0], &newtons[b, 0],
                    signal, handle, threadid() == 0):
                 failed = 1

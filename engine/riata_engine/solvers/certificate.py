@@ -110,7 +110,7 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
         gram_path(C[None], np.zeros(k, np.intp), exact_c, exact_yy, np.full(k, form.null()[problem]), form.f1[row:row + 1],
                   form.f2[row:row + 1], form.lower, form.upper, np.full(k, 1 / form.sigma[form.target[problem]]), l1, l2,
                   np.ones(k, np.intp), np.empty(0, np.intp), np.empty(0, np.intp), b[again], l1[:, 0].copy(), p,
-                  0.1 * options.tol, options.max_epochs, np.inf, -np.inf, options.by_kkt, control, options.n_threads, out,
+                  np.full(k, 0.1 * options.tol), options.max_epochs, np.inf, -np.inf, options.by_kkt, control, options.n_threads, out,
                   np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1), np.int8), np.empty((k, 1), np.int32),
                   np.zeros((k, 1), np.int32))
         b[again] = out[:, 0]

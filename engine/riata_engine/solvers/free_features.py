@@ -24,10 +24,12 @@ class FreeFeatures:
     free : (q,) intp array
     c : (B, p), group : (B,)
         Zᵀ V y of each problem and its group.
+    Z : (n, q), shift : (G, p), optional
+        The free columns and the means of z; ``fitted`` needs them.
     """
 
-    def __init__(self, cross, free, c, group):
-        self.free, self.cross, self.group = free, cross, group
+    def __init__(self, cross, free, c, group, Z=None, shift=None):
+        self.free, self.cross, self.group, self.Z, self.shift = free, cross, group, Z, shift
         q = len(free)
         self.K = np.zeros((cross.shape[0], q, q))
         self.rank = np.zeros(cross.shape[0], int)
@@ -63,3 +65,8 @@ class FreeFeatures:
         g = self.group[problem]
         rhs = self.c_free[problem] - b @ self.cross[g][columns]
         return (rhs @ self.K[g]) @ self.K[g].T
+
+    def fitted(self, b, columns, problem):
+        """(n, L) (Z_F − d_F) b_F of one problem."""
+        values = self.coefficients(b, columns, problem)
+        return (self.Z - self.shift[self.group[problem], self.free]) @ values.T

@@ -45,7 +45,7 @@ def solve_gram(form, alphas, options, store, control, clock):
         with clock("descent"):
             gram_path(C, form.group[part], c[part], yy[part], null[part], form.f1, form.f2, form.lower, form.upper,
                       bound_scale[part], l1[part], l2[part], np.full(len(these), L), none, none,
-                      np.zeros((len(these), p)), l1[part, 0].copy(), p, options.tol, options.max_epochs,
+                      np.zeros((len(these), p)), l1[part, 0].copy(), p, np.full(len(these), options.tol), options.max_epochs,
                       options.stop_dev_ratio, options.stop_dev_change, options.by_kkt, control, options.n_threads, b,
                       store.gap[part], store.residual[part], store.status[part], store.n_epochs[part], newtons)
         store.n_cholesky[part] += newtons.sum(axis=1)

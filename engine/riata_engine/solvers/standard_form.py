@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from riata_engine.cpu.design import Design, moments, scan
+from riata_engine.solvers.free_features import FreeFeatures
 
 #: a column counts as constant when its standard deviation is below this many units of its largest value
 CONSTANT = 2e-15
@@ -77,6 +78,19 @@ class StandardForm:
             self.design.transposed_matvec(R, part, 1, control, n_threads)
             out[at:at + chunk] = part.T
         return out[where]
+
+
+    def free_features(self, control, n_threads):
+        """The projection on the features without a penalty: one pass over X."""
+        q, G = len(self.free), self.V.shape[1]
+        Z = np.empty((self.shape[0], q), order="F")
+        self.design.gather(np.ascontiguousarray(self.free, dtype=np.intp), Z)
+        # Σ v (z_j − d_j)(z_F − d_F) = Σ v z_j (z_F − d_F): one centred side is enough
+        R = np.hstack([self.V[:, g, None] * (Z - self.shift[g, self.free]) for g in range(G)])
+        cross = np.empty((self.shape[1], q * G))
+        self.design.transposed_matvec(np.ascontiguousarray(R), cross, q, control, n_threads)
+        cross = np.ascontiguousarray(cross.reshape(-1, G, q).transpose(1, 0, 2))
+        return FreeFeatures(cross, self.free, self.gradient_at_null(control, n_threads), self.group, Z, self.shift)
 
 
 def power_of_two(x):

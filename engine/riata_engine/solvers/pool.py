@@ -1,0 +1,149 @@
+"""The columns in play: those that any problem of a batch works on, gathered once, with a Gram matrix for every weight group.
+
+Columns only come in. Their order in the pool is the order in which they came; each problem keeps a list of its own of those it may
+use, so that its answer does not depend on its neighbours.
+"""
+
+import numpy as np
+
+from riata_engine.cpu.gram import extend
+from riata_engine.solvers.statistics import CONSTANT, GUARD
+
+#: columns are stored, and products computed, in tiles of this width
+TILE = 64
+
+
+class Pool:
+    """Columns of Z in play and their weighted, centred Gram matrices.
+
+    Parameters
+    ----------
+    form : StandardForm
+    groups : (G,) intp array
+        The weight groups that get a Gram matrix, in this order.
+    free : FreeFeatures or None
+        Projected out of every Gram matrix.
+    """
+
+    def __init__(self, form, groups, free, control, n_threads, room=256):
+        self.form, self.groups, self.free = form, groups, free
+        self.control, self.n_threads = control, n_threads
+        n, p = form.shape
+        self.where = np.full(p, -1, dtype=np.intp)        # position of a column in the pool
+        self.columns = np.empty(0, dtype=np.intp)
+        held = [form.held_out[g] for g in groups] if form.held_out is not None else None
+        self.folds = None
+        if held is not None and any(len(h) for h in held):
+            self._fold_rows(held, n)
+        else:
+            self.order = None
+        base = form.held_out_weight
+        self.uniform = bool(np.all(base == base[0]))
+        self.base = None if self.uniform else np.ascontiguousarray(base if self.order is None else base[self.order])
+        self._allocate(room)
+
+    def _fold_rows(self, held, n):
+        """Put rows of a fold side by side where folds do not overlap: a fold's Gram matrix is then one product of a row range."""
+        seen = np.zeros(n, int)
+        for rows in held:
+            seen[rows] += 1
+        if seen.max() > 1:
+            self.order = None
+            return
+        rest = np.flatnonzero(seen == 0)
+        self.order = np.concatenate([*held, rest]).astype(np.intp)
+        ends = np.cumsum([0] + [len(rows) for rows in held])
+        self.folds = list(zip(ends[:-1], ends[1:], strict=True))
+        self.covers = not len(rest)
+
+    def _allocate(self, room):
+        room = -(-room // TILE) * TILE
+        m = len(self.columns)
+        Z = np.zeros((self.form.shape[0], room), order="F")
+        C = np.zeros((len(self.groups), room, room))
+        if m:
+            Z[:, :m] = self.Z[:, :m]
+            C[:, :m, :m] = self.C[:, :m, :m]
+        self.Z, self.C = Z, C
+
+    def __len__(self):
+        return len(self.columns)
+
+    def bytes_for(self, count):
+        """Memory that a pool of ``count`` columns takes."""
+        return 8 * count * (self.form.shape[0] + len(self.groups) * count)
+
+    def add(self, columns):
+        """Take columns in (those that are in already are passed over) and extend the Gram matrices."""
+        new = columns[self.where[columns] < 0]
+        if not len(new):
+            return
+        old, m = len(self.columns), len(self.columns) + len(new)
+        if m > self.Z.shape[1]:
+            self._allocate(max(m, min(self.form.shape[1], int(1.5 * self.Z.shape[1]))))
+        new = np.ascontiguousarray(new, dtype=np.intp)
+        if self.order is None:
+            self.form.design.gather(new, self.Z, old)
+        else:
+            part = np.empty((self.form.shape[0], len(new)), order="F")
+            self.form.design.gather(new, part)
+            self.Z[:, old:m] = part[self.order]
+        self.where[new] = np.arange(old, m)
+        self.columns = np.concatenate([self.columns, new])
+        self._extend(old, m)
+
+    def _product(self, r0, r1, v, old, m, out, factor):
+        extend(self.Z, r0, r1, v, old, m, out, factor, self.control, self.n_threads)
+
+    def _extend(self, old, m):
+        form, n = self.form, self.form.shape[0]
+        whole = None
+        if self.folds is not None:
+            for k, (r0, r1) in enumerate(self.folds):
+                self._product(r0, r1, self.base, old, m, self.C[k], -1.0)
+            if self.covers:
+                whole = -self.C[:, old:m, :m].sum(axis=0)
+            else:
+                C = np.zeros(self.C.shape[1:])
+                self._product(0, n, self.base, old, m, C, 1.0)
+                whole = C[old:m, :m]
+        for k, g in enumerate(self.groups):
+            d = form.shift[g, self.columns]
+            if whole is not None:
+                weight = (1.0 if self.base is not None else n) - self._held_weight(k)
+                E = (self.C[k, old:m, :m] + whole) / weight
+                total = np.diagonal(whole[:, old:m]) / (1.0 if self.base is not None else n)
+                if np.any(np.diagonal(E[:, old:m]) - d[old:m] ** 2 < GUARD * total):
+                    E = self._direct(g, old, m)
+                E = E - np.outer(d[old:m], d[:m])
+                gone = np.diagonal(E[:, old:m]) <= CONSTANT * total
+                E[gone] = 0.0
+            elif form.V.shape[1] == 1 and self.uniform:
+                self._product(0, n, None, old, m, self.C[k], 1.0 / n)
+                E = self.C[k, old:m, :m]
+            else:
+                E = self._direct(g, old, m) - np.outer(d[old:m], d[:m])
+            if self.free is not None:
+                E = E - self.free.H[g, self.columns[old:m]] @ self.free.H[g, self.columns[:m]].T
+            self.C[k, old:m, :m] = E
+            self.C[k, :m, old:m] = E.T
+
+    def _held_weight(self, k):
+        r0, r1 = self.folds[k]
+        return float(r1 - r0) if self.base is None else float(self.base[r0:r1].sum())
+
+    def _direct(self, g, old, m):
+        """Z' diag(V_g) Z without subtraction."""
+        v = self.form.V[:, g]
+        C = np.zeros(self.C.shape[1:])
+        self._product(0, self.form.shape[0], np.ascontiguousarray(v if self.order is None else v[self.order]), old, m, C, 1.0)
+        return C[old:m, :m].copy()
+
+    def predict(self, b, used, shift):
+        """(n, k) (Z − d)[:, used] bᵀ in the order of the rows of X, from b (k, len(used))."""
+        eta = (self.Z[:, used] @ b.T) - b @ shift
+        if self.order is None:
+            return eta
+        out = np.empty_like(eta)
+        out[self.order] = eta
+        return out
