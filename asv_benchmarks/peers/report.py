@@ -33,9 +33,10 @@ def markdown(result):
     parts = ["# riata and its peers", "", about(result), ""]
     for level in levels:
         parts += [f"## Seconds at a certified gap of {level:.0e} or less", "", *level_table(result, solvers, level), ""]
-    parts += [f"## Seconds at an objective within {levels[-1]:.0e} of its minimum", "",
-              "The objective against the best lower bound that any run gave, instead of each run's own gap.", "",
-              *level_table(result, solvers, levels[-1], "excess"), ""]
+    if levels:
+        parts += [f"## Seconds at an objective within {levels[-1]:.0e} of its minimum", "",
+                  "The objective against the best lower bound that any run gave, instead of each run's own gap.", "",
+                  *level_table(result, solvers, levels[-1], "excess"), ""]
     parts += ["In brackets: how many times riata's seconds. `> N s`: stopped at the time limit short of it.",
               "`no: 2e-05`: the smallest value that its tolerances reached. `–`: the solver has no such method.",
               "In the cross-validation rows the gap is the largest error of a held-out mean squared error, as a share",

@@ -24,8 +24,6 @@ def cv(data, tol):
 
 
 def targets(data, tol):
-    alphas = data["alphas"]
-    result = riata.fit_batch(data["X"], data["y"], l1_ratio=data["l1_ratio"], alphas=alphas.shape[1],
-                             alpha_min_ratio=alphas[0, -1] / alphas[0, 0], intercept=False, tol=tol,
-                             n_threads=N_THREADS)
+    result = riata.fit_batch(data["X"], data["y"], l1_ratio=data["l1_ratio"], alphas=data["alphas"], intercept=False,
+                             tol=tol, n_threads=N_THREADS)
     return result.coef.reshape(-1, data["X"].shape[1]), 0.0
