@@ -124,15 +124,15 @@ def test_every_benchmark_class_runs_at_tiny_size(kind, monkeypatch):
 def test_the_kernels_that_are_timed_against_bare_operations_compute_what_those_do():
     kernels = importlib.import_module("benchmarks.kernels")
     gram = kernels.GramMatrix()
-    gram.setup("float32", "C")
+    gram.setup("float32 F")
     gram.kernel()
     np.testing.assert_allclose(gram.C, gram.bare_X.T @ gram.bare_X, atol=1e-8)
-    gram.teardown("float32", "C")
+    gram.teardown("float32 F")
     scan = kernels.PassOverX()
-    scan.setup("float64", "F")
+    scan.setup("float64 C")
     scan.kernel()
     np.testing.assert_allclose(scan.out, scan.bare(), atol=1e-9)
-    scan.teardown("float64", "F")
+    scan.teardown("float64 C")
 
 
 def test_the_snippets_that_time_a_fresh_interpreter_run():

@@ -8,6 +8,7 @@ import os
 from abc import ABC, abstractmethod
 
 import numpy as np
+import riata
 
 from . import datasets, referee
 
@@ -37,9 +38,6 @@ class PathBenchmark(ABC):
         return {}
 
     def setup(self, *params):
-        import riata
-
-        self.fit_path = riata.fit_path
         self.X, self.y = self.data(*params)
         self.arguments = {"l1_ratio": self.l1_ratio, "intercept": False, "tol": self.tol, "n_threads": THREADS,
                           **self.parameters(*params)}
@@ -47,7 +45,7 @@ class PathBenchmark(ABC):
                                                        self.arguments["l1_ratio"], self.n_alphas, self.alpha_min_ratio)
 
     def run(self):
-        return self.fit_path(self.X, self.y, **self.arguments)
+        return riata.fit_path(self.X, self.y, **self.arguments)
 
     def time_path(self, *params):
         self.run()
@@ -60,11 +58,7 @@ class PathBenchmark(ABC):
         return float(referee.gaps(self.X, self.y, path.coef, path.intercept, self.arguments["alphas"],
                                   self.arguments["l1_ratio"]).max())
 
-    def track_passes_over_X(self, *params):
-        return int(self.run().n_passes)
-
     track_largest_gap.unit = "gap"
-    track_passes_over_X.unit = "passes"
 
 
 class CVBenchmark(ABC):
@@ -84,16 +78,13 @@ class CVBenchmark(ABC):
         return {}
 
     def setup(self, *params):
-        import riata
-
-        self.cross_validate_path = riata.cross_validate_path
         self.X, self.y = self.data(*params)
         self.arguments = {"l1_ratio": list(self.l1_ratio), "alphas": self.n_alphas, "tol": self.tol,
                           "cv": datasets.fold_ids(len(self.y), self.n_folds), "n_threads": THREADS,
                           **self.parameters(*params)}
 
     def run(self):
-        return self.cross_validate_path(self.X, self.y, **self.arguments)
+        return riata.cross_validate_path(self.X, self.y, **self.arguments)
 
     def time_cv(self, *params):
         self.run()
