@@ -15,13 +15,14 @@ from riata_engine.solvers.gram import solve_gram
 from riata_engine.solvers.grid import alpha_max, geometric
 from riata_engine.solvers.options import Options
 from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, SKIPPED, STATUS, TIME_BUDGET, PathStore
+from riata_engine.solvers.residual import solve_residual
 from riata_engine.solvers.standard_form import standard_form
 from riata_engine.solvers.working_set import solve_working_set
 from riata_engine.threads import single_threaded_blas, thread_count
 
 __all__ = ["STATUS", "Batch", "Interrupted", "Solution", "alpha_grid", "build_info", "first_non_finite_column", "solve"]
 
-SOLVERS = {"gram": solve_gram, "working_set": solve_working_set}
+SOLVERS = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual}
 
 
 @dataclass

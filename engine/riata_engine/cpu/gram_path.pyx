@@ -246,7 +246,7 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
             signal.done += 1
         dev_before = dev
         dev = 1 - rr / P.yy if P.yy > 0 else 0
-        if dev >= P.stop_dev_ratio or (l >= 4 and dev - dev_before < P.stop_dev_change * dev):
+        if dev >= P.stop_dev_ratio or (P.stop_dev_change >= 0 and l >= 4 and dev - dev_before < P.stop_dev_change * dev):
             return 0
     return 0
 

@@ -8,7 +8,6 @@ from exact gradients until the residual agrees (iterative refinement: c is repla
 import numpy as np
 
 from riata_engine.cpu.certificate import certify
-from riata_engine.cpu.control import Control
 from riata_engine.cpu.gram_path import gram_path
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 
@@ -56,17 +55,10 @@ def gaps_of(form, problem, b, R, T, alphas, options):
     l1, l2 = (x[0] for x in options.penalties(form, alphas[None], np.array([problem])))
     out = np.empty(len(b))
     row = g if len(form.f1) > 1 else 0
-    h = np.ones(form.shape[1]) if not options.by_kkt else variances(form, g)
+    h = np.ones(form.shape[1]) if not options.by_kkt else form.variance()[g]
     certify(np.ascontiguousarray(T), np.ascontiguousarray(b), l1, l2, form.f1[row], form.f2[row], form.lower, form.upper,
             1.0 / form.sigma[t], v @ R**2, (v * y) @ R, form.null()[problem], h, options.by_kkt, out)
     return out
-
-
-def variances(form, g):
-    """(p,) weighted variance of z in group g."""
-    out = np.empty((form.shape[1], 1))
-    form.design.transposed_matvec(np.ascontiguousarray(form.V[:, g:g + 1]), out, 1, Control(), 1, squared=True)
-    return np.maximum(out[:, 0] - form.shift[g] ** 2, 0.0)
 
 
 def gradients(form, problem, R, control, n_threads):

@@ -62,6 +62,13 @@ class PathStore:
                 order = np.argsort(columns[used], kind="stable")
                 self.rows[problem][first + k] = (columns[used][order], row[used][order])
 
+    def put_rows(self, problem, index, value, ends):
+        """A whole path as sparse rows: alpha l holds (index, value)[ends[l − 1]:ends[l]], coefficients of z."""
+        solved = self.status[problem] != SKIPPED
+        for l in np.flatnonzero(solved):
+            part = slice(ends[l - 1] if l else 0, ends[l])
+            self.put(problem, l, value[None, part], index[part])
+
     def put_many(self, problems, b, free=None):
         """Coefficients b (k, L, p) of z of k whole problems (overwritten here to save memory)."""
         form = self.form

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from riata_engine.cpu.control import Control
 from riata_engine.cpu.design import Design, moments, scan
+from riata_engine.cpu.sparse import sparse_moments
 from riata_engine.solvers.free_features import FreeFeatures
 
 #: a column counts as constant when its standard deviation is below this many units of its largest value
@@ -79,6 +81,15 @@ class StandardForm:
             out[at:at + chunk] = part.T
         return out[where]
 
+
+    def variance(self):
+        """(G, p) weighted variance of each z in each group: one pass over X."""
+        if not isinstance(self.design.X, np.ndarray):
+            return np.stack([sparse_moments(self.design.X, np.ascontiguousarray(v), self.design.multiplier)[1]
+                             + (0.0 if self.intercept else self.shift[g] ** 2) for g, v in enumerate(self.V.T)])
+        square = np.empty((self.shape[1], self.V.shape[1]))
+        self.design.transposed_matvec(np.ascontiguousarray(self.V), square, 1, Control(), 1, squared=True)
+        return np.maximum(square.T - self.shift**2, 0.0)
 
     def free_features(self, control, n_threads):
         """The projection on the features without a penalty: one pass over X."""
@@ -171,19 +182,17 @@ def standard_form(batch, control, n_threads):
 
     form = StandardForm(design, V, held_out, base, np.ascontiguousarray(Y), base_mean / unit, sigma, batch.target,
                         batch.group, batch.intercept, batch.standardize, penalty, lower, upper, free, shift, ybar, yy)
-    _penalty_factors(form, barred, control, n_threads)
+    _penalty_factors(form, barred)
     return form
 
 
-def _penalty_factors(form, barred, control, n_threads):
+def _penalty_factors(form, barred):
     """f1 and f2 of the problem in z. With standardisation the penalty acts on b_j·s_j, s_j the group's standard deviation."""
     f = np.where(barred, 0.0, form.factor)
     f = np.where(np.isinf(f), 0.0, f)
     if not form.standardize:
         m = np.minimum(form.design.multiplier, 1e150)[None]
     else:
-        m2 = np.empty((form.shape[1], form.V.shape[1]))
-        form.design.transposed_matvec(np.ascontiguousarray(form.V), m2, 1, control, n_threads, squared=True)
-        m = np.sqrt(np.maximum(m2.T - form.shift**2, 0.0))
+        m = np.sqrt(form.variance())
     form.f1 = np.ascontiguousarray(f * m)
     form.f2 = np.ascontiguousarray(f * m**2)

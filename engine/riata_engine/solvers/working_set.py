@@ -259,9 +259,9 @@ class _Run:
         null = 2 * self.form.null()[member.problem]
         for l in range(take.start, take.stop):
             dev = 1 - self.store.residual[member.problem, l] / null if null > 0 else 0.0
-            gain = dev - member.dev
+            gain, smallest = dev - member.dev, self.options.stop_dev_change
             member.dev = dev
-            if dev >= self.options.stop_dev_ratio or (l >= 4 and gain < self.options.stop_dev_change * dev):
+            if dev >= self.options.stop_dev_ratio or (smallest >= 0 and l >= 4 and gain < smallest * dev):
                 self.store.status[member.problem, l + 1:] = SKIPPED
                 member.finished = True
                 return
