@@ -104,7 +104,7 @@ def test_every_benchmark_class_runs_at_tiny_size(kind, monkeypatch):
     dense, sparse_columns, targets = datasets.dense, datasets.sparse_columns, datasets.targets
     monkeypatch.setattr(datasets, "dense", lambda n, p, **more: dense(**(wide if n < p else tall), **more))
     monkeypatch.setattr(datasets, "sparse_columns", lambda n, p, density: sparse_columns(**wide, density=0.2))
-    monkeypatch.setattr(datasets, "targets", lambda n, p, count: targets(30, 6, 4))
+    monkeypatch.setattr(datasets, "targets", lambda n, p, count: targets(40, 12, 4))
     params = getattr(kind, "params", ())
     for values in ([v[0] for v in params], [v[-1] for v in params]):
         bench = kind()

@@ -48,7 +48,7 @@ class Solver:
 
 
 SOLVERS = (
-    Solver("riata", "riata", "project", decades(3, 10), 1e-6, ("path", "fit", "cv", "targets")),
+    Solver("riata", "riata", "project", decades(3, 13), 1e-6, ("path", "fit", "cv", "targets")),
     Solver("scikit_learn", "scikit-learn", "peers-venv", decades(3, 12), 1e-4, ("path", "fit", "cv", "targets")),
     Solver("celer", "celer", "peers-venv", decades(4, 10), 1e-6),
     Solver("skglm", "skglm", "peers-venv", decades(2, 9), None),
