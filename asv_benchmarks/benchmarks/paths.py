@@ -29,7 +29,7 @@ class VeryWide(PathBenchmark):
     """A hundred times more features than samples."""
 
     def data(self):
-        return datasets.dense(size(100, 500), size(10_000, 50_000))
+        return datasets.dense(size(100, 500), size(4000, 50_000))
 
 
 class Tall(PathBenchmark):
@@ -52,7 +52,7 @@ class Sparse(PathBenchmark):
     param_names = ("format",)
 
     def data(self, layout):
-        X, y = datasets.sparse_columns(size(4000, 20_000), size(10_000, 100_000), density=size(2e-3, 5e-4))
+        X, y = datasets.sparse_columns(size(2000, 20_000), size(4000, 100_000), density=size(2e-3, 5e-4))
         return X.asformat(layout), y
 
 
