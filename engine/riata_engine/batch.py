@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy import sparse
 
 from riata_engine.backend import get_backend
 from riata_engine.cpu.build import build_info
 from riata_engine.cpu.control import Control
 from riata_engine.cpu.design import scan
-from riata_engine.memory import free_memory
 from riata_engine.solvers.choice import choose
 from riata_engine.solvers.clock import Clock
 from riata_engine.solvers.gram import solve_gram
@@ -57,6 +57,8 @@ class Batch:
     backend: str = "cpu"
 
     def __post_init__(self):
+        if sparse.issparse(self.X):
+            self.X = _canonical(self.X)
         self.Y = np.asarray(self.Y, dtype=np.float64)
         if self.Y.ndim == 1:
             self.Y = self.Y[:, None]
@@ -78,6 +80,15 @@ class Batch:
         self.target = np.ascontiguousarray(self.target, dtype=np.intp)
         self.group = np.ascontiguousarray(self.group, dtype=np.intp)
         self.l1_ratio = np.broadcast_to(np.asarray(self.l1_ratio, float), self.target.shape).copy()
+
+
+def _canonical(X):
+    """CSC with sorted row indices and no duplicates; X itself where it is that already."""
+    if X.format == "csc" and X.has_canonical_format:
+        return X
+    X = X.tocsc(copy=True)
+    X.sum_duplicates()
+    return X
 
 
 @dataclass
@@ -116,15 +127,15 @@ def first_non_finite_column(X):
 
 def _options(batch, form):
     lowest = batch.alphas is not None and np.min(batch.alphas) == 0
-    bounded = (form.lower != 0) | (form.upper != 0)
-    half_free = bounded & (form.factor == 0)
-    by_kkt = bool(np.any(half_free) or (lowest and np.any(bounded & (np.isfinite(form.lower) | np.isfinite(form.upper)))))
+    inside = (form.lower != 0) | (form.upper != 0)
+    bounded = bool(np.any(inside & (np.isfinite(form.lower) | np.isfinite(form.upper))))
+    by_kkt = bool(np.any(inside & (form.factor == 0))) or (lowest and bounded)
     return Options(
         l1_ratio=batch.l1_ratio, tol=batch.tol, max_epochs=batch.max_epochs,
         stop_dev_ratio=np.inf if batch.stop_dev_ratio is None else batch.stop_dev_ratio,
         stop_dev_change=-np.inf if batch.stop_dev_change is None else batch.stop_dev_change,
         n_threads=thread_count(batch.n_threads),
-        max_memory=free_memory() / 2 if batch.max_memory is None else batch.max_memory, by_kkt=by_kkt)
+        memory_limit=batch.max_memory, by_kkt=by_kkt, bounded=bounded)
 
 
 def _grid(batch, form, control, n_threads):

@@ -223,7 +223,7 @@ cdef double block_newton_flops(const Block* A) noexcept nogil:
     cdef Py_ssize_t a
     for a in range(A.m):
         s += A.b[a] != 0
-    return s * s * s / 12 + 8 * s * s + 4 * s * A.m + 500
+    return s * s * s / (12 if A.m < 450 else 45) + 8 * s * s + 4 * s * A.m + 500
 
 
 cdef int block_newton(Block* A, double l1, double l2, double yy) noexcept nogil:

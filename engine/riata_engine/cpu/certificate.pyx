@@ -37,7 +37,7 @@ cdef double duality_gap(Py_ssize_t m, const double* t, const double* b, double l
                 augmented = min(augmented, a / u)
         else:
             u = fabs(t[j])
-            if u > a:
+            if u > 0:                                    # binds above s = 1 too: scales[0] may be larger
                 limit = min(limit, a / u)
     scales[0] = min(limit, residual_y / residual_norm2 if residual_norm2 > 0 else 1.0)
     scales[1] = min(limit, 1.0)

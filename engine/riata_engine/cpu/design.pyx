@@ -117,6 +117,8 @@ cdef class Design:
             self.direct = False
         else:
             self.view.row, self.view.col = [s // values.itemsize for s in X.strides]
+            if self.view.p == 1 and self.view.row == 1:     # one column: numpy's stride to the next one means nothing
+                self.view.col = max(1, self.view.n)
             self._keep = (center, multiplier)
             self.direct = (direct and not self.view.single
                            and ((self.view.row == 1 and self.view.col >= self.view.n)

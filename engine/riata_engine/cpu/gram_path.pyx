@@ -7,7 +7,7 @@
 # gap over all candidate features, from a gradient computed afresh.
 import numpy as np
 from cython.parallel cimport prange, threadid
-from libc.math cimport fabs, INFINITY
+from libc.math cimport fabs, sqrt, INFINITY
 from libc.stdlib cimport malloc, free
 from libc.string cimport memset, memcpy
 from riata_engine.cpu.active_block cimport (Block, axpy, block_append, block_close, block_epoch, block_extrapolate, block_gap,
@@ -48,6 +48,7 @@ cdef struct Problem:
     double* coef                              # outputs, one row per alpha
     double* gap
     double* residual
+    double* length                            # Σ |b_j| √C_jj: what the rounding of the statistics acts on
     signed char* status
     int* epochs
     int* newtons
@@ -238,6 +239,9 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
             return 0
         for a in range(A.m):
             P.coef[l * P.M + A.index[a]] = A.b[a]
+        P.length[l] = 0
+        for a in range(A.m):
+            P.length[l] += fabs(A.b[a]) * sqrt(A.h[a])
         P.gap[l] = gap / P.scale
         P.residual[l] = rr
         before2 = before
@@ -257,8 +261,8 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
               const Py_ssize_t[::1] lengths, const Py_ssize_t[::1] allowed_ptr, const Py_ssize_t[::1] allowed,
               const double[:, ::1] start, const double[::1] start_l1, Py_ssize_t M, const double[::1] tol, long max_epochs,
               double stop_dev_ratio, double stop_dev_change, bint by_kkt, Control control, int n_threads,
-              double[:, :, ::1] coef, double[:, ::1] gap, double[:, ::1] residual, signed char[:, ::1] status,
-              int[:, ::1] epochs, int[:, ::1] newtons):
+              double[:, :, ::1] coef, double[:, ::1] gap, double[:, ::1] residual, double[:, ::1] length,
+              signed char[:, ::1] status, int[:, ::1] epochs, int[:, ::1] newtons):
     """Solve B paths.
 
     Parameters
@@ -279,8 +283,8 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
         Coefficients to start from and the l1 they were solved for.
     tol : (B,)
         Relative gap at which an alpha is done.
-    coef, gap, residual, status, epochs, newtons : outputs
-        (B, L, M), (B, L) …; ``coef`` must come zeroed; ``residual`` is ‖r‖².
+    coef, gap, residual, length, status, epochs, newtons : outputs
+        (B, L, M), (B, L) …; ``coef`` must come zeroed; ``residual`` is ‖r‖², ``length`` Σ |b_j| √C_jj.
     """
     cdef Py_ssize_t b, B = c.shape[0]
     cdef Problem P
@@ -297,7 +301,7 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
                    &allowed[allowed_ptr[b]] if allowed_ptr.shape[0] and allowed_ptr[b + 1] > allowed_ptr[b] else NULL,
                    allowed_ptr[b + 1] - allowed_ptr[b] if allowed_ptr.shape[0] else -1,
                    &start[b, 0], start_l1[b], M, tol[b], max_epochs, stop_dev_ratio, stop_dev_change, by_kkt,
-                   &coef[b, 0, 0], &gap[b, 0], &residual[b, 0], &status[b, 0], &epochs[b, 0], &newtons[b, 0],
+                   &coef[b, 0, 0], &gap[b, 0], &residual[b, 0], &length[b, 0], &status[b, 0], &epochs[b, 0], &newtons[b, 0],
                    signal, handle, threadid() == 0):
                 failed = 1
     if failed:
@@ -309,7 +313,7 @@ cdef int run(Py_ssize_t b, const double* C, Py_ssize_t cap, Py_ssize_t gram, con
              double bound_scale, const double* l1, const double* l2, Py_ssize_t L, const Py_ssize_t* allowed,
              Py_ssize_t n_allowed, const double* start, double start_l1, Py_ssize_t M, double tol, long max_epochs,
              double stop_dev_ratio, double stop_dev_change, bint by_kkt, double* coef, double* gap, double* residual,
-             signed char* status, int* epochs, int* newtons, Signal* signal, void* control, bint owner) noexcept nogil:
+             double* length, signed char* status, int* epochs, int* newtons, Signal* signal, void* control, bint owner) noexcept nogil:
     cdef Problem P
     cdef Scratch W
     cdef Py_ssize_t row = gram if factor_rows > 1 else 0, k, nonzero = 0
@@ -342,6 +346,7 @@ cdef int run(Py_ssize_t b, const double* C, Py_ssize_t cap, Py_ssize_t gram, con
     P.coef = coef
     P.gap = gap
     P.residual = residual
+    P.length = length
     P.status = status
     P.epochs = epochs
     P.newtons = newtons

@@ -16,19 +16,14 @@ EPS = np.finfo(float).eps
 REFINEMENTS = 3
 
 
-def rounding(C, b, form, these):
-    """(k,) bound on the relative error of the gaps of k problems that the rounding of their statistics can cause.
+def rounding(length, null):
+    """(B,) bound on the relative error of a problem's gaps that the rounding of its statistics can cause.
 
     A product of n terms added up in blocks is off by a few eps of Σ|z_ij||z_ik| ≤ √(C_jj C_kk); the quadratic form bᵀC b
-    thus by eps·(Σ_j |b_j| √C_jj)².
+    thus by eps·(Σ_j |b_j| √C_jj)². ``length`` (B, L) holds that sum, ``null`` (B,) the null objective.
     """
-    g = form.group[these]
-    size = np.sqrt(np.maximum(np.diagonal(C, axis1=1, axis2=2), 0.0))      # (G, p)
-    length = np.zeros(len(these))
-    for l in range(b.shape[1]):
-        np.maximum(length, np.einsum("kp,kp->k", np.abs(np.nan_to_num(b[:, l])), size[g]), out=length)
-    null = form.null()[these]
-    return 4 * EPS * np.divide(length**2 + 2 * null, null, out=np.zeros_like(null), where=null > 0)
+    longest = np.nan_to_num(length).max(axis=1)
+    return 4 * EPS * np.divide(longest**2 + 2 * null, null, out=np.zeros_like(null), where=null > 0)
 
 
 def residuals(form, problem, b, columns, free_b=None):
@@ -103,7 +98,7 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
                   form.f2[row:row + 1], form.lower, form.upper, np.full(k, 1 / form.sigma[form.target[problem]]), l1, l2,
                   np.ones(k, np.intp), np.empty(0, np.intp), np.empty(0, np.intp), b[again], l1[:, 0].copy(), p,
                   np.full(k, 0.1 * options.tol), options.max_epochs, np.inf, -np.inf, options.by_kkt, control, options.n_threads, out,
-                  np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1), np.int8), np.empty((k, 1), np.int32),
+                  np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1), np.int8), np.empty((k, 1), np.int32),
                   np.zeros((k, 1), np.int32))
         b[again] = out[:, 0]
     b[:] = kept

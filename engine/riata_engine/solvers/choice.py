@@ -1,11 +1,47 @@
 """Which solver: by what each would cost."""
 
+import numpy as np
+
+#: a Gram matrix below this many bytes needs no look at the memory
+SMALL = 2**26
+#: what a working-set path costs besides its Gram matrix: about fifteen passes over X of ten residuals each, at 2 flops
+PASSES = 300
+#: stored share of a sparse matrix above which column gathers into dense storage pay
+DENSE = 0.2
+
 
 def choose(wish, form, alphas, options):
-    """Name of the solver to use; ``wish`` is "auto" or a name."""
+    """Name of the solver to use; ``wish`` is "auto" or a name.
+
+    Raises
+    ------
+    ValueError
+        If the solver asked for cannot solve this batch.
+    """
+    pure_ridge = bool(np.all(options.l1_ratio == 0)) and not options.bounded and not len(form.free)
+    if wish == "kernel" and not pure_ridge:
+        raise ValueError("solver='kernel' solves l1_ratio=0 without bounds and penalty_factor=0 only: use solver='auto'")
+    if wish == "residual" and len(form.free):
+        raise ValueError("solver='residual' takes no features with penalty_factor=0: use solver='working_set' or 'gram'")
     if wish != "auto":
         return wish
     n, p = form.shape
-    if p <= 500 or p <= n:
-        return "gram"
-    return "working_set"
+    B, G = form.n_problems, form.V.shape[1]
+    X = form.design.X
+    dense = isinstance(X, np.ndarray)
+    density = 1.0 if dense else X.nnz / max(1, n * p)
+    if pure_ridge and p > n and form.held_out is None and G == 1:
+        return "kernel"
+    sums = 1 if form.held_out is not None or G == 1 else G               # Gram matrices accumulated from rows
+    gram_bytes = 8 * p * p * G
+    gram_flops = n * p * p * density * sums + 20 * G * p * p
+    support = min(n, p) / 2
+    set_flops = PASSES * n * p * density * B + n * support * support * sums
+    if gram_bytes <= SMALL or gram_bytes < options.max_memory / 2:
+        if gram_flops <= set_flops or p <= 128:
+            return "gram"
+        if not dense and n * density * p * p < 1e9:
+            return "gram"
+    if (dense or density > DENSE or len(form.free)) and 8 * support * (n + G * support) < options.max_memory:
+        return "working_set"
+    return "residual" if not len(form.free) else "working_set"

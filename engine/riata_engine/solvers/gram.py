@@ -40,17 +40,17 @@ def solve_gram(form, alphas, options, store, control, clock):
             b[:] = 0.0
         else:
             b = np.zeros((len(these), L, p))
-        newtons = np.zeros((len(these), L), np.int32)
+        newtons, length = np.zeros((len(these), L), np.int32), np.full((len(these), L), np.nan)
 
         with clock("descent"):
             gram_path(C, form.group[part], c[part], yy[part], null[part], form.f1, form.f2, form.lower, form.upper,
                       bound_scale[part], l1[part], l2[part], np.full(len(these), L), none, none,
                       np.zeros((len(these), p)), l1[part, 0].copy(), p, np.full(len(these), options.tol), options.max_epochs,
                       options.stop_dev_ratio, options.stop_dev_change, options.by_kkt, control, options.n_threads, b,
-                      store.gap[part], store.residual[part], store.status[part], store.n_epochs[part], newtons)
+                      store.gap[part], store.residual[part], length, store.status[part], store.n_epochs[part], newtons)
         store.n_cholesky[part] += newtons.sum(axis=1)
         with clock("certificate"):
-            for k in np.flatnonzero(rounding(C, b, form, these) > 0.05 * options.tol):
+            for k in np.flatnonzero(rounding(length, null[part]) > 0.05 * options.tol):
                 problem = these[k]
                 certify_by_residual(form, problem, b[k], C[form.group[problem]], alphas, options, store, control, free)
         if statistics.held_C is not None:

@@ -1,13 +1,17 @@
 """What the user chose, in the form in which solvers ask for it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from riata_engine.memory import free_memory
 
-@dataclass(frozen=True)
+
+@dataclass
 class Options:
-    """Settings of one call of ``solve`` that hold for every problem; ``by_kkt``: no gap exists, certify by KKT."""
+    """Settings of one call of ``solve`` that hold for every problem; ``by_kkt``: no gap exists, certify by KKT;
+    ``bounded``: some coefficient has a finite bound."""
 
     l1_ratio: np.ndarray          # (B,)
     tol: float
@@ -15,8 +19,14 @@ class Options:
     stop_dev_ratio: float
     stop_dev_change: float
     n_threads: int
-    max_memory: float
+    memory_limit: float | None
     by_kkt: bool
+    bounded: bool
+
+    @cached_property
+    def max_memory(self):
+        """Bytes that working arrays may take; asked of the system only when something large is about to be made."""
+        return free_memory() / 2 if self.memory_limit is None else self.memory_limit
 
     def penalties(self, form, alphas, problems=None):
         """(l1, l2), each like ``alphas`` (k, L): the penalties of the given problems (default all) in units of sigma."""

@@ -83,7 +83,7 @@ class StandardForm:
 
 
     def variance(self):
-        """(G, p) weighted variance of each z in each group: one pass over X."""
+        """(G, p) weighted variance of each z in each group (mean square without an intercept): one pass over X."""
         if not isinstance(self.design.X, np.ndarray):
             return np.stack([sparse_moments(self.design.X, np.ascontiguousarray(v), self.design.multiplier)[1]
                              + (0.0 if self.intercept else self.shift[g] ** 2) for g, v in enumerate(self.V.T)])
@@ -193,6 +193,10 @@ def _penalty_factors(form, barred):
     if not form.standardize:
         m = np.minimum(form.design.multiplier, 1e150)[None]
     else:
-        m = np.sqrt(form.variance())
+        second, mean = form.variance(), np.zeros(1)
+        if not form.intercept:               # the standard deviation is about the mean with or without an intercept (glmnet's rule)
+            mean = np.empty((form.shape[1], form.V.shape[1]))
+            form.design.transposed_matvec(np.ascontiguousarray(form.V), mean, 1, Control(), 1)
+        m = np.sqrt(np.maximum(second - mean.T**2, 0.0))
     form.f1 = np.ascontiguousarray(f * m)
     form.f2 = np.ascontiguousarray(f * m**2)

@@ -166,7 +166,7 @@ class _Run:
                   np.empty(0, np.intp) if one else np.concatenate([m.allowed for m in active] + [np.zeros(1, np.intp)]),
                   start, np.array([m.l1 for m in active]), M, np.array([m.tol * self.options.tol for m in active]),
                   self.options.max_epochs, np.inf, -np.inf, self.options.by_kkt, self.control, self.options.n_threads, coef, gap,
-                  gap.copy(), status, epochs, newtons)
+                  gap.copy(), gap.copy(), status, epochs, newtons)
         return coef[:, :, :len(columns)], status, epochs, newtons
 
     def _pooled(self, array):

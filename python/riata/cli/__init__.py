@@ -1,0 +1,1 @@
+"""The command line: ``riata fit``, ``riata predict``, ``riata demo``, ``riata info``."""

@@ -1,0 +1,178 @@
+"""The four commands and their options. Heavy modules are loaded by the command that needs them."""
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import print_json, sentences
+
+app = typer.Typer(name="riata", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
+                  context_settings={"help_option_names": ["-h", "--help"]},
+                  help="Penalised linear models: cross-validated elastic nets with a certificate for every fit.")
+
+
+class Rule(enum.StrEnum):
+    """How alpha is chosen."""
+
+    minimum = "min"
+    one_se = "1se"
+
+
+def _ratios(text):
+    try:
+        ratios = sorted({float(part) for part in text.split(",")})
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a list of numbers such as .1,.5,1") from None
+    if not all(0 <= ratio <= 1 for ratio in ratios):
+        raise typer.BadParameter(f"{text!r}: each l1_ratio lies between 0 (ridge) and 1 (lasso)")
+    return ratios
+
+
+def _columns(texts):
+    return [name for text in texts for name in text.split(",") if name]
+
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress bar.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads; default: all that are allowed.", show_default=False)]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the folds.")]
+
+
+@app.command()
+@sentences
+def fit(
+    data: Annotated[Path, typer.Argument(help="CSV, TSV or Parquet file with a header.")],
+    target: Annotated[str, typer.Option(help="Column to predict.")],
+    l1_ratio: Annotated[str, typer.Option(help="Mixes to try, from 0 (ridge) to 1 (lasso).")] = ".1,.5,.9,1",
+    cv: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 10,
+    rule: Annotated[Rule, typer.Option(help="Save the model with the smallest held-out error, or the simplest "
+                                            "within one standard error of it.")] = Rule.minimum,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report; default: riata-report/<name of the data>.",
+                                             show_default=False)] = None,
+    standardize: Annotated[bool, typer.Option(help="Penalise on the scale of standardised columns.")] = True,
+    weights: Annotated[str | None, typer.Option(help="Column of row weights.", show_default=False)] = None,
+    groups: Annotated[str | None, typer.Option(help="Column of groups that stay together in one fold.",
+                                               show_default=False)] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Columns to leave out, separated by commas.",
+                                                   show_default=False)] = None,
+    alphas: Annotated[int, typer.Option(min=2, help="Number of alphas.")] = 100,
+    alpha_min_ratio: Annotated[float | None, typer.Option(min=1e-12, max=1.0, help="Smallest alpha, as a share of the "
+                                                          "largest.", show_default=False)] = None,
+    seed: Seed = 0,
+    threads: Threads = None,
+    tol: Annotated[float, typer.Option(min=1e-15, help="Largest relative duality gap of a converged fit.")] = 1e-6,
+    time_budget: Annotated[float | None, typer.Option(min=0.0, show_default=False, help="Stop fitting after so many "
+                                                      "seconds and keep what is done.")] = None,
+    plots: Annotated[bool, typer.Option(help="Draw the plots.")] = True,
+    json: Json = False,
+    quiet: Quiet = False,
+):
+    """Cross-validate an elastic net on a table and write a report with the chosen model.
+
+    Text columns are one-hot encoded: two levels make one 0/1 feature, more levels one each. Missing values are refused.
+    """
+    ratios = _ratios(l1_ratio)
+    from .files import read_table
+    from .fitting import finish, problem_of_table, run
+    dropped = _columns(drop or [])
+    stem = data.name.removesuffix(".gz").rsplit(".", 1)[0]
+    problem = problem_of_table(read_table(data), name=stem, target=target, weights=weights, groups=groups,
+                               drop=dropped, cv=cv)
+    directory = Path("riata-report") / stem if out is None else out
+    summary = run(problem, directory, quiet=quiet, rule=rule.value, plots=plots, l1_ratio=ratios, alphas=alphas,
+                  alpha_min_ratio=alpha_min_ratio, standardize=standardize, seed=seed, n_threads=threads, tol=tol,
+                  time_budget=time_budget)
+    raise typer.Exit(finish([summary], summary, as_json=json, quiet=quiet))
+
+
+@app.command()
+@sentences
+def predict(
+    model: Annotated[Path, typer.Argument(help="model.json of a fit.")],
+    data: Annotated[Path, typer.Argument(help="CSV, TSV or Parquet file with the columns of the fit.")],
+    out: Annotated[Path, typer.Option(help="Where the predictions go, CSV or Parquet.")] = Path("predictions.csv"),
+    keep: Annotated[list[str] | None, typer.Option(help="Columns to copy beside the prediction, separated by commas.",
+                                                   show_default=False)] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+):
+    """Predict with a saved model: one row per row of the data, in its order.
+
+    Columns are found by name; those whose coefficients are zero need not be there.
+    """
+    import polars as pl
+
+    from ..persistence import load_model
+    from .encode import Encoding, refuse_absent
+    from .files import read_table, table_kind, write_table
+    table_kind(out)                                   # a wrong name fails before the work, not after
+    fitted = load_model(model)
+    text = [] if fitted.encoding is None else [name for name, levels in Encoding.from_dict(fitted.encoding).columns
+                                               if levels is not None]
+    table = read_table(data, text_columns=text)
+    kept = _columns(keep or [])
+    refuse_absent(table, kept)
+    prediction = fitted.predict(table)
+    columns = {f"prediction_{name}": values for name, values in zip(fitted.target_names, prediction.T, strict=True)} \
+        if prediction.ndim == 2 else {"prediction": prediction}
+    write_table(pl.DataFrame({name: table[name] for name in kept} | columns), out)
+    if json:
+        print_json({"rows": table.height, "file": str(out), "model": str(model), "columns": [*kept, *columns],
+                    "columns_read": fitted.needed_columns})
+    elif not quiet:
+        print(f"{table.height} predictions written to {out}")
+
+
+@app.command()
+@sentences
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the reports.")] = Path("riata-report"),
+    seed: Seed = 0,
+    threads: Threads = None,
+    plots: Annotated[bool, typer.Option(help="Draw the plots.")] = True,
+    json: Json = False,
+    quiet: Quiet = False,
+):
+    """Cross-validate an elastic net on two real data sets: diabetes (442 × 10) and NCI60 (64 × 6830)."""
+    from .console import say_error
+    from .datasets import demo_problems
+    from .fitting import finish, run
+    problems, missing = demo_problems(seed)
+    if missing:
+        say_error(missing)
+    summaries = [run(problem, out / problem.name.lower(), quiet=quiet, plots=plots, seed=seed, n_threads=threads,
+                     l1_ratio=[0.1, 0.5, 0.9, 0.95, 0.99, 1.0], alphas=100, standardize=True) for problem in problems]
+    raise typer.Exit(finish(summaries, {"datasets": summaries, "missing": missing}, as_json=json, quiet=quiet))
+
+
+@app.command()
+@sentences
+def info(json: Json = False):
+    """Versions, the build, and the optional parts that are installed."""
+    import os
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    from .. import __version__, build_info
+    packages = {}
+    for name in ("numpy", "scipy", "scikit-learn", "threadpoolctl", "matplotlib", "polars", "pandas", "pyarrow",
+                 "typer", "rich"):
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = None
+    document = {"riata": __version__, "python": platform.python_version(), "platform": platform.platform(),
+                "cpus_allowed": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+                "build": build_info(), "packages": packages}
+    if json:
+        print_json(document)
+        return
+    from rich.console import Console
+    from rich.table import Table
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for key, value in document.items():
+        rows = value.items() if isinstance(value, dict) else [(key, value)]
+        for name, text in rows:
+            table.add_row(str(name), "not installed" if text is None else str(text))
+    Console(highlight=False).print(table)

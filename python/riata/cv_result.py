@@ -1,0 +1,191 @@
+"""What a cross-validation hands back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from riata.results import PathResult, status_counts
+from riata.tables import dataframe
+
+RULES = ("min", "1se")
+
+
+@dataclass(eq=False, repr=False)
+class CVResult:
+    """Cross-validated paths over alphas and l1_ratios.
+
+    Deviance is the weighted mean squared error on the rows that a fold holds out. The minimum rule takes the
+    (l1_ratio, alpha) whose mean over the folds is smallest, of equal ones the larger alpha. The one-standard-error
+    rule (Breiman, Friedman, Olshen and Stone 1984) takes, at that l1_ratio, the largest alpha whose mean is at most
+    the minimum plus its standard error: a larger penalty, a simpler model. With a single fold there is no standard
+    error, and both rules choose the same.
+
+    Attributes
+    ----------
+    l1_ratios : ndarray of shape (R,)
+    alphas : ndarray of shape (R, L)
+        Grid of each l1_ratio, from all rows.
+    deviance : ndarray of shape (R, L, K)
+        Per fold.
+    deviance_mean, deviance_se : ndarray of shape (R, L)
+        Mean over the K folds, and their standard deviation (divisor K − 1) divided by √K; NaN if K = 1. The folds of a
+        repeated cross-validation overlap, so that their standard error is too small.
+    alpha_min, l1_ratio_min, alpha_1se, l1_ratio_1se : float
+        What the rules choose.
+    index_min, index_1se : tuple of (int, int)
+        Where that is in `deviance_mean`.
+    coef_min, coef_1se : ndarray of shape (p,)
+    intercept_min, intercept_1se : float
+        The models chosen, fitted on all rows.
+    paths : list of R PathResult
+        Fitted on all rows.
+    path : PathResult
+        The one of `l1_ratio_min`.
+    oof_prediction : ndarray of shape (n,)
+        Prediction of each row by the models of the folds that held it out, at (l1_ratio_min, alpha_min): the mean over
+        these folds, NaN for a row that none held out. The pair was chosen with these rows: see
+        `riata.nested_cross_validate` for an honest score.
+    folds : list of K integer arrays
+        Rows held out.
+    fold_status : ndarray of str, shape (R, L, K)
+        How the fits of the folds ended.
+    fold_gap : ndarray of shape (R, L, K)
+        Their relative duality gaps.
+    """
+
+    l1_ratios: np.ndarray
+    alphas: np.ndarray
+    deviance: np.ndarray
+    paths: list
+    folds: list
+    fold_status: np.ndarray
+    fold_gap: np.ndarray
+    oof_prediction: np.ndarray | None = None
+
+    def __post_init__(self):
+        K = self.deviance.shape[-1]
+        self.deviance_mean = self.deviance.mean(axis=-1)
+        self.deviance_se = (self.deviance.std(axis=-1, ddof=1) / np.sqrt(K) if K > 1
+                            else np.full(self.deviance_mean.shape, np.nan))
+        self.index_min, self.index_1se = choose(self.deviance_mean, self.deviance_se, self.alphas)
+
+    @property
+    def alpha_min(self):
+        return float(self.alphas[self.index_min])
+
+    @property
+    def alpha_1se(self):
+        return float(self.alphas[self.index_1se])
+
+    @property
+    def l1_ratio_min(self):
+        return float(self.l1_ratios[self.index_min[0]])
+
+    @property
+    def l1_ratio_1se(self):
+        return float(self.l1_ratios[self.index_1se[0]])
+
+    @property
+    def path(self) -> PathResult:
+        return self.paths[self.index_min[0]]
+
+    @property
+    def coef_min(self):
+        return self._coef(self.index_min)
+
+    @property
+    def coef_1se(self):
+        return self._coef(self.index_1se)
+
+    @property
+    def intercept_min(self):
+        return float(self.paths[self.index_min[0]].intercept[self.index_min[1]])
+
+    @property
+    def intercept_1se(self):
+        return float(self.paths[self.index_1se[0]].intercept[self.index_1se[1]])
+
+    @property
+    def feature_names(self):
+        return self.paths[0].feature_names
+
+    def index(self, rule="min"):
+        """(index of the l1_ratio, index of the alpha) that a rule, "min" or "1se", chooses."""
+        if rule not in RULES:
+            raise ValueError(f"rule = {rule!r} must be 'min' or '1se'")
+        return self.index_min if rule == "min" else self.index_1se
+
+    def predict(self, X, rule="min", offset=None):
+        """Predictions (n,) for new rows by the model that `rule`, "min" or "1se", chooses, fitted on all rows."""
+        r, i = self.index(rule)
+        return self.paths[r].predict(X, alpha=self.alphas[r, i], offset=offset)
+
+    def plot(self, ax=None, **options):
+        """Draw the mean held-out deviance with its standard errors (see `riata.plots.plot_cv`)."""
+        from riata.plots import plot_cv
+
+        return plot_cv(self, ax=ax, **options)
+
+    def plot_heatmap(self, ax=None, **options):
+        """Draw the mean held-out deviance over (alpha, l1_ratio) (see `riata.plots.plot_heatmap`)."""
+        from riata.plots import plot_heatmap
+
+        return plot_heatmap(self, ax=ax, **options)
+
+    def to_frame(self):
+        """One row per (l1_ratio, alpha): mean and standard error of the deviance, and the fit on all rows.
+
+        A pandas DataFrame if pandas is installed, a polars one otherwise.
+        """
+        R, L = self.alphas.shape
+        columns = {"l1_ratio": np.repeat(self.l1_ratios, L), "alpha": self.alphas.ravel(),
+                   "deviance_mean": self.deviance_mean.ravel(), "deviance_se": self.deviance_se.ravel()}
+        for name in ("df", "dev_ratio", "gap", "status"):
+            columns[name] = np.concatenate([getattr(path, name) for path in self.paths])
+        for rule in RULES:
+            chosen = np.zeros((R, L), dtype=bool)
+            chosen[self.index(rule)] = True
+            columns[f"chosen_{rule}"] = chosen.ravel()
+        return dataframe(columns)
+
+    def summary(self):
+        """A few lines of text: what was fitted, and what each rule chooses."""
+        lines = [repr(self),
+                 f"{'rule':<5}{'l1_ratio':>9}{'alpha':>12}{'deviance':>12}{'se':>11}{'df':>8}{'dev_ratio':>10}"]
+        for rule in RULES:
+            r, i = self.index(rule)
+            path = self.paths[r]
+            lines.append(f"{rule:<5}{self.l1_ratios[r]:9.4g}{self.alphas[r, i]:12.5g}{self.deviance_mean[r, i]:12.5g}"
+                         f"{self.deviance_se[r, i]:11.3g}{path.df[i]:8.4g}{path.dev_ratio[i]:10.4f}")
+        return "\n".join(lines)
+
+    def __repr__(self):
+        R, L, K = self.deviance.shape
+        path = self.paths[0]
+        status = np.concatenate([self.fold_status.ravel(), *(path.status for path in self.paths)])
+        return (f"CVResult(n_samples={path.n_samples}, n_features={path.n_features}, {R} l1_ratios x {L} alphas x {K} "
+                f"folds, {status_counts(status)}, alpha_min={self.alpha_min:.4g}, alpha_1se={self.alpha_1se:.4g}, "
+                f"l1_ratio_min={self.l1_ratio_min:g})")
+
+    def _coef(self, index):
+        r, i = index
+        return self.paths[r]._coef_rows(slice(i, i + 1))[0]
+
+
+def choose(mean, se, alphas):
+    """(index_min, index_1se) in (R, L) arrays: see `CVResult`.
+
+    Raises
+    ------
+    RuntimeError
+        If no entry of `mean` is finite: no alpha was fitted in all folds.
+    """
+    if not np.isfinite(mean).any():
+        raise RuntimeError("no alpha was fitted in every fold, so that nothing can be chosen; give more time_budget or "
+                           "max_epochs, or look at the scale of X and y")
+    at_minimum = mean == np.nanmin(mean)
+    r = int(np.flatnonzero(at_minimum.any(axis=1))[0])
+    i = int(np.argmax(np.where(at_minimum[r], alphas[r], -np.inf)))
+    limit = mean[r, i] + np.nan_to_num(se[r, i])       # one fold has no standard error
+    allowed = mean[r] <= limit                         # NaN is never allowed
+    return (r, i), (r, int(np.argmax(np.where(allowed, alphas[r], -np.inf))))

@@ -1,0 +1,217 @@
+"""Folds of a cross-validation, as data: made once, from a seed, before anything is fitted."""
+
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+from riata_engine.random import group_kfold_ids, kfold_ids, stratified_kfold_ids
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Rows that each fold is tested on and trains on.
+
+    Attributes
+    ----------
+    test : list of K integer arrays
+        Row indices.
+    train : list of K integer arrays, or None
+        None where every fold trains, once, on each row that it is not tested on: the usual case, which the engine
+        serves by taking the fold's statistics away from the total. A list otherwise (time series, bootstraps). A row
+        may occur more than once: it then counts that often.
+    """
+
+    test: list
+    train: list | None = None
+
+    def __len__(self):
+        return len(self.test)
+
+
+def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stratify=None, n_repeats=1, seed=0,
+               first_repeat=0, rows=None):
+    """Folds from an int, a scikit-learn splitter, an iterable of (train, test), or an array of fold ids.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable of (train, test), or integer array of shape (n,)
+        An int makes that many shuffled folds of the rows with a positive weight; their sizes differ by one at most
+        (as little as whole groups allow where `groups` are given). In an array of fold ids a negative id marks rows
+        that are never held out.
+    n_samples : int
+        n, the number of rows of X.
+    y : ndarray of shape (n,), optional
+        For splitters that read it, and for `stratify`.
+    X : ndarray or sparse matrix, optional
+        For splitters of other libraries, which may read it. scikit-learn's own do not.
+    weights : ndarray of shape (n,), optional
+        Row weights. A fold whose training or test rows all have weight 0 is refused.
+    groups : array_like of shape (n,), optional
+        Rows of one group stay in one fold (int `cv`), or what the splitter makes of them.
+    stratify : int, optional
+        Number of quantile bins of y whose rows are spread evenly over the folds (int `cv` only).
+    n_repeats : int, default=1
+        The folds are made that many times, shuffled anew each time (int `cv` only).
+    seed, first_repeat : int, default=0
+        Key of the random numbers (Philox): equal keys give equal folds on every machine. Repetitions are numbered from
+        `first_repeat`.
+    rows : integer array, optional
+        Make folds of these rows only. Default: all.
+
+    Returns
+    -------
+    Folds
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the argument and the remedy.
+    """
+    rows = np.arange(n_samples, dtype=np.intp) if rows is None else np.asarray(rows, dtype=np.intp)
+    if groups is not None:
+        groups = _group_numbers(groups, n_samples)
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**64:
+        raise ValueError(f"seed = {seed!r} must be an int from 0 to 2**64 - 1 (the folds are a function of the seed)")
+    if isinstance(n_repeats, bool) or not isinstance(n_repeats, Integral) or n_repeats < 1:
+        raise ValueError(f"n_repeats = {n_repeats!r} must be an int of at least 1")
+    if isinstance(cv, (str, bytes, bool, np.bool_)) or cv is None:
+        raise TypeError(_unknown(repr(cv)))
+    if isinstance(cv, Integral):
+        if weights is not None:
+            rows = rows[weights[rows] > 0]
+        return _shuffled(int(cv), rows, y, groups, stratify, int(n_repeats), int(seed), first_repeat)
+    if n_repeats > 1:
+        raise ValueError(f"n_repeats = {n_repeats} works with an int cv only; pass "
+                         "sklearn.model_selection.RepeatedKFold as cv instead")
+    if stratify is not None:
+        raise ValueError(f"stratify = {stratify!r} works with an int cv only; a splitter stratifies by itself")
+    if hasattr(cv, "split"):
+        folds = _from_splitter(cv, n_samples, rows, y, groups, X)
+    elif (ids := _fold_ids(cv)) is not None:
+        folds = _from_ids(ids, n_samples, rows)
+    else:
+        try:
+            pairs = [(train, test) for train, test in cv]
+        except (TypeError, ValueError):
+            raise TypeError(_unknown(f"of type {type(cv).__name__}")) from None
+        if len(rows) != n_samples:
+            raise ValueError("an iterable of (train, test) cannot serve as inner cv: its indices would mean other rows "
+                             "in every outer fold. Pass an int, a splitter or an array of fold ids")
+        folds = _from_pairs(pairs, rows)
+    if weights is not None:
+        _check_weighted(folds, weights, rows)
+    return folds
+
+
+def _unknown(what):
+    return (f"cv {what} must be an int, a scikit-learn splitter, an iterable of (train, test) index arrays, or an "
+            "array of fold ids")
+
+
+def _group_numbers(groups, n_samples):
+    array = np.asarray(groups)
+    if array.shape != (n_samples,):
+        raise ValueError(f"groups has shape {array.shape}; expected one group per row of X, ({n_samples},)")
+    return np.unique(array, return_inverse=True)[1].reshape(-1)
+
+
+def _shuffled(n_folds, rows, y, groups, stratify, n_repeats, seed, first_repeat):
+    units = len(rows) if groups is None else len(np.unique(groups[rows]))
+    what = "rows with a positive weight" if groups is None else "groups"
+    if n_folds < 2:
+        raise ValueError(f"cv = {n_folds} must be at least 2")
+    if units < 2:
+        raise ValueError(f"cross-validation needs at least 2 {what}, got {units}")
+    if n_folds > units:
+        raise ValueError(f"cv = {n_folds} is more than the {units} {what}; use cv <= {units}")
+    if stratify is not None:
+        if groups is not None:
+            raise ValueError("stratify and groups cannot be combined here; pass a splitter such as "
+                             "sklearn.model_selection.StratifiedGroupKFold on bins of y, or its folds, as cv")
+        if isinstance(stratify, bool) or not isinstance(stratify, Integral) or not 2 <= stratify <= units:
+            raise ValueError(f"stratify = {stratify!r} must be None or the number of quantile bins of y, 2 to {units}")
+        values = y[rows]
+        bins = np.searchsorted(np.quantile(values, np.arange(1, stratify) / stratify), values, side="left")
+    test = []
+    for repeat in range(first_repeat, first_repeat + n_repeats):
+        if groups is not None:
+            ids = group_kfold_ids(groups[rows], n_folds, seed, repeat)
+        elif stratify is not None:
+            ids = stratified_kfold_ids(bins, n_folds, seed, repeat)
+        else:
+            ids = kfold_ids(len(rows), n_folds, seed, repeat)
+        test += [rows[ids == k] for k in range(n_folds)]
+    return Folds(test)
+
+
+def _fold_ids(cv):
+    """The array of fold ids that `cv` is, or None if it is something else."""
+    if isinstance(cv, (list, tuple)):
+        return np.asarray(cv) if len(cv) and all(isinstance(item, Integral) for item in cv) else None
+    if hasattr(cv, "__array__") or hasattr(cv, "to_numpy"):
+        array = np.asarray(cv)
+        return array if array.ndim == 1 and array.dtype.kind in "iufb" else None
+    return None
+
+
+def _from_ids(ids, n_samples, rows):
+    if ids.shape != (n_samples,):
+        raise ValueError(f"cv has {ids.shape[0]} fold ids for {n_samples} rows; pass one per row")
+    if ids.dtype.kind not in "iu":
+        raise ValueError(f"cv as an array of fold ids must be of integers, got dtype {ids.dtype}")
+    mine = ids[rows]
+    test = [rows[mine == k] for k in np.unique(mine) if k >= 0]
+    if not test:
+        raise ValueError("cv holds no fold id of 0 or more (a negative id marks rows that are never held out)")
+    if any(len(held) == len(rows) for held in test):
+        raise ValueError("cv puts all rows into one fold, which leaves none to train on")
+    return Folds(test)
+
+
+def _from_splitter(cv, n_samples, rows, y, groups, X):
+    if X is None or type(cv).__module__.startswith("sklearn.model_selection"):
+        features = np.broadcast_to(np.zeros(1), (len(rows), 1))      # they ask for its length only
+    else:
+        features = X if len(rows) == n_samples else X[rows]
+    pairs = cv.split(features, None if y is None else y[rows], None if groups is None else groups[rows])
+    return _from_pairs(pairs, rows)
+
+
+def _from_pairs(pairs, rows):
+    train, test, partition = [], [], True
+    for k, (fold_train, fold_test) in enumerate(pairs):
+        train_at = _positions(fold_train, len(rows), f"training rows of fold {k}")
+        test_at = _positions(fold_test, len(rows), f"test rows of fold {k}")
+        seen = np.zeros(len(rows), dtype=bool)
+        seen[train_at] = seen[test_at] = True
+        partition = partition and len(train_at) + len(test_at) == len(rows) and bool(seen.all())
+        train.append(rows[train_at])
+        test.append(rows[test_at])
+    if not test:
+        raise ValueError("cv gives no folds")
+    return Folds(test, None if partition else train)
+
+
+def _positions(indices, n_rows, what):
+    indices = np.asarray(indices)
+    if indices.ndim == 1 and indices.dtype == bool and len(indices) == n_rows:
+        indices = np.flatnonzero(indices)
+    if indices.size == 0:
+        raise ValueError(f"cv: there are no {what}")
+    if indices.ndim != 1 or indices.dtype.kind not in "iu":
+        raise ValueError(f"cv: the {what} must be a one-dimensional array of row indices, got dtype {indices.dtype}, "
+                         f"shape {indices.shape}")
+    indices = indices.astype(np.intp)
+    if indices.min() < -n_rows or indices.max() >= n_rows:
+        raise ValueError(f"cv: the {what} reach from {indices.min()} to {indices.max()}, outside the {n_rows} rows")
+    return np.where(indices < 0, indices + n_rows, indices)
+
+
+def _check_weighted(folds, weights, rows):
+    weighted = np.count_nonzero(weights[rows])
+    for k, test in enumerate(folds.test):
+        tested = np.count_nonzero(weights[test])
+        trained = weighted - tested if folds.train is None else np.count_nonzero(weights[folds.train[k]])
+        for part, count in (("test", tested), ("training", trained)):
+            if count == 0:
+                raise ValueError(f"cv: all {part} rows of fold {k} have weight 0; use fewer or other folds")

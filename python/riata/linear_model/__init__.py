@@ -1,0 +1,14 @@
+"""scikit-learn's linear models by their own names: change one word of an import.
+
+    from riata.linear_model import ElasticNet, ElasticNetCV, Lasso, LassoCV, Ridge, RidgeCV, enet_path, lasso_path
+
+What differs on purpose is listed in docs/scikit-learn.md.
+"""
+
+from ._elastic_net import ElasticNet, Lasso
+from ._elastic_net_cv import ElasticNetCV, LassoCV
+from ._paths import enet_path, lasso_path
+from ._ridge import Ridge
+from ._ridge_cv import RidgeCV
+
+__all__ = ["ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "Ridge", "RidgeCV", "enet_path", "lasso_path"]

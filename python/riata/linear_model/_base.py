@@ -1,0 +1,109 @@
+"""What all linear models share: checked data in, prediction, and the shapes of the fitted attributes."""
+
+from numbers import Number
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
+
+_FLOATS = (np.float64, np.float32)   # kept as given; everything else becomes float64
+_DESIGN = {"accept_sparse": "csc", "dtype": _FLOATS}
+
+
+class LinearPredictor(BaseEstimator):
+    """A model that predicts ``X @ coef_.T + intercept_``."""
+
+    def predict(self, X):
+        """Predict with the linear model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            ``X @ coef_.T + intercept_``.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=("csr", "csc", "coo"), reset=False)
+        return X @ self.coef_.T + self.intercept_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _set_coefficients(self, coef, intercept, dtype, y_ndim):
+        """Set ``coef_`` and ``intercept_`` from ``coef`` (n_targets, n_features) and ``intercept`` (n_targets,).
+
+        Both get X's dtype, and scikit-learn's shapes: one target gives a 1-D ``coef_``; the intercept is a scalar if y
+        was 1-D, and 0.0 where none is fitted.
+        """
+        coef = coef.astype(dtype, copy=False)
+        self.coef_ = np.ascontiguousarray(coef[0] if len(coef) == 1 else coef)
+        if not self.fit_intercept:
+            self.intercept_ = 0.0
+        else:
+            self.intercept_ = dtype.type(intercept[0]) if y_ndim == 1 else np.array(intercept, dtype=dtype)
+
+
+def checked_data(estimator, X, y, sample_weight, *, single_target=False):
+    """Validate and convert the arguments of ``fit``.
+
+    Returns
+    -------
+    X : ndarray or CSC of shape (n, p), float64 or float32 as given; the caller's own array where it fits
+    Y : ndarray of shape (n, n_targets), float64
+    weights : None or ndarray of shape (n,), float64
+    y_ndim : 1 or 2, the axes of the y that was passed
+    """
+    if single_target:
+        y_checks = {"ensure_2d": False, "dtype": None}
+        X, y = validate_data(estimator, X, y, validate_separately=(_DESIGN, y_checks))
+        if y.ndim > 1 and y.shape[1] > 1:
+            raise ValueError(
+                f"{type(estimator).__name__} takes one target, but y has shape {y.shape}. Use riata.fit_batch for many "
+                "targets at once, or sklearn.multioutput.MultiOutputRegressor."
+            )
+        y = column_or_1d(y, warn=True)
+    else:
+        X, y = validate_data(estimator, X, y, multi_output=True, y_numeric=True, **_DESIGN)
+        if sparse.issparse(y):
+            raise TypeError("y is sparse, a dense array is required. Use y.toarray().")
+    if y.shape[0] != X.shape[0]:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {X.shape[0]} rows, y has {y.shape[0]}."
+        )
+    Y = np.asarray(y, dtype=np.float64)
+    X = canonical(X)
+    return X, Y.reshape(-1, 1) if Y.ndim == 1 else Y, checked_weights(sample_weight, X.shape[0]), y.ndim
+
+
+def canonical(X):
+    """X with the rows of each sparse column sorted and unique, as the engine reads them; copied only if they are not."""
+    if sparse.issparse(X) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
+def checked_weights(sample_weight, n_samples):
+    """``sample_weight`` as float64 of shape (n,), or None where all weights are equal (None or a number)."""
+    if sample_weight is None or isinstance(sample_weight, Number):
+        return None
+    weights = check_array(
+        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight", order="C"
+    )
+    if weights.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
+    if weights.shape != (n_samples,):
+        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n_samples,)}!")
+    if weights.min() < 0:
+        row = int(np.flatnonzero(weights < 0)[0])
+        raise ValueError(f"sample_weight[{row}] == {weights[row]}: negative weights are refused; leave the row out.")
+    if weights.max() == 0:
+        raise ValueError("sample_weight is zero for every row: give at least one row a positive weight.")
+    return weights

@@ -1,0 +1,60 @@
+"""One call to the engine on behalf of an estimator, and what to tell the user if it fell short."""
+
+import sys
+import warnings
+
+import numpy as np
+from riata_engine.batch import STATUS, solve
+from scipy.linalg import LinAlgWarning
+from sklearn.exceptions import ConvergenceWarning
+
+DEFAULT_MAX_EPOCHS = 100_000   # for max_iter=None
+
+_CODE = {name: code for code, name in enumerate(STATUS)}
+
+
+def solve_certified(owner, batch, verbose=0):
+    """Solve ``batch`` for the estimator or function named ``owner``; warn once, with counts, if something fell short.
+
+    Raises ValueError where coefficients are not finite: an estimator has no use for a model that cannot predict.
+    """
+    solution = solve(batch, progress=_progress_line(owner) if verbose else None)
+    codes = solution.status
+    if not codes.any():      # all converged: the usual case costs one reduction
+        return solution
+    counts = {name: int(np.count_nonzero(codes == code)) for name, code in _CODE.items()}
+    if counts["not_finite"]:
+        raise ValueError(
+            f"{owner}: {counts['not_finite']} of {codes.size} fits gave coefficients that are not finite. "
+            "Very large values in X or y do this: scale them first."
+        )
+    if counts["max_iter"]:
+        worst = float(np.nanmax(solution.gap[codes == _CODE["max_iter"]]))
+        warnings.warn(
+            f"{owner}: {counts['max_iter']} of {codes.size} fits stopped at max_iter={batch.max_epochs} with a "
+            f"relative duality gap above tol={batch.tol:g} (the largest is {worst:.3g}). Raise max_iter, tol or alpha.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    if counts["degenerate"]:
+        warnings.warn(
+            f"{owner}: {counts['degenerate']} of {codes.size} fits have no unique solution (alpha=0 or collinear "
+            "unpenalised features); the solution of smallest norm was returned. A small alpha > 0 makes it unique.",
+            LinAlgWarning,
+            stacklevel=3,
+        )
+    return solution
+
+
+def dual_gap(solution):
+    """Duality gaps (B, L) in the units of the objective with 1/(2n): the relative gaps times the null objective."""
+    return solution.gap * (0.5 * solution.null_deviance)[:, None]
+
+
+def _progress_line(owner):
+    def show(done, total):
+        end = "\n" if done == total else ""
+        sys.stderr.write(f"\r{owner}: {done}/{total} fits{end}")
+        sys.stderr.flush()
+
+    return show

@@ -1,0 +1,200 @@
+"""enet_path and lasso_path: coefficients along a grid of alphas, without an intercept."""
+
+import numpy as np
+from riata_engine.batch import Batch, alpha_grid
+from sklearn.utils.validation import check_array, check_consistent_length
+
+from ._base import canonical, checked_weights
+from ._certified import DEFAULT_MAX_EPOCHS, dual_gap, solve_certified
+from ._parameters import check_gram_shape, check_parameter, descending_alphas
+
+_TINY = np.finfo(np.float64).resolution   # the grid of a y that no feature explains (scikit-learn's)
+
+
+def enet_path(
+    X,
+    y,
+    *,
+    l1_ratio=0.5,
+    eps=1e-3,
+    n_alphas="deprecated",
+    alphas=100,
+    precompute="auto",
+    Xy=None,
+    copy_X=True,
+    coef_init=None,
+    verbose=False,
+    return_n_iter=False,
+    positive=False,
+    check_input=True,
+    **params,
+):
+    """Elastic-net coefficients along a path of alphas, without an intercept.
+
+    Minimises for each alpha::
+
+        Σ_i w_i (y_i − x_iᵀb)² / (2 Σ_i w_i)  +  alpha · ( l1_ratio·‖b‖₁ + (1 − l1_ratio)/2 · ‖b‖₂² )
+
+    (w = 1 unless ``sample_weight`` is given). Centre X and y first, or use ``riata.fit_path``, which fits an intercept.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Data.
+    y : array-like of shape (n_samples,) or (n_samples, 1)
+        Target. Several columns are refused: scikit-learn couples them by a group penalty, which riata does not have.
+    l1_ratio : float, default=0.5
+        Share of the L1 penalty, in [0, 1].
+    eps : float, default=1e-3
+        ``alpha_min / alpha_max`` of an automatic grid.
+    n_alphas : int
+        The older name of an integer ``alphas``; used if given.
+    alphas : int or array-like, default=100
+        Number of alphas (geometric, from alpha_max down to ``eps · alpha_max``), or the alphas. None means 100.
+    precompute, Xy, copy_X, coef_init
+        No-ops: the engine computes what it needs, starts where it likes, and never changes X. A Gram matrix or a
+        ``coef_init`` of the wrong shape is an error.
+    verbose : bool or int, default=False
+        Whether to write a line of progress to standard error.
+    return_n_iter : bool, default=False
+        Whether to return the number of epochs per alpha.
+    positive : bool, default=False
+        Restrict the coefficients to b >= 0.
+    check_input : bool, default=True
+        False skips the checks of X and y.
+    **params
+        ``tol`` (1e-4), ``max_iter`` (1000), ``sample_weight`` (None); ``random_state``, ``selection`` and
+        ``do_screening`` are accepted and change nothing.
+
+    Returns
+    -------
+    alphas : ndarray of shape (n_alphas,)
+        From large to small.
+    coefs : ndarray of shape (n_features, n_alphas), or (1, n_features, n_alphas) if y is two-dimensional
+        Coefficients, in the floating type of X.
+    dual_gaps : ndarray of shape (n_alphas,)
+        Duality gaps in the units of the objective above, each for its own alpha.
+    n_iters : list of int
+        Epochs per alpha; only if ``return_n_iter``.
+
+    Raises
+    ------
+    ValueError
+        If an argument cannot be used; the message names it.
+
+    References
+    ----------
+    J. Friedman, T. Hastie and R. Tibshirani (2010), Regularization paths for generalized linear models via coordinate
+    descent. Journal of Statistical Software 33(1).
+    """
+    return _path(
+        "enet_path", X, y, l1_ratio, eps, n_alphas, alphas, precompute, coef_init, verbose, return_n_iter, positive,
+        check_input, params,
+    )  # fmt: skip
+
+
+def lasso_path(
+    X,
+    y,
+    *,
+    eps=1e-3,
+    n_alphas="deprecated",
+    alphas=100,
+    precompute="auto",
+    Xy=None,
+    copy_X=True,
+    coef_init=None,
+    verbose=False,
+    return_n_iter=False,
+    positive=False,
+    **params,
+):
+    """Lasso coefficients along a path of alphas, without an intercept: :func:`enet_path` with ``l1_ratio=1``.
+
+    Parameters
+    ----------
+    X, y, eps, n_alphas, alphas, precompute, Xy, copy_X, coef_init, verbose, return_n_iter, positive, **params
+        As in :func:`enet_path`.
+
+    Returns
+    -------
+    alphas, coefs, dual_gaps[, n_iters]
+        As in :func:`enet_path`.
+    """
+    check_input = params.pop("check_input", True)
+    return _path(
+        "lasso_path", X, y, 1.0, eps, n_alphas, alphas, precompute, coef_init, verbose, return_n_iter, positive,
+        check_input, params,
+    )  # fmt: skip
+
+
+def automatic_alphas(owner, batch):
+    """The grids (B, n_alphas) of a batch without alphas, with scikit-learn's answer where alpha_max is (nearly) zero.
+
+    Raises ValueError for l1_ratio = 0, where no finite alpha gives b = 0.
+    """
+    if np.any(np.asarray(batch.l1_ratio) == 0):
+        raise ValueError(
+            f"{owner}: automatic alpha grid generation is not supported for l1_ratio=0 (no finite alpha gives b = 0). "
+            "Give the alphas."
+        )
+    grids = np.asarray(alpha_grid(batch), dtype=np.float64)
+    return np.where(grids[:, :1] > _TINY, grids, _TINY)
+
+
+def _path(
+    owner, X, y, l1_ratio, eps, n_alphas, alphas, precompute, coef_init, verbose, return_n_iter, positive, check_input,
+    params,
+):  # fmt: skip
+    tol, max_iter = params.pop("tol", 1e-4), params.pop("max_iter", 1000)
+    sample_weight = params.pop("sample_weight", None)
+    for name in ("random_state", "selection"):
+        if name in params:
+            check_parameter(owner, name, params.pop(name))
+    params.pop("do_screening", None)
+    if params:
+        raise ValueError(f"{owner} got unexpected parameters: {', '.join(sorted(params))}.")
+    if not (n_alphas is None or (isinstance(n_alphas, str) and n_alphas == "deprecated")):
+        check_parameter(owner, "alphas", n_alphas)
+        alphas = n_alphas if alphas is None or np.ndim(alphas) == 0 else alphas
+    alphas = 100 if alphas is None else alphas
+    for name, value in (("l1_ratio", l1_ratio), ("alphas", alphas), ("precompute", precompute), ("tol", tol),
+                        ("max_iter", max_iter), ("positive", positive), ("verbose", verbose)):  # fmt: skip
+        check_parameter(owner, name, value)
+    X, Y = _checked(owner, X, y, check_input)
+    check_gram_shape(owner, precompute, X.shape[1])
+    if coef_init is not None and np.shape(coef_init)[-1:] != (X.shape[1],):
+        raise ValueError(f"coef_init of {owner} has shape {np.shape(coef_init)}; X has {X.shape[1]} features.")
+    problem = {
+        "weights": checked_weights(sample_weight, X.shape[0]),
+        "l1_ratio": float(l1_ratio),
+        "lower": np.zeros(X.shape[1]) if positive else None,
+        "intercept": False,
+        "tol": float(tol),
+        "max_epochs": DEFAULT_MAX_EPOCHS if max_iter is None else int(max_iter),
+    }
+    if np.ndim(alphas) == 0:
+        check_parameter(owner, "eps", eps)
+        grid = Batch(X, Y, n_alphas=int(alphas), alpha_min_ratio=float(eps), **problem)
+        alphas = automatic_alphas(owner, grid)[0]
+    else:
+        alphas = descending_alphas(owner, alphas)
+    solution = solve_certified(owner, Batch(X, Y, alphas=alphas, **problem), verbose)
+    coefs = np.asfortranarray(solution.coef[0].T, dtype=X.dtype)
+    path = alphas, coefs if np.ndim(y) == 1 else coefs[None], dual_gap(solution)[0]
+    return (*path, [int(count) for count in solution.n_epochs[0]]) if return_n_iter else path
+
+
+def _checked(owner, X, y, check_input):
+    if check_input:
+        X = check_array(X, accept_sparse="csc", dtype=(np.float64, np.float32))
+        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        check_consistent_length(X, y)
+    else:
+        y = np.asarray(y, dtype=np.float64)
+    if y.ndim > 1 and y.shape[1] > 1:
+        raise ValueError(
+            f"{owner} takes one target, but y has shape {y.shape}: scikit-learn couples the targets by a group "
+            "penalty, which riata does not have. Use riata.fit_batch for independent paths of many targets."
+        )
+    return canonical(X), y.reshape(-1, 1)

@@ -1,0 +1,234 @@
+"""Nested cross-validation: an honest score of the whole procedure, choice of alpha and l1_ratio included."""
+
+import time
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+
+from riata.cross_validation import all_fits, cross_validate
+from riata.cv_result import RULES
+from riata.folds import make_folds
+from riata.prediction import linear_predictor
+from riata.status import warn_of_unconverged
+from riata.tables import dataframe
+from riata.validation import (
+    check_alphas,
+    check_design,
+    check_l1_ratios,
+    check_settings,
+    check_target,
+    check_weights,
+)
+
+INNER_REPEAT = 1 << 32   # inner folds are numbered away from the repetitions of the outer ones
+
+
+@dataclass(eq=False, repr=False)
+class NestedCVResult:
+    """Scores of a cross-validated choice on rows that had no part in it.
+
+    Attributes
+    ----------
+    oof_prediction : ndarray of shape (n,)
+        Prediction of each row by the model chosen and fitted without its outer fold; the mean over the folds that
+        held it out, NaN for a row that none did.
+    deviance : ndarray of shape (K,)
+        Weighted mean squared error on each outer fold.
+    r2 : ndarray of shape (K,)
+        1 − deviance / weighted variance of y on the fold's rows; NaN where that is 0.
+    alpha, l1_ratio : ndarray of shape (K,)
+        What the inner cross-validation of each outer fold chose.
+    folds : list of K integer arrays
+        Rows held out by each outer fold.
+    inner : list of K CVResult
+        The inner cross-validations.
+    rule : str
+        "min" or "1se".
+    """
+
+    oof_prediction: np.ndarray
+    deviance: np.ndarray
+    r2: np.ndarray
+    alpha: np.ndarray
+    l1_ratio: np.ndarray
+    folds: list
+    inner: list
+    rule: str
+
+    @property
+    def deviance_mean(self):
+        """Mean of `deviance` over the outer folds."""
+        return float(self.deviance.mean())
+
+    @property
+    def deviance_se(self):
+        """Standard deviation of `deviance` (divisor K − 1) divided by √K; NaN for one fold."""
+        K = len(self.deviance)
+        return float(self.deviance.std(ddof=1) / np.sqrt(K)) if K > 1 else float("nan")
+
+    def to_frame(self):
+        """One row per outer fold, as a pandas DataFrame if pandas is installed, a polars one otherwise."""
+        return dataframe({"fold": np.arange(len(self.folds)), "n_test": np.array([len(test) for test in self.folds]),
+                          "l1_ratio": self.l1_ratio, "alpha": self.alpha, "deviance": self.deviance, "r2": self.r2,
+                          "df": np.array([self._df(k) for k in range(len(self.folds))])})
+
+    def _df(self, k):
+        r, i = self.inner[k].index(self.rule)
+        return self.inner[k].paths[r].df[i]
+
+    def summary(self):
+        """A few lines of text: the score and the choice of each outer fold."""
+        lines = [repr(self), f"{'fold':>4} {'rows':>6} {'l1_ratio':>9} {'alpha':>11} {'deviance':>11} {'r2':>8}"]
+        lines += [f"{k:4d} {len(test):6d} {self.l1_ratio[k]:9.4g} {self.alpha[k]:11.5g} {self.deviance[k]:11.5g} "
+                  f"{self.r2[k]:8.4f}" for k, test in enumerate(self.folds)]
+        return "\n".join(lines)
+
+    def __repr__(self):
+        return (f"NestedCVResult({len(self.folds)} outer folds, rule={self.rule!r}, deviance {self.deviance_mean:.5g} "
+                f"± {self.deviance_se:.2g}, R² {np.nanmean(self.r2):.4f})")
+
+
+def nested_cross_validate(X, y, *, l1_ratio=1.0, alphas=100, cv=5, inner_cv=10, rule="min", groups=None, stratify=None,
+                          n_repeats=1, seed=0, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None,
+                          lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto",
+                          tol=1e-6, max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, n_threads=None,
+                          time_budget=None, backend="cpu", progress=None) -> NestedCVResult:
+    """Score a cross-validated elastic net on rows that took no part in choosing alpha and l1_ratio.
+
+    For each outer fold, `riata.cross_validate_path` chooses on the other rows, and the model it chooses, fitted on
+    all of these, predicts the fold. Outer folds are row weights of 0: X is not copied.
+
+    Parameters
+    ----------
+    X, y, l1_ratio, alphas
+        As in `riata.cross_validate_path`. A derived grid is derived anew in each outer fold.
+    cv : int, splitter, iterable of (train, test), or integer array of shape (n,), default=5
+        Outer folds, as in `riata.cross_validate_path`.
+    inner_cv : int, splitter, or integer array of shape (n,), default=10
+        Inner folds.
+    rule : {"min", "1se"}, default="min"
+        How the inner cross-validation chooses.
+    groups, stratify
+        Used for the outer and for the inner folds.
+    n_repeats : int, default=1
+        Repetitions of the outer folds (int `cv`).
+    seed : int, default=0
+        Outer and inner folds are functions of it alone.
+    alpha_min_ratio, weights, offset, penalty_factor, lower, upper, positive, intercept, standardize, solver, tol, \
+max_epochs, stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
+        As in `riata.fit_path`. `time_budget` is for the whole call, shared out evenly over the outer folds that are
+        left.
+
+    Returns
+    -------
+    NestedCVResult
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad arguments, naming the argument, the value and the remedy.
+    RuntimeError
+        If in some outer fold no alpha was fitted in every inner fold.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        Once, with counts over all fits.
+
+    References
+    ----------
+    Stone (1974), "Cross-validatory choice and assessment of statistical predictions", JRSS B 36.
+    Varma and Simon (2006), "Bias in error estimation when using cross-validation for model selection", BMC
+    Bioinformatics 7.
+    """
+    if rule not in RULES:
+        raise ValueError(f"rule = {rule!r} must be 'min' or '1se'")
+    matrix, names = check_design(X)
+    n, p = matrix.shape
+    target = check_target(y, n)
+    weights = check_weights(weights, n)
+    l1_ratios = check_l1_ratios(l1_ratio)
+    grid = check_alphas(alphas)
+    settings = check_settings(
+        n, p, alpha_min_ratio=alpha_min_ratio, offset=offset, penalty_factor=penalty_factor, lower=lower, upper=upper,
+        positive=positive, intercept=intercept, standardize=standardize, solver=solver, tol=tol, max_epochs=max_epochs,
+        stop_dev_ratio=stop_dev_ratio, stop_dev_change=stop_dev_change, n_threads=n_threads, time_budget=time_budget,
+        backend=backend, progress=progress)
+    data = {"y": target, "X": matrix, "groups": groups}
+    outer = make_folds(cv, n, weights=weights, stratify=stratify if _is_int(cv) else None, n_repeats=n_repeats,
+                       seed=seed, **data)
+    tasks = []                                         # all folds are made, and refused, before anything is fitted
+    for k in range(len(outer)):
+        rows, fold_weights = _training(outer, k, weights, n)
+        folds = make_folds(inner_cv, n, weights=fold_weights, stratify=stratify if _is_int(inner_cv) else None,
+                           seed=seed, first_repeat=INNER_REPEAT + k, rows=rows, **data)
+        tasks.append((fold_weights, folds))
+    clock = _Clock(time_budget, progress, [len(l1_ratios) * (len(folds) + 1) for _, folds in tasks])
+    inner = []
+    for k, (fold_weights, folds) in enumerate(tasks):
+        inner.append(cross_validate(matrix, target, folds, weights=fold_weights, l1_ratios=l1_ratios, grid=grid,
+                                    settings={**settings, "time_budget": clock.budget(k)}, feature_names=names,
+                                    progress=clock.progress(k)))
+    result = _scored(inner, outer.test, rule, matrix, target, weights, settings["offset"])
+    warn_of_unconverged(*(np.concatenate(part) for part in zip(*map(all_fits, inner), strict=True)), tol, stacklevel=2)
+    return result
+
+
+def _is_int(cv):
+    return isinstance(cv, Integral) and not isinstance(cv, bool)
+
+
+def _training(outer, k, weights, n):
+    """Rows of outer fold k that are trained on, and the weights (n,) that leave only these."""
+    if outer.train is None:
+        times = np.ones(n)
+        times[outer.test[k]] = 0.0
+    else:
+        times = np.bincount(outer.train[k], minlength=n).astype(np.float64)
+    return np.flatnonzero(times), times if weights is None else weights * times
+
+
+def _scored(inner, tests, rule, matrix, target, weights, offset):
+    n, K = len(target), len(tests)
+    total, times = np.zeros(n), np.zeros(n, dtype=np.intp)
+    deviance, r2, alpha, l1_ratio = (np.empty(K) for _ in range(4))
+    for k, (result, test) in enumerate(zip(inner, tests, strict=True)):
+        r, i = result.index(rule)
+        path = result.paths[r]
+        prediction = linear_predictor(matrix, path.stored_coef[[i]], path.intercept[[i]], offset, test)[:, 0]
+        np.add.at(total, test, prediction)
+        np.add.at(times, test, 1)
+        fold_weights = None if weights is None else weights[test]
+        deviance[k] = np.average((target[test] - prediction) ** 2, weights=fold_weights)
+        spread = np.average((target[test] - np.average(target[test], weights=fold_weights)) ** 2, weights=fold_weights)
+        r2[k] = 1.0 - deviance[k] / spread if spread > 0 else np.nan
+        alpha[k], l1_ratio[k] = result.alphas[r, i], result.l1_ratios[r]
+    with np.errstate(invalid="ignore"):                # 0 / 0 is the NaN that is meant
+        return NestedCVResult(total / times, deviance, r2, alpha, l1_ratio, list(tests), inner, rule)
+
+
+class _Clock:
+    """Progress and time budget of a sequence of solves that a caller sees as one."""
+
+    def __init__(self, time_budget, progress, paths):
+        self.deadline = None if time_budget is None else time.monotonic() + time_budget
+        self.caller, self.paths = progress, paths
+
+    def budget(self, k):
+        """Seconds for solve k: an even share of what is left."""
+        if self.deadline is None:
+            return None
+        return max(self.deadline - time.monotonic(), 1e-9) / (len(self.paths) - k)
+
+    def progress(self, k):
+        """The caller's progress function, counting the solves before k as done."""
+        if self.caller is None:
+            return None
+        before, total = sum(self.paths[:k]), sum(self.paths)
+
+        def report(done, of):
+            length = of // self.paths[k]               # alphas per path
+            self.caller(before * length + done, total * length)
+
+        return report

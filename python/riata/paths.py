@@ -1,0 +1,235 @@
+"""One regularisation path, and many on one design."""
+
+from numbers import Real
+
+import numpy as np
+from riata_engine.batch import Batch, solve
+
+from riata.results import BatchResult, PathResult, path_of
+from riata.status import status_names, warn_of_unconverged
+from riata.tables import vector
+from riata.validation import (
+    check_alphas,
+    check_design,
+    check_l1_ratio,
+    check_settings,
+    check_target,
+    check_targets,
+    check_weights,
+)
+
+
+def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None,
+             lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
+             max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, n_threads=None, time_budget=None,
+             backend="cpu", progress=None) -> PathResult:
+    """Fit an elastic net at a sequence of penalty strengths.
+
+    For each alpha this minimises over the intercept b0 and the coefficients b
+
+        Σ_i w_i ½(y_i − b0 − x_iᵀb − o_i)² / Σ_i w_i
+        + alpha · Σ_j f_j · ( l1_ratio·|b_j| + (1 − l1_ratio)/2 · b_j² ),   lower_j ≤ b_j ≤ upper_j
+
+    `alpha` and `l1_ratio` mean what they mean in scikit-learn.
+
+    Parameters
+    ----------
+    X : ndarray, memmap, scipy.sparse matrix, or pandas, polars or Arrow table, of shape (n, p)
+        Never written to. float32 and float64 are kept as they are, integers and booleans become float64, sparse
+        matrices are used column by column (CSR is converted to CSC). Column names are kept.
+    y : array_like of shape (n,)
+        Target.
+    l1_ratio : float in [0, 1], default=1.0
+        1 is the lasso, 0 is ridge regression.
+    alphas : int or array_like of shape (L,), default=100
+        How many: a geometric grid from the smallest alpha whose coefficients are all 0. Or which, in any order:
+        results keep that order.
+    alpha_min_ratio : float in (0, 1), optional
+        Last alpha of the grid divided by the first. Default: 1e-3 if n > p, otherwise 1e-2.
+    weights : array_like of shape (n,), optional
+        Row weights of 0 or more; only their ratios matter. 0 leaves a row out.
+    offset : array_like of shape (n,), optional
+        Fixed part of the linear predictor.
+    penalty_factor : array_like of shape (p,), optional
+        Factor f_j of each feature's penalty: 0 leaves it free, inf leaves it out.
+    lower, upper : float or array_like of shape (p,), optional
+        Bounds of the coefficients; they must contain 0.
+    positive : bool, default=False
+        Shorthand for ``lower=0``.
+    intercept : bool, default=True
+        Fit an intercept. It is never penalised.
+    standardize : bool, default=False
+        Let the penalty (not the bounds) act on b_j · s_j, with s_j the weighted standard deviation of column j. The
+        coefficients come back on the scale of X.
+    solver : {"auto", "gram", "working_set", "residual"}, default="auto"
+        "auto" chooses by cost; the result names the one that ran.
+    tol : float, default=1e-6
+        An alpha has converged when its duality gap, divided by the objective at b = 0, is at most this.
+    max_epochs : int, default=100_000
+        Passes of coordinate descent per alpha.
+    stop_dev_ratio : float in (0, 1], optional
+        End the path once this fraction of the deviance is explained; later alphas are `skipped`.
+    stop_dev_change : float, optional
+        End the path once a step gains less than this fraction of the deviance explained.
+    n_threads : int, optional
+        Default: all cores that this process may use. Results are the same bits for every number.
+    time_budget : float, optional
+        Seconds; alphas not reached by then have the status `time_budget`.
+    backend : {"cpu"}, default="cpu"
+    progress : callable, optional
+        Called as ``progress(done, total)``, at most 20 times a second.
+
+    Returns
+    -------
+    PathResult
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad arguments, naming the argument, the value and the remedy.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        Once, with counts, if some alphas did not converge.
+
+    References
+    ----------
+    Zou and Hastie (2005), "Regularization and variable selection via the elastic net", JRSS B 67.
+    Friedman, Hastie and Tibshirani (2010), "Regularization paths for generalized linear models via coordinate
+    descent", Journal of Statistical Software 33(1).
+
+    Examples
+    --------
+    >>> import numpy as np, riata
+    >>> X = np.eye(4); y = np.array([4.0, 3.0, 2.0, 1.0])
+    >>> path = riata.fit_path(X, y, alphas=[0.25], intercept=False)
+    >>> path.coef.round(6).tolist()
+    [[3.0, 2.0, 1.0, 0.0]]
+    """
+    matrix, names = check_design(X)
+    n, p = matrix.shape
+    target = check_target(y, n)
+    weights = check_weights(weights, n)
+    l1_ratio = check_l1_ratio(l1_ratio)
+    grid = check_alphas(alphas)
+    settings = check_settings(
+        n, p, alpha_min_ratio=alpha_min_ratio, offset=offset, penalty_factor=penalty_factor, lower=lower, upper=upper,
+        positive=positive, intercept=intercept, standardize=standardize, solver=solver, tol=tol, max_epochs=max_epochs,
+        stop_dev_ratio=stop_dev_ratio, stop_dev_change=stop_dev_change, n_threads=n_threads, time_budget=time_budget,
+        backend=backend, progress=progress)
+    solution = solve(Batch(matrix, target[:, None], weights=weights, l1_ratio=l1_ratio, **grid_arguments(grid),
+                           **settings), progress=progress)
+    path = path_of(solution, 0, grid, n_samples=rows_used(weights, n), l1_ratio=l1_ratio, settings=settings,
+                   feature_names=names)
+    warn_of_unconverged(path.status, path.gap, tol, stacklevel=2)
+    return path
+
+
+def fit_batch(X, Y, *, weights=None, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, offset=None, penalty_factor=None,
+              lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
+              max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, n_threads=None, time_budget=None,
+              backend="cpu", progress=None) -> BatchResult:
+    """Fit B regularisation paths on one design in one call.
+
+    The problems differ in their targets, their row weights, or both. Each has exactly the answer that `fit_path` gives
+    for it alone, and none can spoil another: one that does not converge says so in its own `status`.
+
+    Parameters
+    ----------
+    X : (n, p)
+        As in `fit_path`.
+    Y : array_like of shape (n,) or (n, B)
+        Targets.
+    weights : array_like of shape (n,) or (n, B), optional
+        Shared by all problems, or a column for each. With one target and B columns of weights (bootstraps, half
+        samples, folds) there are B problems on that target.
+    l1_ratio : float or array_like of shape (B,), default=1.0
+    alphas : int or array_like of shape (L,) or (B, L), default=100
+        A number means a grid of its own for each problem.
+    alpha_min_ratio, offset, penalty_factor, lower, upper, positive, intercept, standardize, solver, tol, max_epochs, \
+stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
+        As in `fit_path`, for all problems.
+
+    Returns
+    -------
+    BatchResult
+        Its ``coef`` has shape (B, L, p).
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad arguments, naming the argument, the value and the remedy.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        Once, with counts over the whole batch.
+    """
+    matrix, names = check_design(X)
+    n, p = matrix.shape
+    targets = check_targets(Y, n)
+    weights = check_weights(weights, n, columns=True)
+    problems = _problems(targets, weights)
+    l1_ratio = np.full(problems, check_l1_ratio(l1_ratio)) if isinstance(l1_ratio, Real) else _per_problem(
+        l1_ratio, problems)
+    grid = check_alphas(alphas, problems)
+    settings = check_settings(
+        n, p, alpha_min_ratio=alpha_min_ratio, offset=offset, penalty_factor=penalty_factor, lower=lower, upper=upper,
+        positive=positive, intercept=intercept, standardize=standardize, solver=solver, tol=tol, max_epochs=max_epochs,
+        stop_dev_ratio=stop_dev_ratio, stop_dev_change=stop_dev_change, n_threads=n_threads, time_budget=time_budget,
+        backend=backend, progress=progress)
+    every = np.arange(problems, dtype=np.intp)
+    target = every if targets.shape[1] > 1 else np.zeros(problems, dtype=np.intp)
+    own_weights = weights is not None and weights.ndim == 2 and weights.shape[1] == problems
+    group = every if own_weights else np.zeros(problems, dtype=np.intp)
+    solution = solve(Batch(matrix, targets, weights=weights, target=target, group=group, l1_ratio=l1_ratio,
+                           **grid_arguments(grid), **settings), progress=progress)
+    status = status_names(solution.status)
+    warn_of_unconverged(status, solution.gap, tol, stacklevel=2)
+    restored = {name: _restored(getattr(solution, name), grid)
+                for name in ("alphas", "coef", "intercept", "gap", "dev_ratio", "df", "n_epochs")}
+    return BatchResult(**restored, status=_restored(status, grid), l1_ratio=l1_ratio,
+                       null_deviance=np.asarray(solution.null_deviance), n_samples=np.broadcast_to(
+                           rows_used(weights, n), problems), n_features=p, fit_intercept=settings["intercept"],
+                       tol=settings["tol"], feature_names=names, n_passes=solution.n_passes, solver=solution.solver,
+                       certificate=solution.certificate, profile_=solution.profile)
+
+
+def grid_arguments(grid):
+    """A `Grid` as keywords of the engine's `Batch`."""
+    return {"n_alphas": grid.count} if grid.alphas is None else {"alphas": grid.alphas}
+
+
+def rows_used(weights, n_samples):
+    """Rows with a positive weight: an int, or one per column of weights."""
+    return n_samples if weights is None else np.count_nonzero(weights, axis=0)
+
+
+def _problems(targets, weights):
+    """B, from targets (n, T) and weights None, (n,) or (n, G)."""
+    T, G = targets.shape[1], 1 if weights is None or weights.ndim == 1 else weights.shape[1]
+    if weights is not None and weights.ndim == 2 and G == 0:
+        raise ValueError("weights has 0 columns; pass one per problem, or (n,)")
+    if T > 1 and G > 1 and T != G:
+        raise ValueError(f"Y has {T} columns and weights has {G}; give them equally many, or one of them a single one")
+    return max(T, G)
+
+
+def _per_problem(l1_ratio, problems):
+    values = vector(l1_ratio, "l1_ratio")
+    if values.shape != (problems,):
+        raise ValueError(f"l1_ratio has shape {values.shape}; expected a number, or one per problem, ({problems},)")
+    for value in values:
+        check_l1_ratio(float(value))
+    return values
+
+
+def _restored(values, grid):
+    """Results (B, L, ...) in the caller's order of alphas."""
+    if grid.back is None:
+        return values
+    if grid.back.ndim == 1:
+        return values[:, grid.back]
+    index = grid.back.reshape(grid.back.shape + (1,) * (values.ndim - 2))
+    return np.take_along_axis(values, index, axis=1)

@@ -1,0 +1,55 @@
+"""The linear predictor of new rows, for one or many coefficient vectors."""
+
+import numpy as np
+
+BLOCK = 1 << 22          # numbers of X that are widened to float64 at a time
+
+
+def linear_predictor(X, coef, intercept, offset=None, rows=None):
+    """intercept + X coef' (+ offset), in float64.
+
+    Only the columns with a coefficient other than 0 are read, and a float32 `X` is widened block by block of rows, so
+    that no second copy of it is ever held.
+
+    Parameters
+    ----------
+    X : ndarray or scipy.sparse matrix of shape (n, p)
+    coef : ndarray or scipy.sparse array of shape (L, p)
+    intercept : ndarray of shape (L,)
+    offset : ndarray of shape (n,), optional
+    rows : integer array of shape (m,), optional
+        Predict these rows of X only. Default: all, m = n.
+
+    Returns
+    -------
+    ndarray of shape (m, L)
+    """
+    if isinstance(coef, np.ndarray):
+        active = np.flatnonzero((coef != 0).any(axis=0))
+        slopes = coef[:, active].T
+    else:
+        active = np.unique(coef.indices)
+        slopes = coef.tocsc()[:, active].toarray().T
+    slopes = np.ascontiguousarray(slopes, dtype=np.float64)
+    if isinstance(X, np.ndarray):
+        predictor = _dense_product(X, rows, active, slopes)
+    else:                                              # rows of a CSC matrix are dearer to pick than to multiply
+        predictor = np.asarray(X.tocsc()[:, active] @ slopes)
+        predictor = predictor if rows is None else predictor[rows]
+    predictor += intercept
+    if offset is not None:
+        predictor += (offset if rows is None else offset[rows])[:, None]
+    return predictor
+
+
+def _dense_product(X, rows, active, slopes):
+    m = X.shape[0] if rows is None else len(rows)
+    if rows is None and len(active) == X.shape[1] and X.dtype == np.float64:
+        return X @ slopes
+    product = np.empty((m, slopes.shape[1]))
+    step = max(1, BLOCK // max(1, len(active)))
+    for start in range(0, m, step):
+        chosen = np.arange(start, min(start + step, m)) if rows is None else rows[start:start + step]
+        block = X[np.ix_(chosen, active)]
+        np.matmul(block.astype(np.float64, copy=False), slopes, out=product[start:start + step])
+    return product

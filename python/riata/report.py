@@ -1,0 +1,284 @@
+"""A cross-validated fit as a folder that one can hand to somebody: numbers, plots, model and a page of text.
+
+``summarize`` turns a CVResult into plain data (what ``--json`` prints); ``write_report`` writes the folder:
+
+=================  ====================================================================
+``summary.md``     what was fitted, what was chosen, the selected features
+``coefficients.csv``  every selected feature: coefficient and standardised size by both rules
+``model.json``     the chosen model, for `riata.load_model` and ``riata predict``
+``path.png``       coefficients against alpha
+``cv.png``         held-out error against alpha
+``heatmap.png``    held-out error over (alpha, l1_ratio)
+``coefficients.png``  the largest standardised coefficients
+=================  ====================================================================
+"""
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+
+from .persistence import atomic_path, save_model, write_text
+
+UNFINISHED = ("max_iter", "time_budget", "not_finite")
+DPI = 200
+
+
+def standard_deviations(X, weights=None, block=1 << 22):
+    """Weighted standard deviation (divisor Σw) of each column of a dense X, two passes over a few columns at a time.
+
+    Parameters
+    ----------
+    X : array (n, p)
+    weights : array (n,), optional
+    block : int, default 2²²
+        Largest number of entries of the temporary copy.
+
+    Returns
+    -------
+    array (p,)
+    """
+    X = np.asarray(X)
+    n, p = X.shape
+    share = np.full(n, 1 / n) if weights is None else np.asarray(weights, float) / np.sum(weights)
+    deviations = np.empty(p)
+    step = max(1, block // max(n, 1))
+    for j in range(0, p, step):
+        columns = np.asarray(X[:, j:j + step], dtype=np.float64)
+        centred = columns - share @ columns
+        deviations[j:j + step] = np.sqrt(share @ centred ** 2)
+    return deviations
+
+
+def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, rule="min", notes=()):
+    """Everything that a report says, as plain data for JSON.
+
+    Parameters
+    ----------
+    cv : CVResult
+    X : array (n, p)
+        What was fitted; only the spread of its columns is used.
+    y : array (n,)
+    name, target : str
+    weights : array (n,), optional
+    seconds : float, optional
+        Wall time of the fit.
+    rule : {"min", "1se"}
+        Which choice is the model.
+    notes : sequence of str
+        Sentences for the reader of the report.
+
+    Returns
+    -------
+    dict
+        ``choices["min" | "1se"]`` hold ``alpha``, ``l1_ratio``, ``intercept``, ``heldout_error`` and ``heldout_se``
+        (mean squared error over the folds), ``heldout_r2`` (1 − error / variance of y), ``deviance_explained`` (on the
+        training rows) and ``coefficients``, largest standardised size first: ``feature``, ``coefficient``, ``sign``,
+        ``standardised`` = coefficient · sd(x_j) / sd(y). ``largest_gap`` and ``status`` count every fit, those of the
+        folds too.
+    """
+    if rule not in ("min", "1se"):
+        raise ValueError(f"rule is {rule!r}: give 'min' or '1se'")
+    names = feature_names(cv)
+    scale = standardising_scale(X, y, weights)
+    y_sd = float(standard_deviations(np.asarray(y)[:, None], weights)[0])
+    choices = {}
+    for which in ("min", "1se"):
+        r, i = getattr(cv, f"index_{which}")
+        coef = np.asarray(getattr(cv, f"coef_{which}"), float)
+        error = float(cv.deviance_mean[r, i])
+        used = np.flatnonzero(coef)
+        used = used[np.lexsort((used, -np.abs(coef * scale)[used]))]
+        choices[which] = {
+            "alpha": float(getattr(cv, f"alpha_{which}")), "l1_ratio": float(getattr(cv, f"l1_ratio_{which}")),
+            "intercept": float(getattr(cv, f"intercept_{which}")), "heldout_error": error,
+            "heldout_se": _number(cv.deviance_se[r, i]), "heldout_r2": 1 - error / y_sd**2 if y_sd > 0 else None,
+            "deviance_explained": _number(cv.paths[r].dev_ratio[i]), "gap": _number(cv.paths[r].gap[i]),
+            "status": str(cv.paths[r].status[i]), "selected": int(used.size),
+            "coefficients": [{"feature": names[j], "coefficient": float(coef[j]), "sign": "+" if coef[j] > 0 else "-",
+                              "standardised": float(coef[j] * scale[j])} for j in used]}
+    notes = list(notes)
+    if cv.alpha_min <= np.min(cv.alphas[cv.index_min[0]]) and np.shape(cv.alphas)[1] > 1:
+        notes.append("The smallest held-out error lies at the smallest alpha of the grid: a longer grid "
+                     "(alpha_min_ratio) may do better.")
+    kinds, counts = np.unique(np.concatenate([np.ravel(cv.fold_status), *(path.status for path in cv.paths)]),
+                              return_counts=True)
+    gaps = np.concatenate([np.ravel(cv.fold_gap), *(path.gap for path in cv.paths)])
+    return {
+        "name": name, "target": target, "rows": int(np.shape(X)[0]), "features": int(np.shape(X)[1]),
+        "folds": len(cv.folds), "l1_ratios": [float(ratio) for ratio in cv.l1_ratios],
+        "alphas_per_l1_ratio": int(np.shape(cv.alphas)[1]), "rule": rule, "choices": choices,
+        "largest_gap": float(np.nanmax(gaps)) if np.isfinite(gaps).any() else None,
+        "status": {str(kind): int(count) for kind, count in zip(kinds, counts, strict=True)},
+        "certificate": cv.path.certificate, "solver": cv.path.solver,
+        "passes_over_x": int(cv.path.n_passes), "seconds": seconds, "notes": notes}
+
+
+def _number(value):
+    return float(value) if np.isfinite(value) else None
+
+
+def unfinished(summary):
+    """How many fits, of all rows or of a fold, did not converge."""
+    return sum(summary["status"].get(kind, 0) for kind in UNFINISHED)
+
+
+def feature_names(cv):
+    """The names of the features, ``x0, x1, ...`` where the data had none."""
+    path = cv.path
+    return [f"x{j}" for j in range(path.coef.shape[1])] if path.feature_names is None else list(path.feature_names)
+
+
+def standardising_scale(X, y, weights=None):
+    """Factors sd(x_j) / sd(y) that turn coefficients into standardised sizes; all 0 for a constant y."""
+    y_sd = standard_deviations(np.asarray(y)[:, None], weights)[0]
+    x_sd = standard_deviations(X, weights)
+    return x_sd / y_sd if y_sd > 0 else np.zeros_like(x_sd)
+
+
+def write_report(cv, X, y, directory, *, summary, weights=None, encoding=None, plots=True):
+    """Write the report folder.
+
+    Parameters
+    ----------
+    cv : CVResult
+    X, y, weights
+        What was fitted.
+    directory : str or path
+        Made if it is not there. Files of the same names are replaced, each as a whole or not at all.
+    summary : dict
+        Of `summarize`; its ``rule`` picks the model that is saved.
+    encoding : dict, optional
+        Goes into ``model.json`` (see `riata.persistence.LinearModel`).
+    plots : bool, default True
+
+    Returns
+    -------
+    dict of str to str
+        Paths of the files, by what they hold.
+    """
+    from . import __version__
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    files = {"coefficients": directory / "coefficients.csv", "model": directory / "model.json"}
+    write_text(files["coefficients"], coefficient_table(summary))
+    choice = summary["choices"][summary["rule"]]
+    save_model(cv, files["model"], rule=summary["rule"], target_names=[summary["target"]], encoding=encoding, notes={
+        "data": summary["name"], "rows": summary["rows"], "rule": summary["rule"], "folds": summary["folds"],
+        **{key: choice[key] for key in ("heldout_error", "heldout_se", "heldout_r2", "deviance_explained", "gap")}})
+    if plots:
+        files |= draw(cv, standardising_scale(X, y, weights), directory, summary)
+    files["summary"] = directory / "summary.md"
+    write_text(files["summary"], markdown(summary, files, __version__))
+    return {kind: str(path) for kind, path in files.items()}
+
+
+def draw(cv, scale, directory, summary):
+    """Draw the four plots of a report; paths by kind. Needs no display."""
+    from . import plots
+    main, other = ("min", "1se") if summary["rule"] == "min" else ("1se", "min")
+    titles = {"min": "minimum", "1se": "1-SE"}
+    marks = {titles[which]: summary["choices"][which]["alpha"] for which in (main, other)}
+    of = {which: getattr(cv, f"coef_{which}") * scale for which in ("min", "1se")}
+    rows = min(25, int(np.count_nonzero((of["min"] != 0) | (of["1se"] != 0))))
+    head = f"{summary['name']}: "
+    sizes = {"path": (6.8, 4.4), "cv": (7.4, 4.2), "heatmap": (6.8, 2.0 + 0.38 * len(summary["l1_ratios"])),
+             "coefficients_plot": (5.6, plots.coefficients_height(rows))}
+    drawing = {
+        "path": lambda ax: plots.plot_path(cv.path, ax, scale=scale, marks=marks,
+                                           title=f"{head}path of {summary['target']}, l1_ratio = {cv.path.l1_ratio:g}"),
+        "cv": lambda ax: plots.plot_cv(cv, ax, title=f"{head}cross-validation, {summary['folds']} folds"),
+        "heatmap": lambda ax: plots.plot_heatmap(cv, ax, title=f"{head}held-out error over (alpha, l1_ratio)"),
+        "coefficients_plot": lambda ax: plots.plot_coefficients(
+            feature_names(cv), of[main], other=of[other], labels=(titles[main], titles[other]), ax=ax,
+            title=f"{head}{summary['choices'][main]['selected']} features selected" +
+                  (f", the {rows} largest" if rows < summary["choices"][main]["selected"] else ""))}
+    files = {}
+    for kind, onto in drawing.items():
+        figure = onto(plots.new_axes(*sizes[kind])).figure
+        files[kind] = directory / ("coefficients.png" if kind == "coefficients_plot" else f"{kind}.png")
+        with atomic_path(files[kind]) as temporary:
+            figure.savefig(temporary, dpi=DPI, format="png")
+    return files
+
+
+def coefficient_table(summary):
+    """The CSV text: one row per feature that either rule selects, largest size by the chosen rule first."""
+    main = summary["rule"]
+    by = {which: {row["feature"]: row for row in choice["coefficients"]}
+          for which, choice in summary["choices"].items()}
+    order = list(dict.fromkeys([*by[main], *by["1se" if main == "min" else "min"]]))
+    text = io.StringIO()
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow(["feature", "coefficient_min", "standardised_min", "coefficient_1se", "standardised_1se"])
+    intercepts = [summary["choices"][which]["intercept"] for which in ("min", "1se")]
+    out.writerow(["(intercept)", intercepts[0], "", intercepts[1], ""])
+    none = {"coefficient": 0.0, "standardised": 0.0}
+    for feature in order:
+        rows = [by[which].get(feature, none) for which in ("min", "1se")]
+        out.writerow([feature, *(row[key] for row in rows for key in ("coefficient", "standardised"))])
+    return text.getvalue()
+
+
+def facts(summary):
+    """The comparison of the two rules: rows of (what, by the minimum, by one standard error), as text."""
+    def show(value, digits=".4g"):
+        return "not defined" if value is None else format(value, digits)
+    pairs = [summary["choices"][which] for which in ("min", "1se")]
+    rows = [("alpha", *(show(c["alpha"]) for c in pairs)), ("l1_ratio", *(show(c["l1_ratio"], "g") for c in pairs)),
+            ("held-out mean squared error",
+             *(f"{c['heldout_error']:.4g}" + ("" if c["heldout_se"] is None else f" ± {c['heldout_se']:.3g}")
+               for c in pairs)),
+            ("held-out R²", *(show(c["heldout_r2"], ".3f") for c in pairs)),
+            ("deviance explained (training rows)", *(show(c["deviance_explained"], ".3f") for c in pairs)),
+            ("features selected", *(f"{c['selected']} of {summary['features']}" for c in pairs)),
+            ("intercept", *(show(c["intercept"]) for c in pairs))]
+    return rows
+
+
+def effort(summary):
+    """One line: certificates, time and passes over X."""
+    parts = [f"largest gap {summary['largest_gap']:.1e}" if summary["largest_gap"] is not None else "no gap known",
+             ", ".join(f"{count} {kind}" for kind, count in summary["status"].items()),
+             f"solver {summary['solver']}", f"{summary['passes_over_x']} passes over X"]
+    if summary["seconds"] is not None:
+        parts.append(f"{summary['seconds']:.3g} s")
+    return "; ".join(parts)
+
+
+def markdown(summary, files, version, top=50):
+    """The text of ``summary.md``."""
+    main = summary["rule"]
+    title = {"min": "the minimum", "1se": "the one-standard-error rule"}[main]
+    lines = [f"# {summary['name']}", "",
+             f"Elastic net for `{summary['target']}`: {summary['rows']} rows, {summary['features']} features, "
+             f"{summary['alphas_per_l1_ratio']} alphas for each l1_ratio of "
+             f"{', '.join(f'{ratio:g}' for ratio in summary['l1_ratios'])}; {summary['folds']} folds.", ""]
+    lines += [f"- {note}" for note in summary["notes"]] + [""] * bool(summary["notes"])
+    lines += ["| | minimum | one standard error |", "|---|---|---|"]
+    lines += [f"| {' | '.join(_cell(text) for text in row)} |" for row in facts(summary)]
+    lines += ["", f"All fits, on all rows and in the folds: {effort(summary)}.", "",
+              "The gap is the duality gap divided by the objective of the null model: the objective is at most that "
+              "far from its optimum. The one-standard-error rule takes the largest alpha, at the best l1_ratio, whose "
+              "held-out error is within one standard error of the smallest.", "",
+              f"## Selected features, by {title}", "",
+              "| feature | sign | coefficient | standardised size |", "|---|---|---|---|"]
+    chosen = summary["choices"][main]["coefficients"]
+    lines += [f"| {_cell(row['feature'])} | {row['sign']} | {row['coefficient']:.5g} | {row['standardised']:.4f} |"
+              for row in chosen[:top]]
+    if not chosen:
+        lines += ["| (none) | | | |"]
+    shown = f"The {top} largest of {len(chosen)}; all" if len(chosen) > top else "All"
+    lines += ["", f"Standardised size: coefficient × sd(feature) / sd({summary['target']}). {shown} are in "
+              "`coefficients.csv`.", ""]
+    for kind, text in (("path", "Coefficient path"), ("cv", "Held-out error"),
+                       ("heatmap", "Held-out error over the grid"), ("coefficients_plot", "Largest coefficients")):
+        if kind in files:
+            lines += [f"![{text}]({Path(files[kind]).name})", ""]
+    lines += [f"Written by riata {version}. `model.json` holds the model chosen by {title}: "
+              "`riata predict model.json new.csv`.", ""]
+    return "\n".join(lines)
+
+
+def _cell(text):
+    return str(text).replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,283 @@
+"""What a path and a batch of paths hand back."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from riata import information
+from riata.prediction import linear_predictor
+from riata.status import status_names
+from riata.tables import dataframe
+from riata.validation import check_design, check_number, check_offset
+
+
+@dataclass(eq=False, repr=False)
+class PathResult:
+    """A regularisation path: one fit per alpha, each with a certificate.
+
+    Entries keep the order of the alphas that were asked for (descending for a derived grid).
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (L,)
+        Penalty strengths.
+    coef : ndarray of shape (L, p)
+        Coefficients on the scale of X; NaN for an alpha that was not fitted.
+    intercept : ndarray of shape (L,)
+    gap : ndarray of shape (L,)
+        Duality gap divided by the objective at coef = 0: how far the objective can be from its minimum, at most.
+    status : ndarray of str, shape (L,)
+        converged, max_iter, time_budget, not_finite, degenerate or skipped.
+    dev_ratio : ndarray of shape (L,)
+        1 − deviance / null deviance on the training rows (R² for least squares).
+    df : ndarray of shape (L,)
+        Degrees of freedom: coefficients other than 0, and 1 for the intercept if there is one.
+    n_epochs : ndarray of int, shape (L,)
+        Passes of coordinate descent.
+    aic, bic, ebic : ndarray of shape (L,)
+        Information criteria (see `riata.information`); NaN for a saturated fit.
+    l1_ratio : float
+    null_deviance : float
+        Weighted mean squared error without features.
+    n_samples, n_features : int
+        Rows with a positive weight, and columns of X.
+    feature_names : list of str, or None
+    n_passes : int
+        Passes over X that the whole call took.
+    solver, certificate : str
+        Which solver ran, and what `gap` is: "gap" or "kkt".
+    profile_ : dict
+        Seconds per phase of the whole call.
+    tol : float
+        The gap that was asked for.
+    """
+
+    alphas: np.ndarray
+    stored_coef: object
+    intercept: np.ndarray
+    gap: np.ndarray
+    status: np.ndarray
+    dev_ratio: np.ndarray
+    df: np.ndarray
+    n_epochs: np.ndarray
+    l1_ratio: float
+    null_deviance: float
+    n_samples: int
+    n_features: int
+    fit_intercept: bool
+    tol: float
+    feature_names: list | None
+    n_passes: int
+    solver: str
+    certificate: str
+    profile_: dict
+
+    @cached_property
+    def coef(self):
+        return self._coef_rows(slice(None))
+
+    @property
+    def aic(self):
+        return information.aic(self.dev_ratio, self.null_deviance, self.df, self.n_samples)
+
+    @property
+    def bic(self):
+        return information.bic(self.dev_ratio, self.null_deviance, self.df, self.n_samples)
+
+    @property
+    def ebic(self):
+        return information.ebic(self.dev_ratio, self.null_deviance, self.df, self.n_samples, self.n_features,
+                                intercept=self.fit_intercept)
+
+    def at(self, alpha):
+        """Index of `alpha` among `alphas`.
+
+        Raises
+        ------
+        ValueError
+            If no fitted alpha equals it to 1e-9 relative. Coefficients are never interpolated.
+        """
+        alpha = check_number(alpha, "alpha", 0.0)
+        distance = np.abs(self.alphas - alpha)
+        index = int(np.argmin(distance))
+        if not distance[index] <= 1e-9 * alpha:
+            nearest = float(self.alphas[index])
+            raise ValueError(f"alpha = {alpha!r} was not fitted; the nearest fitted one is {nearest!r}. Take one of "
+                             f".alphas, or fit again with alphas=[{alpha!r}]")
+        return index
+
+    def predict(self, X, alpha=None, offset=None):
+        """Predictions for new rows.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or table of shape (n, p)
+            A table must hold the columns that were fitted, in the same order.
+        alpha : float, optional
+            One of `alphas`. Default: all of them.
+        offset : array_like of shape (n,), optional
+            Fixed part of the linear predictor of the new rows.
+
+        Returns
+        -------
+        ndarray of shape (n,) for one alpha, (n, L) for None
+            NaN for an alpha that was not fitted.
+        """
+        matrix, names = check_design(X)
+        check_same_features(names, matrix.shape[1], self.feature_names, self.n_features)
+        offset = check_offset(offset, matrix.shape[0])
+        if alpha is None:
+            return self._predict_rows(matrix, slice(None), offset)
+        index = self.at(alpha)
+        return self._predict_rows(matrix, slice(index, index + 1), offset)[:, 0]
+
+    def _predict_rows(self, matrix, which, offset):
+        """Predictions of checked rows at the alphas of a slice."""
+        fitted = np.isfinite(self.intercept[which])
+        predictions = np.full((matrix.shape[0], len(fitted)), np.nan)
+        coef = self.stored_coef[which][fitted]
+        predictions[:, fitted] = linear_predictor(matrix, coef, self.intercept[which][fitted], offset)
+        return predictions
+
+    def _coef_rows(self, which):
+        """Dense coefficients at the alphas of a slice, NaN where nothing was fitted."""
+        coef = self.stored_coef[which]
+        if isinstance(coef, np.ndarray):
+            return coef
+        coef = coef.toarray()
+        coef[~np.isfinite(self.intercept[which])] = np.nan
+        return coef
+
+    def plot(self, ax=None, **options):
+        """Draw the coefficients against log alpha (see `riata.plots.plot_path`)."""
+        from riata.plots import plot_path
+
+        return plot_path(self, ax=ax, **options)
+
+    def to_frame(self, coef=True):
+        """One row per alpha: the statistics of the fit and, if `coef`, a column per feature that ever enters.
+
+        A pandas DataFrame if pandas is installed, a polars one otherwise.
+        """
+        columns = {"alpha": self.alphas, "l1_ratio": np.full(len(self.alphas), self.l1_ratio),
+                   **{name: getattr(self, name) for name in ("df", "dev_ratio", "aic", "bic", "ebic", "gap", "status",
+                                                             "n_epochs", "intercept")}}
+        if coef:
+            dense = self.coef
+            for j in np.flatnonzero(np.nan_to_num(dense).any(axis=0)):
+                name = f"x{j}" if self.feature_names is None else self.feature_names[j]
+                columns[name if name not in columns else f"coef of {name}"] = dense[:, j]
+        return dataframe(columns)
+
+    def summary(self):
+        """A few lines of text: the problem, the certificates and about ten alphas along the path."""
+        shown = np.unique(np.linspace(0, len(self.alphas) - 1, 10).round().astype(int))
+        lines = [repr(self), f"{'alpha':>11} {'df':>7} {'dev_ratio':>9} {'BIC':>11} {'gap':>8}  status"]
+        bic = self.bic
+        lines += [f"{self.alphas[i]:11.4g} {self.df[i]:7.4g} {self.dev_ratio[i]:9.4f} {bic[i]:11.4f} {self.gap[i]:8.1e}"
+                  f"  {self.status[i]}" for i in shown]
+        return "\n".join(lines)
+
+    def __repr__(self):
+        return (f"PathResult(n_samples={self.n_samples}, n_features={self.n_features}, l1_ratio={self.l1_ratio:g}, "
+                f"{_alpha_range(self.alphas)}, {status_counts(self.status)}, largest gap {_largest(self.gap)}, "
+                f"solver={self.solver!r})")
+
+
+@dataclass(eq=False, repr=False)
+class BatchResult:
+    """B regularisation paths on one X: arrays with a leading axis for the problems.
+
+    `len(result)` is B, `result[i]` is the `PathResult` of problem i, and iterating gives them all.
+
+    Attributes
+    ----------
+    alphas, intercept, gap, status, dev_ratio, df, n_epochs : ndarray of shape (B, L)
+        As in `PathResult`.
+    coef : ndarray of shape (B, L, p)
+    l1_ratio, null_deviance, n_samples : ndarray of shape (B,)
+    n_features, feature_names, n_passes, solver, certificate, profile_, tol
+        As in `PathResult`; passes and seconds are those of the whole call.
+    """
+
+    alphas: np.ndarray
+    coef: np.ndarray
+    intercept: np.ndarray
+    gap: np.ndarray
+    status: np.ndarray
+    dev_ratio: np.ndarray
+    df: np.ndarray
+    n_epochs: np.ndarray
+    l1_ratio: np.ndarray
+    null_deviance: np.ndarray
+    n_samples: np.ndarray
+    n_features: int
+    fit_intercept: bool
+    tol: float
+    feature_names: list | None
+    n_passes: int
+    solver: str
+    certificate: str
+    profile_: dict
+
+    def __len__(self):
+        return len(self.alphas)
+
+    def __getitem__(self, i):
+        i = range(len(self))[i]                        # negative and out-of-range indices as in a list
+        return PathResult(
+            alphas=self.alphas[i], stored_coef=self.coef[i], intercept=self.intercept[i], gap=self.gap[i],
+            status=self.status[i], dev_ratio=self.dev_ratio[i], df=self.df[i], n_epochs=self.n_epochs[i],
+            l1_ratio=float(self.l1_ratio[i]), null_deviance=float(self.null_deviance[i]),
+            n_samples=int(self.n_samples[i]), n_features=self.n_features, fit_intercept=self.fit_intercept,
+            tol=self.tol, feature_names=self.feature_names, n_passes=self.n_passes, solver=self.solver,
+            certificate=self.certificate, profile_=self.profile_)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self):
+        return (f"BatchResult({len(self)} paths, n_features={self.n_features}, {self.alphas.shape[1]} alphas each, "
+                f"{status_counts(self.status)}, largest gap {_largest(self.gap)}, solver={self.solver!r})")
+
+
+def path_of(solution, b, grid, *, n_samples, l1_ratio, settings, feature_names):
+    """The `PathResult` of problem `b` of an engine's solution, in the caller's order of alphas."""
+    coef = solution.coef[b]
+    return PathResult(
+        alphas=grid.restore(solution.alphas[b], b), stored_coef=grid.restore(coef, b),
+        intercept=grid.restore(solution.intercept[b], b), gap=grid.restore(solution.gap[b], b),
+        status=grid.restore(status_names(solution.status[b]), b), dev_ratio=grid.restore(solution.dev_ratio[b], b),
+        df=grid.restore(solution.df[b], b), n_epochs=grid.restore(solution.n_epochs[b], b), l1_ratio=float(l1_ratio),
+        null_deviance=float(solution.null_deviance[b]), n_samples=int(n_samples), n_features=coef.shape[1],
+        fit_intercept=settings["intercept"], tol=settings["tol"], feature_names=feature_names,
+        n_passes=solution.n_passes, solver=solution.solver, certificate=solution.certificate, profile_=solution.profile)
+
+
+def check_same_features(names, count, fitted_names, fitted_count):
+    """Refuse new data whose columns are not those of the fit."""
+    if count != fitted_count:
+        raise ValueError(f"X has {count} columns; the model was fitted on {fitted_count}")
+    if names is None or fitted_names is None or names == fitted_names:
+        return
+    missing = [name for name in fitted_names if name not in set(names)]
+    if missing:
+        raise ValueError(f"X lacks columns that the model was fitted on: {', '.join(map(repr, missing[:5]))}"
+                         f"{' and others' if len(missing) > 5 else ''}")
+    raise ValueError("X has its columns in another order than the model was fitted on; pass X[path.feature_names]")
+
+
+def status_counts(status):
+    """'98 converged, 2 max_iter' for an array of status names."""
+    names, counts = np.unique(status, return_counts=True)
+    return ", ".join(f"{count} {name}" for name, count in sorted(zip(names, counts, strict=True), key=lambda c: -c[1]))
+
+
+def _largest(gap):
+    finite = gap[np.isfinite(gap)]
+    return f"{finite.max():.1e}" if finite.size else "unknown"
+
+
+def _alpha_range(alphas):
+    return f"{len(alphas)} alphas from {alphas[0]:.4g} to {alphas[-1]:.4g}"

@@ -1,0 +1,274 @@
+"""Checks of the arguments that the native functions share: each error names the argument, the value and the remedy."""
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+from riata_engine.batch import SOLVERS, first_non_finite_column
+
+from riata.tables import column_label, design, vector
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Alphas as the engine wants them, and the way back to the caller's order.
+
+    Attributes
+    ----------
+    count : int or None
+        Number of alphas to derive from the data; None where they are given.
+    alphas : ndarray (L,) or (B, L), or None
+        Given alphas, descending along the last axis.
+    back : integer array of the same shape, or None
+        Position, in the descending order, of each alpha of the caller. None where the order needs no restoring.
+    """
+
+    count: int | None
+    alphas: np.ndarray | None = None
+    back: np.ndarray | None = None
+
+    def restore(self, values, member=None):
+        """Reorder results (L, ...) of one problem to the caller's order of alphas."""
+        if self.back is None:
+            return values
+        return values[self.back if self.back.ndim == 1 else self.back[member]]
+
+
+def check_design(X, name="X"):
+    """The finite matrix behind `X` (see `riata.tables.design`) and its column names.
+
+    Raises
+    ------
+    ValueError
+        For an empty X, and for NaN or infinite values, naming the first column that has any.
+    """
+    matrix, names = design(X, name)
+    n, p = matrix.shape
+    if n == 0:
+        raise ValueError(f"{name} has 0 rows (shape {matrix.shape}); at least 1 is needed")
+    if p == 0:
+        raise ValueError(f"{name} has 0 columns (shape {matrix.shape}); at least 1 is needed")
+    check_finite(matrix, names, name)
+    return matrix, names
+
+
+def check_finite(matrix, names=None, name="X"):
+    """Refuse NaN and infinity in a matrix, without a copy of it: only a bad column is looked at again."""
+    j = int(first_non_finite_column(matrix))
+    if j < 0:
+        return
+    column = matrix[:, j] if isinstance(matrix, np.ndarray) else matrix.data[matrix.indptr[j]:matrix.indptr[j + 1]]
+    count = np.count_nonzero(~np.isfinite(column))
+    raise ValueError(f"{name} has {count} NaN or infinite value{'s' if count > 1 else ''} in {column_label(names, j)}, "
+                     "the first such column. Impute them (for example with sklearn.impute.SimpleImputer), or drop the "
+                     "rows or the column")
+
+
+def check_target(y, n_samples, name="y"):
+    """`y` as a finite float64 array of shape (n,)."""
+    values = vector(y, name)
+    _check_rows(values, n_samples, name)
+    return values
+
+
+def check_targets(Y, n_samples, name="Y"):
+    """`Y` as a finite float64 array of shape (n, T); (n,) becomes (n, 1)."""
+    values = vector(Y, name, ndim=(1, 2))
+    values = values[:, None] if values.ndim == 1 else values
+    if values.shape[1] == 0:
+        raise ValueError(f"{name} has 0 columns (shape {values.shape}); at least 1 is needed")
+    _check_rows(values, n_samples, name)
+    return values
+
+
+def check_weights(weights, n_samples, columns=False):
+    """Row weights as float64 of shape (n,), or (n, G) if `columns`; None stays None.
+
+    Weights are finite, not negative, and not all zero (in each column). Only their ratios matter.
+    """
+    if weights is None:
+        return None
+    values = vector(weights, "weights", ndim=(1, 2) if columns else (1,))
+    _check_rows(values, n_samples, "weights")
+    negative = np.argwhere(values < 0)
+    if len(negative):
+        at = tuple(int(i) for i in negative[0])
+        raise ValueError(f"weights has {len(negative)} negative values, the first weights[{', '.join(map(str, at))}] = "
+                         f"{values[at]:g}. Weights must be 0 or more; 0 leaves a row out")
+    empty = np.flatnonzero(np.atleast_1d(values.sum(axis=0)) <= 0)
+    if len(empty):
+        where = "" if values.ndim == 1 else f" in column {empty[0]}"
+        raise ValueError(f"all weights are 0{where}: no row is left. Give at least one row a positive weight")
+    return values
+
+
+def check_offset(offset, n_samples):
+    """A fixed part of the linear predictor as float64 of shape (n,), or None."""
+    if offset is None:
+        return None
+    values = vector(offset, "offset")
+    _check_rows(values, n_samples, "offset")
+    return values
+
+
+def check_alphas(alphas, problems=None):
+    """A `Grid` from an int (how many) or an array (which); 2-D (B, L) arrays only if `problems` is B."""
+    if isinstance(alphas, (bool, np.bool_)) or alphas is None:
+        raise TypeError(f"alphas = {alphas!r} must be an int (how many) or an array (which)")
+    if isinstance(alphas, Integral):
+        if alphas < 1:
+            raise ValueError(f"alphas = {alphas} must be at least 1 as a number of alphas")
+        return Grid(int(alphas))
+    if isinstance(alphas, Real):
+        raise TypeError(f"alphas = {alphas!r} is a single number: write alphas=[{alphas!r}] for one alpha, or an int "
+                        "for a number of alphas")
+    values = vector(alphas, "alphas", ndim=(1,) if problems is None else (1, 2))
+    if values.size == 0:
+        raise ValueError("alphas is empty; pass at least one alpha, or an int for a number of alphas")
+    if values.ndim == 2 and values.shape[0] != problems:
+        raise ValueError(f"alphas has shape {values.shape}; expected (L,), or ({problems}, L) with a row per problem")
+    bad = values[~(np.isfinite(values) & (values >= 0))]
+    if bad.size:
+        raise ValueError(f"alphas contains {bad.flat[0]:g}; every alpha must be finite and 0 or more")
+    order = np.argsort(-values, axis=-1, kind="stable")
+    if np.array_equal(order, np.broadcast_to(np.arange(values.shape[-1]), order.shape)):
+        return Grid(None, values)
+    return Grid(None, np.take_along_axis(values, order, axis=-1), np.argsort(order, axis=-1, kind="stable"))
+
+
+def check_l1_ratio(l1_ratio):
+    """One mixing parameter in [0, 1] as a float."""
+    if isinstance(l1_ratio, (bool, np.bool_)) or not isinstance(l1_ratio, Real):
+        raise TypeError(f"l1_ratio = {l1_ratio!r} must be a number from 0 (ridge) to 1 (lasso)")
+    if not 0.0 <= l1_ratio <= 1.0:
+        raise ValueError(f"l1_ratio = {l1_ratio!r} is outside [0, 1]: 0 is ridge, 1 is the lasso")
+    return float(l1_ratio)
+
+
+def check_l1_ratios(l1_ratio):
+    """One or several mixing parameters as a float64 array of shape (R,)."""
+    if isinstance(l1_ratio, Real):
+        return np.array([check_l1_ratio(l1_ratio)])
+    values = vector(l1_ratio, "l1_ratio")
+    if values.size == 0:
+        raise ValueError("l1_ratio is empty; pass a number from 0 to 1, or a list of them")
+    for value in values:
+        check_l1_ratio(float(value))
+    return values
+
+
+def check_penalty_factor(penalty_factor, n_features):
+    """Factors of the penalty as float64 of shape (p,), or None: 0 leaves a feature free, inf leaves it out."""
+    if penalty_factor is None:
+        return None
+    values = vector(penalty_factor, "penalty_factor")
+    _check_length(values, n_features, "penalty_factor")
+    bad = np.flatnonzero(~(values >= 0))
+    if len(bad):
+        raise ValueError(f"penalty_factor[{bad[0]}] = {values[bad[0]]:g}; factors must be 0 or more (0: not penalised, "
+                         "inf: left out)")
+    if np.isinf(values).all():
+        raise ValueError("penalty_factor is inf for every feature, which leaves all of them out; give at least one a "
+                         "finite factor")
+    return values
+
+
+def check_box(lower, upper, positive, n_features):
+    """Bounds (lower, upper) as float64 of shape (p,), or None where a side is unbounded. They must contain 0."""
+    if not isinstance(positive, (bool, np.bool_)):
+        raise TypeError(f"positive = {positive!r} must be True or False")
+    lower = _bound(lower, "lower", n_features, -1.0)
+    upper = _bound(upper, "upper", n_features, 1.0)
+    if positive:
+        lower = np.zeros(n_features)                   # a lower bound contains 0, so 0 is the tighter one
+    return (None if lower is None or np.all(np.isneginf(lower)) else lower,
+            None if upper is None or np.all(np.isposinf(upper)) else upper)
+
+
+def _bound(bound, name, n_features, sign):
+    if bound is None:
+        return None
+    if isinstance(bound, Real) and not isinstance(bound, bool):
+        bound = np.full(n_features, float(bound))
+    values = vector(bound, name)
+    _check_length(values, n_features, name)
+    bad = np.flatnonzero(~(sign * values >= 0))
+    if len(bad):
+        must, why = ("0 or less", "above 0") if sign < 0 else ("0 or more", "below 0")
+        value = values[bad[0]]
+        raise ValueError(f"{name}[{bad[0]}] = {value:g} is {'not a number' if np.isnan(value) else why}: {name} must "
+                         f"be {must} for every feature, because each coefficient must be able to stay at 0")
+    return values
+
+
+def check_number(value, name, low, high=np.inf, low_open=False, high_open=False):
+    """A real number within bounds, as a float."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(f"{name} = {value!r} must be a number")
+    inside = (value > low if low_open else value >= low) and (value < high if high_open else value <= high)
+    if not inside:
+        interval = f"{'(' if low_open else '['}{low:g}, {high:g}{')' if high_open or np.isinf(high) else ']'}"
+        raise ValueError(f"{name} = {value!r} is outside {interval}")
+    return float(value)
+
+
+def check_count(value, name, low=1):
+    """An int of at least `low`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+        raise TypeError(f"{name} = {value!r} must be an int")
+    if value < low:
+        raise ValueError(f"{name} = {value!r} must be at least {low}")
+    return int(value)
+
+
+def check_flag(value, name):
+    """A bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} = {value!r} must be True or False")
+    return bool(value)
+
+
+def check_settings(n_samples, n_features, *, alpha_min_ratio, offset, penalty_factor, lower, upper, positive, intercept,
+                   standardize, solver, tol, max_epochs, stop_dev_ratio, stop_dev_change, n_threads, time_budget,
+                   backend, progress):
+    """The keyword arguments that all native functions share, checked, as keywords of the engine's `Batch`."""
+    if solver != "auto" and solver not in SOLVERS:
+        raise ValueError(f"solver = {solver!r} must be one of {', '.join(map(repr, ('auto', *SOLVERS)))}")
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress = {progress!r} must be None or a function of (done, total)")
+    lower, upper = check_box(lower, upper, positive, n_features)
+    return {
+        "alpha_min_ratio": None if alpha_min_ratio is None else check_number(
+            alpha_min_ratio, "alpha_min_ratio", 0.0, 1.0, low_open=True, high_open=True),
+        "offset": check_offset(offset, n_samples),
+        "penalty_factor": check_penalty_factor(penalty_factor, n_features),
+        "lower": lower,
+        "upper": upper,
+        "intercept": check_flag(intercept, "intercept"),
+        "standardize": check_flag(standardize, "standardize"),
+        "solver": solver,
+        "tol": check_number(tol, "tol", 0.0, low_open=True, high_open=True),
+        "max_epochs": check_count(max_epochs, "max_epochs"),
+        "stop_dev_ratio": None if stop_dev_ratio is None else check_number(
+            stop_dev_ratio, "stop_dev_ratio", 0.0, 1.0, low_open=True),
+        "stop_dev_change": None if stop_dev_change is None else check_number(
+            stop_dev_change, "stop_dev_change", 0.0, 1.0, high_open=True),
+        "n_threads": None if n_threads is None else check_count(n_threads, "n_threads"),
+        "time_budget": None if time_budget is None else check_number(time_budget, "time_budget", 0.0, low_open=True),
+        "backend": backend,
+    }
+
+
+def _check_rows(values, n_samples, name):
+    if values.shape[0] != n_samples:
+        raise ValueError(f"{name} has {values.shape[0]} rows and X has {n_samples}; they must be equal")
+    bad = ~np.isfinite(values)
+    if bad.any():
+        row = int(np.argwhere(bad)[0][0])
+        raise ValueError(f"{name} has {int(bad.sum())} NaN or infinite values, the first in row {row}; drop these rows "
+                         "or replace the values")
+
+
+def _check_length(values, n_features, name):
+    if values.shape[0] != n_features:
+        raise ValueError(f"{name} has {values.shape[0]} entries and X has {n_features} columns; they must be equal")

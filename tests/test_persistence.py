@@ -1,0 +1,172 @@
+"""Models as JSON: exact round trips, readable errors, whole files or none."""
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import riata
+from cross_validated import diabetes_cv
+from hypothesis import given
+from hypothesis import strategies as st
+from riata.persistence import LinearModel, as_linear_model, atomic_path, load_model, save_model, write_text
+from sklearn.linear_model import Lasso, LinearRegression
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def small(rng, p=4, **more):
+    return LinearModel(rng.normal(size=p), 1.25, [f"c{j}" for j in range(p)], **more)
+
+
+@given(st.lists(finite, min_size=1, max_size=6), finite)
+def test_round_trip_keeps_every_bit(tmp_path_factory, coef, intercept):
+    path = tmp_path_factory.mktemp("model") / "model.json"
+    save_model(LinearModel(coef, intercept), path)
+    back = load_model(path)
+    assert back.coef.tolist() == coef
+    assert back.intercept == intercept
+    assert back.feature_names == [f"x{j}" for j in range(len(coef))]
+
+
+def test_predicts_the_same_after_loading(tmp_path):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 5)), rng.normal(size=(30, 2))
+    for target in (y[:, 0], y):
+        fitted = LinearRegression().fit(X, target)
+        save_model(fitted, tmp_path / "m.json")
+        back = load_model(tmp_path / "m.json")
+        assert back.coef.shape == fitted.coef_.shape
+        np.testing.assert_array_equal(back.coef, fitted.coef_)
+        np.testing.assert_allclose(back.predict(X), fitted.predict(X), rtol=1e-13, atol=1e-14)
+    assert back.target_names == ["y0", "y1"]
+
+
+def test_zero_coefficients_are_not_written(tmp_path):
+    model = LinearModel([0.0, 2.0], 1.0, ["a", "b"], alpha=0.5, l1_ratio=1.0, notes={"rows": 3})
+    save_model(model, tmp_path / "m.json")
+    document = json.loads((tmp_path / "m.json").read_text())
+    assert document["targets"][0]["coefficients"] == {"b": 2.0}
+    assert document["penalty"] == {"alpha": 0.5, "l1_ratio": 1.0}
+    back = load_model(tmp_path / "m.json")
+    assert (back.alpha, back.l1_ratio, back.notes) == (0.5, 1.0, {"rows": 3})
+
+
+def test_estimator_keeps_names_and_alpha():
+    X = pd.DataFrame(np.random.default_rng(1).normal(size=(20, 2)), columns=["u", "v"])
+    model = as_linear_model(Lasso(alpha=0.01).fit(X, X["u"]))
+    assert model.feature_names == ["u", "v"]
+    assert model.alpha == 0.01
+
+
+def test_path_and_cross_validation(tmp_path):
+    X, _, cv = diabetes_cv()
+    for rule in ("min", "1se"):
+        model = save_model(cv, tmp_path / "m.json", rule=rule)
+        back = load_model(tmp_path / "m.json")
+        np.testing.assert_array_equal(back.coef, getattr(cv, f"coef_{rule}"))
+        np.testing.assert_allclose(back.predict(X), cv.predict(X, rule=rule), rtol=1e-12)
+        assert back.alpha == model.alpha == getattr(cv, f"alpha_{rule}")
+        assert back.feature_names[:2] == ["age", "sex"]
+    at = save_model(cv.path, tmp_path / "m.json", alpha=cv.path.alphas[7])
+    np.testing.assert_array_equal(at.coef, cv.path.coef[7])
+    with pytest.raises(ValueError, match="say which one to save with alpha="):
+        save_model(cv.path, tmp_path / "m.json")
+    with pytest.raises(ValueError, match="rule is 'best'"):
+        save_model(cv, tmp_path / "m.json", rule="best")
+
+
+def test_refuses_what_is_no_model(tmp_path):
+    with pytest.raises(TypeError, match="cannot save a dict"):
+        save_model({}, tmp_path / "m.json")
+
+
+@pytest.mark.parametrize("table", [pl.DataFrame, pd.DataFrame, dict, lambda d: pl.DataFrame(d).to_arrow()])
+def test_tables_are_read_by_name(table):
+    X = np.random.default_rng(2).normal(size=(7, 4))
+    model = LinearModel([1.0, 0.0, -2.0, 0.5], 3.0, list("abcd"))
+    new = table({"d": X[:, 3], "extra": ["t"] * 7, "c": X[:, 2], "a": X[:, 0]})       # b has coefficient 0
+    np.testing.assert_allclose(model.predict(new), X @ model.coef + 3.0, rtol=1e-13)
+    assert model.needed_columns == ["a", "c", "d"]
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda t: t.drop("c1"), "no column 'c1'"),
+    (lambda t: t.with_columns(c2=pl.lit(None, dtype=pl.Float64)), r"missing values in 1 column of 5 rows: c2 \(5\)"),
+    (lambda t: t.with_columns(c2=pl.lit(float("inf"))), r"infinite values in 1 column of 5 rows: c2 \(5\)"),
+    (lambda t: t.with_columns(c0=pl.lit("high")), "column 'c0' holds the text 'high', the fit had numbers there"),
+])
+def test_bad_tables_are_named(change, message):
+    rng = np.random.default_rng(3)
+    table = pl.DataFrame({f"c{j}": rng.normal(size=5) for j in range(4)})
+    with pytest.raises(ValueError, match=message):
+        small(rng).predict(change(table))
+
+
+def test_array_of_the_wrong_width():
+    with pytest.raises(ValueError, match=r"X has shape \(3, 2\), the model has 4 features"):
+        small(np.random.default_rng(4)).predict(np.zeros((3, 2)))
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"coef": [1.0, np.nan]}, "not finite"),
+    ({"coef": [1.0], "intercept": np.inf}, "not finite"),
+    ({"coef": [1.0, 2.0], "feature_names": ["a", "a"]}, "'a' more than once"),
+    ({"coef": [1.0, 2.0], "feature_names": ["a"]}, "1 names for 2 columns"),
+    ({"coef": [1.0], "intercept": [1.0, 2.0]}, "one intercept per target"),
+    ({"coef": 1.0}, r"give \(p,\) or \(n_targets, p\)"),
+])
+def test_bad_models_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        LinearModel(**arguments)
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("{", "m.json: "),
+    ("[1]", "not a riata model"),
+    ('{"format": "other"}', "not a riata model"),
+    ('{"format": "riata-linear-model", "format_version": 99, "riata": "9.0"}', "load it with riata 9.0 or newer"),
+    ('{"format": "riata-linear-model", "format_version": 1}', "damaged riata model: KeyError 'features'"),
+])
+def test_bad_files_are_refused(tmp_path, text, message):
+    (tmp_path / "m.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_model(tmp_path / "m.json")
+
+
+def test_coefficient_of_an_unknown_feature_is_damage(tmp_path):
+    document = small(np.random.default_rng(5)).to_dict()
+    document["targets"][0]["coefficients"]["ghost"] = 1.0
+    (tmp_path / "m.json").write_text(json.dumps(document))
+    with pytest.raises(ValueError, match="damaged riata model: KeyError 'ghost'"):
+        load_model(tmp_path / "m.json")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "m.json"
+    write_text(path, "old")
+    with pytest.raises(TypeError):
+        save_model(LinearModel([1.0], notes={"bad": object()}), path)
+
+    def interrupted():
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["m.json"]
+
+
+def test_loading_needs_no_extra():
+    code = ("import sys, riata.persistence as p; p.LinearModel([1.0]).predict([[2.0]]); "
+            "print([m for m in ('polars', 'pandas', 'matplotlib', 'typer', 'rich') if m in sys.modules])")
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_top_level_names():
+    assert riata.save_model is save_model
+    assert riata.load_model is load_model

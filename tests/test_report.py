@@ -1,0 +1,118 @@
+"""The report folder: its numbers are those of the fit, its files are whole."""
+import csv
+import json
+import struct
+
+import numpy as np
+import polars as pl
+import pytest
+import riata
+from cross_validated import diabetes_cv
+from riata.persistence import load_model
+from riata.report import coefficient_table, standard_deviations, summarize, unfinished, write_report
+
+
+@pytest.mark.parametrize("block", [1, 7, 1 << 22])
+def test_standard_deviations(block):
+    rng = np.random.default_rng(0)
+    X = rng.normal(1e6, 1.0, (20, 9)).astype(np.float32)
+    weights = rng.integers(0, 4, 20)
+    expected = np.repeat(X, weights, axis=0).astype(np.float64).std(axis=0)
+    np.testing.assert_allclose(standard_deviations(X, weights, block), expected, rtol=1e-9)
+    np.testing.assert_allclose(standard_deviations(X, block=block), X.astype(np.float64).std(axis=0), rtol=1e-9)
+
+
+@pytest.mark.parametrize("rule", ["min", "1se"])
+def test_summary_repeats_the_fit(rule):
+    X, y, cv = diabetes_cv()
+    summary = summarize(cv, X, y, rule=rule, seconds=1.5)
+    json.dumps(summary, allow_nan=False)
+    choice = summary["choices"][rule]
+    coef = getattr(cv, f"coef_{rule}")
+    rows = {row["feature"]: row for row in choice["coefficients"]}
+    assert set(rows) == {name for name, value in zip(cv.path.feature_names, coef, strict=True) if value}
+    for name, value, x_sd in zip(cv.path.feature_names, coef, X.std(axis=0), strict=True):
+        if value:
+            assert rows[name]["coefficient"] == value
+            assert rows[name]["sign"] == ("+" if value > 0 else "-")
+            assert rows[name]["standardised"] == pytest.approx(value * x_sd / y.std(), rel=1e-9)
+    sizes = [abs(row["standardised"]) for row in choice["coefficients"]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert choice["alpha"] == getattr(cv, f"alpha_{rule}")
+    r, i = getattr(cv, f"index_{rule}")
+    residual = y - X @ coef - choice["intercept"]
+    assert choice["deviance_explained"] == pytest.approx(1 - residual.var() / y.var(), rel=1e-6)
+    assert choice["heldout_error"] == cv.deviance_mean[r, i]
+    assert choice["heldout_r2"] == pytest.approx(1 - cv.deviance_mean[r, i] / y.var())
+    assert sum(summary["status"].values()) == 3 * 25 * (5 + 1)
+    assert summary["largest_gap"] == max(cv.fold_gap.max(), *(path.gap.max() for path in cv.paths))
+    assert (summary["folds"], summary["rows"], summary["features"]) == (5, 442, 10)
+
+
+def test_every_fit_that_did_not_converge_counts():
+    X, y, cv = diabetes_cv()
+    summary = summarize(cv, X, y)
+    assert unfinished(summary) == 0
+    summary["status"] = {"converged": 5, "max_iter": 2, "time_budget": 3, "skipped": 9, "degenerate": 1}
+    assert unfinished(summary) == 5
+
+
+def test_unknown_rule():
+    X, y, cv = diabetes_cv()
+    with pytest.raises(ValueError, match="rule is 'best'"):
+        summarize(cv, X, y, rule="best")
+
+
+@pytest.mark.parametrize("rule", ["min", "1se"])
+def test_folder(tmp_path, rule):
+    X, y, cv = diabetes_cv()
+    summary = summarize(cv, X, y, name="dia|betes", target="progress", rule=rule, notes=["A note."])
+    files = write_report(cv, X, y, tmp_path / "a" / "b", summary=summary)
+    names = {"path.png", "cv.png", "heatmap.png", "coefficients.png", "coefficients.csv", "model.json", "summary.md"}
+    assert {file.name for file in (tmp_path / "a" / "b").iterdir()} == names
+    for kind in ("path", "cv", "heatmap", "coefficients_plot"):
+        with open(files[kind], "rb") as png:
+            head = png.read(24)
+        assert head[:8] == b"\x89PNG\r\n\x1a\n"
+        width, height = struct.unpack(">II", head[16:24])
+        assert width >= 1000
+        assert height >= 300
+    model = load_model(files["model"])
+    np.testing.assert_allclose(model.predict(X), cv.predict(X, rule=rule), rtol=1e-12)
+    assert model.target_names == ["progress"]
+    text = (tmp_path / "a" / "b" / "summary.md").read_text()
+    assert text.startswith("# dia|betes\n")
+    assert "- A note." in text
+    for row in summary["choices"][rule]["coefficients"]:
+        assert f"| {row['feature']} | {row['sign']} | {row['coefficient']:.5g} |" in text
+    for name in ("path", "cv", "heatmap", "coefficients"):
+        assert f"]({name}.png)" in text
+
+
+def test_coefficient_table_is_exact():
+    X, y, cv = diabetes_cv()
+    rows = list(csv.DictReader(coefficient_table(summarize(cv, X, y)).splitlines()))
+    assert rows[0]["feature"] == "(intercept)"
+    assert float(rows[0]["coefficient_min"]) == cv.intercept_min
+    table = {row["feature"]: row for row in rows[1:]}
+    for rule in ("min", "1se"):
+        for name, value in zip(cv.path.feature_names, getattr(cv, f"coef_{rule}"), strict=True):
+            assert float(table[name][f"coefficient_{rule}"] if name in table else 0.0) == value
+
+
+def test_without_plots_nothing_is_drawn(tmp_path):
+    X, y, cv = diabetes_cv()
+    files = write_report(cv, X, y, tmp_path, summary=summarize(cv, X, y), plots=False)
+    assert set(files) == {"coefficients", "model", "summary"}
+    assert "![" not in (tmp_path / "summary.md").read_text()
+
+
+def test_nothing_selected(tmp_path):
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(40, 3))
+    y = rng.normal(size=40)
+    cv = riata.cross_validate_path(pl.DataFrame(X, schema=["a", "b", "c"]), y, alphas=[1e3, 1e2], cv=4)
+    summary = summarize(cv, X, y)
+    write_report(cv, X, y, tmp_path, summary=summary)
+    assert summary["choices"]["min"]["coefficients"] == []
+    assert "| (none) |" in (tmp_path / "summary.md").read_text()
