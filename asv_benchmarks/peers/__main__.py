@@ -37,8 +37,8 @@ def main(arguments=None):
                 print(f"{name}: {reason}", file=sys.stderr)
     result = runner.compare(chosen_rows, solvers, options.build, size="quick" if options.quick else "full",
                             repeats=options.repeats or (2 if options.quick else 5), time_limit=options.time_limit,
-                            n_threads=options.threads)
-    file = report.write(result | {"n_threads": options.threads}, options.out)
+                            n_threads=options.threads, after_row=lambda found: report.write(found, options.out))
+    file = report.write(result, options.out)
     print(file.read_text())
     print(f"written: {file} and {file.with_suffix('.json')}", file=sys.stderr)
     return 0

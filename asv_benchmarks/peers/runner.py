@@ -148,16 +148,19 @@ class Comparison:
         return out
 
 
-def compare(chosen_rows, solvers, build, **settings):
-    """Everything the report needs, as plain data."""
-    started = time.strftime("%Y-%m-%d %H:%M")
+def compare(chosen_rows, solvers, build, *, after_row=None, **settings):
+    """Everything the report needs, as plain data; ``after_row`` gets what there is after each row."""
     comparison = Comparison(solvers, build, **settings)
+    result = {"started": time.strftime("%Y-%m-%d %H:%M"), "size": comparison.size, "rows": [],
+              "n_threads": settings.get("n_threads", 1), "cold": comparison.cold, "absent": comparison.absent,
+              "titles": {solver.name: solver.title for solver in solver_table.SOLVERS}}
     try:
-        table = [{"name": row.name, "title": row.title, "task": row.task, "levels": list(row.levels),
-                  "time_limit": settings.get("time_limit") or row.time_limit, "runs": comparison.row(row)}
-                 for row in chosen_rows]
+        for row in chosen_rows:
+            result["rows"].append({"name": row.name, "title": row.title, "task": row.task, "levels": list(row.levels),
+                                   "time_limit": settings.get("time_limit") or row.time_limit,
+                                   "runs": comparison.row(row)})
+            if after_row is not None:
+                after_row(result)
     finally:
         comparison.close()
-    titles = {solver.name: solver.title for solver in solver_table.SOLVERS}
-    return {"started": started, "size": comparison.size, "rows": table, "cold": comparison.cold,
-            "absent": comparison.absent, "titles": titles}
+    return result
