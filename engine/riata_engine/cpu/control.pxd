@@ -15,3 +15,4 @@ cdef class Control:
 
 cdef int poll(Signal* signal, void* control) noexcept nogil
 cdef double monotonic() noexcept nogil
+cdef int worth(double flops, int n_threads) noexcept nogil

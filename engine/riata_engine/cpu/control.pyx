@@ -90,3 +90,8 @@ cdef int poll(Signal* signal, void* control) noexcept nogil:
         with gil:
             (<Control>control).attend()
     return signal.stop
+
+
+cdef int worth(double flops, int n_threads) noexcept nogil:
+    """Threads to open for so much work: below a few million flops, waking them costs more than they do."""
+    return 1 if flops < 4e6 else n_threads

@@ -9,7 +9,7 @@ from cython.parallel cimport prange, threadid
 from libc.math cimport fabs, isfinite, INFINITY
 from libc.stdlib cimport malloc, free
 from scipy.linalg.cython_blas cimport dgemm
-from riata_engine.cpu.control cimport Control, Signal, poll
+from riata_engine.cpu.control cimport Control, Signal, poll, worth
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
@@ -156,6 +156,7 @@ cdef class Design:
             out[:, :] = 0
             return
         sums = np.zeros(k)
+        n_threads = worth(2.0 * n * self.view.p * k, n_threads)
         with nogil:
             if direct:
                 column_sums(&R[0, 0], n, k, &sums[0])

@@ -6,7 +6,7 @@ from cython.parallel cimport prange, threadid
 from libc.math cimport sqrt
 from libc.stdlib cimport malloc, free
 from scipy.linalg.cython_blas cimport dgemm, dsyrk
-from riata_engine.cpu.control cimport Control, Signal, poll
+from riata_engine.cpu.control cimport Control, Signal, poll, worth
 from riata_engine.cpu.design cimport Columns, Design, pack
 
 cdef extern from "riata_simd.h":
@@ -84,6 +84,7 @@ def accumulate(Design design, rows, v, const double[:, ::1] Y, double[:, ::1] C,
         index = rows
         take = &index[0]
     Z = np.empty(min(block, n) * p)
+    n_threads = worth(<double>n * p * p, n_threads)
     for r0 in range(0, n, block):
         r1 = min(n, r0 + block)
         m = r1 - r0
@@ -173,6 +174,7 @@ def extend(double[::1, :] Z, Py_ssize_t r0, Py_ssize_t r1, v, Py_ssize_t old, Py
         left = &Z[r0, j0]
         ldw = ld
     tiles = (last - first) * last
+    n_threads = worth(2.0 * rows * (new - old) * new, n_threads)
     with nogil:
         for tile in prange(tiles, num_threads=n_threads, schedule="dynamic"):
             I = first + tile // last

@@ -294,6 +294,7 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
     cdef long total = control.signal.done
     if B == 0:
         return
+    n_threads = min(n_threads, <int>B)
     with nogil:
         for b in prange(B, num_threads=n_threads, schedule="dynamic", chunksize=1):
             if run(b, &C[0, 0, 0], C.shape[1], gram_of[b], &c[b, 0], yy[b], scale[b], &f1[0, 0], &f2[0, 0], f1.shape[0], f1.shape[1],

@@ -316,6 +316,7 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
     try:
         if index == NULL or value == NULL:
             raise MemoryError("residual_path: no room for the list of problems")
+        n_threads = max(1, min(n_threads, <int>B))
         with nogil:
             for b in prange(B, num_threads=n_threads, schedule="dynamic", chunksize=1):
                 if run(X, &V[group[b], 0], &mean[group[b], 0], &h[group[b], 0], &y[b, 0], scale[b],
