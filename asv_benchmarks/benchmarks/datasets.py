@@ -1,0 +1,86 @@
+"""Data for the benchmarks and for the comparison with peers: one definition, the same bits for both.
+
+Features of the dense designs are a stationary AR(1) process over the columns: the correlation of columns j and k is
+``rho ** |j - k|``. Columns are centred and scaled to unit variance, the target is centred, so that an intercept is
+zero at every solution and solvers without one meet the same problem.
+"""
+
+import numpy as np
+from scipy import sparse
+
+SIGNAL_TO_NOISE = 3.0
+
+
+def dense(n, p, *, rho=0.5, n_informative=50, dtype=np.float64, seed=0):
+    """Correlated Gaussian design (Fortran order) and a target that depends on ``n_informative`` of its columns.
+
+    Columns are filled one by one, so that the peak memory is that of X.
+
+    Returns
+    -------
+    X : (n, p) ndarray of ``dtype``, columns with mean 0 and variance 1
+    y : (n,) ndarray of ``dtype``, mean 0
+    """
+    rng = np.random.default_rng(seed)
+    X = np.empty((n, p), dtype=dtype, order="F")
+    column = rng.standard_normal(n)
+    for j in range(p):
+        if j:
+            column = rho * column + np.sqrt(1 - rho**2) * rng.standard_normal(n)
+        centred = column - column.mean()
+        X[:, j] = centred / centred.std()
+    return X, _target(X, n_informative, rng).astype(dtype, copy=False)
+
+
+def sparse_columns(n, p, *, density, n_informative=50, dtype=np.float64, seed=0):
+    """Sparse Gaussian design in CSC form with 32-bit indices (not centred) and a target that depends on a few columns.
+
+    Returns
+    -------
+    X : (n, p) scipy.sparse.csc_matrix of ``dtype``
+    y : (n,) ndarray of ``dtype``, mean 0
+    """
+    rng = np.random.default_rng(seed)
+    per_column = rng.binomial(n, density, size=p)
+    indptr = np.concatenate([[0], np.cumsum(per_column)]).astype(np.int32)
+    indices = np.concatenate([np.sort(rng.choice(n, k, replace=False)) for k in per_column]).astype(np.int32)
+    data = rng.standard_normal(len(indices)).astype(dtype)
+    X = sparse.csc_matrix((data, indices, indptr), shape=(n, p))
+    return X, _target(X, n_informative, rng).astype(dtype, copy=False)
+
+
+def targets(n, p, n_targets, *, rho=0.5, n_informative=10, seed=0):
+    """One dense design and ``n_targets`` targets, each on columns of its own.
+
+    Returns
+    -------
+    X : (n, p) ndarray, Fortran order
+    Y : (n, n_targets) ndarray, Fortran order, columns with mean 0
+    """
+    X, _ = dense(n, p, rho=rho, n_informative=n_informative, seed=seed)
+    rng = np.random.default_rng([seed, 1])
+    Y = np.empty((n, n_targets), order="F")
+    for k in range(n_targets):
+        Y[:, k] = _target(X, n_informative, rng)
+    return X, Y
+
+
+def alpha_grid(X, y, l1_ratio, n_alphas=100, alpha_min_ratio=1e-2):
+    """Geometric grid from the smallest alpha with an all-zero solution down to ``alpha_min_ratio`` times it."""
+    correlation = np.abs(X.T @ (y - y.mean())).max() / len(y)
+    return float(correlation) / l1_ratio * np.geomspace(1, alpha_min_ratio, n_alphas)
+
+
+def fold_ids(n, n_folds, *, seed=0):
+    """Shuffled fold number of each row, sizes equal up to one."""
+    return np.random.default_rng([seed, 2]).permutation(n).astype(np.int32) % n_folds
+
+
+def _target(X, n_informative, rng):
+    p = X.shape[1]
+    beta = np.zeros(p)
+    chosen = rng.choice(p, min(n_informative, p), replace=False)
+    beta[chosen] = rng.standard_normal(len(chosen))
+    signal = X @ beta.astype(X.dtype)
+    y = signal + rng.standard_normal(len(signal)) * np.sqrt(signal.var() / SIGNAL_TO_NOISE)
+    return y - y.mean()

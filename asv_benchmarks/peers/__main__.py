@@ -1,0 +1,48 @@
+"""``python -m peers`` in asv_benchmarks/: run the comparison and write peers/out/peers.md and peers.json."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import environment, report, rows, runner, solver_table
+
+OUT = Path(__file__).resolve().parent / "out"
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m peers", description="riata and its peers at equal gap")
+    parser.add_argument("--rows", nargs="+", metavar="NAME", help="row names, or beginnings with a star (default: all)")
+    parser.add_argument("--solvers", nargs="+", metavar="NAME", help="solver names (default: all)")
+    parser.add_argument("--quick", action="store_true", help="small sizes and two repetitions, to see that all works")
+    parser.add_argument("--repeats", type=int, help="most repetitions of a run (default 5; quick 2)")
+    parser.add_argument("--time-limit", type=float, help="seconds of one run (default: the row's own)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each solver (default 1)")
+    parser.add_argument("--no-install", action="store_true", help="use the peer environments as they are")
+    parser.add_argument("--build", type=Path, default=environment.TOP / "build", help="where environments and data are")
+    parser.add_argument("--out", type=Path, default=OUT, help="where the tables go")
+    parser.add_argument("--list", action="store_true", help="list rows and solvers")
+    options = parser.parse_args(arguments)
+    if options.list:
+        print("\n".join(f"{row.name:20s} {row.title}" for row in rows.ROWS))
+        print("\n".join(f"{solver.name:20s} {solver.title}" for solver in solver_table.SOLVERS))
+        return 0
+    try:
+        chosen_rows, solvers = rows.select(options.rows), solver_table.select(options.solvers)
+    except ValueError as error:
+        parser.error(str(error))
+    if not options.no_install:
+        for name in dict.fromkeys(solver.where for solver in solvers if solver.where in environment.ENVIRONMENTS):
+            reason = environment.make(name, options.build)
+            if reason:
+                print(f"{name}: {reason}", file=sys.stderr)
+    result = runner.compare(chosen_rows, solvers, options.build, size="quick" if options.quick else "full",
+                            repeats=options.repeats or (2 if options.quick else 5), time_limit=options.time_limit,
+                            n_threads=options.threads, after_row=lambda found: report.write(found, options.out))
+    file = report.write(result, options.out)
+    print(file.read_text())
+    print(f"written: {file} and {file.with_suffix('.json')}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

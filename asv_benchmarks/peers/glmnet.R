@@ -1,0 +1,86 @@
+# R's glmnet as a worker: the same lines in and out as worker.py (see exchange.py), arrays read from .npy files.
+# lambda and alpha are translated as in solvers/glmstar.py; the path's early stop is switched off.
+started <- Sys.time()
+say <- function(...) { cat("@", paste(..., sep = "\t"), "\n", sep = ""); flush(stdout()) }
+if (!suppressPackageStartupMessages(require(glmnet, quietly = TRUE))) {
+  say("status=absent", "reason=Rscript is there, but the R package glmnet is not")
+  quit(save = "no")
+}
+glmnet.control(fdev = 0, devmax = 1)
+covariance <- identical(commandArgs(trailingOnly = TRUE), "covariance")
+
+read_npy <- function(path) {
+  con <- file(path, "rb")
+  on.exit(close(con))
+  magic <- readBin(con, "raw", 10)
+  header <- rawToChar(readBin(con, "raw", as.integer(magic[9]) + 256L * as.integer(magic[10])))
+  shape <- regmatches(header, regexpr("'shape': \\([^)]*\\)", header))
+  dims <- as.integer(regmatches(shape, gregexpr("[0-9]+", shape))[[1]])
+  count <- prod(dims)
+  values <- if (grepl("<f8", header)) readBin(con, "double", count) else if (grepl("<i4", header)) readBin(con, "integer", count) else stop("cannot read ", header)
+  if (length(dims) < 2) return(values)
+  if (grepl("'fortran_order': True", header)) matrix(values, dims[1], dims[2]) else matrix(values, dims[1], dims[2], byrow = TRUE)
+}
+read_data <- function(folder) {
+  get <- function(name) read_npy(file.path(folder, paste0(name, ".npy")))
+  has <- function(name) file.exists(file.path(folder, paste0(name, ".npy")))
+  data <- list(y = get("y"), alphas = get("alphas"), l1_ratio = get("l1_ratio"), intercept = get("intercept") == 1L)
+  if (has("X_data")) {
+    data$X <- new("dgCMatrix", x = get("X_data"), i = get("X_indices"), p = get("X_indptr"), Dim = get("X_shape"))
+  } else data$X <- get("X")
+  if (has("folds")) { data$folds <- get("folds"); data$l1_ratios <- get("l1_ratios") }
+  data
+}
+arguments <- function(data, alphas, l1_ratio, tol) {
+  y <- data$y
+  s <- sqrt(if (data$intercept) mean((y - mean(y))^2) else mean(y^2))
+  share <- l1_ratio + s * (1 - l1_ratio)
+  out <- list(x = data$X, y = y, family = "gaussian", lambda = alphas * share, alpha = l1_ratio / share, standardize = FALSE,
+              intercept = data$intercept, thresh = tol, maxit = 1e9)
+  if (covariance) out$type.gaussian <- "covariance"
+  out
+}
+tasks <- list(
+  path = function(data, tol) do.call(glmnet, arguments(data, data$alphas, data$l1_ratio, tol)),
+  cv = function(data, tol) {
+    mse <- array(0, c(length(unique(data$folds)), ncol(data$alphas), nrow(data$alphas)))   # C order of (l1_ratio, alpha, fold)
+    for (i in seq_along(data$l1_ratios)) for (k in seq_len(dim(mse)[1])) {
+      # cv.glmnet does the same, but scales each fold's penalty by the fold's own s; here lambda is translated fold by fold
+      train <- data$folds != k - 1
+      part <- list(X = data$X[train, ], y = data$y[train], intercept = TRUE)
+      model <- do.call(glmnet, arguments(part, data$alphas[i, ], data$l1_ratios[i], tol))
+      prediction <- predict(model, data$X[!train, ])
+      mse[k, , i] <- colMeans((data$y[!train] - prediction)^2)
+    }
+    mse
+  }
+)
+tasks$fit <- tasks$path
+
+say("status=ready", paste0("version=", packageVersion("glmnet"), " (R ", getRversion(), ")"),
+    paste0("import_seconds=", as.numeric(Sys.time() - started, units = "secs")))
+input <- file("stdin", "r")
+loaded <- ""
+while (length(text <- readLines(input, 1)) > 0) {
+  items <- strsplit(strsplit(text, "\t")[[1]], "=")
+  job <- setNames(lapply(items, function(item) paste(item[-1], collapse = "=")), vapply(items, `[`, "", 1))
+  failed <- tryCatch({
+    if (is.null(tasks[[job$task]])) stop("glmnet has no task ", job$task)
+    if (job$data != loaded) { data <- NULL; invisible(gc()); data <- read_data(job$data); loaded <- job$data }
+    inner <- if (is.null(job$inner)) 1L else as.integer(job$inner)
+    tol <- as.numeric(job$tol)
+    start <- Sys.time()
+    for (i in seq_len(inner)) result <- suppressWarnings(tasks[[job$task]](data, tol))
+    seconds <- as.numeric(Sys.time() - start, units = "secs") / inner
+    if (!is.null(job$save)) {
+      put <- function(values, name) { con <- file(paste0(job$save, ".", name), "wb"); writeBin(values, con); close(con) }
+      if (job$task == "cv") put(as.vector(result), "mse") else {
+        beta <- as(result$beta, "TsparseMatrix")
+        put(beta@j, "rows"); put(beta@i, "cols"); put(beta@x, "values"); put(as.vector(result$a0), "intercept")
+      }
+    }
+    say("status=ok", paste0("seconds=", format(seconds, digits = 9)))
+    NULL
+  }, error = function(e) conditionMessage(e))
+  if (!is.null(failed)) say("status=error", paste0("reason=", gsub("[\t\n]", " ", failed)))
+}

@@ -1,0 +1,125 @@
+"""The rows of the table: which data, which task, which grid. Sizes come in two kinds, full and quick (for tests).
+
+Tasks
+-----
+path     one coefficient path, no intercept (columns are centred; the sparse design is taken as it is)
+fit      one alpha, with an intercept, as an estimator's ``fit``
+cv       K folds x R l1_ratios x L alphas with an intercept, then the refit
+targets  B paths on one X, each target on a grid of its own, no intercept
+"""
+
+import hashlib
+import inspect
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from benchmarks import datasets
+
+CV_RATIOS = (0.1, 0.5, 0.7, 0.9, 1.0)
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    title: str
+    task: str
+    data: dict                              # arguments of the generator in datasets.py
+    quick: dict                             # the same, small
+    generator: str = "dense"
+    l1_ratio: float = 1.0
+    n_alphas: int = 100
+    alpha_min_ratio: float = 1e-2
+    n_folds: int = 5
+    l1_ratios: tuple = CV_RATIOS
+    time_limit: float = 60.0                # seconds of one run; a slower one is reported as "> N s"
+    levels: tuple = (1e-4, 1e-6)            # certified gaps at which solvers are compared
+    tags: frozenset = field(default_factory=frozenset)
+
+    @property
+    def fit_intercept(self):
+        return self.task in ("fit", "cv")
+
+
+ROWS = (
+    Row("lasso-p10000", "lasso, n=1000, p=10 000", "path", {"n": 1000, "p": 10_000}, {"n": 60, "p": 200}),
+    Row("enet-p10000", "elastic net .5, n=1000, p=10 000", "path", {"n": 1000, "p": 10_000}, {"n": 60, "p": 200},
+        l1_ratio=0.5),
+    Row("lasso-p10000-rho95", "lasso, n=1000, p=10 000, correlation .95", "path",
+        {"n": 1000, "p": 10_000, "rho": 0.95}, {"n": 60, "p": 200, "rho": 0.95}),
+    Row("enet-p10000-rho95", "elastic net .5, n=1000, p=10 000, correlation .95", "path",
+        {"n": 1000, "p": 10_000, "rho": 0.95}, {"n": 60, "p": 200, "rho": 0.95}, l1_ratio=0.5),
+    Row("lasso-p50000", "lasso, n=500, p=50 000", "path", {"n": 500, "p": 50_000}, {"n": 40, "p": 300}),
+    Row("lasso-n10000", "lasso, n=10 000, p=1000", "path", {"n": 10_000, "p": 1000}, {"n": 300, "p": 40}),
+    Row("enet-n10000", "elastic net .5, n=10 000, p=1000", "path", {"n": 10_000, "p": 1000}, {"n": 300, "p": 40},
+        l1_ratio=0.5),
+    Row("lasso-sparse", "lasso, sparse 20 000 x 100 000, density 5e-4", "path",
+        {"n": 20_000, "p": 100_000, "density": 5e-4}, {"n": 200, "p": 400, "density": 2e-2},
+        generator="sparse_columns"),
+    Row("cv-n100000", "ElasticNetCV, n=100 000, p=200, 5 folds x 5 l1_ratios x 100 alphas", "cv",
+        {"n": 100_000, "p": 200}, {"n": 300, "p": 20}, alpha_min_ratio=1e-3),
+    Row("cv-n10000", "ElasticNetCV, n=10 000, p=1000, 5 folds x 5 l1_ratios x 100 alphas", "cv",
+        {"n": 10_000, "p": 1000}, {"n": 200, "p": 30}, alpha_min_ratio=1e-3),
+    Row("small-fit", "one fit, n=200, p=50", "fit", {"n": 200, "p": 50, "n_informative": 10},
+        {"n": 50, "p": 10, "n_informative": 3}, l1_ratio=0.5, n_alphas=1),
+    Row("small-path", "100-alpha path, n=200, p=50", "path", {"n": 200, "p": 50, "n_informative": 10},
+        {"n": 50, "p": 10, "n_informative": 3}, l1_ratio=0.5, alpha_min_ratio=1e-3),
+    Row("small-cv", "10-fold CV of a 100-alpha path, n=200, p=50", "cv", {"n": 200, "p": 50, "n_informative": 10},
+        {"n": 50, "p": 10, "n_informative": 3}, n_folds=10, l1_ratios=(0.5,), alpha_min_ratio=1e-3),
+    Row("targets-1000", "1000 targets, n=300, p=100, 50 alphas each", "targets",
+        {"n": 300, "p": 100, "n_targets": 1000}, {"n": 40, "p": 12, "n_targets": 5},
+        generator="targets", l1_ratio=0.5, n_alphas=50),
+)
+WARM_UP = {"dense": {"n": 40, "p": 60}, "sparse_columns": {"n": 40, "p": 60, "density": 0.2},
+           "targets": {"n": 40, "p": 12, "n_targets": 2}}
+
+
+def select(patterns=None):
+    """Rows by name, or by a beginning with a star (``cv-*``); all rows for none."""
+    if not patterns:
+        return list(ROWS)
+    chosen = [row for row in ROWS if any(_matches(row, p) for p in patterns)]
+    unknown = [p for p in patterns if not any(_matches(row, p) for row in ROWS)]
+    if unknown:
+        raise ValueError(f"no row named {unknown}: choose from {', '.join(row.name for row in ROWS)}")
+    return chosen
+
+
+def _matches(row, pattern):
+    return row.name.startswith(pattern[:-1]) if pattern.endswith("*") else row.name == pattern
+
+
+def write(row, root, *, size="full"):
+    """Write the arrays of a row once and return their folder. ``size``: full, quick, or warm (to warm up a JIT).
+
+    The folder's name holds a digest of the row and of the generators, so that an edit of either makes new data.
+    """
+    arguments = {"full": row.data, "quick": row.quick, "warm": WARM_UP[row.generator]}[size]
+    recipe = json.dumps(asdict(row), sort_keys=True, default=str) + inspect.getsource(datasets) + size
+    folder = Path(root) / f"{row.name}-{size}-{hashlib.sha256(recipe.encode()).hexdigest()[:10]}"
+    if (folder / "complete").exists():
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    X, y = getattr(datasets, row.generator)(**arguments)
+    arrays = {"y": y, "l1_ratio": np.array([row.l1_ratio]), "intercept": np.array([int(row.fit_intercept)], np.int32)}
+    if hasattr(X, "indptr"):
+        arrays |= {"X_data": X.data, "X_indices": X.indices, "X_indptr": X.indptr,
+                   "X_shape": np.array(X.shape, np.int32)}
+    else:
+        arrays["X"] = X
+    grid = {"n_alphas": row.n_alphas, "alpha_min_ratio": row.alpha_min_ratio}
+    if row.task == "path":
+        arrays["alphas"] = datasets.alpha_grid(X, y, row.l1_ratio, **grid)
+    elif row.task == "fit":
+        arrays["alphas"] = datasets.alpha_grid(X, y, row.l1_ratio, 2, 0.05)[1:]
+    elif row.task == "cv":
+        arrays["l1_ratios"] = np.array(row.l1_ratios)
+        arrays["folds"] = datasets.fold_ids(len(y), row.n_folds)
+        arrays["alphas"] = np.array([datasets.alpha_grid(X, y, ratio, **grid) for ratio in row.l1_ratios])
+    elif row.task == "targets":
+        arrays["alphas"] = np.array([datasets.alpha_grid(X, column, row.l1_ratio, **grid) for column in y.T])
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    (folder / "complete").touch()
+    return folder

@@ -1,0 +1,69 @@
+"""Who takes part: where each solver lives, what it can do, and the tolerances (its own units) it is tried at."""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import environment
+
+HERE = Path(__file__).resolve().parent
+
+
+def decades(loosest, tightest):
+    return tuple(float(f"1e-{k}") for k in range(loosest, tightest + 1))
+
+
+@dataclass(frozen=True)
+class Solver:
+    name: str
+    title: str
+    where: str                       # "project", an environment of environment.py, or "R"
+    tolerances: tuple                # from loose to tight
+    default: float | None            # the tolerance a user gets who names none
+    tasks: tuple = ("path", "fit", "cv")
+    gram: bool = False               # a method by Gram matrix, asked for by name: dense rows with n > p >= 500, because
+                                     # glmnet takes it by itself below 500
+
+    def takes(self, row):
+        """Whether the row is for this solver."""
+        n, p = row.data["n"], row.data["p"]
+        return row.task in self.tasks and (not self.gram or (row.generator == "dense" and n > p >= 500))
+
+    def command(self, build):
+        """(command, None), or (None, the reason why the solver cannot run here)."""
+        if self.where == "R":
+            if shutil.which("Rscript") is None:
+                return None, "no Rscript on PATH (Debian: apt install r-cran-glmnet)"
+            extra = ["covariance"] if self.name.endswith("covariance") else []
+            return ["Rscript", "--vanilla", str(HERE / "glmnet.R"), *extra], None
+        python = Path(sys.executable)
+        if self.where != "project":
+            python = environment.python_of(self.where, build)
+        if not python.exists() and self.name == "scikit_learn":
+            python = Path(sys.executable)   # riata depends on it, so the project's environment has one
+        if not python.exists():
+            return None, f"no environment {self.where}: run python asv_benchmarks/peers/environment.py"
+        return [str(python), str(HERE / "worker.py"), self.name], None
+
+
+SOLVERS = (
+    Solver("riata", "riata", "project", decades(3, 13), 1e-6, ("path", "fit", "cv", "targets")),
+    Solver("scikit_learn", "scikit-learn", "peers-venv", decades(3, 12), 1e-4, ("path", "fit", "cv", "targets")),
+    Solver("celer", "celer", "peers-venv", decades(4, 10), 1e-6),
+    Solver("skglm", "skglm", "peers-venv", decades(2, 9), None),
+    Solver("adelie", "adelie", "peers-adelie", decades(7, 16), 1e-7),
+    Solver("adelie_covariance", "adelie (covariance)", "peers-adelie", decades(7, 16), 1e-7, ("path",), True),
+    Solver("glmstar", "glmstar", "peers-venv", decades(7, 16), 1e-7),
+    Solver("glmstar_covariance", "glmstar (covariance)", "peers-venv", decades(7, 16), 1e-7, ("path", "cv"), True),
+    Solver("glmnet", "R glmnet", "R", decades(7, 16), 1e-7),
+    Solver("glmnet_covariance", "R glmnet (covariance)", "R", decades(7, 16), 1e-7, ("path", "cv"), True),
+)
+
+
+def select(names=None):
+    """Solvers by name; all for none."""
+    unknown = set(names or ()) - {solver.name for solver in SOLVERS}
+    if unknown:
+        raise ValueError(f"no solver named {sorted(unknown)}: choose from {', '.join(s.name for s in SOLVERS)}")
+    return [solver for solver in SOLVERS if not names or solver.name in names]

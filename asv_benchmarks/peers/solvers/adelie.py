@@ -1,0 +1,33 @@
+"""adelie: grpnet with groups of one (its alpha is l1_ratio, its lmda is alpha), early exit switched off."""
+
+from importlib.metadata import version
+
+import adelie as ad
+import numpy as np
+from scipy import sparse
+
+from .fold_loop import cross_validate
+
+VERSION = version("adelie")
+
+
+def path(data, tol):
+    X = data["X"]
+    matrix = ad.matrix.sparse(X, method="naive", n_threads=1) if sparse.issparse(X) else ad.matrix.dense(
+        X, method="naive", n_threads=1)
+    state = ad.grpnet(X=matrix, glm=ad.glm.gaussian(y=data["y"]), alpha=data["l1_ratio"], lmda_path=data["alphas"],
+                      tol=tol, intercept=data["intercept"], early_exit=False, progress_bar=False, n_threads=1,
+                      max_iters=1_000_000_000)
+    return state.betas, np.asarray(state.intercepts)
+
+
+fit = path
+
+
+def cv(data, tol):
+    return cross_validate(lambda part, t: _dense(path(part, t)), data, tol)
+
+
+def _dense(result):
+    coef, intercept = result
+    return coef.toarray(), intercept

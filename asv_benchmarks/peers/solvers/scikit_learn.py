@@ -1,0 +1,38 @@
+"""scikit-learn: enet_path (Gram form where it chooses so), ElasticNet, ElasticNetCV."""
+
+import numpy as np
+import sklearn
+from sklearn.linear_model import ElasticNet, ElasticNetCV, enet_path
+from sklearn.model_selection import PredefinedSplit
+
+VERSION = sklearn.__version__
+MAX_ITER = 1_000_000
+
+
+def path(data, tol):
+    _, coef, _ = enet_path(data["X"], data["y"], l1_ratio=data["l1_ratio"], alphas=data["alphas"], tol=tol,
+                           max_iter=MAX_ITER)
+    return coef.T, 0.0
+
+
+def fit(data, tol):
+    model = ElasticNet(alpha=data["alphas"][0], l1_ratio=data["l1_ratio"], tol=tol, max_iter=MAX_ITER)
+    model.fit(data["X"], data["y"])
+    return model.coef_[None, :], [model.intercept_]
+
+
+def cv(data, tol):
+    alphas = data["alphas"]
+    model = ElasticNetCV(l1_ratio=list(data["l1_ratios"]), alphas=alphas.shape[1], eps=alphas[0, -1] / alphas[0, 0],
+                         cv=PredefinedSplit(data["folds"]), tol=tol, max_iter=MAX_ITER)
+    model.fit(data["X"], data["y"])
+    mse = model.mse_path_.reshape(*alphas.shape, -1)
+    return mse, (model.coef_[None, :], [model.intercept_])
+
+
+def targets(data, tol):
+    X, Y = data["X"], data["y"]
+    gram = X.T @ X    # shared by all targets: the fastest that the public function allows
+    coef = [enet_path(X, y, l1_ratio=data["l1_ratio"], alphas=alphas, tol=tol, max_iter=MAX_ITER, precompute=gram,
+                      Xy=X.T @ y, check_input=False)[1].T for y, alphas in zip(Y.T, data["alphas"], strict=True)]
+    return np.concatenate(coef), 0.0
