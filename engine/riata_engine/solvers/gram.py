@@ -15,6 +15,7 @@ def solve_gram(form, alphas, options, store, control, clock):
     """Fill ``store`` with the paths of all problems of ``form``; see ``riata_engine.batch`` for the arguments."""
     with clock("gram"):
         statistics = group_statistics(form, control, options.n_threads)
+        store.n_passes += 1
     if control.stopped:
         return
     B, L = alphas.shape
@@ -60,6 +61,8 @@ def solve_gram(form, alphas, options, store, control, clock):
         if free is not None:
             free_b = np.stack([free.coefficients(b[k], slice(None), problem) for k, problem in enumerate(these)])
         store.put_many(these, b, free_b)
+    if free is not None:
+        store.flag_degenerate(free.degenerate)
 
 
 def _held_out_deviance(form, statistics, these, b, free, store):

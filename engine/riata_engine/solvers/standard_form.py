@@ -49,6 +49,7 @@ class StandardForm:
     yy: np.ndarray                    # (G, T) Σ v (y − ȳ)²
     f1: np.ndarray = field(default=None)    # (1 or G, p) penalty factors of the l1 part in units of z
     f2: np.ndarray = field(default=None)    # … of the l2 part
+    spread: np.ndarray | None = None  # (G, p) standard deviations of z where the penalty is standardised
 
     @property
     def n_problems(self):
@@ -198,6 +199,6 @@ def _penalty_factors(form, barred):
         if not form.intercept:               # the standard deviation is about the mean with or without an intercept (glmnet's rule)
             mean = np.empty((form.shape[1], form.V.shape[1]))
             form.design.transposed_matvec(np.ascontiguousarray(form.V), mean, 1, Control(), 1)
-        m = np.sqrt(np.maximum(second - mean.T**2, 0.0))
+        m = form.spread = np.sqrt(np.maximum(second - mean.T**2, 0.0))
     form.f1 = np.ascontiguousarray(f * m)
     form.f2 = np.ascontiguousarray(f * m**2)
