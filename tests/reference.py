@@ -71,7 +71,7 @@ class Problem:
 
     def column_sd(self):
         """Weighted standard deviation of each column, divisor sum(w); 0 exactly where all values are equal."""
-        constant = (self.X == self.X[0]).all(axis=0)
+        constant = (self.X[0] == self.X).all(axis=0)
         centred = self.X - np.where(constant, self.X[0], self.w @ self.X)
         return np.sqrt(self.w @ (centred * centred))
 

@@ -29,8 +29,11 @@ def certify(X, y, solution, l1_ratio, tol, **settings):
         if solution.certificate == "kkt":
             assert gap == pytest.approx(coordinate_decrease(one, coef, intercept), rel=1e-6, abs=ROUNDING)
             continue
-        tightest, plain = (duality_gap(one, coef, intercept, best_scale=best) for best in (True, False))
-        assert tightest - ROUNDING <= gap <= plain * (1 + 1e-6) + ROUNDING, f"alpha {i}: {tightest} {gap} {plain}"
+        plain = duality_gap(one, coef, intercept)
+        assert gap <= plain * (1 + 1e-6) + ROUNDING
+        if gap < plain - ROUNDING:                       # the search for the best scale is slow, and rarely needed
+            tightest = duality_gap(one, coef, intercept, best_scale=True)
+            assert tightest - ROUNDING <= gap, f"alpha {i}: reported {gap}, true {tightest}"
 
 
 @pytest.mark.parametrize("solver", problems.PATH_SOLVERS)
