@@ -105,6 +105,12 @@ def status_names(solution):
     return np.array(STATUS)[np.asarray(solution.status)]
 
 
+def can_solve(solver, settings):
+    """Residual descent refuses features that are free of penalty and bounds; it says so."""
+    free = np.asarray(settings.get("penalty_factor", 1.0)) == 0
+    return solver != "residual" or not free.any() or "lower" in settings or "upper" in settings
+
+
 def problem(X, y, alpha, l1_ratio, **settings):
     """The same problem for the referee, which does not know of solvers."""
     return Problem(X, y, alpha, l1_ratio=l1_ratio, **settings)

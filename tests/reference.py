@@ -106,18 +106,15 @@ def null_objective(problem):
 
 def conjugate(problem, u):
     """g_j*(u_j) for every j: the supremum over lower <= v <= upper of u v - l1|v| - l2 v^2 / 2, at the clipped prox."""
+    slope = np.sign(u) * np.maximum(np.abs(u) - problem.l1, 0)
     value = np.zeros(len(u), dtype=Real)
-    for j, uj in enumerate(u):
-        l1, l2, lower, upper = problem.l1[j], problem.l2[j], problem.lower[j], problem.upper[j]
-        slope = max(abs(uj) - l1, Real(0)) * np.sign(uj)
-        if problem.left_out[j] or slope == 0:
-            continue
-        bound = Real(upper if slope > 0 else lower)
+    for j in np.flatnonzero((slope != 0) & ~problem.left_out):
+        l2, bound = problem.l2[j], Real(problem.upper[j] if slope[j] > 0 else problem.lower[j])
         if l2 > 0:
-            v = min(slope / l2, bound) if slope > 0 else max(slope / l2, bound)
-            value[j] = slope * v - l2 * v * v / 2
-        else:
-            value[j] = slope * bound if bound != 0 else 0  # infinite where the side has no bound
+            v = min(slope[j] / l2, bound) if slope[j] > 0 else max(slope[j] / l2, bound)
+            value[j] = slope[j] * v - l2 * v * v / 2
+        elif bound != 0:
+            value[j] = slope[j] * bound                    # infinite where the side has no bound
     return value
 
 
@@ -186,12 +183,9 @@ def dual_value(problem, theta, u):
 
 def largest_scale(problem, u):
     """The largest s with all g_j*(s u_j) finite: a lasso coefficient without a bound needs |s u_j| <= l1_j."""
-    s = Real(np.inf)
-    for j, uj in enumerate(u):
-        unbounded = np.isinf(problem.upper[j]) if uj > 0 else np.isinf(problem.lower[j])
-        if problem.l2[j] == 0 and uj != 0 and unbounded and not problem.left_out[j]:
-            s = min(s, problem.l1[j] / abs(uj))
-    return s
+    unbounded = np.isinf(np.where(u > 0, problem.upper, problem.lower))
+    binds = (problem.l2 == 0) & (u != 0) & unbounded & ~problem.left_out
+    return (problem.l1[binds] / np.abs(u[binds])).min(initial=Real(np.inf))
 
 
 def dual_bound(problem, r, best_scale=False):

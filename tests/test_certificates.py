@@ -3,7 +3,7 @@
 import numpy as np
 import problems
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from reference import coordinate_decrease, deviance_ratio, duality_gap, is_feasible, null_objective, objective, solve
@@ -49,6 +49,10 @@ def test_every_setting(name, l1_ratio, shape, solver):
     X, y = problems.draw(rng, n, p)
     settings = problems.settings_for(name, rng, n, p)
     alphas = problems.grid(X, y, l1_ratio, **settings)
+    if not problems.can_solve(solver, settings):
+        with pytest.raises(ValueError, match="penalty_factor=0"):
+            problems.fit(np.asfortranarray(X), y, alphas, l1_ratio=l1_ratio, solver=solver, **settings)
+        return
     solution = problems.fit(np.asfortranarray(X), y, alphas, l1_ratio=l1_ratio, solver=solver, tol=1e-8, **settings)
     assert solution.solver == solver
     certify(X, y, solution, l1_ratio, 1e-8, **settings)
@@ -148,5 +152,6 @@ def test_any_problem(seed, n, p, name, l1_ratio, correlation, solver):
     if settings.get("weights") is not None and np.count_nonzero(settings["weights"]) < 4:
         settings["weights"] = settings["weights"] + 1      # too few rows for the two free columns
     alphas = problems.grid(X, y, l1_ratio if l1_ratio > 1e-3 else 0.0, **settings)
+    assume(alphas[0] > 0 and problems.can_solve(solver, settings))
     solution = problems.fit(np.asfortranarray(X), y, alphas, l1_ratio=l1_ratio, solver=solver, tol=1e-7, **settings)
     certify(X, y, solution, l1_ratio, 1e-7, **settings)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from riata.folds import make_folds
 from sklearn.model_selection import (
     GroupKFold,
     KFold,
@@ -11,8 +12,6 @@ from sklearn.model_selection import (
     ShuffleSplit,
     TimeSeriesSplit,
 )
-
-from riata.folds import make_folds
 
 
 def covers_each_row(folds, rows, times=1):

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy.special import comb
-from scipy.stats import norm
-
 import riata
 from riata.information import aic, bic, ebic
+from scipy.special import comb
+from scipy.stats import norm
 
 
 @pytest.fixture

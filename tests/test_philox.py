@@ -38,7 +38,7 @@ def formula_without_cython(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", refuse_cython)
     monkeypatch.delitem(sys.modules, "riata_engine.formulas.philox", raising=False)
     module = importlib.import_module("riata_engine.formulas.philox")
-    assert module.cython.__name__ == "riata_engine.formulas._cython_shim"
+    assert module.cython.__name__ == "riata_engine.formulas.plain"
     assert not module.cython.compiled
     monkeypatch.delitem(sys.modules, "riata_engine.formulas.philox")
     return module.philox4x32

@@ -6,7 +6,6 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import scipy.sparse as sp
-
 from riata.tables import dataframe, design, vector
 
 VALUES = {"age": [1, 2, 3], "dose": [0.5, 1.5, 2.5], "treated": [True, False, True]}
@@ -34,7 +33,8 @@ def test_a_float32_table_stays_float32(make):
 
 @pytest.mark.parametrize("make", [
     lambda: pd.DataFrame({"a": pd.array([1, None], dtype="Int64")}), lambda: pl.DataFrame({"a": [1, None]}),
-    lambda: pa.table({"a": [1, None]}), lambda: pl.DataFrame({"a": [True, None]}), lambda: pa.table({"a": [True, None]}),
+    lambda: pa.table({"a": [1, None]}), lambda: pl.DataFrame({"a": [True, None]}),
+    lambda: pa.table({"a": [True, None]}),
     lambda: pd.DataFrame({"a": pd.array([True, None], dtype="boolean")})])
 def test_a_null_becomes_nan(make):
     np.testing.assert_array_equal(design(make())[0], [[1.0], [np.nan]])

@@ -107,7 +107,7 @@ def cross_validate(matrix, target, folds, *, weights, l1_ratios, grid, settings,
     solution = solve(Batch(matrix, targets, target=np.zeros(R * (K + 1), dtype=np.intp),
                            group=np.tile(np.arange(K + 1, dtype=np.intp), R), l1_ratio=np.repeat(l1_ratios, K + 1),
                            alphas=np.repeat(derived, K + 1, axis=0), store="sparse",
-                           **_row_sets(folds, weights, n), **settings), progress=progress)
+                           **row_sets(folds, weights, n), **settings), progress=progress)
     used = rows_used(weights, n)
     full = np.arange(R) * (K + 1)
     paths = [path_of(solution, b, grid, n_samples=used, l1_ratio=l1_ratios[r], settings=settings,
@@ -116,7 +116,7 @@ def cross_validate(matrix, target, folds, *, weights, l1_ratios, grid, settings,
     if folds.train is None:
         deviance = solution.held_out_deviance[fold_problems]                           # (R, K, L)
     else:
-        deviance = _deviance_on_test_rows(solution, fold_problems, matrix, target, folds, weights, settings["offset"])
+        deviance = deviance_on_test_rows(solution, fold_problems, matrix, target, folds, weights, settings["offset"])
     back = slice(None) if grid.back is None else grid.back
     result = CVResult(
         l1_ratios=l1_ratios, alphas=np.stack([path.alphas for path in paths]),
@@ -136,7 +136,7 @@ def all_fits(result):
             np.concatenate([*(path.gap for path in result.paths), result.fold_gap.ravel()]))
 
 
-def _row_sets(folds, weights, n):
+def row_sets(folds, weights, n):
     """The groups 0 (all rows), 1, ..., K of a batch: held-out rows where folds are taken away from the whole."""
     if folds.train is None:
         return {"weights": weights, "held_out": [np.empty(0, dtype=np.intp), *folds.test]}
@@ -148,7 +148,7 @@ def _row_sets(folds, weights, n):
     return {"weights": columns}
 
 
-def _deviance_on_test_rows(solution, fold_problems, matrix, target, folds, weights, offset):
+def deviance_on_test_rows(solution, fold_problems, matrix, target, folds, weights, offset):
     """(R, K, L) weighted mean squared errors where a fold's test rows are not simply the rest of its training rows."""
     R, K = fold_problems.shape
     deviance = np.full((R, K, solution.alphas.shape[1]), np.nan)

@@ -3,7 +3,7 @@
 from numbers import Real
 
 import numpy as np
-from riata_engine.batch import Batch, solve
+from riata_engine.batch import Batch, Interrupted, solve
 
 from riata.results import BatchResult, PathResult, path_of
 from riata.status import status_names, warn_of_unconverged
@@ -118,10 +118,13 @@ def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=No
         positive=positive, intercept=intercept, standardize=standardize, solver=solver, tol=tol, max_epochs=max_epochs,
         stop_dev_ratio=stop_dev_ratio, stop_dev_change=stop_dev_change, n_threads=n_threads, time_budget=time_budget,
         backend=backend, progress=progress)
-    solution = solve(Batch(matrix, target[:, None], weights=weights, l1_ratio=l1_ratio, **grid_arguments(grid),
-                           **settings), progress=progress)
-    path = path_of(solution, 0, grid, n_samples=rows_used(weights, n), l1_ratio=l1_ratio, settings=settings,
-                   feature_names=names)
+
+    def result_of(solution):
+        return path_of(solution, 0, grid, n_samples=rows_used(weights, n), l1_ratio=l1_ratio, settings=settings,
+                       feature_names=names)
+
+    path = _solved(Batch(matrix, target[:, None], weights=weights, l1_ratio=l1_ratio, **grid_arguments(grid),
+                         **settings), progress, result_of)
     warn_of_unconverged(path.status, path.gap, tol, stacklevel=2)
     return path
 
@@ -132,8 +135,8 @@ def fit_batch(X, Y, *, weights=None, l1_ratio=1.0, alphas=100, alpha_min_ratio=N
               backend="cpu", progress=None) -> BatchResult:
     """Fit B regularisation paths on one design in one call.
 
-    The problems differ in their targets, their row weights, or both. Each has exactly the answer that `fit_path` gives
-    for it alone, and none can spoil another: one that does not converge says so in its own `status`.
+    The problems differ in their targets, their row weights, or both. Each has the answer that `fit_path` gives for it
+    alone, and none can spoil another: one that does not converge says so in its own `status`.
 
     Parameters
     ----------
@@ -160,6 +163,8 @@ stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
     ------
     ValueError, TypeError
         For bad arguments, naming the argument, the value and the remedy.
+    riata_engine.batch.Interrupted
+        On Ctrl-C; its `.result` is the batch as far as it went, the rest `skipped`.
 
     Warns
     -----
@@ -183,17 +188,30 @@ stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
     target = every if targets.shape[1] > 1 else np.zeros(problems, dtype=np.intp)
     own_weights = weights is not None and weights.ndim == 2 and weights.shape[1] == problems
     group = every if own_weights else np.zeros(problems, dtype=np.intp)
-    solution = solve(Batch(matrix, targets, weights=weights, target=target, group=group, l1_ratio=l1_ratio,
-                           **grid_arguments(grid), **settings), progress=progress)
-    status = status_names(solution.status)
-    warn_of_unconverged(status, solution.gap, tol, stacklevel=2)
-    restored = {name: _restored(getattr(solution, name), grid)
-                for name in ("alphas", "coef", "intercept", "gap", "dev_ratio", "df", "n_epochs")}
-    return BatchResult(**restored, status=_restored(status, grid), l1_ratio=l1_ratio,
-                       null_deviance=np.asarray(solution.null_deviance), n_samples=np.broadcast_to(
-                           rows_used(weights, n), problems), n_features=p, fit_intercept=settings["intercept"],
-                       tol=settings["tol"], feature_names=names, n_passes=solution.n_passes, solver=solution.solver,
-                       certificate=solution.certificate, profile_=solution.profile)
+
+    def result_of(solution):
+        restored = {name: _restored(getattr(solution, name), grid)
+                    for name in ("alphas", "coef", "intercept", "gap", "dev_ratio", "df", "n_epochs")}
+        return BatchResult(
+            **restored, status=_restored(status_names(solution.status), grid), l1_ratio=l1_ratio,
+            null_deviance=np.asarray(solution.null_deviance), n_features=p, fit_intercept=settings["intercept"],
+            n_samples=np.broadcast_to(rows_used(weights, n), problems), tol=settings["tol"], feature_names=names,
+            n_passes=solution.n_passes, solver=solution.solver, certificate=solution.certificate,
+            profile_=solution.profile)
+
+    result = _solved(Batch(matrix, targets, weights=weights, target=target, group=group, l1_ratio=l1_ratio,
+                           **grid_arguments(grid), **settings), progress, result_of)
+    warn_of_unconverged(result.status, result.gap, tol, stacklevel=2)
+    return result
+
+
+def _solved(batch, progress, result_of):
+    """The result of a batch; on Ctrl-C the exception carries that of what is done as `.result`."""
+    try:
+        return result_of(solve(batch, progress=progress))
+    except Interrupted as stopped:
+        stopped.result = result_of(stopped.solution)
+        raise
 
 
 def grid_arguments(grid):

@@ -70,7 +70,7 @@ cdef class Control:
     cdef void attend(self) noexcept:
         try:
             PyErr_CheckSignals()
-            if self.progress is not None:
+            if self.progress is not None and self.total:        # not before the grid is known
                 self.progress(min(self.signal.done, self.total), self.total)
         except BaseException as error:      # whatever a signal handler or the callback raises ends the call, once the loops are left
             self.error = error

@@ -6,6 +6,7 @@
 import numpy as np
 from cython cimport floating
 from cython.parallel cimport prange, threadid
+from libc.float cimport DBL_MAX, FLT_MAX
 from libc.math cimport fabs, isfinite, INFINITY
 from libc.stdlib cimport malloc, free
 from scipy.linalg.cython_blas cimport dgemm
@@ -261,9 +262,12 @@ cdef int tile_product(const Columns* X, Py_ssize_t t, const double* R, Py_ssize_
 
 cdef cloned_void scan_columns(const floating* x, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t p, double* largest,
                               double* bad) noexcept nogil:
-    """largest[j] = max |x_ij|; bad[j] = 0, or NaN where the column holds a NaN or an infinity (inf·0 and nan·0 are NaN)."""
+    """largest[j] = max |x_ij|; bad[j] counts the NaNs and infinities.
+
+    They are found by comparison: sums such as x·0 do not survive -fassociative-math.
+    """
     cdef Py_ssize_t i, j
-    cdef floating a, b
+    cdef floating a, b, top = FLT_MAX if floating is float else DBL_MAX
     cdef const floating* v
     if row == 1:
         for j in range(p):
@@ -272,7 +276,7 @@ cdef cloned_void scan_columns(const floating* x, Py_ssize_t row, Py_ssize_t col,
             b = 0
             for i in range(n):
                 a = max(a, v[i] if v[i] >= 0 else -v[i])
-                b += v[i] * 0
+                b += 0 if -top <= v[i] <= top else 1
             largest[j] = a
             bad[j] = b
     else:
@@ -280,7 +284,7 @@ cdef cloned_void scan_columns(const floating* x, Py_ssize_t row, Py_ssize_t col,
             for j in range(p):
                 a = x[i * row + j * col]
                 largest[j] = max(largest[j], a if a >= 0 else -a)
-                bad[j] += a * 0
+                bad[j] += 0 if -top <= a <= top else 1
 
 
 def scan(X):

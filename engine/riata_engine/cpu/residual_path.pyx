@@ -51,6 +51,10 @@ cdef struct State:
     double* vr                     # v∘r
     double total                   # sparse: S = Σ v ρ
     bint intercept
+    const Py_ssize_t* free         # features without a penalty and K (n_free, n_free), K Kᵀ = pseudo-inverse of their Gram matrix
+    Py_ssize_t n_free
+    const double* K
+    double* slopes                 # 2·n_free of scratch
 
 
 cdef double slope(const State* S, Py_ssize_t j) noexcept nogil:
@@ -91,6 +95,31 @@ cdef void move(State* S, Py_ssize_t j, double d) noexcept nogil:
         dense_axpy[float](<const float*>X.data + j * X.col, S.v, a, S.mean[j], X.n, S.r, S.vr)
     else:
         dense_axpy[double](<const double*>X.data + j * X.col, S.v, a, S.mean[j], X.n, S.r, S.vr)
+
+
+cdef void step_on_free(State* S, double* b) noexcept nogil:
+    """The exact step on all features without a penalty at once: afterwards r is orthogonal to them.
+
+    δ = K Kᵀ z_Fᵀ V r, where K Kᵀ is the pseudo-inverse of their Gram matrix; steps stay in its range, so that collinear free
+    features get their minimum-norm coefficients.
+    """
+    cdef Py_ssize_t i, j, q = S.n_free
+    cdef double d
+    if q == 0:
+        return
+    for i in range(q):
+        S.slopes[i] = slope(S, S.free[i])
+        S.slopes[q + i] = 0
+    for i in range(q):
+        for j in range(q):
+            S.slopes[q + j] += S.K[i * q + j] * S.slopes[i]
+    for i in range(q):
+        d = 0
+        for j in range(q):
+            d += S.K[i * q + j] * S.slopes[q + j]
+        if d != 0:
+            b[S.free[i]] += d
+            move(S, S.free[i], d)
 
 
 cdef double norms(const State* S, const double* y, double* residual_y) noexcept nogil:
@@ -135,6 +164,7 @@ cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const d
         status[l] = SKIPPED
         ends[l] = taken[0]
     rebuild(S, y, b, p)
+    step_on_free(S, b)
     for j in range(p):
         inside[j] = 0
         t[j] = slope(S, j) if (lower[j] < 0 or upper[j] > 0) and h_positive(S, j) else 0
@@ -181,6 +211,7 @@ cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const d
                         b[j] = u
                         move(S, j, d)
                         decrease += (S.h[j] + q) * d * d
+                step_on_free(S, b)
                 epochs[l] += 1
                 if owner and epochs[l] % 4 == 0:
                     poll(signal, control)
@@ -190,6 +221,7 @@ cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const d
                 if decrease <= target or epochs[l] >= max_epochs or signal.stop:
                     break
             rebuild(S, y, b, p)
+            step_on_free(S, b)
             rr = norms(S, y, &ry)
             for j in range(p):
                 t[j] = slope(S, j) if (lower[j] < 0 or upper[j] > 0) and h_positive(S, j) else 0
@@ -223,7 +255,7 @@ cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const d
             for k in range(l + 1, L):
                 status[k] = status[l]
             return 0
-        nonzero = 0
+        nonzero = S.n_free
         for k in range(m):
             nonzero += b[active[k]] != 0
         if taken[0] + nonzero > room[0]:
@@ -245,6 +277,10 @@ cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const d
                 index[0][taken[0]] = active[k]
                 value[0][taken[0]] = b[active[k]]
                 taken[0] += 1
+        for k in range(S.n_free):
+            index[0][taken[0]] = S.free[k]
+            value[0][taken[0]] = b[S.free[k]]
+            taken[0] += 1
         for k in range(l, L):
             ends[k] = taken[0]
         gap[l] = found / scale
@@ -279,7 +315,8 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
                   const Py_ssize_t[::1] group, const double[:, ::1] y, const double[::1] scale, const double[:, ::1] f1,
                   const double[:, ::1] f2, const double[::1] lower, const double[::1] upper, const double[::1] bound_scale,
                   const double[:, ::1] l1, const double[:, ::1] l2, double tol, long max_epochs, double stop_dev_ratio,
-                  double stop_dev_change, bint by_kkt, bint intercept, const Py_ssize_t[::1] held_ptr, const Py_ssize_t[::1] held,
+                  double stop_dev_change, bint by_kkt, bint intercept, const Py_ssize_t[::1] free_features,
+                  const double[:, :, ::1] K, const Py_ssize_t[::1] held_ptr, const Py_ssize_t[::1] held,
                   const double[::1] w, Control control, int n_threads, double[:, ::1] gap, double[:, ::1] residual,
                   double[:, ::1] held_out, signed char[:, ::1] status, int[:, ::1] epochs):
     """Solve B paths on the residual.
@@ -294,6 +331,8 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
         Means of the raw columns and variances of z, by group.
     y : (B, n)
         Centred targets.
+    free_features, K : (q,), (G, q, q)
+        Features without a penalty; K[g] K[g]ᵀ is the pseudo-inverse of their Gram matrix in group g.
     held_ptr, held : (G + 1,), rows
         Held-out rows of each group (their weight in V is 0); ``w`` (n,) weighs them.
 
@@ -301,7 +340,7 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
     -------
     (list of (index, value, ends) a problem, passes over X)
     """
-    cdef Py_ssize_t b, B = y.shape[0], n = design.view.n, p = design.view.p, L = l1.shape[1]
+    cdef Py_ssize_t b, B = y.shape[0], n = design.view.n, p = design.view.p, L = l1.shape[1], q = free_features.shape[0]
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
     cdef Columns* X = &design.view
@@ -322,7 +361,7 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
                 if run(X, &V[group[b], 0], &mean[group[b], 0], &h[group[b], 0], &y[b, 0], scale[b],
                        &f1[group[b] if f1.shape[0] > 1 else 0, 0], &f2[group[b] if f2.shape[0] > 1 else 0, 0], &lower[0], &upper[0],
                        bound_scale[b], &l1[b, 0], &l2[b, 0], L, tol, max_epochs, stop_dev_ratio, stop_dev_change, by_kkt, intercept,
-                       &held[0] + held_ptr[group[b]], held_ptr[group[b] + 1] - held_ptr[group[b]], &w[0], signal, handle,
+                       &free_features[0] if q else NULL, q, &K[group[b], 0, 0] if q else NULL, &held[0] + held_ptr[group[b]], held_ptr[group[b] + 1] - held_ptr[group[b]], &w[0], signal, handle,
                        threadid() == 0, &taken[b], &index[b], &value[b], &ends[b, 0], &gap[b, 0], &residual[b, 0],
                        &held_out[b, 0], &status[b, 0], &epochs[b, 0], &passes[b]):
                     failed = 1
@@ -349,12 +388,12 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
 cdef int run(const Columns* X, const double* v, const double* mean, const double* h, const double* y, double scale, const double* f1,
              const double* f2, const double* lower, const double* upper, double bound_scale, const double* l1, const double* l2,
              Py_ssize_t L, double tol, long max_epochs, double stop_dev_ratio, double stop_dev_change, bint by_kkt, bint intercept,
-             const Py_ssize_t* held, Py_ssize_t n_held, const double* w, Signal* signal, void* control, bint owner,
+             const Py_ssize_t* free_features, Py_ssize_t q, const double* K, const Py_ssize_t* held, Py_ssize_t n_held, const double* w, Signal* signal, void* control, bint owner,
              long long* taken, Py_ssize_t** index, double** value, Py_ssize_t* ends, double* gap, double* residual, double* held_out,
              signed char* status, int* epochs, long* passes) noexcept nogil:
     cdef State S
     cdef Py_ssize_t n = X.n, p = X.p, room = 1024
-    cdef double* memory = <double*>calloc(2 * n + 2 * p + 1, sizeof(double))
+    cdef double* memory = <double*>calloc(2 * n + 2 * p + 2 * q + 1, sizeof(double))
     cdef Py_ssize_t* active = <Py_ssize_t*>malloc((p + 1) * sizeof(Py_ssize_t))
     cdef char* inside = <char*>malloc(p + 1)
     cdef int code = 1
@@ -369,6 +408,10 @@ cdef int run(const Columns* X, const double* v, const double* mean, const double
         S.vr = memory + n
         S.total = 0
         S.intercept = intercept
+        S.free = free_features
+        S.n_free = q
+        S.K = K
+        S.slopes = memory + 2 * n + 2 * p
         code = one_path(&S, y, scale if scale > 0 else 1.0, p, f1, f2, lower, upper, bound_scale, l1, l2, L, tol, max_epochs, stop_dev_ratio,
                         stop_dev_change, by_kkt, memory + 2 * n, memory + 2 * n + p, active, inside, signal, control, owner,
                         held, n_held, w, taken, &room, index, value, ends, gap, residual, held_out, status, epochs, passes)

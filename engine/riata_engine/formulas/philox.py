@@ -11,7 +11,7 @@ same bits.
 try:
     import cython
 except ImportError:
-    from riata_engine.formulas import _cython_shim as cython
+    from riata_engine.formulas import plain as cython
 
 
 @cython.cfunc

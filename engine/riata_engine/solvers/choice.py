@@ -21,8 +21,6 @@ def choose(wish, form, alphas, options):
     pure_ridge = bool(np.all(options.l1_ratio == 0)) and not options.bounded and not len(form.free)
     if wish == "kernel" and not pure_ridge:
         raise ValueError("solver='kernel' solves l1_ratio=0 without bounds and penalty_factor=0 only: use solver='auto'")
-    if wish == "residual" and len(form.free):
-        raise ValueError("solver='residual' takes no features with penalty_factor=0: use solver='working_set' or 'gram'")
     if wish != "auto":
         return wish
     n, p = form.shape
@@ -42,6 +40,6 @@ def choose(wish, form, alphas, options):
             return "gram"
         if not dense and n * density * p * p < 1e9:
             return "gram"
-    if (dense or density > DENSE or len(form.free)) and 8 * support * (n + G * support) < options.max_memory:
+    if (dense or density > DENSE) and 8 * support * (n + G * support) < options.max_memory:
         return "working_set"
-    return "residual" if not len(form.free) else "working_set"
+    return "residual"

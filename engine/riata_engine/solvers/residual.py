@@ -16,14 +16,13 @@ def columns_contiguous(form):
 
 def solve_residual(form, alphas, options, store, control, clock):
     """Fill ``store`` with the paths of all problems of ``form``; see ``riata_engine.batch`` for the arguments."""
-    if len(form.free):
-        raise ValueError("solver='residual' takes no features with penalty_factor=0: use solver='working_set' or 'gram'")
     with clock("variances"):
         design = columns_contiguous(form)
         h = form.variance()
         with np.errstate(divide="ignore", invalid="ignore"):
             raw = np.where(form.design.multiplier > 0, form.shift / form.design.multiplier, 0.0)
         mean = np.ascontiguousarray(raw + form.design.center)
+    K = np.zeros((form.V.shape[1], 0, 0)) if not len(form.free) else form.free_features(control, options.n_threads).K
     rows = form.held_out or []
     holding = form.held_out is not None
     pointer = np.cumsum([0] + [len(r) for r in rows]) if holding else np.zeros(form.V.shape[1] + 1, np.intp)
@@ -35,7 +34,7 @@ def solve_residual(form, alphas, options, store, control, clock):
         paths, passes = residual_path(
             design, np.ascontiguousarray(form.V.T), mean, h, g, y, form.null(), form.f1, form.f2, form.lower, form.upper,
             1.0 / form.sigma[t], l1, l2, options.tol, options.max_epochs, options.stop_dev_ratio, options.stop_dev_change,
-            options.by_kkt, form.intercept, pointer.astype(np.intp), held, form.held_out_weight, control, options.n_threads,
+            options.by_kkt, form.intercept, form.free.astype(np.intp), K, pointer.astype(np.intp), held, form.held_out_weight, control, options.n_threads,
             store.gap, store.residual, store.held_out, store.status, store.n_epochs)
     store.n_passes += passes
     for problem, (index, value, ends) in enumerate(paths):

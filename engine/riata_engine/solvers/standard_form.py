@@ -65,7 +65,8 @@ class StandardForm:
     def weighted_residual_at_null(self, problems):
         """(n, k) V (y − ȳ) of the given problems."""
         g, t = self.group[problems], self.target[problems]
-        return np.ascontiguousarray(self.V[:, g] * (self.Y[:, t] - self.ybar[g, t]))
+        varies = self.yy[g, t] > 0                     # what is left of a constant target is rounding
+        return np.ascontiguousarray(self.V[:, g] * ((self.Y[:, t] - self.ybar[g, t]) * varies))
 
     def gradient_at_null(self, control, n_threads, block=64):
         """(B, p) Zᵀ V (y − ȳ): one pass over X for every distinct (group, target)."""

@@ -61,7 +61,8 @@ def refuse_missing(table, columns):
     Missing and infinite values are told apart, as their remedies differ.
     """
     pl = _polars()
-    floats = [name for name in columns if table.schema[name].is_float()]
+    schema = table.schema                    # once: polars makes it anew at every look
+    floats = [name for name in columns if schema[name].is_float()]
     frame = table.select(columns)
     missing = dict(zip(columns, frame.null_count().row(0), strict=True)) if columns else {}
     infinite = {}
@@ -153,8 +154,9 @@ class Encoding:
         used = [(column, levels) for column, levels in self.columns if only is None or column in only]
         refuse_absent(table, [column for column, _ in used])
         refuse_missing(table, [column for column, _ in used])
+        schema = table.schema
         for column, levels in used:
-            if levels is None and not _is_number(table.schema[column]):
+            if levels is None and not _is_number(schema[column]):
                 raise ValueError(f"column {column!r} holds {_example(table[column])}, the fit had numbers there")
         names = [name for column, levels in used for name in _features(column, levels)]
         features = np.empty((table.height, len(names)), order="F")

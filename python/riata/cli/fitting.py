@@ -61,7 +61,8 @@ def problem_of_table(table, *, name, target, weights=None, groups=None, drop=(),
     features = [column for column in table.columns if column not in taken]
     if not features:
         raise ValueError("no column is left as a feature: leave fewer columns out")
-    refuse_missing(table, [column for column in table.columns if column not in drop])
+    left_out = set(drop)
+    refuse_missing(table, [column for column in table.columns if column not in left_out])
     y, weight_values = (None if column is None else _numbers(table, column) for column in (target, weights))
     encoding = Encoding.fit(table, features)
     X, names = encoding.transform(table)

@@ -83,7 +83,7 @@ def checked_data(estimator, X, y, sample_weight, *, single_target=False):
 
 
 def canonical(X):
-    """X with the rows of each sparse column sorted and unique, as the engine reads them; copied only if they are not."""
+    """X with the rows of each sparse column sorted and unique, as the engine reads it; copied only if need be."""
     if sparse.issparse(X) and not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()

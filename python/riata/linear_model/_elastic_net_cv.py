@@ -9,11 +9,14 @@ from sklearn.base import RegressorMixin
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
+from riata.cross_validation import deviance_on_test_rows, row_sets
+from riata.folds import make_folds
+
 from ._base import LinearPredictor, checked_data
 from ._certified import DEFAULT_MAX_EPOCHS, dual_gap, solve_certified
-from ._folds import Folds, routed
 from ._parameters import InvalidParameterError, check_gram_shape, check_parameters, descending_alphas
 from ._paths import automatic_alphas, enet_path, lasso_path
+from ._routing import routed
 
 
 class PathCV(RegressorMixin, LinearPredictor):
@@ -59,7 +62,8 @@ class PathCV(RegressorMixin, LinearPredictor):
         grids = self._grids(owner, X, Y, l1_ratios, problem)
         splitter = check_cv(self.cv)
         split_params = routed(self, sample_weight, params).get("splitter", {}).get("split", {})
-        folds = Folds(owner, list(splitter.split(X, Y[:, 0], **split_params)), X.shape[0])
+        y, n_samples = Y[:, 0], X.shape[0]
+        folds = make_folds(list(splitter.split(X, y, **split_params)), n_samples, weights=weights)
 
         # problem r·(K+1) is l1_ratio r on all rows, the K after it leave one fold out each
         n_ratios, n_groups = len(l1_ratios), len(folds) + 1
@@ -73,11 +77,15 @@ class PathCV(RegressorMixin, LinearPredictor):
                 l1_ratio=np.repeat(l1_ratios, n_groups),
                 alphas=np.repeat(grids, n_groups, axis=0),
                 store="sparse",
-                **problem | folds.groups(weights),
+                **problem | row_sets(folds, weights, n_samples),
             ),
             self.verbose,
         )
-        errors = folds.mean_squared_errors(solution, X, Y[:, 0], weights).reshape(n_ratios, n_groups, -1)[:, 1:]
+        problems = np.arange(n_ratios * n_groups).reshape(n_ratios, n_groups)[:, 1:]
+        if folds.train is None:
+            errors = solution.held_out_deviance[problems]
+        else:
+            errors = deviance_on_test_rows(solution, problems, X, y, folds, weights, None)
         self.mse_path_ = np.squeeze(np.moveaxis(errors, 2, 1))
         mean = errors.mean(axis=1)
         ratio, step = np.unravel_index(np.argmin(mean), mean.shape)

@@ -1,5 +1,7 @@
 """RidgeCV: the strength of an L2 penalty by leave-one-out (in closed form) or by any cross-validation."""
 
+from inspect import signature
+
 import numpy as np
 from riata_engine.batch import RidgeDecomposition
 from sklearn import get_config
@@ -8,10 +10,13 @@ from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
+from riata.cross_validation import row_sets
+from riata.folds import make_folds
+
 from ._base import LinearPredictor, checked_data
-from ._folds import Folds, routed
 from ._parameters import InvalidParameterError, check_parameters
 from ._ridge import Ridge, at_target_alphas, summed_weights
+from ._routing import routed
 
 
 class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPredictor):
@@ -54,8 +59,8 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPredictor):
 
     Notes
     -----
-    With ``sample_weight`` leave-one-out weighs the squared errors; a row of weight 0 adds nothing. Cross-validation
-    with ``cv`` scores the test rows without weights unless metadata routing hands them to the scorer, as in scikit-learn.
+    With ``sample_weight`` leave-one-out weighs the squared errors; a row of weight 0 adds nothing. Folds of ``cv`` are
+    scored with the weights where the scorer takes ``sample_weight``, as in scikit-learn 1.9.
 
     References
     ----------
@@ -117,6 +122,8 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPredictor):
             chosen = self._leave_one_out(X, Y, y, weights, total, alphas, score_params)
         else:
             split_params = routed_params.get("splitter", {}).get("split", {})
+            if not routed_params and weights is not None and _takes_weights(self._scorer()):
+                score_params = {"sample_weight": weights}
             chosen = self._cross_validate(X, Y, y, weights, total, alphas, split_params, score_params)
         decomposition, target_alphas = chosen
         coef, intercept = at_target_alphas(decomposition, target_alphas / total, Y)
@@ -204,14 +211,18 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPredictor):
 
     def _cross_validate(self, X, Y, y, weights, total, alphas, split_params, score_params):
         """Score every alpha on the folds; (decomposition of all rows, the best alpha of each target)."""
-        folds = Folds("RidgeCV", list(check_cv(self.cv).split(X, y, **split_params)), len(Y))
+        folds = make_folds(list(check_cv(self.cv).split(X, y, **split_params)), len(Y), weights=weights)
+        sets = row_sets(folds, np.full(len(Y), total / len(Y)) if weights is None else weights, len(Y))
         scorer = self._scorer()
         scores = np.empty((len(alphas), len(folds)))
-        row_weight = total / len(Y) if weights is None else weights
         model = Ridge(fit_intercept=self.fit_intercept)
         model.n_features_in_ = X.shape[1]
-        for k, (counts, test) in enumerate(zip(folds.counts, folds.test, strict=True)):
-            fold_weights = counts * row_weight
+        for k, test in enumerate(folds.test):
+            if folds.train is None:
+                fold_weights = sets["weights"].copy()
+                fold_weights[test] = 0.0
+            else:
+                fold_weights = sets["weights"][:, k + 1]
             decomposition = RidgeDecomposition(X, fold_weights, bool(self.fit_intercept))
             coefs, intercepts = decomposition.coefficients(alphas / fold_weights.sum(), Y)
             X_test, y_test = X[test], y[test]
@@ -256,6 +267,12 @@ class _Predicted(RegressorMixin, BaseEstimator):
 
     def decision_function(self, X):
         return X
+
+
+def _takes_weights(scorer):
+    """Whether a scorer has the argument ``sample_weight``; scikit-learn's own scorers say so themselves."""
+    says = getattr(scorer, "_accept_sample_weight", None)
+    return says() if says is not None else "sample_weight" in signature(scorer).parameters
 
 
 def _rows(value, rows, n_samples):

@@ -1,0 +1,312 @@
+"""A weighted, centred view of a design matrix, seen in float64 blocks.
+
+Z = X[:, columns] - 1 mean', with weights v that sum to one. X may be dense of any order, memory-mapped or sparse,
+float32 or float64; it is only read. A dense block is converted and centred in a buffer, so that the memory beside X
+is one block, and sums run in float64 whatever the dtype of X. Centring before the product, not after it, keeps the
+digits of columns whose mean is large beside their standard deviation.
+
+The blocks are of rows when there are no more columns than rows with positive weight ("tall"), else of columns.
+"""
+
+import sys
+
+import numpy as np
+
+BLOCK_ELEMENTS = 1 << 20  # 8 MiB of float64
+BLOCK_ROWS, FEWEST_ROWS, FEWEST_COLUMNS = 4096, 256, 256
+SPARSE_DENSITY = 0.1  # above it, dense blocks multiply faster than sparse rows
+SUBTRACT = 1e-3  # a mean may be subtracted after the product if this share of the second moment is left
+EPS = np.finfo(np.float64).eps
+CONSTANT = 16 * EPS  # a column whose deviation is below this share of its mean is constant
+
+
+def is_sparse(X):
+    """True for a scipy sparse matrix or array (scipy is not imported to find out)."""
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and sparse.issparse(X)
+
+
+class CentredDesign:
+    """
+    Z = X[:, columns] - 1 mean' under row weights v.
+
+    Parameters
+    ----------
+    X : ndarray (n, p_all), float32 or float64, any strides; or scipy sparse
+    sample_weight : None or (n,) float64, not negative, some positive
+    intercept : bool
+        False: Z = X[:, columns], nothing is centred.
+    columns : None or (p,) intp
+        The columns in play; None = all.
+
+    Attributes
+    ----------
+    n, p : int
+    tall : bool
+        p <= number of rows with positive weight.
+    v : (n,) float64
+        Weights divided by their sum.
+    rows : None or intp array
+        Rows with positive weight; None if that is all of them.
+    mean : (p,) float64
+        Weighted means (zeros without intercept); known once `gram` (tall) or `kernel` (wide) has run.
+    unit : float
+        Power of two, 1 unless squares of X would overflow or vanish (1e300, 1e-300); Z and the means are in this unit.
+    constant : (p,) bool
+        Columns that the centring leaves nothing of; known at the same time. `gram` and `kernel` count them as zero.
+    """
+
+    def __init__(self, X, sample_weight=None, intercept=True, columns=None):
+        self.sparse = is_sparse(X)
+        if self.sparse:
+            if columns is not None:
+                X = X.tocsc()[:, columns]
+            self.columns = None
+        else:
+            self.columns = columns
+        self.intercept = intercept
+        self.n = X.shape[0]
+        self.p = X.shape[1] if columns is None else len(columns)
+        if sample_weight is None:
+            self.uniform, self.rows = True, None
+            self.v = np.full(self.n, 1.0 / self.n)
+        else:
+            w = np.asarray(sample_weight, np.float64)
+            if w.shape != (self.n,):
+                raise ValueError(f"sample_weight has shape {w.shape}; X has {self.n} rows, so give shape ({self.n},)")
+            if not (np.all(w >= 0) and 0 < w.max(initial=0) < np.inf):
+                raise ValueError("sample_weight must be finite and not negative, with at least one positive weight")
+            w = w / w.max()  # so that the sum cannot overflow
+            self.v = w / w.sum()
+            self.uniform = False
+            self.rows = None if w.min() > 0 else np.flatnonzero(w)
+        self.n_active = self.n if self.rows is None else len(self.rows)
+        self.tall = self.p <= self.n_active
+        if self.sparse:
+            X = X.tocsr() if self.tall else X.tocsc()
+        self.X = X
+        self.mean = np.zeros(self.p)
+        self.constant = np.zeros(self.p, bool)
+        self.unit = 1.0
+
+    # -- blocks
+
+    def row_blocks(self, centred=True):
+        """Yield (rows, Z[rows]) with Z[rows] a float64 buffer that the next block overwrites."""
+        step = min(self.n, BLOCK_ROWS, max(FEWEST_ROWS, BLOCK_ELEMENTS // max(self.p, 1)))
+        buffer = self._buffer(step, self.p)
+        for start in range(0, self.n, step):
+            rows = slice(start, min(start + step, self.n))
+            part = self.X[rows] if self.columns is None else self.X[rows, self.columns]
+            yield rows, self._fill(buffer[: rows.stop - start], part, self.mean if centred else None)
+
+    def column_blocks(self, active=False, centred=True):
+        """Yield (columns, Z[:, columns]), the rows of positive weight alone if `active`."""
+        rows = self.rows if active else None
+        n = self.n_active if active else self.n
+        step = min(self.p, max(FEWEST_COLUMNS, BLOCK_ELEMENTS // n))
+        buffer = self._buffer(n, step)
+        X = self.X
+        for start in range(0, self.p, step):
+            columns = slice(start, min(start + step, self.p))
+            part = X[:, columns] if self.columns is None else X[:, self.columns[columns]]
+            part = part if rows is None else part[rows]
+            yield columns, self._fill(buffer[:, : columns.stop - start], part, self.mean[columns] if centred else None)
+
+    def _fill(self, block, part, mean):
+        if self.sparse:
+            part = part.toarray()
+        if self.unit != 1:
+            part = np.multiply(part, 1 / self.unit, dtype=np.float64)
+        if self.intercept and mean is not None:
+            return np.subtract(part, mean, out=block)
+        np.copyto(block, part)
+        return block
+
+    def _buffer(self, n, p):
+        fortran = not self.sparse and self.X.strides[0] < self.X.strides[1]
+        return np.empty((n, p), np.float64, order="F" if fortran else "C")
+
+    # -- products that need no block of Z as a whole
+
+    def find_means(self):
+        """One pass over X for the weighted means."""
+        self.mean[:] = 0
+        if self.intercept:
+            for rows, block in self.row_blocks(centred=False):
+                self.mean += self.v[rows] @ block
+
+    def gram(self):
+        """Z'VZ, (p, p); finds the means first. Constant columns give rows and columns of exact zeros."""
+        return self._in_range(self._gram)
+
+    def _in_range(self, product):
+        """product(), in a unit of X in which it neither overflows nor vanishes."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            G = product()
+        largest = np.max(np.diagonal(G), initial=0.0)
+        if 1e-200 < largest < 1e200:
+            return G
+        self.choose_unit()
+        return G if self.unit == 1 else product()
+
+    def choose_unit(self):
+        """One pass over X for its largest entry; sets `unit`."""
+        largest = max((float(np.max(np.abs(part), initial=0.0)) for part in self._parts()), default=0.0)
+        if not largest < np.inf:
+            raise ValueError("X has NaN or infinite entries; remove or impute them")
+        if largest > 0 and not 1e-99 < largest < 1e99:
+            self.unit = float(np.ldexp(1.0, int(np.clip(np.frexp(largest)[1], -1000, 1000))))
+
+    def _parts(self):
+        if self.sparse:
+            return [self.X.data]
+        blocks = self.row_blocks if self.tall else self.column_blocks
+        return (block for _, block in blocks(centred=False))
+
+    def _gram(self):
+        if self._is_very_sparse():
+            G = self._sparse_gram()
+            if G is not None:
+                return G
+        self.find_means()
+        G, shift = np.zeros((self.p, self.p)), np.zeros(self.p)
+        product, root = np.empty_like(G), np.sqrt(self.v)
+        for rows, block in self.row_blocks():
+            if self.intercept:
+                shift += self.v[rows] @ block
+            if not self.uniform:
+                block *= root[rows, None]
+            G += np.matmul(block.T, block, out=product)
+        if self.uniform:
+            G /= self.n
+        if self.intercept:  # what the rounding of the means left over (corrected two-pass algorithm)
+            G -= np.multiply.outer(shift, shift)
+            self.mean += shift
+            self.constant = np.diagonal(G) <= (CONSTANT * self.mean) ** 2
+            G[self.constant] = 0
+            G[:, self.constant] = 0
+            self._exact_constants()
+        return G
+
+    @staticmethod
+    def _constant(block, v, mean):
+        """Columns whose variance is rounding: one row tells for most, all rows are summed for the others alone."""
+        limit = (CONSTANT * mean) ** 2
+        constant = v[0] * block[0] ** 2 <= limit
+        j = np.flatnonzero(constant)
+        constant[j] = v @ block[:, j] ** 2 <= limit[j]
+        return constant
+
+    def _exact_constants(self):
+        """The mean of a constant column is its value: what remains of it is then exactly zero."""
+        j = np.flatnonzero(self.constant)
+        if j.size:
+            row = self.X[0 if self.rows is None else self.rows[0]]
+            row = row.toarray().ravel() if self.sparse else row if self.columns is None else row[self.columns]
+            self.mean[j] = row[j] / self.unit
+
+    def _is_very_sparse(self):
+        return self.sparse and self.unit == 1 and self.X.nnz < SPARSE_DENSITY * self.n * max(self.p, 1)
+
+    def _sparse_gram(self):
+        """X'VX - mean mean' by a sparse product, or None where the subtraction would lose digits of a column."""
+        WX = self.X.astype(np.float64)
+        WX.data *= np.repeat(np.sqrt(self.v), np.diff(self.X.indptr))
+        G = (WX.T @ WX).toarray()
+        if self.intercept:
+            self.mean = self.X.T @ self.v
+            second_moment = np.diagonal(G).copy()
+            G -= np.multiply.outer(self.mean, self.mean)
+            if np.any(np.diagonal(G) < SUBTRACT * second_moment):
+                return None
+        return G
+
+    def kernel(self, column_scale):
+        """
+        A A' with A = V^(1/2) Z diag(column_scale) on the rows of positive weight; finds the means.
+
+        Columns are centred block by block, so this is one pass over X. Constant columns count as zero; columns of
+        scale zero are left out of the product.
+        """
+        return self._in_range(lambda: self._kernel(column_scale))
+
+    def _kernel(self, column_scale):
+        self.mean[:] = 0
+        v = self.v if self.rows is None else self.v[self.rows]
+        if self._is_very_sparse():
+            K = self._sparse_kernel(column_scale, v)
+            if K is not None:
+                return K
+        K = np.zeros((self.n_active, self.n_active))
+        product = np.empty_like(K)
+        for columns, block in self.column_blocks(active=True, centred=False):
+            if self.intercept:
+                mean = v @ block
+                block -= mean
+                shift = v @ block
+                if np.any(np.abs(shift) > 8 * EPS * np.abs(mean)):  # what rounding of the mean left over
+                    block -= shift
+                    mean += shift
+                self.mean[columns] = mean
+                self.constant[columns] = self._constant(block, v, mean)
+            scale = np.where(self.constant[columns], 0.0, column_scale[columns])
+            if np.any(scale != 1):
+                block *= scale
+            K += np.matmul(block, block.T, out=product)
+        if self.intercept:
+            self._exact_constants()
+        root = np.sqrt(v)
+        K *= root
+        K *= root[:, None]
+        return K
+
+    def _sparse_kernel(self, column_scale, v):
+        """The same by a sparse product, or None where subtracting the means would lose digits of a column."""
+        X = (self.X if self.rows is None else self.X[self.rows]).astype(np.float64)
+        mean = np.zeros(self.p)
+        if self.intercept:
+            mean = X.T @ v
+            squares = X.copy()
+            squares.data **= 2
+            second_moment = squares.T @ v
+            if np.any(second_moment - mean**2 < SUBTRACT * second_moment):
+                return None
+        along = X @ (column_scale**2 * mean)
+        X.data *= np.repeat(column_scale, np.diff(X.indptr))
+        K = (X @ X.T).toarray()
+        K -= along
+        K -= along[:, None]
+        K += np.square(column_scale * mean).sum()
+        root = np.sqrt(v)
+        K *= root
+        K *= root[:, None]
+        self.mean = mean
+        return K
+
+    def dot(self, B):
+        """Z B, (n, k), for B (p, k)."""
+        if self.sparse:
+            return self.X @ (B / self.unit) - self.mean @ B
+        out = np.zeros((self.n, B.shape[1]))
+        if self.tall:
+            for rows, block in self.row_blocks():
+                np.matmul(block, B, out=out[rows])
+        else:
+            for columns, block in self.column_blocks():
+                out += block @ B[columns]
+        return out
+
+    def weighted_transpose_dot(self, R):
+        """Z'V R, (p, k), for R (n, k)."""
+        VR = R * self.v[:, None]
+        if self.sparse:
+            return (self.X.T @ VR) / self.unit - np.multiply.outer(self.mean, VR.sum(axis=0))
+        out = np.zeros((self.p, R.shape[1]))
+        if self.tall:
+            for rows, block in self.row_blocks():
+                out += block.T @ VR[rows]
+        else:
+            for columns, block in self.column_blocks():
+                np.matmul(block.T, VR, out=out[columns])
+        return out

@@ -1,0 +1,340 @@
+"""Every bad argument is refused with its name, its value and a remedy; hard but valid input gets an honest answer."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import riata
+import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 4))
+    return X, X @ [1.0, 0.0, -2.0, 0.5] + rng.normal(size=20)
+
+
+FUNCTIONS = [riata.fit_path, riata.fit_batch,
+             lambda X, y, **options: riata.cross_validate_path(X, y, **{"cv": 3, **options}),
+             lambda X, y, **options: riata.nested_cross_validate(X, y, **{"cv": 3, "inner_cv": 3, **options})]
+every_function = pytest.mark.parametrize("function", FUNCTIONS, ids=["path", "batch", "cross_validate", "nested"])
+
+
+# ---- X ----
+
+@every_function
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("storage", [np.asarray, np.asfortranarray, sp.csc_array, sp.csr_array,
+                                     lambda X: X.astype(np.float32)])
+def test_nan_and_infinity_in_x_name_the_column_and_count_the_cells(function, data, bad, storage):
+    X, y = data
+    X[[3, 7, 8], 2] = bad
+    with pytest.raises(ValueError, match=r"X has 3 NaN or infinite values in column 2, .*(Impute|drop)"):
+        function(storage(X), y)
+
+
+def test_nan_in_a_table_names_the_column(data):
+    X, y = data
+    X[4, 1] = np.nan
+    table = pd.DataFrame(X, columns=["age", "dose", "height", "weight"])
+    with pytest.raises(ValueError, match=r"1 NaN or infinite value in column 'dose' \(index 1\)"):
+        riata.fit_path(table, y)
+
+
+@every_function
+@pytest.mark.parametrize(("shape", "message"), [
+    ((0, 4), "X has 0 rows"), ((20, 0), "X has 0 columns"), ((0, 0), "X has 0 rows"), ((20,), r"X has shape \(20,\)"),
+    ((20, 4, 1), r"X has shape \(20, 4, 1\)")])
+def test_empty_x_and_wrong_shapes(function, shape, message):
+    with pytest.raises(ValueError, match=message):
+        function(np.ones(shape), np.ones(20))
+
+
+@every_function
+def test_object_and_complex_x(function, data):
+    X, y = data
+    with pytest.raises(ValueError, match=r"X has dtype object.*astype"):
+        function(X.astype(object), y)
+    with pytest.raises(ValueError, match="complex"):
+        function(X.astype(complex), y)
+
+
+def test_new_data_are_checked_as_well(data):
+    X, y = data
+    path = riata.fit_path(X, y, alphas=3)
+    X[0, 0] = np.nan
+    with pytest.raises(ValueError, match="1 NaN or infinite value in column 0"):
+        path.predict(X)
+
+
+# ---- y, weights, offset ----
+
+@every_function
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda y: y[:-1], "19 rows and X has 20"),
+    (lambda y: np.r_[y[:-2], np.nan, np.inf], r"2 NaN or infinite values, the first in row 18"),
+    (lambda y: y.astype(complex), "complex"),
+    (lambda y: y.astype(object), "dtype object"),
+    (lambda y: np.array(["a"] * 20), "dtype <U1"),
+    (lambda y: np.float64(1.0), r"shape \(\)"),
+], ids=["length", "nan", "complex", "object", "text", "scalar"])
+def test_bad_targets(function, data, change, message):
+    X, y = data
+    with pytest.raises(ValueError, match=f"[yY] has .*{message}"):
+        function(X, change(y))
+
+
+def test_two_targets_are_for_fit_batch(data):
+    X, y = data
+    for function in (FUNCTIONS[0], *FUNCTIONS[2:]):
+        with pytest.raises(ValueError, match=r"y has shape \(20, 2\); expected \(n,\)"):
+            function(X, np.c_[y, y])
+    with pytest.raises(ValueError, match="Y has 0 columns"):
+        riata.fit_batch(X, np.empty((20, 0)))
+
+
+@every_function
+@pytest.mark.parametrize(("weights", "message"), [
+    (-np.ones(20), r"20 negative values, the first weights\[0\] = -1"),
+    (np.r_[np.ones(19), -0.5], r"1 negative values, the first weights\[19\] = -0.5"),
+    (np.zeros(20), "all weights are 0"),
+    (np.r_[np.ones(19), np.nan], "weights has 1 NaN"),
+    (np.r_[np.ones(19), np.inf], "weights has 1 NaN or infinite"),
+    (np.ones(19), "weights has 19 rows"),
+    (np.array(["a"] * 20), "weights has dtype"),
+], ids=["negative", "one_negative", "zero", "nan", "inf", "length", "text"])
+def test_bad_weights(function, data, weights, message):
+    with pytest.raises(ValueError, match=message):
+        function(*data, weights=weights)
+
+
+def test_bad_weights_of_a_batch_name_the_column(data):
+    X, y = data
+    weights = np.ones((20, 3))
+    weights[:, 1] = 0
+    with pytest.raises(ValueError, match="all weights are 0 in column 1"):
+        riata.fit_batch(X, y, weights=weights)
+    weights[4, 2] = -1
+    with pytest.raises(ValueError, match=r"weights\[4, 2\] = -1"):
+        riata.fit_batch(X, y, weights=weights)
+    with pytest.raises(ValueError, match="Y has 2 columns and weights has 3"):
+        riata.fit_batch(X, np.c_[y, y], weights=np.ones((20, 3)))
+    with pytest.raises(ValueError, match="weights has 0 columns"):
+        riata.fit_batch(X, y, weights=np.ones((20, 0)))
+    with pytest.raises(ValueError, match="weights has shape"):
+        riata.fit_path(X, y, weights=np.ones((20, 3)))
+
+
+@every_function
+def test_bad_offset(function, data):
+    with pytest.raises(ValueError, match="offset has 3 rows"):
+        function(*data, offset=np.ones(3))
+    with pytest.raises(ValueError, match="offset has 20 NaN"):
+        function(*data, offset=np.full(20, np.nan))
+
+
+# ---- the penalty ----
+
+@every_function
+@pytest.mark.parametrize(("alphas", "error", "message"), [
+    ([0.1, -0.2], ValueError, r"alphas contains -0\.2"),
+    ([np.nan], ValueError, "alphas contains nan"),
+    ([np.inf], ValueError, "alphas contains inf"),
+    ([], ValueError, "alphas is empty"),
+    (0, ValueError, "alphas = 0 must be at least 1"),
+    (0.5, TypeError, r"write alphas=\[0\.5\]"),
+    (True, TypeError, "alphas = True"),
+    (None, TypeError, "alphas = None"),
+    (["a"], ValueError, "alphas has dtype"),
+])
+def test_bad_alphas(function, data, alphas, error, message):
+    with pytest.raises(error, match=message):
+        function(*data, alphas=alphas)
+
+
+def test_alphas_of_a_batch_need_a_row_per_problem(data):
+    X, y = data
+    with pytest.raises(ValueError, match=r"alphas has shape \(3, 2\); expected \(L,\), or \(1, L\)"):
+        riata.fit_batch(X, y, alphas=np.ones((3, 2)))
+    with pytest.raises(ValueError, match=r"l1_ratio has shape \(3,\)"):
+        riata.fit_batch(X, y, l1_ratio=[1, 1, 1])
+
+
+@every_function
+@pytest.mark.parametrize(("l1_ratio", "error"), [(-0.1, ValueError), (1.0001, ValueError), (np.nan, ValueError),
+                                                 (True, TypeError), (None, None), ("lasso", None), ([], None),
+                                                 ([2.0], None)])
+def test_bad_l1_ratio(function, data, l1_ratio, error):
+    """Where a list is allowed, what is neither is refused as a list: a ValueError instead of a TypeError."""
+    with pytest.raises(error or (TypeError, ValueError), match="l1_ratio"):
+        function(*data, l1_ratio=l1_ratio)
+
+
+@every_function
+@pytest.mark.parametrize(("option", "value", "message"), [
+    ("penalty_factor", [1, -1, 1, 1], r"penalty_factor\[1\] = -1"),
+    ("penalty_factor", [1, np.nan, 1, 1], r"penalty_factor\[1\] = nan"),
+    ("penalty_factor", [np.inf] * 4, "inf for every feature"),
+    ("penalty_factor", [1, 1], "2 entries and X has 4 columns"),
+    ("penalty_factor", [[1, 1, 1, 1]], "penalty_factor has shape"),
+    ("lower", 0.5, r"lower\[0\] = 0\.5 is above 0"),
+    ("lower", [-1, -1, 0.1, -1], r"lower\[2\] = 0\.1 is above 0"),
+    ("lower", [0, 0], "2 entries"),
+    ("lower", np.nan, r"lower\[0\] = nan is not a number"),
+    ("upper", -0.5, r"upper\[0\] = -0\.5 is below 0"),
+    ("upper", [1, 1, 1, np.nan], r"upper\[3\] = nan"),
+])
+def test_bad_penalty_factors_and_bounds(function, data, option, value, message):
+    with pytest.raises(ValueError, match=message):
+        function(*data, **{option: value})
+
+
+# ---- the rest ----
+
+@every_function
+@pytest.mark.parametrize(("option", "value"), [
+    ("positive", 1), ("positive", "yes"), ("intercept", None), ("standardize", 1.0), ("solver", "magic"),
+    ("tol", 0.0), ("tol", -1.0), ("tol", np.nan), ("tol", "small"), ("max_epochs", 0), ("max_epochs", 10.0),
+    ("alpha_min_ratio", 0.0), ("alpha_min_ratio", 1.0), ("alpha_min_ratio", 2.0), ("stop_dev_ratio", 0.0),
+    ("stop_dev_ratio", 1.5), ("stop_dev_change", -0.1), ("n_threads", 0), ("n_threads", -1), ("n_threads", 1.5),
+    ("time_budget", 0.0), ("time_budget", -1), ("backend", "tpu"), ("progress", 3)])
+def test_bad_settings_name_the_argument_and_the_value(function, data, option, value):
+    with pytest.raises((ValueError, TypeError), match=option) as caught:
+        function(*data, **{option: value})
+    assert repr(value) in str(caught.value)
+
+
+# ---- hard but valid ----
+
+def quiet(function, *arguments, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return function(*arguments, **options)
+
+
+def test_one_row_is_its_own_mean():
+    path = quiet(riata.fit_path, np.array([[1.0, 2.0]]), [3.0], alphas=4)
+    np.testing.assert_array_equal(path.coef, 0)
+    np.testing.assert_array_equal(path.intercept, 3.0)
+    assert set(path.status) == {"converged"}
+
+
+def test_one_row_without_an_intercept():
+    path = quiet(riata.fit_path, np.array([[2.0]]), [3.0], alphas=[1.0], intercept=False)
+    np.testing.assert_allclose(path.coef, [[(2 * 3 - 1) / 4]])
+
+
+def test_one_row_cannot_be_cross_validated():
+    for function in (riata.cross_validate_path, riata.nested_cross_validate):
+        with pytest.raises(ValueError, match="at least 2 rows"):
+            function(np.array([[1.0, 2.0]]), [3.0])
+
+
+def test_constant_columns_get_no_coefficient(data):
+    X, y = data
+    wide = np.c_[X, np.full(20, 7.0), np.zeros(20)]
+    for standardize in (False, True):
+        path = quiet(riata.fit_path, wide, y, alphas=10, standardize=standardize)
+        np.testing.assert_array_equal(path.coef[:, 4:], 0)
+        alone = riata.fit_path(X, y, alphas=10, standardize=standardize)
+        np.testing.assert_allclose(path.coef[:, :4], alone.coef, atol=1e-3)
+        np.testing.assert_allclose(path.dev_ratio, alone.dev_ratio, atol=1e-5)
+
+
+def test_a_constant_target_has_no_coefficients(data):
+    X, _ = data
+    path = quiet(riata.fit_path, X, np.full(20, 0.1), alphas=5)
+    np.testing.assert_array_equal(path.coef, 0)
+    np.testing.assert_allclose(path.intercept, 0.1, rtol=1e-15)
+    assert set(path.status) == {"converged"}
+
+
+def test_duplicate_columns_share_or_split_but_predict_the_same(data):
+    X, y = data
+    path = quiet(riata.fit_path, np.c_[X, X], y, alphas=[0.1], tol=1e-10)
+    single = riata.fit_path(X, y, alphas=[0.1], tol=1e-10)
+    np.testing.assert_allclose(path.coef[:, :4] + path.coef[:, 4:], single.coef, atol=1e-4)
+    ridge = quiet(riata.fit_path, np.c_[X, X], y, alphas=[0.1], l1_ratio=0.2, tol=1e-12)
+    np.testing.assert_allclose(ridge.coef[:, :4], ridge.coef[:, 4:], atol=1e-5)
+
+
+def test_alpha_zero_with_more_features_than_rows_is_flagged():
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(size=(6, 15)), rng.normal(size=6)
+    with pytest.warns(ConvergenceWarning, match="1 degenerate"):
+        path = riata.fit_path(X, y, alphas=[0.1, 0.0])
+    assert path.status.tolist() == ["converged", "degenerate"]
+    centred = X - X.mean(axis=0)
+    np.testing.assert_allclose(path.coef[1], np.linalg.pinv(centred) @ (y - y.mean()), atol=1e-8)
+
+
+def test_collinear_features_without_a_penalty_are_flagged(data):
+    X, y = data
+    doubled = np.c_[X, 2 * X[:, 0]]
+    with pytest.warns(ConvergenceWarning, match="degenerate"):
+        path = riata.fit_path(doubled, y, alphas=[0.3], penalty_factor=[0, 1, 1, 1, 0], tol=1e-12)
+    assert path.status.tolist() == ["degenerate"]
+    single = riata.fit_path(X, y, alphas=[0.3], penalty_factor=[0, 1, 1, 1], tol=1e-12)
+    np.testing.assert_allclose(path.coef[0, 0] + 2 * path.coef[0, 4], single.coef[0, 0], atol=1e-5)
+    assert path.coef[0, 4] == pytest.approx(2 * path.coef[0, 0], abs=1e-5)          # minimum norm along (1, 2)
+
+
+@pytest.mark.parametrize(("x_scale", "y_scale"), [(1e150, 1.0), (1e-150, 1.0), (1.0, 1e300), (1.0, 1e-300),
+                                                  (1e150, 1e150), (1e-150, 1e-150), (1e-150, 1e150), (1e150, 1e-150)])
+def test_extreme_scales_change_nothing_but_the_unit(data, x_scale, y_scale):
+    X, y = data
+    plain = riata.fit_path(X, y, alphas=5, tol=1e-10)
+    path = quiet(riata.fit_path, X * x_scale, y * y_scale, alphas=5, tol=1e-10)
+    assert set(path.status) == {"converged"}
+    np.testing.assert_allclose(path.dev_ratio, plain.dev_ratio, atol=1e-6)
+    np.testing.assert_allclose(path.coef / y_scale * x_scale, plain.coef, atol=1e-4)
+
+
+@pytest.mark.parametrize(("x_scale", "y_scale"), [(1e150, 1e300), (1e-150, 1e300), (1e-200, 1e-200)])
+def test_numbers_beyond_float64_are_never_called_converged(data, x_scale, y_scale):
+    """The largest alpha is x·y in size and a coefficient y/x: one of them cannot be written down here."""
+    X, y = data
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        path = riata.fit_path(X * x_scale, y * y_scale, alphas=5)
+    converged = path.status == "converged"
+    assert np.isfinite(path.coef[converged]).all()
+    assert np.isfinite(path.alphas[converged]).all()
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_extreme_scales_of_x(data, scale):
+    X, y = data
+    path = quiet(riata.fit_path, X * scale, y, alphas=5)
+    assert set(path.status) <= {"converged"}
+    np.testing.assert_allclose(path.dev_ratio, riata.fit_path(X, y, alphas=5).dev_ratio, atol=1e-4)
+
+
+def test_very_many_features_and_few_rows():
+    rng = np.random.default_rng(4)
+    X, y = rng.normal(size=(5, 20_000)), rng.normal(size=5)
+    path = quiet(riata.fit_path, X, y, alphas=10)
+    assert (np.count_nonzero(path.coef, axis=1) <= 5).all()
+    assert (path.gap <= 1e-6).all()
+
+
+def test_integers_and_booleans_are_numbers(data):
+    rng = np.random.default_rng(5)
+    X = rng.integers(0, 2, size=(30, 4))
+    y = rng.integers(0, 5, size=30)
+    expected = riata.fit_path(X.astype(float), y.astype(float), alphas=3).coef
+    np.testing.assert_array_equal(riata.fit_path(X, y, alphas=3).coef, expected)
+    np.testing.assert_array_equal(riata.fit_path(X.astype(bool), y, alphas=3).coef, expected)
+
+
+def test_weight_zero_rows_may_hold_anything_finite(data):
+    X, y = data
+    weights = np.ones(20)
+    weights[0] = 0
+    plain = riata.fit_path(X, y, weights=weights, alphas=[0.1], tol=1e-12).coef
+    X[0], y[0] = 1e6, -1e6
+    np.testing.assert_allclose(riata.fit_path(X, y, weights=weights, alphas=[0.1], tol=1e-12).coef, plain, atol=1e-6)
