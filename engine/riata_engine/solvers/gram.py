@@ -23,7 +23,8 @@ def solve_gram(form, alphas, options, store, control, clock):
     c = statistics.c[form.group, :, form.target]
     C, yy, free = statistics.C, form.yy[form.group, form.target], None
     if len(form.free):
-        free = FreeFeatures(np.ascontiguousarray(C[:, :, form.free]), form.free, c, form.group)
+        free = FreeFeatures(np.ascontiguousarray(C[:, :, form.free]), form.free, c, form.group,
+                            form.design.multiplier)
         c = free.gradient(c)
         C = np.stack([free.project_gram(C[g], g) for g in range(len(C))])
         yy = np.maximum(yy - free.explained(), 0.0)

@@ -114,7 +114,10 @@ class PathStore:
 
     def blank_unsolved(self):
         """No coefficients stand under an alpha that was not solved; those beyond float64's range are named so."""
-        lost = ((self.status == CONVERGED) | (self.status == MAX_ITER)) & ~np.isfinite(self.intercept)
+        finite = np.isfinite(self.intercept)
+        if self.kind == "dense":
+            finite &= np.isfinite(self.coef.sum(axis=2))
+        lost = ((self.status == CONVERGED) | (self.status == MAX_ITER)) & ~finite
         self.status[lost] = NOT_FINITE
         unsolved = (self.status == SKIPPED) | (self.status == TIME_BUDGET)
         for array in (self.intercept, self.gap, self.residual, self.held_out, self.df):

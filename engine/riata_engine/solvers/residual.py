@@ -39,6 +39,15 @@ def solve_residual(form, alphas, options, store, control, clock):
             store.gap, store.residual, store.held_out, store.status, store.n_epochs)
     store.n_passes += passes
     for problem, (index, value, ends) in enumerate(paths):
+        if free is not None and free.least[g[problem]] is not None:
+            _shorten(free, g[problem], value, ends)
         store.put_rows(problem, index, value, ends)
     if free is not None:
         store.flag_degenerate(free.degenerate)
+
+
+def _shorten(free, group, value, ends):
+    """Minimum-norm coefficients of collinear free features, which stand last in the row of every alpha."""
+    q = len(free.free)
+    for end in np.unique(ends[ends > 0]):
+        value[end - q:end] = free.shortest(value[None, end - q:end], group)[0]

@@ -103,7 +103,8 @@ class StandardForm:
         cross = np.empty((self.shape[1], q * G))
         self.design.transposed_matvec(np.ascontiguousarray(R), cross, q, control, n_threads)
         cross = np.ascontiguousarray(cross.reshape(-1, G, q).transpose(1, 0, 2))
-        return FreeFeatures(cross, self.free, self.gradient_at_null(control, n_threads), self.group, Z, self.shift)
+        return FreeFeatures(cross, self.free, self.gradient_at_null(control, n_threads), self.group,
+                            self.design.multiplier, Z, self.shift)
 
 
 def power_of_two(x):
