@@ -105,6 +105,12 @@ def status_names(solution):
     return np.array(STATUS)[np.asarray(solution.status)]
 
 
+def half_free(settings):
+    """Some feature has no penalty and one bound: its certificate is a KKT measure, no bound on the objective."""
+    free = np.asarray(settings.get("penalty_factor", 1.0)) == 0
+    return bool(free.any()) and ("lower" in settings) != ("upper" in settings)
+
+
 def problem(X, y, alpha, l1_ratio, **settings):
     """The same problem for the referee, which does not know of solvers."""
     return Problem(X, y, alpha, l1_ratio=l1_ratio, **settings)

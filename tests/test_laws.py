@@ -119,7 +119,7 @@ def test_solvers_agree(data, name, l1_ratio):
     X, y, rng = data
     settings = problems.settings_for(name, rng, *X.shape)
     alphas = problems.grid(X, y, l1_ratio, **settings)
-    solvers = problems.PATH_SOLVERS
+    solvers = list(problems.PATH_SOLVERS)
     if l1_ratio == 0 and not {"lower", "upper"} & set(settings) and name != "free and left out":
         solvers.append("kernel")
     found = [problems.fit(np.asfortranarray(X), y, alphas, l1_ratio=l1_ratio, solver=solver, tol=TOL, **settings)
