@@ -215,7 +215,7 @@ def test_null_deviance_and_dev_ratio_speak_of_the_same_thing(data):
     for i, (coef, intercept) in enumerate(answers(solution)):
         mean_square = weighted_mean_squared_error(X, y, coef, intercept, w)
         assert solution.dev_ratio[0, i] == pytest.approx(1 - mean_square / null, abs=1e-11)
-    assert (solution.df[0] == (solution.coef[0] != 0).sum(axis=1)).all()
+    assert (solution.df[0] == (solution.coef[0] != 0).sum(axis=1) + 1).all()      # the intercept counts
 
 
 @hypothesis_settings(max_examples=40, deadline=None)

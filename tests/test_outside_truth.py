@@ -62,9 +62,11 @@ class TestDiabetesLars:
     def test_coefficients_at_the_minimum_of_cp(self, data):
         X, y, knots, names = data
         path = riata.fit_path(X, y, alphas=knots[[7, 9]], **TIGHT)
-        for coef, printed in zip(path.coef, (STEP_7, STEP_9), strict=True):
-            expected = np.array([printed.get(name, 0.0) for name in names])
-            np.testing.assert_allclose(coef, expected, atol=0.02)
+        _, _, coefs = lars_path(X, y - y.mean(), method="lasso")
+        np.testing.assert_allclose(path.coef, coefs[:, [7, 9]].T, atol=1e-5)
+        # the printed step 9 lies where s1 and s2, correlated .9, both move: the rounding of R's X shows most there
+        for coef, printed, atol in zip(path.coef, (STEP_7, STEP_9), (0.02, 0.12), strict=True):
+            np.testing.assert_allclose(coef, [printed.get(name, 0.0) for name in names], atol=atol)
         assert path.intercept[0] == pytest.approx(152.133484, abs=1e-5)
 
     def test_order_of_entry(self, data):
