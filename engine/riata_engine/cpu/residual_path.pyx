@@ -25,11 +25,12 @@ cdef enum:
     SKIPPED = 5
 
 
-cdef cloned_void dense_dot(const floating* x, const double* r, Py_ssize_t n, double* out) noexcept nogil:
+cdef cloned_void dense_dot(const floating* x, double shift, const double* r, Py_ssize_t n, double* out) noexcept nogil:
+    """Σ (x − shift) r: Σ r is zero but for rounding, which a large mean would blow up."""
     cdef Py_ssize_t i
     cdef double s = 0
     for i in range(n):
-        s += x[i] * r[i]
+        s += (x[i] - shift) * r[i]
     out[0] = s
 
 
@@ -71,10 +72,10 @@ cdef double slope(const State* S, Py_ssize_t j) noexcept nogil:
                 s += (<const double*>X.data)[a] * S.vr[X.indices[a]]
         return X.multiplier[j] * (s - S.mean[j] * S.total)
     if X.single:
-        dense_dot[float](<const float*>X.data + j * X.col, S.vr, X.n, &s)
+        dense_dot[float](<const float*>X.data + j * X.col, S.mean[j], S.vr, X.n, &s)
     else:
-        dense_dot[double](<const double*>X.data + j * X.col, S.vr, X.n, &s)
-    return X.multiplier[j] * (s - S.mean[j] * S.total)
+        dense_dot[double](<const double*>X.data + j * X.col, S.mean[j], S.vr, X.n, &s)
+    return X.multiplier[j] * s
 
 
 cdef void move(State* S, Py_ssize_t j, double d) noexcept nogil:

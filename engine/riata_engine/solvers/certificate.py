@@ -9,6 +9,7 @@ import numpy as np
 
 from riata_engine.cpu.certificate import certify
 from riata_engine.cpu.gram_path import gram_path
+from riata_engine.cpu.targets import residual_norms
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 
 EPS = np.finfo(float).eps
@@ -44,16 +45,18 @@ def residuals(form, problem, b, columns, free_b=None):
 
 
 def gaps_of(form, problem, b, R, T, alphas, options):
-    """Relative gaps (L,) of one problem from its residuals R (n, L) and gradients T (L, p) = ZᵀVR."""
+    """Relative gaps (L,) and Σ v r² (L,) of one problem from its residuals R (n, L) and gradients T (L, p) = ZᵀVR."""
     g, t = form.group[problem], form.target[problem]
-    v, y = form.V[:, g], form.Y[:, t] - form.ybar[g, t]
+    v, y = np.ascontiguousarray(form.V[:, g]), form.Y[:, t] - form.ybar[g, t]
+    rr, ry = np.empty(len(b)), np.empty(len(b))
+    residual_norms(np.ascontiguousarray(R), v, y, rr, ry)
     l1, l2 = (x[0] for x in options.penalties(form, alphas[None], np.array([problem])))
     out = np.empty(len(b))
     row = g if len(form.f1) > 1 else 0
     h = np.ones(form.shape[1]) if not options.by_kkt else form.variance()[g]
     certify(np.ascontiguousarray(T), np.ascontiguousarray(b), l1, l2, form.f1[row], form.f2[row], form.lower, form.upper,
-            1.0 / form.sigma[t], v @ R**2, (v * y) @ R, form.null()[problem], h, options.by_kkt, out)
-    return out
+            1.0 / form.sigma[t], rr, ry, form.null()[problem], h, options.by_kkt, out)
+    return out, rr
 
 
 def gradients(form, problem, R, control, n_threads):
@@ -78,12 +81,12 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
         if control.stopped:
             store.status[problem, solved] = SKIPPED
             return
-        gap = gaps_of(form, problem, b, R, T, alphas[problem], options)
+        gap, square = gaps_of(form, problem, b, R, T, alphas[problem], options)
         better = solved if attempt == 0 else solved[gap[solved] < store.gap[problem, solved]]
         kept = b.copy() if attempt == 0 else kept
         kept[better] = b[better]
         store.gap[problem, better] = gap[better]
-        store.residual[problem, better] = (form.V[:, form.group[problem]] @ R**2)[better]
+        store.residual[problem, better] = square[better]
         store.status[problem, solved] = np.where(store.gap[problem, solved] <= options.tol, CONVERGED, MAX_ITER)
         again = solved[store.gap[problem, solved] > options.tol]
         if not len(again) or attempt == REFINEMENTS or not len(better):

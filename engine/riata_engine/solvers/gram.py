@@ -52,7 +52,7 @@ def solve_gram(form, alphas, options, store, control, clock):
                       store.gap[part], store.residual[part], length, store.status[part], store.n_epochs[part], newtons)
         store.n_cholesky[part] += newtons.sum(axis=1)
         with clock("certificate"):
-            for k in np.flatnonzero(rounding(length, null[part]) > 0.05 * options.tol):
+            for k in np.flatnonzero(rounding(length * statistics.size[form.group[part], None], null[part]) > 0.05 * options.tol):
                 problem = these[k]
                 certify_by_residual(form, problem, b[k], C[form.group[problem]], alphas, options, store, control, free)
         if statistics.held_C is not None:

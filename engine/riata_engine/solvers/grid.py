@@ -11,8 +11,9 @@ def alpha_max(form, gradient, l1_ratio):
     row = form.group if len(form.f1) > 1 else np.zeros(len(form.group), int)
     f1 = form.f1[row]
     may = ((gradient > 0) & (form.upper > 0)) | ((gradient < 0) & (form.lower < 0))
-    ratio = np.divide(np.abs(gradient), f1, out=np.zeros_like(gradient), where=may & (f1 > 0))
-    return ratio.max(axis=1, initial=0.0) * form.sigma[form.target] / np.maximum(l1_ratio, SMALLEST_L1_RATIO)
+    with np.errstate(over="ignore"):
+        ratio = np.divide(np.abs(gradient), f1, out=np.zeros_like(gradient), where=may & (f1 > 0))
+        return ratio.max(axis=1, initial=0.0) * form.sigma[form.target] / np.maximum(l1_ratio, SMALLEST_L1_RATIO)
 
 
 def geometric(largest, n_alphas, ratio):

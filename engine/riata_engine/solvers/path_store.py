@@ -116,7 +116,7 @@ class PathStore:
         """No coefficients stand under an alpha that was not solved; those beyond float64's range are named so."""
         finite = np.isfinite(self.intercept)
         if self.kind == "dense":
-            finite &= np.isfinite(self.coef.sum(axis=2))
+            finite &= np.isfinite(self.coef).all(axis=2)
         lost = ((self.status == CONVERGED) | (self.status == MAX_ITER)) & ~finite
         self.status[lost] = NOT_FINITE
         unsolved = (self.status == SKIPPED) | (self.status == TIME_BUDGET)

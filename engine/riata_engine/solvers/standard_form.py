@@ -15,6 +15,7 @@ import numpy as np
 from riata_engine.cpu.control import Control
 from riata_engine.cpu.design import Design, moments, scan
 from riata_engine.cpu.sparse import sparse_moments
+from riata_engine.cpu.targets import weighted_means, weighted_squares
 from riata_engine.solvers.free_features import FreeFeatures
 
 #: a column counts as constant when its standard deviation is below this many units of its largest value
@@ -23,6 +24,8 @@ CONSTANT = 2e-15
 EXPONENTS = 1000
 #: below this share of the mean square, a target's variance is rounding
 NO_VARIANCE = 1e-26
+#: a penalty factor beyond this holds its coefficient at zero all the same
+LARGEST = 1e300
 
 
 @dataclass
@@ -152,18 +155,8 @@ def standard_form(batch, control, n_threads):
     moderate = bool(np.all((largest < 1e100) & (np.abs(center) * multiplier < 1e3)))
     design = Design(X, center, multiplier, direct=moderate)
 
-    Y = batch.Y if batch.offset is None else batch.Y - batch.offset[:, None]
-    span = power_of_two(np.abs(Y).max(axis=0, initial=0.0))
-    Y = Y / span
-    base_mean = base @ Y if batch.intercept else np.zeros(Y.shape[1])
-    Y = Y - base_mean
-    unit = power_of_two(np.sqrt(base @ Y**2))
-    Y /= unit
-    sigma = span * unit
-    ybar = V.T @ Y if batch.intercept else np.zeros((V.shape[1], Y.shape[1]))
-    square = V.T @ Y**2
-    yy = square - ybar**2
-    yy[yy <= NO_VARIANCE * (square + (base_mean / unit) ** 2)] = 0.0
+    Y, base_mean, sigma = _targets(batch, base)
+    ybar, yy = _target_moments(batch, Y, base_mean, V)
 
     if batch.intercept and (held_out is not None or V.shape[1] > 1):
         shift = np.empty((p, V.shape[1]))
@@ -183,10 +176,42 @@ def standard_form(batch, control, n_threads):
     lower[barred], upper[barred] = 0.0, 0.0
     lower[free], upper[free] = 0.0, 0.0
 
-    form = StandardForm(design, V, held_out, base, np.ascontiguousarray(Y), base_mean / unit, sigma, batch.target,
+    form = StandardForm(design, V, held_out, base, Y, base_mean, sigma, batch.target,
                         batch.group, batch.intercept, batch.standardize, penalty, lower, upper, free, shift, ybar, yy)
     _penalty_factors(form, barred)
     return form
+
+
+def _targets(batch, base):
+    """Y without offset and base mean, in units of sigma; the base mean in the same units; sigma."""
+    Y = batch.Y if batch.offset is None else batch.Y - batch.offset[:, None]
+    span = power_of_two(np.abs(Y).max(axis=0, initial=0.0))
+    Y = np.ascontiguousarray(Y / span)
+    mean, square = np.zeros(Y.shape[1]), np.empty(Y.shape[1])
+    if batch.intercept:
+        weighted_means(Y, base, mean)
+        Y -= mean
+    weighted_squares(Y, base, np.zeros(Y.shape[1]), square)
+    unit = power_of_two(np.sqrt(square))
+    Y /= unit
+    return Y, mean / unit, span * unit
+
+
+def _target_moments(batch, Y, base_mean, V):
+    """(G, T) means and sums of squares about them, for the pairs that some problem uses."""
+    G, T = V.shape[1], Y.shape[1]
+    ybar, yy = np.zeros((G, T)), np.zeros((G, T))
+    weights = np.ascontiguousarray(V.T)
+    for g in np.unique(batch.group):
+        used = np.unique(batch.target[batch.group == g]) if G > 1 else np.arange(T)
+        part = Y if len(used) == T else np.ascontiguousarray(Y[:, used])
+        mean, square = np.zeros(len(used)), np.empty(len(used))
+        if batch.intercept:
+            weighted_means(part, weights[g], mean)
+        weighted_squares(part, weights[g], mean, square)
+        square[square <= NO_VARIANCE * (mean**2 + base_mean[used] ** 2)] = 0.0
+        ybar[g, used], yy[g, used] = mean, square
+    return ybar, yy
 
 
 def _penalty_factors(form, barred):
@@ -194,7 +219,7 @@ def _penalty_factors(form, barred):
     f = np.where(barred, 0.0, form.factor)
     f = np.where(np.isinf(f), 0.0, f)
     if not form.standardize:
-        m = np.minimum(form.design.multiplier, 1e150)[None]
+        m = form.design.multiplier[None]
     else:
         second, mean = form.variance(), np.zeros(1)
         if not form.intercept:               # the standard deviation is about the mean with or without an intercept (glmnet's rule)
@@ -202,4 +227,5 @@ def _penalty_factors(form, barred):
             form.design.transposed_matvec(np.ascontiguousarray(form.V), mean, 1, Control(), 1)
         m = form.spread = np.sqrt(np.maximum(second - mean.T**2, 0.0))
     form.f1 = np.ascontiguousarray(f * m)
-    form.f2 = np.ascontiguousarray(f * m**2)
+    with np.errstate(over="ignore"):
+        form.f2 = np.minimum(f * m**2, LARGEST)

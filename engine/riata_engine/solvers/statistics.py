@@ -4,10 +4,11 @@ A group that holds rows out is the whole minus those rows, so that K folds cost 
 subtraction would lose more than half of the digits of a column's variance, the group is computed directly instead.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from riata_engine.cpu.design import Design
 from riata_engine.cpu.gram import accumulate
 
 #: a fold's variance below this share of the whole's is recomputed without subtraction (half of the digits are gone)
@@ -25,6 +26,7 @@ class Statistics:
     held_C: np.ndarray | None        # (G, p, p) Σ v (z − d)(z − d)ᵀ over held-out rows, v of sum one over them
     held_c: np.ndarray | None        # (G, p, T)
     held_yy: np.ndarray | None       # (G, T)
+    size: np.ndarray | None = None   # (G,) how many times larger than √C_jj the numbers were that C came from, at most
 
 
 @dataclass
@@ -86,15 +88,15 @@ def group_statistics(form, control, n_threads, deviance=True):
     base = None if uniform else form.held_out_weight * n           # weights of mean one; None: all ones
     holding = form.held_out is not None and any(len(rows) for rows in form.held_out)
     held = [np.empty((G, p, p)), np.empty((G, p, T)), np.full((G, T), np.nan)] if holding and deviance else [None] * 3
+    size = np.ones(G)
     if form.held_out is None:
         for g in range(G):
             weights = base if G == 1 else form.V[:, g] * n
-            sums = _sums(form, None, weights, control, n_threads)
-            _, C[g], c[g], _ = sums.about(form.shift[g], form.ybar[g])
+            C[g], c[g] = _direct(form, g, None, weights, control, n_threads)
             _mend(C[g], None)
             if control.stopped:
                 break
-        return Statistics(C, c, None, None, None)
+        return Statistics(C, c, None, None, None, size)
 
     parts = [_sums(form, rows, base, control, n_threads) if len(rows) else None for rows in form.held_out]
     seen = np.zeros(n, int)
@@ -117,11 +119,30 @@ def group_statistics(form, control, n_threads, deviance=True):
         if part is not None and np.any(np.diagonal(C[g]) < GUARD * spread):
             weights = np.ones(n) if base is None else base.copy()
             weights[form.held_out[g]] = 0.0
-            _, C[g], c[g], _ = _sums(form, np.flatnonzero(weights), weights, control, n_threads).about(d, ybar)
+            C[g], c[g] = _direct(form, g, np.flatnonzero(weights), weights, control, n_threads)
+        elif part is not None:
+            size[g] = _inflation(np.diagonal(C[g]), spread + d**2)
         _mend(C[g], spread)
         if holding and deviance and part is not None:
             _, held[0][g], held[1][g], held[2][g] = part.about(d, ybar)
-    return Statistics(C, c, *held)
+    return Statistics(C, c, *held, size)
+
+
+def _direct(form, g, rows, weights, control, n_threads):
+    """C and c of one group from its rows, centred by its own means while they are packed."""
+    d, design = form.shift[g], form.design
+    if np.any(np.abs(d) > 10.0):             # far from the common centre, in standard deviations
+        with np.errstate(divide="ignore", invalid="ignore"):
+            center = np.where(design.multiplier > 0, design.center + d / design.multiplier, design.center)
+        form, d = replace(form, design=Design(design.X, center, design.multiplier, design.direct)), np.zeros_like(d)
+    _, C, c, _ = _sums(form, rows, weights, control, n_threads).about(d, form.ybar[g])
+    return C, c
+
+
+def _inflation(variance, of):
+    """√ of the largest ratio of what was subtracted to what is left."""
+    left = variance > CONSTANT * of
+    return float(np.sqrt(np.max(of[left] / variance[left], initial=1.0)))
 
 
 def _mend(C, spread):

@@ -211,7 +211,7 @@ class _Run:
         gradient, residual = np.ascontiguousarray(T[:, member.columns].T), R[:, member.columns]
         b = np.zeros((length, self.form.shape[1]))
         b[:, self.pool.columns] = coef[:length]
-        gap = gaps_of(self.form, problem, b, residual, gradient, self.alphas[problem, block], self.options)
+        gap, square = gaps_of(self.form, problem, b, residual, gradient, self.alphas[problem, block], self.options)
         good = 0
         while good < length and gap[good] <= self.options.tol:
             good += 1
@@ -237,7 +237,7 @@ class _Run:
             store.gap[problem, take], store.status[problem, take] = gap[:good], final
             store.n_epochs[problem, take] += epochs[:good]
             store.n_cholesky[problem] += newtons[:good].sum()
-            store.residual[problem, take] = self.form.V[:, g] @ residual[:, :good] ** 2
+            store.residual[problem, take] = square[:good]
             self._held_out(problem, g, take, residual[:, :good])
             member.next += good
             self.control.done += good
