@@ -64,29 +64,32 @@ def bounds(X, y, coef, intercept, alphas, l1_ratio, *, fit_intercept=False):
         R = y[:, None] - intercept[part] - np.asarray(_float64(X[:, used]) @ B[:, used].T)
         centred = R - R.mean(axis=0) if fit_intercept else R
         C = _transposed_product(X, centred)
-        for i, alpha in enumerate(alphas[part]):
-            l1, l2 = n * alpha * l1_ratio, n * alpha * (1 - l1_ratio)
-            b, r, rc = B[i], R[:, i], centred[:, i]
-            value = r @ r / 2 + l1 * np.abs(b).sum() + l2 / 2 * (b @ b)
-            primal[start + i], dual[start + i] = value / null, _best_dual(rc, target, C[:, i], b, l1, l2) / null
+        l1, l2 = n * np.asarray(alphas[part]) * l1_ratio, n * np.asarray(alphas[part]) * (1 - l1_ratio)
+        squares = (B**2).sum(axis=1)
+        primal[part] = ((R**2).sum(axis=0) / 2 + l1 * np.abs(B).sum(axis=1) + l2 / 2 * squares) / null
+        dual[part] = _best_dual(centred, target, C, B.T, squares, l1, l2) / null
     return primal, dual
 
 
-def _best_dual(r, y, c, b, l1, l2):
-    """Largest D(s·r) over the multiples named at the top; c = X'r."""
-    inner, norm2 = r @ y, r @ r
-    if norm2 == 0:
-        return 0.0
+def _best_dual(R, y, C, B, squares, l1, l2):
+    """Largest D(s·r) over the multiples named at the top, for each column r of R; C is X'R, B the coefficients."""
+    inner, norms = y @ R, (R**2).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        free = np.where(norms > 0, inner / norms, 0.0)
+        if not l2.any():
+            multiples = [np.clip(free, 0.0, l1 / np.abs(C).max(axis=0))]
+        else:
+            lengths = norms + l2 * squares
+            feasible = l1 / np.abs(C - l2 * B).max(axis=0)
+            multiples = [np.zeros_like(free), np.ones_like(free), free,
+                         np.clip(np.where(lengths > 0, inner / lengths, 0.0), 0.0, feasible)]
+    values = [s * inner - s**2 / 2 * norms - _conjugate(np.abs(s * C) - l1, l2) for s in multiples]
+    return np.max(values, axis=0)
 
-    def best_multiple(norm2, largest):
-        return max(0.0, min(inner / norm2, l1 / largest if largest > 0 else np.inf))
 
-    if l2 == 0:
-        s = best_multiple(norm2, np.abs(c).max())
-        return s * inner - s * s / 2 * norm2
-    multiples = (0.0, 1.0, inner / norm2, best_multiple(norm2 + l2 * (b @ b), np.abs(c - l2 * b).max()))
-    return max(s * inner - s * s / 2 * norm2 - (np.maximum(np.abs(s * c) - l1, 0) ** 2).sum() / (2 * l2)
-               for s in multiples)
+def _conjugate(beyond, l2):
+    """Σ_j max(beyond_j, 0)² / (2·λ2); nothing for a lasso, whose multiples keep every entry within λ1."""
+    return (np.maximum(beyond, 0) ** 2).sum(axis=0) / (2 * l2) if l2.any() else 0.0
 
 
 def _float64(X):

@@ -17,6 +17,7 @@ def main(arguments=None):
     parser.add_argument("--repeats", type=int, help="most repetitions of a run (default 5; quick 2)")
     parser.add_argument("--time-limit", type=float, help="seconds of one run (default: the row's own)")
     parser.add_argument("--threads", type=int, default=1, help="threads of each solver (default 1)")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: for a machine that others use")
     parser.add_argument("--no-install", action="store_true", help="use the peer environments as they are")
     parser.add_argument("--build", type=Path, default=environment.TOP / "build", help="where environments and data are")
     parser.add_argument("--out", type=Path, default=OUT, help="where the tables go")
@@ -37,7 +38,8 @@ def main(arguments=None):
                 print(f"{name}: {reason}", file=sys.stderr)
     result = runner.compare(chosen_rows, solvers, options.build, size="quick" if options.quick else "full",
                             repeats=options.repeats or (2 if options.quick else 5), time_limit=options.time_limit,
-                            n_threads=options.threads, after_row=lambda found: report.write(found, options.out))
+                            n_threads=options.threads, clock=options.clock,
+                            after_row=lambda found: report.write(found, options.out))
     file = report.write(result, options.out)
     print(file.read_text())
     print(f"written: {file} and {file.with_suffix('.json')}", file=sys.stderr)

@@ -69,9 +69,10 @@ while (length(text <- readLines(input, 1)) > 0) {
     if (job$data != loaded) { data <- NULL; invisible(gc()); data <- read_data(job$data); loaded <- job$data }
     inner <- if (is.null(job$inner)) 1L else as.integer(job$inner)
     tol <- as.numeric(job$tol)
-    start <- Sys.time()
+    clock <- if (identical(job$clock, "cpu")) function() sum(proc.time()[1:2]) else function() as.numeric(Sys.time())
+    start <- clock()
     for (i in seq_len(inner)) result <- suppressWarnings(tasks[[job$task]](data, tol))
-    seconds <- as.numeric(Sys.time() - start, units = "secs") / inner
+    seconds <- (clock() - start) / inner
     if (!is.null(job$save)) {
       put <- function(values, name) { con <- file(paste0(job$save, ".", name), "wb"); writeBin(values, con); close(con) }
       if (job$task == "cv") put(as.vector(result), "mse") else {

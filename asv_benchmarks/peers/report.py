@@ -116,7 +116,9 @@ def machine():
 
 def about(result):
     where = result["machine"]
+    clock = ("Seconds on the wall" if result["clock"] == "wall" else
+             "Seconds of CPU, which a busy machine changes less than seconds on the wall; limits are on the wall")
     load = f", load average at the end {where['load'][0]}" if where["load"] else ""
     return (f"{result['started']}, {where['cpu']}, {where['cores']} cores, {result['n_threads']} thread(s) for each "
             f"solver{load}. Sizes: {result['size']}. Same data, same grid; runs of the solvers in turns, medians; gaps "
-            "by a referee in float64.")
+            f"by a referee in float64. {clock}.")

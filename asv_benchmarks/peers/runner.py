@@ -30,8 +30,10 @@ def repeats_for(seconds, most):
 class Comparison:
     """Workers, kept over the rows, and what they gave."""
 
-    def __init__(self, solvers, build, *, size="full", repeats=5, time_limit=None, n_threads=1, log=sys.stderr):
+    def __init__(self, solvers, build, *, size="full", repeats=5, time_limit=None, n_threads=1,
+                 clock="wall", log=sys.stderr):
         self.build, self.size, self.repeats, self.time_limit, self.log = Path(build), size, repeats, time_limit, log
+        self.clock = clock
         self.workers, self.absent, self.cold = {}, {}, {}
         self.solvers = solvers
         for solver in solvers:
@@ -86,7 +88,8 @@ class Comparison:
                 run = self._run(solver, tol)
                 runs.append(run)
                 try:
-                    run["first"] = worker.ask(limit, task=row.task, data=folder, tol=tol, save=Path(scratch) / "run")
+                    run["first"] = worker.ask(limit, task=row.task, data=folder, tol=tol, clock=self.clock,
+                                              save=Path(scratch) / "run")
                     run["gap"], run["bounds"] = judge.judge(row, data, folder, Path(scratch) / "run")
                 except TooSlow as error:
                     run |= {"status": "too slow", "reason": str(error)}
@@ -123,7 +126,7 @@ class Comparison:
         limit = 2 * (self.time_limit or row.time_limit)
         try:
             seconds = self.workers[run["solver"]].ask(limit * run["inner"], task=row.task, data=folder,
-                                                      tol=run["tol"], inner=run["inner"])
+                                                      tol=run["tol"], inner=run["inner"], clock=self.clock)
         except (Failed, TooSlow) as error:
             run |= {"status": "failed", "reason": f"in a repetition: {error}", "kept": False}
             return
@@ -152,7 +155,7 @@ def compare(chosen_rows, solvers, build, *, after_row=None, **settings):
     """Everything the report needs, as plain data; ``after_row`` gets what there is after each row."""
     comparison = Comparison(solvers, build, **settings)
     result = {"started": time.strftime("%Y-%m-%d %H:%M"), "size": comparison.size, "rows": [],
-              "n_threads": settings.get("n_threads", 1), "cold": comparison.cold, "absent": comparison.absent,
+              "n_threads": settings.get("n_threads", 1), "clock": comparison.clock, "cold": comparison.cold, "absent": comparison.absent,
               "titles": {solver.name: solver.title for solver in solver_table.SOLVERS}}
     try:
         for row in chosen_rows:
