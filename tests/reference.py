@@ -70,8 +70,9 @@ class Problem:
         self.l2 = strength * (1 - Real(self.l1_ratio)) * scale * scale
 
     def column_sd(self):
-        """Weighted standard deviation of each column, divisor sum(w)."""
-        centred = self.X - self.w @ self.X
+        """Weighted standard deviation of each column, divisor sum(w); 0 exactly where all values are equal."""
+        constant = (self.X[0] == self.X).all(axis=0)
+        centred = self.X - np.where(constant, self.X[0], self.w @ self.X)
         return np.sqrt(self.w @ (centred * centred))
 
     def residual(self, coef, intercept):

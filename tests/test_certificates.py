@@ -12,19 +12,13 @@ from reference import coordinate_decrease, deviance_ratio, duality_gap, is_feasi
 ROUNDING = 1e-13
 
 
-def half_free(settings):
-    """Some feature has no penalty and one bound: the one case that has no closed dual point, and a KKT certificate."""
-    free = settings.get("penalty_factor", np.ones(1)) == 0
-    return bool(free.any()) and ("lower" in settings) != ("upper" in settings)
-
-
 def certify(X, y, solution, l1_ratio, tol, **settings):
     """Every alpha of a one-problem solution converged, and its gap is honest.
 
     The reported gap lies between the tightest that any scaling of the residual gives and that of the residual as it is
     (scaled into feasibility), both from the raw X in extended precision.
     """
-    assert solution.certificate == ("kkt" if half_free(settings) else "gap")
+    assert solution.certificate == ("kkt" if problems.half_free(settings) else "gap")
     assert (problems.status_names(solution) == "converged").all(), problems.status_names(solution)
     for i, alpha in enumerate(solution.alphas[0]):
         coef, intercept, gap = solution.coef[0, i], solution.intercept[0, i], float(solution.gap[0, i])
@@ -35,8 +29,11 @@ def certify(X, y, solution, l1_ratio, tol, **settings):
         if solution.certificate == "kkt":
             assert gap == pytest.approx(coordinate_decrease(one, coef, intercept), rel=1e-6, abs=ROUNDING)
             continue
-        tightest, plain = (duality_gap(one, coef, intercept, best_scale=best) for best in (True, False))
-        assert tightest - ROUNDING <= gap <= plain * (1 + 1e-6) + ROUNDING, f"alpha {i}: {tightest} {gap} {plain}"
+        plain = duality_gap(one, coef, intercept)
+        assert gap <= plain * (1 + 1e-6) + ROUNDING
+        if gap < plain - ROUNDING:                       # the search for the best scale is slow, and rarely needed
+            tightest = duality_gap(one, coef, intercept, best_scale=True)
+            assert tightest - ROUNDING <= gap, f"alpha {i}: reported {gap}, true {tightest}"
 
 
 @pytest.mark.parametrize("solver", problems.PATH_SOLVERS)
@@ -49,10 +46,6 @@ def test_every_setting(name, l1_ratio, shape, solver):
     X, y = problems.draw(rng, n, p)
     settings = problems.settings_for(name, rng, n, p)
     alphas = problems.grid(X, y, l1_ratio, **settings)
-    if not problems.can_solve(solver, settings):
-        with pytest.raises(ValueError, match="penalty_factor=0"):
-            problems.fit(np.asfortranarray(X), y, alphas, l1_ratio=l1_ratio, solver=solver, **settings)
-        return
     solution = problems.fit(np.asfortranarray(X), y, alphas, l1_ratio=l1_ratio, solver=solver, tol=1e-8, **settings)
     assert solution.solver == solver
     certify(X, y, solution, l1_ratio, 1e-8, **settings)
@@ -125,6 +118,20 @@ def test_least_squares(storage, name):
     certify(X, y, solution, 1.0, 1e-10, **settings)
 
 
+@pytest.mark.parametrize("solver", problems.PATH_SOLVERS)
+@pytest.mark.parametrize("name", ["positive and free", "everything"])
+def test_half_free_features_keep_the_promise_of_tol(name, solver):
+    """Converged means gap <= tol here too: projecting the residual on the signs asked for gives a dual point."""
+    rng = np.random.default_rng(12)
+    X, y = problems.draw(rng, 60, 12)
+    settings = problems.settings_for(name, rng, 60, 12)
+    alphas = problems.grid(X, y, 0.7, **settings)
+    solution = problems.fit(np.asfortranarray(X), y, alphas, l1_ratio=0.7, solver=solver, tol=1e-8, **settings)
+    for i, alpha in enumerate(alphas):
+        one = problems.problem(X, y, alpha, 0.7, **settings)
+        assert duality_gap(one, solution.coef[0, i], solution.intercept[0, i], best_scale=True) <= 1e-8
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("name", problems.SETTINGS)
 def test_true_suboptimality_is_below_the_gap(name, seed):
@@ -152,6 +159,6 @@ def test_any_problem(seed, n, p, name, l1_ratio, correlation, solver):
     if settings.get("weights") is not None and np.count_nonzero(settings["weights"]) < 4:
         settings["weights"] = settings["weights"] + 1      # too few rows for the two free columns
     alphas = problems.grid(X, y, l1_ratio if l1_ratio > 1e-3 else 0.0, **settings)
-    assume(alphas[0] > 0 and problems.can_solve(solver, settings))
+    assume(alphas[0] > 0)
     solution = problems.fit(np.asfortranarray(X), y, alphas, l1_ratio=l1_ratio, solver=solver, tol=1e-7, **settings)
     certify(X, y, solution, l1_ratio, 1e-7, **settings)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from riata import plots
+from riata.label_placement import spread
 
 matplotlib.use("Agg")
 
@@ -36,7 +37,7 @@ heights = st.lists(st.floats(0, 1), min_size=1, max_size=15)
 
 @given(heights, st.floats(0.001, 0.06))
 def test_labels_are_spread_as_little_as_needed(start, gap):
-    placed = plots._spread(start, gap, 0.0, 1.0)
+    placed = spread(start, gap, 0.0, 1.0)
     order = np.argsort(start, kind="stable")
     assert placed.min() >= -1e-12
     assert placed.max() <= 1 + 1e-12
@@ -46,7 +47,7 @@ def test_labels_are_spread_as_little_as_needed(start, gap):
 
 
 def test_spread_gives_up_distance_where_there_is_no_room():
-    placed = plots._spread(np.full(11, 0.5), 0.5, 0.0, 1.0)
+    placed = spread(np.full(11, 0.5), 0.5, 0.0, 1.0)
     np.testing.assert_allclose(placed, np.linspace(0, 1, 11))
 
 

@@ -100,6 +100,18 @@ def test_coefficient_table_is_exact():
             assert float(table[name][f"coefficient_{rule}"] if name in table else 0.0) == value
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.1, -1e9])
+def test_constant_target(tmp_path, value):
+    X = np.random.default_rng(3).normal(size=(30, 2))
+    y = np.full(30, value)
+    cv = riata.cross_validate_path(X, y, alphas=5, cv=3)
+    summary = summarize(cv, X, y)
+    write_report(cv, X, y, tmp_path, summary=summary)
+    assert summary["choices"]["min"]["heldout_r2"] is None
+    assert summary["choices"]["min"]["selected"] == 0
+    assert "not defined" in (tmp_path / "summary.md").read_text()
+
+
 def test_without_plots_nothing_is_drawn(tmp_path):
     X, y, cv = diabetes_cv()
     files = write_report(cv, X, y, tmp_path, summary=summarize(cv, X, y), plots=False)

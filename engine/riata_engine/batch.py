@@ -11,18 +11,21 @@ from riata_engine.cpu.control import Control
 from riata_engine.cpu.design import scan
 from riata_engine.solvers.choice import choose
 from riata_engine.solvers.clock import Clock
+from riata_engine.solvers.exact import solve_kernel, solve_least_squares
 from riata_engine.solvers.gram import solve_gram
 from riata_engine.solvers.grid import alpha_max, geometric
 from riata_engine.solvers.options import Options
 from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, SKIPPED, STATUS, TIME_BUDGET, PathStore
 from riata_engine.solvers.residual import solve_residual
+from riata_engine.solvers.ridge import RidgeDecomposition
 from riata_engine.solvers.standard_form import standard_form
 from riata_engine.solvers.working_set import solve_working_set
 from riata_engine.threads import single_threaded_blas, thread_count
 
-__all__ = ["STATUS", "Batch", "Interrupted", "Solution", "alpha_grid", "build_info", "first_non_finite_column", "solve"]
+__all__ = ["STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "alpha_grid", "build_info", "first_non_finite_column", "solve"]
 
-SOLVERS = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual}
+SOLVERS = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual,
+           "kernel": solve_kernel, "least_squares": solve_least_squares}
 
 
 @dataclass
@@ -190,25 +193,45 @@ def solve(batch, progress=None):
         with clock("grid"):
             alphas = _grid(batch, form, control, n_threads)
         control.total = alphas.size
-        store = PathStore(form, alphas.shape[1], batch.store)
-        solver = choose(batch.solver, form, alphas, options)
-        if not control.stopped:
-            SOLVERS[solver](form, alphas, options, store, control, clock)
+        store, solver = _paths(batch, form, alphas, options, control, clock)
     return _solution(form, alphas, options, store, control, clock, solver, progress)
+
+
+def _paths(batch, form, alphas, options, control, clock):
+    """The solved paths and the name of the solver; alphas of zero without bounds go to least squares, the others to a path."""
+    zero = (alphas == 0).any(axis=0)
+    if options.bounded or batch.solver == "least_squares" or not zero.any():
+        parts = [(alphas, batch.solver)]
+    elif np.any(alphas[:, zero] > 0):
+        raise ValueError("alphas: where one problem has alpha = 0 all must have it")
+    else:
+        parts = [(alphas[:, ~zero], batch.solver), (alphas[:, zero], "least_squares")]
+    done = None
+    for part, wish in parts:
+        if not part.shape[1]:
+            continue
+        store = PathStore(form, part.shape[1], batch.store)
+        part = np.ascontiguousarray(part)
+        solver = choose(wish, form, part, options)
+        if not control.stopped:
+            SOLVERS[solver](form, part, options, store, control, clock)
+        done, name = (store, solver) if done is None else (done.joined(store), f"{name}+{solver}")
+    return done, name
 
 
 def _solution(form, alphas, options, store, control, clock, solver, progress):
     if control.stopped == "time_budget":
         store.status[store.status == SKIPPED] = TIME_BUDGET
     store.blank_unsolved()
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         null = 2 * form.null()[:, None]
         dev_ratio = np.where(null > 0, 1.0 - store.residual / null, np.where(np.isnan(store.residual), np.nan, 0.0))
-    sigma2 = form.sigma[form.target] ** 2
+        sigma2 = form.sigma[form.target] ** 2
+        held_out, null_deviance = store.held_out * sigma2[:, None], null[:, 0] * sigma2
     solution = Solution(
         alphas=alphas, coef=store.coefficients(), intercept=store.intercept, gap=store.gap, status=store.status,
-        dev_ratio=dev_ratio, df=store.df, held_out_deviance=store.held_out * sigma2[:, None],
-        null_deviance=2 * form.null() * sigma2, n_passes=store.n_passes, n_epochs=store.n_epochs,
+        dev_ratio=dev_ratio, df=store.df, held_out_deviance=held_out,
+        null_deviance=null_deviance, n_passes=store.n_passes, n_epochs=store.n_epochs,
         n_cholesky=store.n_cholesky, certificate="kkt" if options.by_kkt else "gap", solver=solver,
         profile={k: round(v, 9) for k, v in clock.seconds.items()})
     if control.stopped == "interrupted":

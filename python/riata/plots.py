@@ -11,6 +11,8 @@ from functools import wraps
 
 import numpy as np
 
+from .label_placement import spread
+
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#9A9A9A"
 INK = "#222222"
@@ -107,26 +109,6 @@ def _mark_alphas(ax, marks):
                     color=INK, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}, zorder=5)
 
 
-def _spread(heights, gap, low, high):
-    """Move label heights apart by at least ``gap`` within [low, high], changing them as little as possible.
-
-    Least squares under order constraints: with z_i = h_(i) − i·gap the constraint is monotonicity, which isotonic
-    regression solves exactly; clipping its answer to the range keeps it optimal.
-    """
-    from scipy.optimize import isotonic_regression
-    heights = np.asarray(heights, dtype=float)
-    k = heights.size
-    if k == 0:
-        return heights
-    gap = min(gap, (high - low) / max(k - 1, 1))
-    order = np.argsort(heights, kind="stable")
-    steps = gap * np.arange(k)
-    z = isotonic_regression(heights[order] - steps).x
-    placed = np.empty(k)
-    placed[order] = np.clip(z, low, high - steps[-1]) + steps
-    return placed
-
-
 @_styled
 def plot_path(result, ax=None, *, top=10, scale=None, marks=None, title=None):
     """Draw a coefficient path against log alpha, with the names of the largest features.
@@ -209,7 +191,7 @@ def _label_ends(ax, names, ends):
     low, high = ax.get_ylim()
     inches = ax.get_position().height * ax.figure.get_figheight()
     fractions = (np.asarray(ends, float) - low) / (high - low)
-    placed = _spread(fractions, 8.5 * 1.22 / 72 / inches, 0.01, 0.99)
+    placed = spread(fractions, 8.5 * 1.22 / 72 / inches, 0.01, 0.99)
     for k, (name, start, height) in enumerate(zip(names, fractions, placed, strict=True)):
         colour = PALETTE[k % len(PALETTE)]
         ax.plot([1.0, 1.022, 1.03], [start, height, height], transform=ax.transAxes, color=colour, lw=0.7,

@@ -46,7 +46,8 @@ def standard_deviations(X, weights=None, block=1 << 22):
     for j in range(0, p, step):
         columns = np.asarray(X[:, j:j + step], dtype=np.float64)
         centred = columns - share @ columns
-        deviations[j:j + step] = np.sqrt(share @ centred ** 2)
+        constant = columns.min(axis=0) == columns.max(axis=0)          # else the rounding of the mean would show
+        deviations[j:j + step] = np.where(constant, 0.0, np.sqrt(share @ centred ** 2))
     return deviations
 
 

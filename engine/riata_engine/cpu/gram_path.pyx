@@ -117,7 +117,7 @@ cdef int take_in(const Problem* P, Scratch* W, double threshold, Py_ssize_t* tak
             continue
         if P.upper[k] <= 0 and P.lower[k] >= 0:
             continue
-        if fabs(t) > threshold * P.f1[k]:
+        if fabs(t) > threshold * P.f1[k] * (1 + 1e-12):     # not for a rounding error at alpha_max
             W.position[k] = W.A.m
             taken[0] += 1
             if block_append(&W.A, k, 0.0, P.C, P.ldc, P.c[k], t, P.f1[k], P.f2[k], P.lower[k] * P.bound_scale,

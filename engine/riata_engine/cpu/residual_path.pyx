@@ -188,7 +188,7 @@ cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const d
         m = kept
         d = max(2 * l1[l] - before, 0.0) if before < INFINITY else l1[l]
         for j in range(p):                                  # strong rule
-            if not inside[j] and h_positive(S, j) and may_enter(t[j], lower[j], upper[j]) and fabs(t[j]) > d * f1[j]:
+            if not inside[j] and h_positive(S, j) and may_enter(t[j], lower[j], upper[j]) and fabs(t[j]) > d * f1[j] * (1 + 1e-12):
                 inside[j] = 1
                 active[m] = j
                 m += 1
@@ -240,7 +240,7 @@ cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const d
                 break
             kept = m
             for j in range(p):
-                if not inside[j] and h_positive(S, j) and may_enter(t[j], lower[j], upper[j]) and fabs(t[j]) > l1[l] * f1[j]:
+                if not inside[j] and h_positive(S, j) and may_enter(t[j], lower[j], upper[j]) and fabs(t[j]) > l1[l] * f1[j] * (1 + 1e-12):
                     inside[j] = 1
                     active[m] = j
                     m += 1

@@ -18,9 +18,11 @@ def choose(wish, form, alphas, options):
     ValueError
         If the solver asked for cannot solve this batch.
     """
-    pure_ridge = bool(np.all(options.l1_ratio == 0)) and not options.bounded and not len(form.free)
+    pure_ridge = bool(np.all(options.l1_ratio == 0)) and not options.bounded
     if wish == "kernel" and not pure_ridge:
-        raise ValueError("solver='kernel' solves l1_ratio=0 without bounds and penalty_factor=0 only: use solver='auto'")
+        raise ValueError("solver='kernel' solves l1_ratio=0 without bounds only: use solver='auto'")
+    if wish == "least_squares" and (options.bounded or np.any(alphas > 0)):
+        raise ValueError("solver='least_squares' solves alphas=0 without bounds only: use solver='auto'")
     if wish != "auto":
         return wish
     n, p = form.shape

@@ -24,20 +24,27 @@ class FreeFeatures:
     free : (q,) intp array
     c : (B, p), group : (B,)
         Zᵀ V y of each problem and its group.
+    multiplier : (p,)
+        z = x·multiplier: minimum norm is meant on the scale of X.
     Z : (n, q), shift : (G, p), optional
         The free columns and the means of z; ``fitted`` needs them.
     """
 
-    def __init__(self, cross, free, c, group, Z=None, shift=None):
+    def __init__(self, cross, free, c, group, multiplier, Z=None, shift=None):
         self.free, self.cross, self.group, self.Z, self.shift = free, cross, group, Z, shift
         q = len(free)
         self.K = np.zeros((cross.shape[0], q, q))
         self.rank = np.zeros(cross.shape[0], int)
+        self.least = [None] * cross.shape[0]            # takes a solution to the one of least norm, where there are many
         for g, A in enumerate(cross):
             values, vectors = np.linalg.eigh(A[free])
             keep = values > RANK * max(values.max(initial=0.0), 1e-300)
             self.rank[g] = keep.sum()
             self.K[g][:, keep] = vectors[:, keep] / np.sqrt(values[keep])
+            if not keep.all():
+                N = vectors[:, ~keep]
+                scale = multiplier[free]
+                self.least[g] = np.eye(q) - N @ np.linalg.pinv(scale[:, None] * N) * scale
         self.H = cross @ self.K                                    # (G, p, q)
         self.c_free = c[:, free]
         self.u = np.einsum("bfq,bf->bq", self.K[group], self.c_free)   # Kᵀ c_F
@@ -64,7 +71,11 @@ class FreeFeatures:
         """b_F (L, q) of one problem, from the others' coefficients b (L, m) on ``columns``."""
         g = self.group[problem]
         rhs = self.c_free[problem] - b @ self.cross[g][columns]
-        return (rhs @ self.K[g]) @ self.K[g].T
+        return self.shortest((rhs @ self.K[g]) @ self.K[g].T, g)
+
+    def shortest(self, b, group):
+        """Of all coefficients (L, q) that fit as b does, those of least norm on the scale of X."""
+        return b if self.least[group] is None else b @ self.least[group].T
 
     def fitted(self, b, columns, problem):
         """(n, L) (Z_F − d_F) b_F of one problem."""

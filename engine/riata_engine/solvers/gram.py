@@ -15,6 +15,7 @@ def solve_gram(form, alphas, options, store, control, clock):
     """Fill ``store`` with the paths of all problems of ``form``; see ``riata_engine.batch`` for the arguments."""
     with clock("gram"):
         statistics = group_statistics(form, control, options.n_threads)
+        store.n_passes += 1
     if control.stopped:
         return
     B, L = alphas.shape
@@ -22,7 +23,8 @@ def solve_gram(form, alphas, options, store, control, clock):
     c = statistics.c[form.group, :, form.target]
     C, yy, free = statistics.C, form.yy[form.group, form.target], None
     if len(form.free):
-        free = FreeFeatures(np.ascontiguousarray(C[:, :, form.free]), form.free, c, form.group)
+        free = FreeFeatures(np.ascontiguousarray(C[:, :, form.free]), form.free, c, form.group,
+                            form.design.multiplier)
         c = free.gradient(c)
         C = np.stack([free.project_gram(C[g], g) for g in range(len(C))])
         yy = np.maximum(yy - free.explained(), 0.0)
@@ -60,6 +62,8 @@ def solve_gram(form, alphas, options, store, control, clock):
         if free is not None:
             free_b = np.stack([free.coefficients(b[k], slice(None), problem) for k, problem in enumerate(these)])
         store.put_many(these, b, free_b)
+    if free is not None:
+        store.flag_degenerate(free.degenerate)
 
 
 def _held_out_deviance(form, statistics, these, b, free, store):

@@ -22,12 +22,12 @@ class LeastSquares(NamedTuple):
     rank: int
     """Numerical rank of the centred design."""
     degenerate: bool
-    """rank < p: the minimiser is not unique."""
+    """rank < number of columns in the model: the minimiser is not unique."""
     gap: np.ndarray
     """(T,) half the squared projection of the residual, computed afresh, on the columns, over the null objective."""
 
 
-def least_squares(X, Y, sample_weight=None, intercept=True):
+def least_squares(X, Y, sample_weight=None, intercept=True, kept=None):
     r"""
     Minimise :math:`\sum_i w_i (y_i - b_0 - x_i^T b)^2`; of all minimisers take the one with the smallest norm of b.
 
@@ -42,6 +42,8 @@ def least_squares(X, Y, sample_weight=None, intercept=True):
     Y : array (n,) or (n, T)
     sample_weight : None or array (n,)
     intercept : bool, default=True
+    kept : None or increasing intp array
+        Columns in the model (None: all); the others get coefficient 0.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def least_squares(X, Y, sample_weight=None, intercept=True):
     ----------
     Golub, Van Loan, "Matrix Computations", 4th ed., 2013, sections 5.3 and 5.5.
     """
-    design = CentredDesign(X, sample_weight, intercept)
+    design = CentredDesign(X, sample_weight, intercept, kept)
     Y = np.asarray(Y, np.float64)
     Y = Y[:, None] if Y.ndim == 1 else Y
     if Y.ndim != 2 or Y.shape[0] != design.n:
@@ -65,7 +67,13 @@ def least_squares(X, Y, sample_weight=None, intercept=True):
     null = design.v @ Yc**2
     on_columns = np.square(project(residual)).sum(axis=1)
     gap = np.divide(on_columns, null, out=np.where(on_columns > 0, np.inf, 0.0), where=null > 0)
-    return LeastSquares(coef / design.unit, mean_y - coef @ design.mean, rank, rank < design.p, gap)
+    intercepts = mean_y - coef @ design.mean
+    coef = coef / design.unit
+    if kept is not None:
+        scattered = np.zeros((len(coef), X.shape[1]))
+        scattered[:, kept] = coef
+        coef = scattered
+    return LeastSquares(coef, intercepts, rank, rank < design.p, gap)
 
 
 def _tall(design, Yc):

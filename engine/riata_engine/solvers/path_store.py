@@ -43,7 +43,8 @@ class PathStore:
         if free is not None:
             columns, b = np.concatenate([columns, self.form.free.astype(columns.dtype)]), np.hstack([b, free])
         last = first + len(b)
-        values = b * (self.multiplier[columns] * self.sigma[problem])
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = b * self.multiplier[columns] * self.sigma[problem]
         self.df[problem, first:last] = (b != 0).sum(axis=1) + self.form.intercept
         if self.form.intercept:
             t = self.form.target[problem]
@@ -81,8 +82,9 @@ class PathStore:
             self.intercept[problems] = level * self.sigma[problems, None]
         else:
             self.intercept[problems] = 0.0
-        b *= self.multiplier
-        b *= self.sigma[problems, None, None]
+        with np.errstate(over="ignore", invalid="ignore"):
+            b *= self.multiplier
+            b *= self.sigma[problems, None, None]
         if self.kind == "dense":
             if b.base is not self.coef:
                 self.coef[problems] = b
@@ -93,8 +95,30 @@ class PathStore:
                     part = slice(path.indptr[row], path.indptr[row + 1])
                     self.rows[problem][row] = (path.indices[part], path.data[part])
 
+    def flag_degenerate(self, groups):
+        """Problems whose weight group has collinear features without a penalty: the minimum-norm answer, and said so."""
+        rows = groups[self.form.group][:, None] & (self.status == CONVERGED)
+        self.status[rows] = DEGENERATE
+
+    def joined(self, later):
+        """This store followed by the alphas of ``later``."""
+        for name in ("intercept", "gap", "residual", "held_out", "df", "status", "n_epochs"):
+            setattr(self, name, np.hstack([getattr(self, name), getattr(later, name)]))
+        if self.kind == "dense":
+            self.coef = np.concatenate([self.coef, later.coef], axis=1)
+        elif self.kind == "sparse":
+            self.rows = [a + b for a, b in zip(self.rows, later.rows, strict=True)]
+        self.n_cholesky = self.n_cholesky + later.n_cholesky
+        self.n_passes += later.n_passes
+        return self
+
     def blank_unsolved(self):
-        """No coefficients stand under an alpha that was not solved."""
+        """No coefficients stand under an alpha that was not solved; those beyond float64's range are named so."""
+        finite = np.isfinite(self.intercept)
+        if self.kind == "dense":
+            finite &= np.isfinite(self.coef.sum(axis=2))
+        lost = ((self.status == CONVERGED) | (self.status == MAX_ITER)) & ~finite
+        self.status[lost] = NOT_FINITE
         unsolved = (self.status == SKIPPED) | (self.status == TIME_BUDGET)
         for array in (self.intercept, self.gap, self.residual, self.held_out, self.df):
             array[unsolved] = np.nan

@@ -22,7 +22,8 @@ def solve_residual(form, alphas, options, store, control, clock):
         with np.errstate(divide="ignore", invalid="ignore"):
             raw = np.where(form.design.multiplier > 0, form.shift / form.design.multiplier, 0.0)
         mean = np.ascontiguousarray(raw + form.design.center)
-    K = np.zeros((form.V.shape[1], 0, 0)) if not len(form.free) else form.free_features(control, options.n_threads).K
+    free = form.free_features(control, options.n_threads) if len(form.free) else None
+    K = np.zeros((form.V.shape[1], 0, 0)) if free is None else free.K
     rows = form.held_out or []
     holding = form.held_out is not None
     pointer = np.cumsum([0] + [len(r) for r in rows]) if holding else np.zeros(form.V.shape[1] + 1, np.intp)
@@ -38,4 +39,15 @@ def solve_residual(form, alphas, options, store, control, clock):
             store.gap, store.residual, store.held_out, store.status, store.n_epochs)
     store.n_passes += passes
     for problem, (index, value, ends) in enumerate(paths):
+        if free is not None and free.least[g[problem]] is not None:
+            _shorten(free, g[problem], value, ends)
         store.put_rows(problem, index, value, ends)
+    if free is not None:
+        store.flag_degenerate(free.degenerate)
+
+
+def _shorten(free, group, value, ends):
+    """Minimum-norm coefficients of collinear free features, which stand last in the row of every alpha."""
+    q = len(free.free)
+    for end in np.unique(ends[ends > 0]):
+        value[end - q:end] = free.shortest(value[None, end - q:end], group)[0]

@@ -49,6 +49,7 @@ class StandardForm:
     yy: np.ndarray                    # (G, T) Σ v (y − ȳ)²
     f1: np.ndarray = field(default=None)    # (1 or G, p) penalty factors of the l1 part in units of z
     f2: np.ndarray = field(default=None)    # … of the l2 part
+    spread: np.ndarray | None = None  # (G, p) standard deviations of z where the penalty is standardised
 
     @property
     def n_problems(self):
@@ -102,7 +103,8 @@ class StandardForm:
         cross = np.empty((self.shape[1], q * G))
         self.design.transposed_matvec(np.ascontiguousarray(R), cross, q, control, n_threads)
         cross = np.ascontiguousarray(cross.reshape(-1, G, q).transpose(1, 0, 2))
-        return FreeFeatures(cross, self.free, self.gradient_at_null(control, n_threads), self.group, Z, self.shift)
+        return FreeFeatures(cross, self.free, self.gradient_at_null(control, n_threads), self.group,
+                            self.design.multiplier, Z, self.shift)
 
 
 def power_of_two(x):
@@ -198,6 +200,6 @@ def _penalty_factors(form, barred):
         if not form.intercept:               # the standard deviation is about the mean with or without an intercept (glmnet's rule)
             mean = np.empty((form.shape[1], form.V.shape[1]))
             form.design.transposed_matvec(np.ascontiguousarray(form.V), mean, 1, Control(), 1)
-        m = np.sqrt(np.maximum(second - mean.T**2, 0.0))
+        m = form.spread = np.sqrt(np.maximum(second - mean.T**2, 0.0))
     form.f1 = np.ascontiguousarray(f * m)
     form.f2 = np.ascontiguousarray(f * m**2)

@@ -55,6 +55,8 @@ def solve_working_set(form, alphas, options, store, control, clock):
         run = _Run(form, problems, alphas, l1, l2, gradient, options, store, control, clock, free)
         while run.round():
             pass
+    if free is not None:
+        store.flag_degenerate(free.degenerate)
 
 
 def _chunks(form, options):
