@@ -155,7 +155,8 @@ def compare(chosen_rows, solvers, build, *, after_row=None, **settings):
     """Everything the report needs, as plain data; ``after_row`` gets what there is after each row."""
     comparison = Comparison(solvers, build, **settings)
     result = {"started": time.strftime("%Y-%m-%d %H:%M"), "size": comparison.size, "rows": [],
-              "n_threads": settings.get("n_threads", 1), "clock": comparison.clock, "cold": comparison.cold, "absent": comparison.absent,
+              "n_threads": settings.get("n_threads", 1), "clock": comparison.clock,
+              "cold": comparison.cold, "absent": comparison.absent,
               "titles": {solver.name: solver.title for solver in solver_table.SOLVERS}}
     try:
         for row in chosen_rows:
