@@ -20,12 +20,28 @@ cdef cloned_void weigh(double* z, const double* root, Py_ssize_t rows, Py_ssize_
             z[j * ld + i] *= root[i]
 
 
+cdef cloned_void cross_four(const double* z, const double* y, Py_ssize_t ldy, Py_ssize_t rows, double* out) noexcept nogil:
+    """out[t] += Σ_i z_i y[t·ldy + i], t = 0 … 3: always four at once, so that a target's bits do not depend on its neighbours."""
+    cdef Py_ssize_t i
+    cdef double a = 0, b = 0, c = 0, d = 0
+    for i in range(rows):
+        a += z[i] * y[i]
+        b += z[i] * y[ldy + i]
+        c += z[i] * y[2 * ldy + i]
+        d += z[i] * y[3 * ldy + i]
+    out[0] += a
+    out[1] += b
+    out[2] += c
+    out[3] += d
+
+
 cdef void one_tile(const double* Z, Py_ssize_t ld, int rows, Py_ssize_t p, Py_ssize_t width, Py_ssize_t tile, double* C, Py_ssize_t ldc,
-                   const double* Y, int T, double* c) noexcept nogil:
+                   const double* Y, Py_ssize_t T, double* c) noexcept nogil:
     """Tile number ``tile`` of the lower triangle (counted along rows) of C += ZᵀZ; the diagonal tiles also do c += ZᵀY."""
     cdef Py_ssize_t I = 0, J = tile, a, b
     cdef int m, k, lda = <int>ld, ldcc = <int>ldc
-    cdef char upper = b"u", t = b"t", n = b"n"
+    cdef Py_ssize_t i, t
+    cdef char upper = b"u", flip = b"t", n = b"n"
     cdef double one = 1
     while J > I:
         J -= I + 1
@@ -36,11 +52,12 @@ cdef void one_tile(const double* Z, Py_ssize_t ld, int rows, Py_ssize_t p, Py_ss
     k = <int>min(width, p - b)
     if I == J:
         # row-major lower is column-major upper
-        dsyrk(&upper, &t, &m, &rows, &one, <double*>Z + a * ld, &lda, &one, C + a * ldc + a, &ldcc)
-        if T:
-            dgemm(&n, &n, &T, &m, &rows, &one, <double*>Y, &T, <double*>Z + a * ld, &lda, &one, c + a * T, &T)
+        dsyrk(&upper, &flip, &m, &rows, &one, <double*>Z + a * ld, &lda, &one, C + a * ldc + a, &ldcc)
+        for i in range(a, a + m):
+            for t in range(0, T, 4):
+                cross_four(Z + i * ld, Y + t * rows, rows, rows, c + i * T + t)
     else:
-        dgemm(&t, &n, &k, &m, &rows, &one, <double*>Z + b * ld, &lda, <double*>Z + a * ld, &lda, &one, C + a * ldc + b, &ldcc)
+        dgemm(&flip, &n, &k, &m, &rows, &one, <double*>Z + b * ld, &lda, <double*>Z + a * ld, &lda, &one, C + a * ldc + b, &ldcc)
 
 
 cdef cloned_void mirror(double* C, Py_ssize_t p, Py_ssize_t ld) noexcept nogil:
@@ -62,7 +79,8 @@ def accumulate(Design design, rows, v, const double[:, ::1] Y, double[:, ::1] C,
         Rows to take (None: all).
     v : (n,) array or None
         Row weights ≥ 0 (None: ones).
-    Y : (n, T)
+    Y : (n, T), c : (p, T)
+        T a multiple of four: pad with zeros.
     """
     cdef Py_ssize_t n = design.view.n if rows is None else rows.shape[0], p = design.view.p, T = Y.shape[1]
     cdef Py_ssize_t r0, r1, width = 64 if p <= 256 else 128 if p <= 1024 else 256
@@ -72,7 +90,7 @@ def accumulate(Design design, rows, v, const double[:, ::1] Y, double[:, ::1] C,
     cdef const Py_ssize_t* take = NULL
     cdef const double[::1] weight
     cdef double[::1] root
-    cdef double[:, ::1] y
+    cdef double[::1, :] y
     cdef double[::1] Z
     cdef Columns* X = &design.view
     cdef Signal* signal = &control.signal
@@ -94,13 +112,13 @@ def accumulate(Design design, rows, v, const double[:, ::1] Y, double[:, ::1] C,
             root_part = np.sqrt(np.asarray(v)[part])
             root = root_part
             y_part = y_part * root_part[:, None]
-        y = np.ascontiguousarray(y_part)
+        y = np.asfortranarray(y_part)
         with nogil:
             for chunk in prange((p + 15) // 16, num_threads=n_threads, schedule="static"):
                 pack_some(X, take, r0, r1, chunk * 16, min(p, chunk * 16 + 16), &Z[0], &root[0] if weighted else NULL)
             for tile in prange(tiles, num_threads=n_threads, schedule="dynamic"):
                 if signal.stop == 0:
-                    one_tile(&Z[0], m, <int>m, p, width, tile, &C[0, 0], C.shape[1], &y[0, 0] if T else NULL, <int>T, &c[0, 0] if T else NULL)
+                    one_tile(&Z[0], m, <int>m, p, width, tile, &C[0, 0], C.shape[1], &y[0, 0] if T else NULL, T, &c[0, 0] if T else NULL)
                 if threadid() == 0:
                     poll(signal, handle)
         if signal.stop:

@@ -12,7 +12,7 @@ from libc.stdlib cimport malloc, free
 from libc.string cimport memset, memcpy
 from riata_engine.cpu.active_block cimport (Block, axpy, block_append, block_close, block_epoch, block_extrapolate, block_gap,
                                             block_keep_nonzero, block_newton, block_newton_flops, block_open)
-from riata_engine.cpu.certificate cimport duality_gap, kkt_decrease
+from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
 from riata_engine.cpu.control cimport Control, Signal, poll
 
 cdef enum:
@@ -97,7 +97,7 @@ cdef double certificate(const Problem* P, Scratch* W, double l1, double l2, doub
             return INFINITY
         for a in range(P.M):
             h[a] = P.C[a * P.ldc + a]
-        gap = kkt_decrease(P.M, W.g, W.b, l1, l2, P.f1, P.f2, P.lower, P.upper, P.bound_scale, h)
+        gap = boxed_gap(P.M, W.g, W.b, l1, l2, P.f1, P.f2, P.lower, P.upper, P.bound_scale, h, P.scale)
         free(h)
         return gap
     return duality_gap(P.M, W.g, W.b, l1, l2, P.f1, P.f2, P.lower, P.upper, P.bound_scale, rr, ry)

@@ -9,7 +9,7 @@ from cython.parallel cimport prange, threadid
 from libc.math cimport fabs, INFINITY, INFINITY as inf
 from libc.stdlib cimport malloc, free, calloc
 from libc.string cimport memcpy, memset
-from riata_engine.cpu.certificate cimport duality_gap, kkt_decrease
+from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
 from riata_engine.cpu.control cimport Control, Signal, poll
 from riata_engine.cpu.design cimport Columns, Design
 
@@ -228,7 +228,7 @@ cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const d
                 t[j] = slope(S, j) if (lower[j] < 0 or upper[j] > 0) and h_positive(S, j) else 0
             passes[0] += 1
             if by_kkt:
-                found = kkt_decrease(p, t, b, l1[l], l2[l], f1, f2, lower, upper, bound_scale, S.h)
+                found = boxed_gap(p, t, b, l1[l], l2[l], f1, f2, lower, upper, bound_scale, S.h, scale)
             else:
                 found = duality_gap(p, t, b, l1[l], l2[l], f1, f2, lower, upper, bound_scale, rr, ry)
             if found <= goal:

@@ -113,16 +113,15 @@ class Pool:
                 weight = (1.0 if self.base is not None else n) - self._held_weight(k)
                 E = (self.C[k, old:m, :m] + whole) / weight
                 total = np.diagonal(whole[:, old:m]) / (1.0 if self.base is not None else n)
-                if np.any(np.diagonal(E[:, old:m]) - d[old:m] ** 2 < GUARD * total):
-                    E = self._direct(g, old, m)
                 E = E - np.outer(d[old:m], d[:m])
+                if np.any(np.diagonal(E[:, old:m]) < GUARD * total):
+                    E = self._direct(g, old, m, d)
                 gone = np.diagonal(E[:, old:m]) <= CONSTANT * total
                 E[gone] = 0.0
-            elif form.V.shape[1] == 1 and self.uniform:
-                self._product(0, n, None, old, m, self.C[k], 1.0 / n)
-                E = self.C[k, old:m, :m]
             else:
-                E = self._direct(g, old, m) - np.outer(d[old:m], d[:m])
+                v = None if self.uniform else self.base
+                self._product(0, n, v, old, m, self.C[k], 1.0 / n if self.uniform else 1.0)
+                E = self.C[k, old:m, :m]
             if self.free is not None:
                 E = E - self.free.H[g, self.columns[old:m]] @ self.free.H[g, self.columns[:m]].T
             self.C[k, old:m, :m] = E
@@ -132,12 +131,11 @@ class Pool:
         r0, r1 = self.folds[k]
         return float(r1 - r0) if self.base is None else float(self.base[r0:r1].sum())
 
-    def _direct(self, g, old, m):
-        """Z' diag(V_g) Z without subtraction."""
+    def _direct(self, g, old, m, d):
+        """(Z − d)' diag(V_g) (Z − d) without subtraction of products."""
         v = self.form.V[:, g]
-        C = np.zeros(self.C.shape[1:])
-        self._product(0, self.form.shape[0], np.ascontiguousarray(v if self.order is None else v[self.order]), old, m, C, 1.0)
-        return C[old:m, :m].copy()
+        Z = self.Z[:, :m] - d
+        return (Z[:, old:] * (v if self.order is None else v[self.order])[:, None]).T @ Z
 
     def predict(self, b, used, shift):
         """(n, k) (Z − d)[:, used] bᵀ in the order of the rows of X, from b (k, len(used))."""

@@ -36,8 +36,8 @@ class StandardForm:
     V: np.ndarray                     # (n, G) row weights, each column sums to one
     held_out: list | None             # rows of weight 0, one array a group
     held_out_weight: np.ndarray       # (n,) row weights, sum one, before anything is held out
-    Y: np.ndarray                     # (n, T) targets, offset and base mean taken off, divided by sigma
-    base_mean: np.ndarray             # (T,) in units of sigma
+    Y: np.ndarray                     # (n, T) targets, offset and mean taken off, divided by sigma
+    base_mean: np.ndarray             # (T,) what was taken off, in units of sigma
     sigma: np.ndarray                 # (T,) powers of two
     target: np.ndarray                # (B,)
     group: np.ndarray                 # (B,)
@@ -120,18 +120,13 @@ def power_of_two(x):
 def _row_weights(batch, n):
     """V (n, G), the weights before holding out (n,), and the held-out rows."""
     w = batch.weights
-    if w is not None and w.ndim == 2:
-        largest = w.max(axis=0)
-        V = w / largest
-        V /= V.sum(axis=0)
-        return V, V.mean(axis=1), None
     base = np.full(n, 1.0 / n) if w is None else (w / w.max()) / (w / w.max()).sum()
     if batch.held_out is None:
         return base[:, None].copy(), base, None
     V = np.repeat(base[:, None], len(batch.held_out), axis=1)
     for g, rows in enumerate(batch.held_out):
         V[rows, g] = 0.0
-    V /= V.sum(axis=0)
+        V[:, g] /= V[:, g].sum()
     return V, base, [np.asarray(rows, dtype=np.intp) for rows in batch.held_out]
 
 
@@ -158,7 +153,7 @@ def standard_form(batch, control, n_threads):
     Y, base_mean, sigma = _targets(batch, base)
     ybar, yy = _target_moments(batch, Y, base_mean, V)
 
-    if batch.intercept and (held_out is not None or V.shape[1] > 1):
+    if batch.intercept and held_out is not None:
         shift = np.empty((p, V.shape[1]))
         design.transposed_matvec(np.ascontiguousarray(V), shift, 1, control, n_threads)
         shift = np.ascontiguousarray(shift.T)
@@ -183,7 +178,7 @@ def standard_form(batch, control, n_threads):
 
 
 def _targets(batch, base):
-    """Y without offset and base mean, in units of sigma; the base mean in the same units; sigma."""
+    """Y without offset and mean, in units of sigma; the mean in the same units; sigma."""
     Y = batch.Y if batch.offset is None else batch.Y - batch.offset[:, None]
     span = power_of_two(np.abs(Y).max(axis=0, initial=0.0))
     Y = np.ascontiguousarray(Y / span)

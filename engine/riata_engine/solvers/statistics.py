@@ -10,6 +10,7 @@ import numpy as np
 
 from riata_engine.cpu.design import Design
 from riata_engine.cpu.gram import accumulate
+from riata_engine.cpu.targets import weighted_means, weighted_squares
 
 #: a fold's variance below this share of the whole's is recomputed without subtraction (half of the digits are gone)
 GUARD = 1e-8
@@ -31,39 +32,48 @@ class Statistics:
 
 @dataclass
 class _Sums:
-    """Raw sums over some rows, with base weights: Z'VZ, Z'V[1, Y], [1, Y]'V[1, Y]."""
+    """Raw sums over some rows, with base weights: Σ v zzᵀ, Σ v z, Σ v z yᵀ, Σ v, Σ v y, Σ v y²."""
 
     C: np.ndarray
+    z: np.ndarray
     c: np.ndarray
-    s: np.ndarray
+    weight: float
+    y: np.ndarray
+    yy: np.ndarray
 
     def __sub__(self, other):
-        return _Sums(self.C - other.C, self.c - other.c, self.s - other.s)
+        return _Sums(*(getattr(self, name) - getattr(other, name) for name in self.__dataclass_fields__))
 
     def __add__(self, other):
-        return _Sums(self.C + other.C, self.c + other.c, self.s + other.s)
+        return _Sums(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
     def about(self, z_mean, y_mean):
-        """(weight, C, c, yy) of the rows about given means, divided by their weight."""
-        weight = self.s[0, 0]
-        z_sum, y_sum = self.c[:, 0], self.s[0, 1:]
-        C = self.C - np.outer(z_sum, z_mean) - np.outer(z_mean, z_sum) + weight * np.outer(z_mean, z_mean)
-        c = self.c[:, 1:] - np.outer(z_sum, y_mean) - np.outer(z_mean, y_sum) + weight * np.outer(z_mean, y_mean)
-        yy = np.diagonal(self.s)[1:] - 2 * y_sum * y_mean + weight * y_mean**2
-        return weight, C / weight, c / weight, yy / weight
+        """(C, c, yy) of the rows about given means, divided by their weight."""
+        C = self.C / self.weight
+        z, y = self.z / self.weight, self.y / self.weight
+        if z_mean.any():
+            C = C - np.outer(z, z_mean) - np.outer(z_mean, z) + np.outer(z_mean, z_mean)
+        c = self.c / self.weight - np.outer(z, y_mean) - np.outer(z_mean, y) + np.outer(z_mean, y_mean)
+        return C, c, self.yy / self.weight - 2 * y * y_mean + y_mean**2
 
 
 def _sums(form, rows, weights, control, n_threads):
-    n, p = form.shape
-    one_y = np.column_stack([np.ones(n), form.Y])
+    p, T = form.shape[1], form.Y.shape[1]
+    n = form.shape[0] if rows is None else len(rows)
+    one_y = np.zeros((form.shape[0], -4 * (-(T + 1) // 4)))
+    one_y[:, 0] = 1.0
+    one_y[:, 1:T + 1] = form.Y
     C, c = np.zeros((p, p)), np.zeros((p, one_y.shape[1]))
     if isinstance(form.design.X, np.ndarray):
         accumulate(form.design, rows, weights, one_y, C, c, control, n_threads)
     else:
         _sparse_products(form.design, rows, weights, one_y, C, c)
-    part = slice(None) if rows is None else rows
-    weighted = one_y[part] if weights is None else one_y[part] * weights[part, None]
-    return _Sums(C, c, one_y[part].T @ weighted)
+    Y = form.Y if rows is None else form.Y[rows]
+    v = np.ones(n) if weights is None else np.ascontiguousarray(weights if rows is None else weights[rows])
+    y, yy = np.empty(T), np.empty(T)
+    weighted_means(Y, v, y)
+    weighted_squares(Y, v, np.zeros(T), yy)
+    return _Sums(C, c[:, 0], c[:, 1:T + 1], float(v.sum()), y, yy)
 
 
 def _sparse_products(design, rows, weights, one_y, C, c):
@@ -90,12 +100,8 @@ def group_statistics(form, control, n_threads, deviance=True):
     held = [np.empty((G, p, p)), np.empty((G, p, T)), np.full((G, T), np.nan)] if holding and deviance else [None] * 3
     size = np.ones(G)
     if form.held_out is None:
-        for g in range(G):
-            weights = base if G == 1 else form.V[:, g] * n
-            C[g], c[g] = _direct(form, g, None, weights, control, n_threads)
-            _mend(C[g], None)
-            if control.stopped:
-                break
+        C[0], c[0], _ = _sums(form, None, base, control, n_threads).about(form.shift[0], form.ybar[0])
+        _mend(C[0], None)
         return Statistics(C, c, None, None, None, size)
 
     parts = [_sums(form, rows, base, control, n_threads) if len(rows) else None for rows in form.held_out]
@@ -115,7 +121,7 @@ def group_statistics(form, control, n_threads, deviance=True):
             break
         d, ybar = form.shift[g], form.ybar[g]
         sums = whole if part is None else whole - part
-        _, C[g], c[g], _ = sums.about(d, ybar)
+        C[g], c[g], _ = sums.about(d, ybar)
         if part is not None and np.any(np.diagonal(C[g]) < GUARD * spread):
             weights = np.ones(n) if base is None else base.copy()
             weights[form.held_out[g]] = 0.0
@@ -124,18 +130,18 @@ def group_statistics(form, control, n_threads, deviance=True):
             size[g] = _inflation(np.diagonal(C[g]), spread + d**2)
         _mend(C[g], spread)
         if holding and deviance and part is not None:
-            _, held[0][g], held[1][g], held[2][g] = part.about(d, ybar)
+            held[0][g], held[1][g], held[2][g] = part.about(d, ybar)
     return Statistics(C, c, *held, size)
 
 
 def _direct(form, g, rows, weights, control, n_threads):
     """C and c of one group from its rows, centred by its own means while they are packed."""
     d, design = form.shift[g], form.design
-    if np.any(np.abs(d) > 10.0):             # far from the common centre, in standard deviations
-        with np.errstate(divide="ignore", invalid="ignore"):
-            center = np.where(design.multiplier > 0, design.center + d / design.multiplier, design.center)
-        form, d = replace(form, design=Design(design.X, center, design.multiplier, design.direct)), np.zeros_like(d)
-    _, C, c, _ = _sums(form, rows, weights, control, n_threads).about(d, form.ybar[g])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        center = np.where(design.multiplier > 0, design.center + d / design.multiplier, design.center)
+    own = replace(form, design=Design(design.X, center, design.multiplier, design.direct),
+                  Y=np.ascontiguousarray(form.Y - form.ybar[g]))
+    C, c, _ = _sums(own, rows, weights, control, n_threads).about(np.zeros_like(d), np.zeros(form.Y.shape[1]))
     return C, c
 
 

@@ -64,8 +64,6 @@ def _chunks(form, options):
     groups = np.unique(form.group)
     guess = min(form.shape[1], max(256, 2 * form.shape[0]))
     size = max(1, int(options.max_memory / (4 * 8 * guess * guess)))
-    if form.held_out is None and form.V.shape[1] > 1:
-        size = min(size, 1)                  # unrelated weights: supports differ, a common pool would be their union
     for at in range(0, len(groups), size):
         members = np.flatnonzero(np.isin(form.group, groups[at:at + size]))
         for first in range(0, len(members), 64):
@@ -177,16 +175,15 @@ class _Run:
         return part if part.shape[1] else np.zeros((len(part), 1))
 
     def _pass(self, active, coef):
-        """Gradients (p, Σ lengths) and residuals (n, Σ lengths) of every alpha of every block: one pass over X."""
+        """Gradients (p, k·BLOCK) and residuals (k, n, BLOCK) of every alpha of every block: one pass over X."""
         form = self.form
-        ends = np.cumsum([0] + [self._block(m).stop - m.next for m in active])
-        R = np.empty((form.shape[0], ends[-1]))
-        weighted = np.empty_like(R)
+        R = np.zeros((len(active), form.shape[0], BLOCK))            # each member in a block of its own: its bits are its own
+        weighted = np.zeros((form.shape[0], len(active) * BLOCK))
         for i, member in enumerate(active):
-            R[:, ends[i]:ends[i + 1]] = self._residual(member, coef[i, :ends[i + 1] - ends[i]])
-            weighted[:, ends[i]:ends[i + 1]] = form.V[:, form.group[member.problem], None] * R[:, ends[i]:ends[i + 1]]
-            member.columns = slice(ends[i], ends[i + 1])
-        T = np.empty((form.shape[1], ends[-1]))
+            length = self._block(member).stop - member.next
+            R[i, :, :length] = self._residual(member, coef[i, :length])
+            weighted[:, i * BLOCK:(i + 1) * BLOCK] = form.V[:, form.group[member.problem], None] * R[i]
+        T = np.empty((form.shape[1], len(active) * BLOCK))
         form.design.transposed_matvec(weighted, T, BLOCK, self.control, self.options.n_threads)
         self.store.n_passes += 1
         return T, R
@@ -208,7 +205,8 @@ class _Run:
         problem, block = member.problem, self._block(member)
         length = block.stop - block.start
         g, store = self.form.group[problem], self.store
-        gradient, residual = np.ascontiguousarray(T[:, member.columns].T), R[:, member.columns]
+        gradient = np.ascontiguousarray(T[:, k * BLOCK:k * BLOCK + length].T)
+        residual = np.ascontiguousarray(R[k, :, :length])
         b = np.zeros((length, self.form.shape[1]))
         b[:, self.pool.columns] = coef[:length]
         gap, square = gaps_of(self.form, problem, b, residual, gradient, self.alphas[problem, block], self.options)
