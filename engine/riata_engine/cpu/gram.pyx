@@ -80,9 +80,8 @@ def accumulate(Design design, rows, v, const double[:, ::1] Y, double[:, ::1] C,
     v : (n,) array or None
         Row weights ≥ 0 (None: ones).
     Y : (n, T), c : (p, T)
-        T a multiple of four: pad with zeros.
     """
-    cdef Py_ssize_t n = design.view.n if rows is None else rows.shape[0], p = design.view.p, T = Y.shape[1]
+    cdef Py_ssize_t n = design.view.n if rows is None else rows.shape[0], p = design.view.p, T = (Y.shape[1] + 3) // 4 * 4
     cdef Py_ssize_t r0, r1, width = 64 if p <= 256 else 128 if p <= 1024 else 256
     cdef Py_ssize_t side = (p + width - 1) // width, tile, tiles = side * (side + 1) // 2, chunk, j, m
     cdef Py_ssize_t block = 1024 if p <= 2048 else 512
@@ -91,6 +90,7 @@ def accumulate(Design design, rows, v, const double[:, ::1] Y, double[:, ::1] C,
     cdef const double[::1] weight
     cdef double[::1] root
     cdef double[::1, :] y
+    cdef double[:, ::1] cross_out
     cdef double[::1] Z
     cdef Columns* X = &design.view
     cdef Signal* signal = &control.signal
@@ -102,6 +102,8 @@ def accumulate(Design design, rows, v, const double[:, ::1] Y, double[:, ::1] C,
         index = rows
         take = &index[0]
     Z = np.empty(min(block, n) * p)
+    cross = np.zeros((p, T))                # Zᵀ V Y, padded to a multiple of four targets
+    cross_out = cross
     n_threads = worth(<double>n * p * p, n_threads)
     for r0 in range(0, n, block):
         r1 = min(n, r0 + block)
@@ -112,18 +114,21 @@ def accumulate(Design design, rows, v, const double[:, ::1] Y, double[:, ::1] C,
             root_part = np.sqrt(np.asarray(v)[part])
             root = root_part
             y_part = y_part * root_part[:, None]
-        y = np.asfortranarray(y_part)
+        padded = np.zeros((m, T), order="F")
+        padded[:, :Y.shape[1]] = y_part
+        y = padded
         with nogil:
             for chunk in prange((p + 15) // 16, num_threads=n_threads, schedule="static"):
                 pack_some(X, take, r0, r1, chunk * 16, min(p, chunk * 16 + 16), &Z[0], &root[0] if weighted else NULL)
             for tile in prange(tiles, num_threads=n_threads, schedule="dynamic"):
                 if signal.stop == 0:
-                    one_tile(&Z[0], m, <int>m, p, width, tile, &C[0, 0], C.shape[1], &y[0, 0] if T else NULL, T, &c[0, 0] if T else NULL)
+                    one_tile(&Z[0], m, <int>m, p, width, tile, &C[0, 0], C.shape[1], &y[0, 0] if T else NULL, T, &cross_out[0, 0] if T else NULL)
                 if threadid() == 0:
                     poll(signal, handle)
         if signal.stop:
             return
     mirror(&C[0, 0], p, C.shape[1])
+    np.asarray(c)[...] += cross[:, :Y.shape[1]]
 
 
 cdef void pack_some(const Columns* X, const Py_ssize_t* rows, Py_ssize_t r0, Py_ssize_t r1, Py_ssize_t j0, Py_ssize_t j1,

@@ -60,9 +60,7 @@ class _Sums:
 def _sums(form, rows, weights, control, n_threads):
     p, T = form.shape[1], form.Y.shape[1]
     n = form.shape[0] if rows is None else len(rows)
-    one_y = np.zeros((form.shape[0], -4 * (-(T + 1) // 4)))
-    one_y[:, 0] = 1.0
-    one_y[:, 1:T + 1] = form.Y
+    one_y = np.column_stack([np.ones(form.shape[0]), form.Y])
     C, c = np.zeros((p, p)), np.zeros((p, one_y.shape[1]))
     if isinstance(form.design.X, np.ndarray):
         accumulate(form.design, rows, weights, one_y, C, c, control, n_threads)
@@ -73,7 +71,7 @@ def _sums(form, rows, weights, control, n_threads):
     y, yy = np.empty(T), np.empty(T)
     weighted_means(Y, v, y)
     weighted_squares(Y, v, np.zeros(T), yy)
-    return _Sums(C, c[:, 0], c[:, 1:T + 1], float(v.sum()), y, yy)
+    return _Sums(C, c[:, 0], c[:, 1:], float(v.sum()), y, yy)
 
 
 def _sparse_products(design, rows, weights, one_y, C, c):
