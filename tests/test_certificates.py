@@ -1,11 +1,12 @@
 """The gap that riata reports is the gap: equal to the referee's, from raw X, to rounding, and no larger than tol."""
 
 import numpy as np
-import problems
 import pytest
 from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+
+import problems
 from reference import boxed_gap, deviance_ratio, duality_gap, is_feasible, null_objective, objective, solve
 
 #: what float64 arithmetic may cost a gap, in units of the null objective

@@ -1,9 +1,10 @@
 """Hard numbers: huge and tiny scales, constant and duplicate columns, no variance, one row, collinearity."""
 
 import numpy as np
-import problems
 import pytest
 import scipy.linalg
+
+import problems
 from reference import alpha_max, duality_gap, kkt_violation, null_objective, objective, solve
 
 SOLVERS = ["auto", *problems.PATH_SOLVERS]

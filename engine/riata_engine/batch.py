@@ -16,14 +16,15 @@ from riata_engine.solvers.gram import solve_gram
 from riata_engine.solvers.grid import alpha_max, geometric
 from riata_engine.solvers.null_model import null_gradient
 from riata_engine.solvers.options import Options
-from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, SKIPPED, STATUS, TIME_BUDGET, PathStore
+from riata_engine.solvers.path_store import DEGENERATE, SKIPPED, STATUS, TIME_BUDGET, PathStore
 from riata_engine.solvers.residual import solve_residual
 from riata_engine.solvers.ridge import RidgeDecomposition
 from riata_engine.solvers.standard_form import standard_form
 from riata_engine.solvers.working_set import solve_working_set
 from riata_engine.threads import single_threaded_blas, thread_count
 
-__all__ = ["STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "alpha_grid", "build_info", "first_non_finite_column", "solve"]
+__all__ = ["STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "alpha_grid", "build_info",
+           "first_non_finite_column", "solve"]
 
 SOLVERS = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual,
            "kernel": solve_kernel, "least_squares": solve_least_squares}
@@ -251,7 +252,7 @@ def _paths(batch, form, alphas, options, control, clock):
         raise ValueError("alphas: where one problem has alpha = 0 all must have it")
     else:
         parts = [(alphas[:, ~zero], batch.solver), (alphas[:, zero], "least_squares")]
-    done = None
+    done = name = None
     for part, wish in parts:
         if not part.shape[1]:
             continue

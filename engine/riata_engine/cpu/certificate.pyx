@@ -6,7 +6,6 @@
 # taken at θ = s·r. s = 1 is feasible wherever every conjugate is finite; a coefficient with an l1 penalty alone asks for
 # s ≤ l1/|x_jᵀr| (Kim et al. 2007, "An interior-point method for large-scale l1-regularized least squares", §III). Every s
 # gives a lower bound on the optimum, so the best of a few is taken.
-from cython cimport floating
 from libc.math cimport fabs, sqrt, INFINITY as inf
 
 include "../formulas/losses.py"

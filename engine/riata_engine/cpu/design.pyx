@@ -7,7 +7,6 @@ import numpy as np
 from cython cimport floating
 from cython.parallel cimport prange, threadid
 from libc.float cimport DBL_MAX, FLT_MAX
-from libc.math cimport fabs, isfinite, INFINITY
 from libc.stdlib cimport malloc, free
 from scipy.linalg.cython_blas cimport dgemm
 from riata_engine.cpu.control cimport Control, Signal, poll, worth
@@ -345,7 +344,7 @@ cdef cloned_void dense_moments(const floating* x, Py_ssize_t row, Py_ssize_t col
 
 def moments(X, const double[::1] v, const double[::1] factor):
     """Mean and variance of each column of X·factor under weights v (Σ v = 1), two passes (the second from cache for columns)."""
-    cdef Py_ssize_t n, p, data, j, a
+    cdef Py_ssize_t n, p, data
     cdef double[::1] mean, variance
     n, p = X.shape
     mean = np.zeros(p)

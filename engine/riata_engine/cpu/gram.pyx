@@ -3,7 +3,6 @@
 # depend on the number of threads.
 import numpy as np
 from cython.parallel cimport prange, threadid
-from libc.math cimport sqrt
 from libc.stdlib cimport malloc, free
 from scipy.linalg.cython_blas cimport dgemm, dsyrk
 from riata_engine.cpu.control cimport Control, Signal, poll, worth
@@ -83,11 +82,10 @@ def accumulate(Design design, rows, v, const double[:, ::1] Y, double[:, ::1] C,
     """
     cdef Py_ssize_t n = design.view.n if rows is None else rows.shape[0], p = design.view.p, T = (Y.shape[1] + 3) // 4 * 4
     cdef Py_ssize_t r0, r1, width = 64 if p <= 256 else 128 if p <= 1024 else 256
-    cdef Py_ssize_t side = (p + width - 1) // width, tile, tiles = side * (side + 1) // 2, chunk, j, m
+    cdef Py_ssize_t side = (p + width - 1) // width, tile, tiles = side * (side + 1) // 2, chunk, m
     cdef Py_ssize_t block = 1024 if p <= 2048 else 512
     cdef const Py_ssize_t[::1] index
     cdef const Py_ssize_t* take = NULL
-    cdef const double[::1] weight
     cdef double[::1] root
     cdef double[::1, :] y
     cdef double[:, ::1] cross_out
@@ -122,7 +120,8 @@ def accumulate(Design design, rows, v, const double[:, ::1] Y, double[:, ::1] C,
                 pack_some(X, take, r0, r1, chunk * 16, min(p, chunk * 16 + 16), &Z[0], &root[0] if weighted else NULL)
             for tile in prange(tiles, num_threads=n_threads, schedule="dynamic"):
                 if signal.stop == 0:
-                    one_tile(&Z[0], m, <int>m, p, width, tile, &C[0, 0], C.shape[1], &y[0, 0] if T else NULL, T, &cross_out[0, 0] if T else NULL)
+                    one_tile(&Z[0], m, <int>m, p, width, tile, &C[0, 0], C.shape[1], &y[0, 0] if T else NULL, T,
+                             &cross_out[0, 0] if T else NULL)
                 if threadid() == 0:
                     poll(signal, handle)
         if signal.stop:
@@ -178,9 +177,8 @@ def extend(double[::1, :] Z, Py_ssize_t r0, Py_ssize_t r1, v, Py_ssize_t old, Py
     when its column came in. Z and C have room for the next multiple of 64.
     """
     cdef Py_ssize_t rows = r1 - r0, ld = Z.shape[0], ldc = C.shape[1]
-    cdef Py_ssize_t first = old // POOL_TILE, last = (new + POOL_TILE - 1) // POOL_TILE, I, J, tile, count = 0
+    cdef Py_ssize_t first = old // POOL_TILE, last = (new + POOL_TILE - 1) // POOL_TILE, I, J, tile
     cdef double[::1, :] W
-    cdef const double[::1] weight
     cdef Py_ssize_t j0 = first * POOL_TILE, j1 = last * POOL_TILE, tiles
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control

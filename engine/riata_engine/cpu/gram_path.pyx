@@ -5,7 +5,6 @@
 # for a descending sequence of (l1, l2). Screening by the sequential strong rule (Tibshirani et al. 2012), coordinate descent on
 # the active block, a Newton step on the support when descent has cost as much as one; every alpha is accepted by its duality
 # gap over all candidate features, from a gradient computed afresh.
-import numpy as np
 from cython.parallel cimport prange, threadid
 from libc.math cimport fabs, sqrt, INFINITY
 from libc.stdlib cimport malloc, free
@@ -287,11 +286,9 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
         (B, L, M), (B, L) …; ``coef`` must come zeroed; ``residual`` is ‖r‖², ``length`` Σ |b_j| √C_jj.
     """
     cdef Py_ssize_t b, B = c.shape[0]
-    cdef Problem P
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
     cdef int failed = 0
-    cdef long total = control.signal.done
     if B == 0:
         return
     n_threads = min(n_threads, <int>B)

@@ -1,4 +1,4 @@
-"""Where solved paths go: coefficients (dense, sparse or dropped), intercepts, certificates and counters, on the scale of the data."""
+"""Where solved paths go: coefficients (dense, sparse or dropped), intercepts, certificates, counters, in units of the data."""
 
 import numpy as np
 from scipy import sparse

@@ -1,8 +1,10 @@
 """The columns in play: those that any problem of a batch works on, gathered once, with a Gram matrix for every weight group.
 
-Columns only come in. Their order in the pool is the order in which they came; each problem keeps a list of its own of those it may
-use, so that its answer does not depend on its neighbours.
+Columns only come in. Their order in the pool is the order in which they came; each problem keeps a list of its own of those
+it may use, so that its answer does not depend on its neighbours.
 """
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -53,7 +55,7 @@ class Pool:
         rest = np.flatnonzero(seen == 0)
         self.order = np.concatenate([*held, rest]).astype(np.intp)
         ends = np.cumsum([0] + [len(rows) for rows in held])
-        self.folds = list(zip(ends[:-1], ends[1:], strict=True))
+        self.folds = list(pairwise(ends))
         self.covers = not len(rest)
 
     def _allocate(self, room):

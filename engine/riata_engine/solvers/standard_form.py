@@ -2,8 +2,8 @@
 
 Columns are seen as z_j = (x_j − center_j)·multiplier_j with multipliers that are powers of two near one over the standard
 deviation, targets are divided by a power of two near theirs: no solver meets a scale of 1e300, and undoing it costs no digits.
-Each weight group g has row weights V[:, g] with sum one and its own column means ``shift[g]`` of z. Standardisation is a factor on
-the penalty, so that no column is ever rescaled for it.
+Each weight group g has row weights V[:, g] with sum one and its own column means ``shift[g]`` of z. Standardisation is a factor
+on the penalty, so that no column is ever rescaled for it.
 
 The intercept and the features without any penalty are profiled out (Frisch & Waugh 1933): see ``free_features``.
 """
@@ -217,7 +217,7 @@ def _penalty_factors(form, barred):
         m = form.design.multiplier[None]
     else:
         second, mean = form.variance(), np.zeros(1)
-        if not form.intercept:               # the standard deviation is about the mean with or without an intercept (glmnet's rule)
+        if not form.intercept:               # the standard deviation is about the mean all the same (glmnet's rule)
             mean = np.empty((form.shape[1], form.V.shape[1]))
             form.design.transposed_matvec(np.ascontiguousarray(form.V), mean, 1, Control(), 1)
         m = form.spread = np.sqrt(np.maximum(second - mean.T**2, 0.0))

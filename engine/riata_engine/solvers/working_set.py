@@ -9,7 +9,7 @@ gap over all columns is above the tolerance; what violates there comes in, and t
 import numpy as np
 
 from riata_engine.cpu.gram_path import gram_path
-from riata_engine.solvers.certificate import certify_by_residual, gaps_of
+from riata_engine.solvers.certificate import gaps_of
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 from riata_engine.solvers.pool import Pool
 
@@ -84,7 +84,8 @@ class _Run:
         for b in problems:
             row = self._row(b)
             with np.errstate(divide="ignore", invalid="ignore"):
-                top = np.nanmax(np.where(self.eligible & (form.f1[row] > 0), np.abs(gradient[b]) / form.f1[row], 0.0), initial=0.0)
+                entry = np.where(self.eligible & (form.f1[row] > 0), np.abs(gradient[b]) / form.f1[row], 0.0)
+            top = np.nanmax(entry, initial=0.0)
             self.members.append(_Member(b, gradient[b], max(top, l1[b, 0])))
         yy = form.yy[form.group, form.target]
         self.yy = yy if free is None else np.maximum(yy - free.explained(), 0.0)
@@ -159,9 +160,10 @@ class _Run:
         factor_rows = self.groups if len(form.f1) > 1 else [0]
         pointer = np.cumsum([0] + [len(m.allowed) for m in active]).astype(np.intp)
         one = len(self.members) == 1
-        gram_path(self.pool.C, np.array([self.group_at[form.group[b]] for b in problems], np.intp), self._pooled(self.c[problems]),
-                  self.yy[problems], form.null()[problems], self._pooled(form.f1[factor_rows]), self._pooled(form.f2[factor_rows]),
-                  self._pooled(form.lower[None])[0], self._pooled(form.upper[None])[0], 1.0 / form.sigma[form.target[problems]], l1, l2, lengths,
+        gram_of = np.array([self.group_at[form.group[b]] for b in problems], np.intp)
+        gram_path(self.pool.C, gram_of, self._pooled(self.c[problems]), self.yy[problems], form.null()[problems],
+                  self._pooled(form.f1[factor_rows]), self._pooled(form.f2[factor_rows]), self._pooled(form.lower[None])[0],
+                  self._pooled(form.upper[None])[0], 1.0 / form.sigma[form.target[problems]], l1, l2, lengths,
                   np.empty(0, np.intp) if one else pointer,
                   np.empty(0, np.intp) if one else np.concatenate([m.allowed for m in active] + [np.zeros(1, np.intp)]),
                   start, np.array([m.l1 for m in active]), M, np.array([m.tol * self.options.tol for m in active]),
