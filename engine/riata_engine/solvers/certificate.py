@@ -2,8 +2,7 @@
 
 In Gram space a gap comes from C, c and yy, whose own rounding it cannot see. ``rounding`` bounds what that may be worth;
 where the bound is not far below the tolerance, the gap is computed from the residual y − Xb by a pass over X, and the
-path is solved again
-from exact gradients until the residual agrees (iterative refinement: c is replaced by Xᵀr + C b).
+path is solved again from exact gradients until the residual agrees (iterative refinement: c is replaced by Xᵀr + C b).
 """
 
 import numpy as np
@@ -102,7 +101,8 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
                   form.f2[row:row + 1], form.lower, form.upper, np.full(k, 1 / form.sigma[form.target[problem]]), l1, l2,
                   np.ones(k, np.intp), np.empty(0, np.intp), np.empty(0, np.intp), b[again], l1[:, 0].copy(), p,
                   np.full(k, 0.1 * options.tol), options.max_epochs, np.inf, -np.inf, options.by_kkt, control, options.n_threads,
-                  out, np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1), np.int8), np.empty((k, 1), np.int32),
+                  out, np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1), np.int8),
+                  np.empty((k, 1), np.int32),
                   np.zeros((k, 1), np.int32))
         b[again] = out[:, 0]
     b[:] = kept
