@@ -145,6 +145,10 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
         epochs[0] += 1
         gap = decrease if P.by_kkt else block_gap(A, l1, l2, P.yy)
         if gap <= target:
+            if target < TIGHT * P.scale and newtons[0] == 0 and not lame[0] and decrease > 0:
+                newtons[0] += 1
+                lame[0] = block_newton(A, l1, l2, P.yy) == 2
+                return 0
             return decrease == 0
         if decrease == 0:
             return 1
@@ -155,7 +159,7 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
         if count >= 3 and not lame[0]:
             rate = gap / history[count % 3]                 # over three epochs
             left = INFINITY if rate >= 1 else 3 * log(target / gap) / log(rate)
-            if left * (A.flops / (count + 1)) > block_newton_flops(A) or (target < TIGHT * P.scale and newtons[0] == 0):
+            if left * (A.flops / (count + 1)) > block_newton_flops(A):
                 outcome = block_newton(A, l1, l2, P.yy)
                 newtons[0] += 1
                 lame[0] = outcome == 2                      # H_SS is singular here: descent alone goes on
