@@ -1,5 +1,6 @@
 """The one door of the engine: a ``Batch`` of penalised least-squares paths in, a ``Solution`` with certificates out."""
 
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -7,7 +8,7 @@ from scipy import sparse
 
 from riata_engine.backend import get_backend
 from riata_engine.cpu.build import build_info
-from riata_engine.cpu.control import Control
+from riata_engine.cpu.control import Control, Stopped
 from riata_engine.cpu.design import scan
 from riata_engine.solvers.choice import choose
 from riata_engine.solvers.clock import Clock
@@ -172,11 +173,19 @@ def _grid(batch, form, options, control):
     return geometric(alpha_max(form, gradient, batch.l1_ratio), batch.n_alphas, ratio)
 
 
+@contextmanager
+def _stopped_by_signals(control):
+    """A pass that a signal ended raises what the signal's handler raised."""
+    try:
+        yield
+    except Stopped:
+        raise control.error from None
+
+
 def alpha_grid(batch):
     """The (B, L) alphas that ``solve`` would use for a batch whose ``alphas`` is None."""
     n_threads = thread_count(batch.n_threads)
-    with single_threaded_blas():
-        control = Control()
+    with single_threaded_blas(), _stopped_by_signals(control := Control()):
         form = standard_form(batch, control, n_threads)
         return _grid(replace(batch, alphas=None), form, _options(batch, form), control)
 
@@ -216,14 +225,31 @@ def solve(batch, progress=None):
 
 
 def _solve(batch, control, clock):
-    with clock("standard form"):
-        form = standard_form(batch, control, thread_count(batch.n_threads))
-        options = _options(batch, form)
-    with clock("grid"):
-        alphas = _grid(batch, form, options, control)
+    try:
+        with clock("standard form"):
+            form = standard_form(batch, control, thread_count(batch.n_threads))
+            options = _options(batch, form)
+        with clock("grid"):
+            alphas = _grid(batch, form, options, control)
+    except Stopped:
+        return _nothing(batch, control, clock)
     control.total = max(control.total, alphas.size)
     store, solver = _paths(batch, form, alphas, options, control, clock)
     return _solution(form, alphas, options, store, control, clock, solver)
+
+
+def _nothing(batch, control, clock):
+    """The solution of a call that was stopped before its first path."""
+    B, p = len(batch.target), batch.X.shape[1]
+    L = batch.n_alphas if batch.alphas is None else np.shape(batch.alphas)[-1]
+    alphas = np.full((B, L), np.nan) if batch.alphas is None else np.broadcast_to(np.asarray(batch.alphas, float), (B, L)).copy()
+    blank = np.full((B, L), np.nan)
+    coef = {"dense": np.full((B, L, p), np.nan), "sparse": [sparse.csr_array((L, p)) for _ in range(B)]}.get(batch.store)
+    status = np.full((B, L), TIME_BUDGET if control.stopped == "time_budget" else SKIPPED, np.int8)
+    return Solution(alphas=alphas, coef=coef, intercept=blank, gap=blank.copy(), status=status, dev_ratio=blank.copy(),
+                    df=blank.copy(), held_out_deviance=blank.copy(), null_deviance=np.full(B, np.nan), n_passes=0,
+                    n_epochs=np.zeros((B, L), np.int32), n_cholesky=np.zeros(B, np.int64), certificate="gap", solver="none",
+                    profile=dict(clock.seconds))
 
 
 def _solve_groups(batch, control, clock):
@@ -260,7 +286,8 @@ def _paths(batch, form, alphas, options, control, clock):
         part = np.ascontiguousarray(part)
         solver = choose(wish, form, part, options)
         if not control.stopped:
-            SOLVERS[solver](form, part, options, store, control, clock)
+            with suppress(Stopped):              # what is solved stands in the store, the rest is named so
+                SOLVERS[solver](form, part, options, store, control, clock)
         done, name = (store, solver) if done is None else (done.joined(store), f"{name}+{solver}")
     return done, name
 

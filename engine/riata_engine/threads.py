@@ -1,7 +1,7 @@
 """How many threads: all that this process may use, and one for BLAS while our own loops share them out."""
 
 import os
-from contextlib import contextmanager
+import threading
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,6 +28,25 @@ def thread_count(n_threads):
     return n_threads
 
 
+class _SingleThreadedBlas:
+    """The process's BLAS limit is one for all threads: the first to come sets it, the last to leave restores it."""
+
+    def __init__(self):
+        self.lock, self.users, self.limit = threading.Lock(), 0, None
+
+    def __enter__(self):
+        with self.lock:
+            if self.users == 0:
+                self.limit = _blas_controller().limit(limits=1)
+            self.users += 1
+
+    def __exit__(self, *_):
+        with self.lock:
+            self.users -= 1
+            if self.users == 0:
+                self.limit.restore_original_limits()
+
+
 @lru_cache(maxsize=1)
 def _blas_controller():
     from threadpoolctl import ThreadpoolController
@@ -35,8 +54,9 @@ def _blas_controller():
     return ThreadpoolController().select(user_api="blas")
 
 
-@contextmanager
+_single = _SingleThreadedBlas()
+
+
 def single_threaded_blas():
-    """BLAS on one thread: ours are outside it, and its sums are then the same bits for any number of ours."""
-    with _blas_controller().limit(limits=1):
-        yield
+    """Context: BLAS on one thread. Ours are outside it, and its sums are then the same bits for any number of ours."""
+    return _single

@@ -58,7 +58,10 @@ cdef double duality_gap(Py_ssize_t m, const double* t, const double* b, double l
                             dual -= elastic_net_conjugate(scales[k] * t[j], l1 * f1[j], q, lower[j] * bound_scale,
                                                           upper[j] * bound_scale)
         best = max(best, dual)
-    return primal - best if primal > best else 0.0
+    # a rounding error below zero is zero; far below, or NaN, the numbers are no certificate of anything
+    if primal - best >= -1e-10 * (fabs(primal) + 1e-300):
+        return max(primal - best, 0.0)
+    return inf
 
 
 cdef double boxed_gap(Py_ssize_t m, const double* t, const double* b, double l1, double l2, const double* f1, const double* f2,
@@ -79,7 +82,7 @@ cdef double boxed_gap(Py_ssize_t m, const double* t, const double* b, double l1,
             lo = max(lower[j] * bound_scale, -box)
             hi = min(upper[j] * bound_scale, box)
             total += elastic_net_value(b[j], a, q) + elastic_net_conjugate(t[j], a, q, lo, hi) - t[j] * b[j]
-    return max(total, 0.0)
+    return max(total, 0.0) if total > -inf else inf
 
 
 def certify(const double[:, ::1] T, const double[:, ::1] b, const double[::1] l1, const double[::1] l2, const double[::1] f1,

@@ -10,19 +10,29 @@ cdef extern from *:
     static double riata_monotonic(void) {
         LARGE_INTEGER f, c; QueryPerformanceFrequency(&f); QueryPerformanceCounter(&c);
         return (double)c.QuadPart / (double)f.QuadPart; }
+    static long riata_fetch_add(long* x, long v) { return InterlockedExchangeAdd(x, v); }
+    static void riata_pause(void) { Sleep(1); }
     #else
     #include <time.h>
     static double riata_monotonic(void) {
         struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + 1e-9 * t.tv_nsec; }
+    static long riata_fetch_add(long* x, long v) { return __atomic_fetch_add(x, v, __ATOMIC_ACQ_REL); }
+    static void riata_pause(void) { struct timespec t = {0, 1000000}; nanosleep(&t, 0); }
     #endif
     """
     double riata_monotonic() noexcept nogil
+    long riata_fetch_add(long* x, long v) noexcept nogil
+    void riata_pause() noexcept nogil
 
 cdef double INTERVAL = 0.02
 
 
 cdef double monotonic() noexcept nogil:
     return riata_monotonic()
+
+
+class Stopped(Exception):
+    """A pass was left before its end: what it was to fill must not be read. ``Control.stopped`` tells why."""
 
 
 cdef class Control:
@@ -75,6 +85,25 @@ cdef class Control:
         except BaseException as error:      # whatever a signal handler or the callback raises ends the call, once the loops are left
             self.error = error
             self.signal.stop = 1
+
+
+cdef int overdue(Signal* signal) noexcept nogil:
+    """Non-zero when the caller should leave its loop. For threads that do not own the control: no signals, no progress."""
+    if signal.stop == 0 and riata_monotonic() >= signal.deadline:
+        signal.stop = 2
+    return signal.stop
+
+
+cdef void wait_for_others(long* finished, long total, Signal* signal, void* control) noexcept nogil:
+    """The owner's last duty: it stays answerable while other threads still work."""
+    while riata_fetch_add(finished, 0) < total:
+        poll(signal, control)
+        riata_pause()
+
+
+cdef long fetch_add(long* counter, long value) noexcept nogil:
+    """The counter before the addition, atomically."""
+    return riata_fetch_add(counter, value)
 
 
 cdef int poll(Signal* signal, void* control) noexcept nogil:

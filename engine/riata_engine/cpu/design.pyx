@@ -10,6 +10,7 @@ from libc.float cimport DBL_MAX, FLT_MAX
 from libc.stdlib cimport malloc, free
 from scipy.linalg.cython_blas cimport dgemm
 from riata_engine.cpu.control cimport Control, Signal, poll, worth
+from riata_engine.cpu.control import Stopped
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
@@ -168,6 +169,8 @@ cdef class Design:
                     poll(signal, handle)
         if failed:
             raise MemoryError("transposed_matvec: no room for a tile")
+        if signal.stop:
+            raise Stopped
         return np.asarray(out)
 
 

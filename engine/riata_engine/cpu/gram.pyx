@@ -6,6 +6,7 @@ from cython.parallel cimport prange, threadid
 from libc.stdlib cimport malloc, free
 from scipy.linalg.cython_blas cimport dgemm, dsyrk
 from riata_engine.cpu.control cimport Control, Signal, poll, worth
+from riata_engine.cpu.control import Stopped
 from riata_engine.cpu.design cimport Columns, Design, pack
 
 cdef extern from "riata_simd.h":
@@ -134,7 +135,7 @@ def accumulate(Design design, parts, v, const double[:, ::1] Y, double[:, :, ::1
                     if threadid() == 0:
                         poll(signal, handle)
         if signal.stop:
-            return
+            raise Stopped
         r0 += block
     for k in range(K):
         mirror(&C[k, 0, 0], p, p)
@@ -219,6 +220,8 @@ def extend(double[::1, :] Z, Py_ssize_t r0, Py_ssize_t r1, v, Py_ssize_t old, Py
                 poll(signal, handle)
     if failed:
         raise MemoryError("extend: no room for a tile")
+    if signal.stop:
+        raise Stopped
 
 
 cdef int pool_tile(const double* left, Py_ssize_t ldw, const double* right, Py_ssize_t ldz, int rows, double factor, double* C,

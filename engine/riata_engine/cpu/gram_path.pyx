@@ -5,14 +5,14 @@
 # for a descending sequence of (l1, l2). Screening by the sequential strong rule (Tibshirani et al. 2012), coordinate descent on
 # the active block, a Newton step on the support when descent has cost as much as one; every alpha is accepted by its duality
 # gap over all candidate features, from a gradient computed afresh.
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, threadid
 from libc.math cimport fabs, log, sqrt, INFINITY
 from libc.stdlib cimport malloc, free
 from libc.string cimport memset, memcpy
 from riata_engine.cpu.active_block cimport (Block, axpy, block_append, block_close, block_epoch, block_extrapolate, block_gap,
                                             block_keep_nonzero, block_newton, block_newton_flops, block_open)
 from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
-from riata_engine.cpu.control cimport Control, Signal, poll
+from riata_engine.cpu.control cimport Control, Signal, fetch_add, overdue, poll, wait_for_others
 
 cdef enum:
     CONVERGED = 0
@@ -128,6 +128,10 @@ cdef int take_in(const Problem* P, Scratch* W, double threshold, Py_ssize_t* tak
     return 0
 
 
+cdef int look(Signal* signal, void* control, bint owner) noexcept nogil:
+    return poll(signal, control) if owner else overdue(signal)
+
+
 cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double target, int* epochs, int* newtons, bint* lame,
                  Signal* signal, void* control, bint owner) noexcept nogil:
     """Coordinate descent on the block until its own gap is ≤ target; a Newton step where, at the rate seen, descent would cost more,
@@ -154,8 +158,8 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
             return 1
         if epochs[0] >= P.max_epochs or signal.stop:
             return 0
-        if owner and count % 64 == 63:
-            poll(signal, control)
+        if epochs[0] % 16 == 0 or A.m > 256:
+            look(signal, control, owner)
         if count >= 3 and not lame[0]:
             rate = gap / history[count % 3]                 # over three epochs
             left = INFINITY if rate >= 1 else 3 * log(target / gap) / log(rate)
@@ -194,9 +198,7 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
     for l in range(P.L):
         P.status[l] = SKIPPED
     for l in range(P.L):
-        if owner:
-            poll(signal, control)
-        if signal.stop:
+        if look(signal, control, owner):
             for k in range(l, P.L):
                 P.status[k] = TIME_BUDGET if signal.stop == 2 else SKIPPED
             return 0
@@ -257,8 +259,7 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
         P.residual[l] = rr
         before2 = before
         before = l1
-        if owner:
-            signal.done += 1
+        fetch_add(&signal.done, 1)
         dev_before = dev
         dev = 1 - rr / P.yy if P.yy > 0 else 0
         if dev >= P.stop_dev_ratio or (P.stop_dev_change >= 0 and l >= 4 and dev - dev_before < P.stop_dev_change * dev):
@@ -300,12 +301,15 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
     cdef Py_ssize_t b, B = c.shape[0]
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
-    cdef int failed = 0
+    cdef long taken = 0, finished = 0, failed = 0
     if B == 0:
         return
     n_threads = min(n_threads, <int>B)
-    with nogil:
-        for b in prange(B, num_threads=n_threads, schedule="dynamic", chunksize=1):
+    with nogil, parallel(num_threads=n_threads):
+        while True:
+            b = fetch_add(&taken, 1)
+            if b >= B:
+                break
             if run(b, &C[0, 0, 0], C.shape[1], gram_of[b], &c[b, 0], yy[b], scale[b], &f1[0, 0], &f2[0, 0], f1.shape[0], f1.shape[1],
                    &lower[0], &upper[0], bound_scale[b], &l1[b, 0], &l2[b, 0], lengths[b],
                    &allowed[allowed_ptr[b]] if allowed_ptr.shape[0] and allowed_ptr[b + 1] > allowed_ptr[b] else NULL,
@@ -313,7 +317,10 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
                    &start[b, 0], start_l1[b], M, tol[b], max_epochs, stop_dev_ratio, stop_dev_change, by_kkt,
                    &coef[b, 0, 0], &gap[b, 0], &residual[b, 0], &length[b, 0], &status[b, 0], &epochs[b, 0], &newtons[b, 0],
                    signal, handle, threadid() == 0):
-                failed = 1
+                fetch_add(&failed, 1)
+            fetch_add(&finished, 1)
+        if threadid() == 0:
+            wait_for_others(&finished, <long>B, signal, handle)
     if failed:
         raise MemoryError("gram_path: no room for the active block of a problem")
 

@@ -5,12 +5,12 @@
 # x̃_jᵀ V r = mult_j (x_jᵀ V ρ − center_j S) where center_j = Σ v x_ij is the group's own mean.
 import numpy as np
 from cython cimport floating
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, threadid
 from libc.math cimport fabs, INFINITY, INFINITY as inf
 from libc.stdlib cimport malloc, free, calloc
 from libc.string cimport memcpy
 from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
-from riata_engine.cpu.control cimport Control, Signal, poll
+from riata_engine.cpu.control cimport Control, Signal, fetch_add, overdue, poll, wait_for_others
 from riata_engine.cpu.design cimport Columns, Design
 
 include "../formulas/penalties.py"
@@ -172,9 +172,7 @@ cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const d
         t[j] = slope(S, j) if (lower[j] < 0 or upper[j] > 0) and h_positive(S, j) else 0
     passes[0] += 1
     for l in range(L):
-        if owner:
-            poll(signal, control)
-        if signal.stop:
+        if (poll(signal, control) if owner else overdue(signal)):
             for k in range(l, L):
                 status[k] = TIME_BUDGET if signal.stop == 2 else SKIPPED
             return 0
@@ -215,8 +213,11 @@ cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const d
                         decrease += (S.h[j] + q) * d * d
                 step_on_free(S, b)
                 epochs[l] += 1
-                if owner and epochs[l] % 4 == 0:
-                    poll(signal, control)
+                if epochs[l] % 4 == 0:
+                    if owner:
+                        poll(signal, control)
+                    else:
+                        overdue(signal)
                 if decrease == 0:
                     stuck = True
                     break
@@ -296,8 +297,7 @@ cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const d
                 weight += w[held[k]]
             held_out[l] = e / weight
         before = l1[l]
-        if owner:
-            signal.done += 1
+        fetch_add(&signal.done, 1)
         dev_before = dev
         dev = 1 - rr / (2 * scale)
         if dev >= stop_dev_ratio or (stop_dev_change >= 0 and l >= 4 and dev - dev_before < stop_dev_change * dev):
@@ -346,7 +346,7 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
     cdef Columns* X = &design.view
-    cdef int failed = 0
+    cdef long begun = 0, finished = 0, failed = 0
     cdef Py_ssize_t[:, ::1] ends = np.zeros((B, L), dtype=np.intp)
     cdef long long[::1] taken = np.zeros(B, dtype=np.int64)
     cdef long[::1] passes = np.zeros(B, dtype=np.int_)
@@ -358,8 +358,11 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
         if index == NULL or value == NULL:
             raise MemoryError("residual_path: no room for the list of problems")
         n_threads = max(1, min(n_threads, <int>B))
-        with nogil:
-            for b in prange(B, num_threads=n_threads, schedule="dynamic", chunksize=1):
+        with nogil, parallel(num_threads=n_threads):
+            while True:
+                b = fetch_add(&begun, 1)
+                if b >= B:
+                    break
                 if run(X, &V[group[b], 0], &mean[group[b], 0], &h[group[b], 0], &y[b, 0], scale[b],
                        &f1[group[b] if f1.shape[0] > 1 else 0, 0], &f2[group[b] if f2.shape[0] > 1 else 0, 0], &lower[0], &upper[0],
                        bound_scale[b], &l1[b, 0], &l2[b, 0], L, tol, max_epochs, stop_dev_ratio, stop_dev_change, by_kkt, intercept,
@@ -367,7 +370,10 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
                        &held[0] + held_ptr[group[b]], held_ptr[group[b] + 1] - held_ptr[group[b]], &w[0], signal, handle,
                        threadid() == 0, &taken[b], &index[b], &value[b], &ends[b, 0], &gap[b, 0], &residual[b, 0],
                        &held_out[b, 0], &status[b, 0], &epochs[b, 0], &passes[b]):
-                    failed = 1
+                    fetch_add(&failed, 1)
+                fetch_add(&finished, 1)
+            if threadid() == 0:
+                wait_for_others(&finished, <long>B, signal, handle)
         if failed:
             raise MemoryError("residual_path: no room for the residual or the coefficients of a problem")
         out = []

@@ -44,19 +44,28 @@ def residuals(form, problem, b, columns, free_b=None):
     return R
 
 
-def gaps_of(form, problem, b, R, T, alphas, options):
-    """Relative gaps (L,) and Σ v r² (L,) of one problem from its residuals R (n, L) and gradients T (L, p) = ZᵀVR."""
+def gaps_of(form, problem, b, R, T, alphas, options, control, free=None):
+    """Relative gaps (L,) and Σ v r² (L,) of one problem from its residuals R (n, L) and gradients T (L, p) = ZᵀVR.
+
+    What a residual has left along the free features is no dual point: it is projected out, and counts half its square.
+    """
     g, t = form.group[problem], form.target[problem]
     v, y = np.ascontiguousarray(form.V[:, g]), form.Y[:, t] - form.ybar[g, t]
     rr, ry = np.empty(len(b)), np.empty(len(b))
     residual_norms(np.ascontiguousarray(R), v, y, rr, ry)
     l1, l2 = (x[0] for x in options.penalties(form, alphas[None], np.array([problem])))
-    out = np.empty(len(b))
+    out, left, dual_rr = np.empty(len(b)), 0.0, rr
+    if free is not None:
+        along = free.along(R * v[:, None], problem)                      # (L, q)
+        T = T - along @ free.H[g].T
+        left = (along**2).sum(axis=1)
+        dual_rr, ry = rr - left, ry - along @ free.u[problem]
     row = g if len(form.f1) > 1 else 0
-    h = np.ones(form.shape[1]) if not options.by_kkt else form.variance()[g]
+    h = np.ones(form.shape[1]) if not options.by_kkt else form.variance(control, options.n_threads)[g]
     certify(np.ascontiguousarray(T), np.ascontiguousarray(b), l1, l2, form.f1[row], form.f2[row], form.lower, form.upper,
-            1.0 / form.sigma[t], rr, ry, form.null()[problem], h, options.by_kkt, out)
-    return out, rr
+            1.0 / form.sigma[t], dual_rr, ry, form.null()[problem], h, options.by_kkt, out)
+    null = form.null()[problem]
+    return out + 0.5 * left / (null if null > 0 else 1.0), rr
 
 
 def gradients(form, problem, R, control, n_threads):
@@ -80,7 +89,7 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
         if control.stopped:
             store.status[problem, solved] = SKIPPED
             return
-        gap, square = gaps_of(form, problem, b, R, T, alphas[problem], options)
+        gap, square = gaps_of(form, problem, b, R, T, alphas[problem], options, control, free)
         better = solved if attempt == 0 else solved[gap[solved] < store.gap[problem, solved]]
         kept[better] = b[better]
         store.gap[problem, better] = gap[better]

@@ -12,7 +12,8 @@ def solve_kernel(form, alphas, options, store, control, clock):
     for group in np.unique(form.group):
         with clock("eigen"):
             scale = None if form.spread is None else _raw_scale(form, group)
-            ridge = RidgeDecomposition(form.design.X, form.V[:, group], form.intercept, form.factor, scale)
+            ridge = RidgeDecomposition(form.design.X, form.V[:, group], form.intercept,
+                                       np.where(form.barred, np.inf, form.factor), scale)
             store.n_passes += 1
         for problem in np.flatnonzero(form.group == group):
             if control.check():
@@ -28,7 +29,7 @@ def solve_kernel(form, alphas, options, store, control, clock):
 
 def solve_least_squares(form, alphas, options, store, control, clock):
     """alpha = 0 without bounds: of all minimisers the one of least norm, flagged ``degenerate`` where there are many."""
-    kept = np.flatnonzero(np.isfinite(form.factor) & (form.design.multiplier > 0))
+    kept = np.flatnonzero(~form.barred)
     for group in np.unique(form.group):
         if control.check():
             return

@@ -1,6 +1,6 @@
 """Features without a penalty are profiled out, as the intercept is.
 
-With C_FF = K⁺K⁺ᵀ restricted to its range (K from an eigen-decomposition), the rest of the problem sees
+With K Kᵀ the pseudo-inverse of C_FF (K from the singular values of the free columns), the rest of the problem sees
 
     C̃ = C − H Hᵀ,   c̃ = c − H Kᵀc_F,   ỹỹ = yy − ‖Kᵀc_F‖²,   H = C_·F K,
 
@@ -10,8 +10,8 @@ Lovell 1963).
 
 import numpy as np
 
-#: eigenvalues below this share of the largest count as zero
-RANK = 1e-12
+#: singular values below this many eps of the largest, times the larger side, count as zero
+RANK = 30
 
 
 class FreeFeatures:
@@ -19,35 +19,38 @@ class FreeFeatures:
 
     Parameters
     ----------
-    cross : (G, p, q) array
-        Zᵀ V Z_F of each group, centred.
-    free : (q,) intp array
-    c : (B, p), group : (B,)
-        Zᵀ V y of each problem and its group.
-    multiplier : (p,)
-        z = x·multiplier: minimum norm is meant on the scale of X.
-    Z : (n, q), shift : (G, p), optional
-        The free columns and the means of z; ``fitted`` needs them.
+    form : StandardForm
+    c : (B, p)
+        Zᵀ V y of each problem.
     """
 
-    def __init__(self, cross, free, c, group, multiplier, Z=None, shift=None):
-        self.free, self.cross, self.group, self.Z, self.shift = free, cross, group, Z, shift
-        q = len(free)
-        self.K = np.zeros((cross.shape[0], q, q))
-        self.rank = np.zeros(cross.shape[0], int)
-        self.least = [None] * cross.shape[0]            # takes a solution to the one of least norm, where there are many
-        for g, A in enumerate(cross):
-            values, vectors = np.linalg.eigh(A[free])
-            keep = values > RANK * max(values.max(initial=0.0), 1e-300)
-            self.rank[g] = keep.sum()
-            self.K[g][:, keep] = vectors[:, keep] / np.sqrt(values[keep])
-            if not keep.all():
-                N = vectors[:, ~keep]
-                scale = multiplier[free]
+    def __init__(self, form, c, control, n_threads):
+        n, p = form.shape
+        G, q = form.V.shape[1], len(form.free)
+        self.free, self.group = form.free, form.group
+        self.Z = np.empty((n, q), order="F")
+        form.design.gather(np.ascontiguousarray(form.free, dtype=np.intp), self.Z)
+        self.shift, self.V = form.shift[:, form.free], form.V
+        # Σ v (z_j − d_j)(z_F − d_F) = Σ v z_j (z_F − d_F): one centred side is enough
+        R = np.vstack([(form.V[:, g, None] * (self.Z - self.shift[g])).T for g in range(G)])
+        cross = form.design.transposed_matvec(np.ascontiguousarray(R), q, control, n_threads)
+        self.cross = np.ascontiguousarray(cross.reshape(G, q, p).transpose(0, 2, 1))       # (G, p, q) Zᵀ V Z_F
+        self.K = np.zeros((G, q, q))
+        self.rank = np.zeros(G, int)
+        self.least = [None] * G                          # takes a solution to the one of least norm, where there are many
+        for g in range(G):
+            # of the columns, not of their Gram matrix, whose eigenvalues are squares: half of the digits would be gone
+            _, s, Vt = np.linalg.svd(np.sqrt(form.V[:, g, None]) * (self.Z - self.shift[g]), full_matrices=False)
+            kept = s > RANK * np.finfo(float).eps * max(n, q) * s.max(initial=1e-300)
+            self.rank[g] = kept.sum()
+            self.K[g, :, :self.rank[g]] = Vt[kept].T / s[kept]
+            if self.rank[g] < q:
+                N = np.linalg.svd(Vt[kept], full_matrices=True)[2][self.rank[g]:].T if kept.any() else np.eye(q)
+                scale = form.design.multiplier[form.free]
                 self.least[g] = np.eye(q) - N @ np.linalg.pinv(scale[:, None] * N) * scale
-        self.H = cross @ self.K                                    # (G, p, q)
-        self.c_free = c[:, free]
-        self.u = np.einsum("bfq,bf->bq", self.K[group], self.c_free)   # Kᵀ c_F
+        self.H = self.cross @ self.K                                     # (G, p, q)
+        self.c_free = c[:, form.free]
+        self.u = np.einsum("bfq,bf->bq", self.K[form.group], self.c_free)     # Kᵀ c_F
 
     @property
     def degenerate(self):
@@ -80,4 +83,9 @@ class FreeFeatures:
     def fitted(self, b, columns, problem):
         """(n, L) (Z_F − d_F) b_F of one problem."""
         values = self.coefficients(b, columns, problem)
-        return (self.Z - self.shift[self.group[problem], self.free]) @ values.T
+        return (self.Z - self.shift[self.group[problem]]) @ values.T
+
+    def along(self, R, problem):
+        """(L, q) coordinates of weighted residuals V r, R (n, L), along an orthonormal basis of the free features."""
+        g = self.group[problem]
+        return (R.T @ (self.Z - self.shift[g])) @ self.K[g]

@@ -7,7 +7,6 @@ import numpy as np
 
 from riata_engine.cpu.gram_path import gram_path
 from riata_engine.solvers.certificate import certify_by_residual, rounding
-from riata_engine.solvers.free_features import FreeFeatures
 from riata_engine.solvers.statistics import group_statistics
 
 
@@ -23,8 +22,7 @@ def solve_gram(form, alphas, options, store, control, clock):
     c = statistics.c[form.group, :, form.target]
     C, yy, free = statistics.C, form.yy[form.group, form.target], None
     if len(form.free):
-        free = FreeFeatures(np.ascontiguousarray(C[:, :, form.free]), form.free, c, form.group,
-                            form.design.multiplier)
+        free = form.free_features(control, options.n_threads)
         c = free.gradient(c)
         C = np.stack([free.project_gram(C[g], g) for g in range(len(C))])
         yy = np.maximum(yy - free.explained(), 0.0)

@@ -18,7 +18,7 @@ def solve_residual(form, alphas, options, store, control, clock):
     """Fill ``store`` with the paths of all problems of ``form``; see ``riata_engine.batch`` for the arguments."""
     with clock("variances"):
         design = columns_contiguous(form)
-        h = form.variance()
+        h = form.variance(control, options.n_threads)
         with np.errstate(divide="ignore", invalid="ignore"):
             raw = np.where(form.design.multiplier > 0, form.shift / form.design.multiplier, 0.0)
         mean = np.ascontiguousarray(raw + form.design.center)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from riata_engine.cpu.control import Control
 from riata_engine.cpu.design import Design, moments, scan
 from riata_engine.cpu.sparse import sparse_moments
 from riata_engine.cpu.targets import weighted_means, weighted_squares
@@ -44,6 +43,7 @@ class StandardForm:
     intercept: bool
     standardize: bool
     factor: np.ndarray                # (p,) penalty factors as given
+    barred: np.ndarray                # (p,) constant, penalised by inf, or held at zero by its bounds: not in the model
     lower: np.ndarray                 # (p,) bounds on the coefficient of z, in units of sigma = 1; (0, 0): left out
     upper: np.ndarray
     free: np.ndarray                  # columns without penalty and bounds, profiled out
@@ -53,6 +53,7 @@ class StandardForm:
     f1: np.ndarray = field(default=None)    # (1 or G, p) penalty factors of the l1 part in units of z
     f2: np.ndarray = field(default=None)    # … of the l2 part
     spread: np.ndarray | None = None  # (G, p) standard deviations of z where the penalty is standardised
+    _variance: np.ndarray | None = None
 
     @property
     def n_problems(self):
@@ -85,25 +86,22 @@ class StandardForm:
         return out[where]
 
 
-    def variance(self):
-        """(G, p) weighted variance of each z in each group (mean square without an intercept): one pass over X."""
+    def variance(self, control, n_threads):
+        """(G, p) weighted variance of each z in each group (mean square without an intercept): one pass over X, once."""
+        if self._variance is None:
+            self._variance = self._find_variance(control, n_threads)
+        return self._variance
+
+    def _find_variance(self, control, n_threads):
         if not isinstance(self.design.X, np.ndarray):
             return np.stack([sparse_moments(self.design.X, np.ascontiguousarray(v), self.design.multiplier)[1]
                              + (0.0 if self.intercept else self.shift[g] ** 2) for g, v in enumerate(self.V.T)])
-        square = self.design.transposed_matvec(np.ascontiguousarray(self.V.T), 1, Control(), 1, squared=True)
+        square = self.design.transposed_matvec(np.ascontiguousarray(self.V.T), 1, control, n_threads, squared=True)
         return np.maximum(square - self.shift**2, 0.0)
 
     def free_features(self, control, n_threads):
-        """The projection on the features without a penalty: one pass over X."""
-        q, G = len(self.free), self.V.shape[1]
-        Z = np.empty((self.shape[0], q), order="F")
-        self.design.gather(np.ascontiguousarray(self.free, dtype=np.intp), Z)
-        # Σ v (z_j − d_j)(z_F − d_F) = Σ v z_j (z_F − d_F): one centred side is enough
-        R = np.vstack([(self.V[:, g, None] * (Z - self.shift[g, self.free])).T for g in range(G)])
-        cross = self.design.transposed_matvec(np.ascontiguousarray(R), q, control, n_threads)
-        cross = np.ascontiguousarray(cross.reshape(G, q, -1).transpose(0, 2, 1))
-        return FreeFeatures(cross, self.free, self.gradient_at_null(control, n_threads), self.group,
-                            self.design.multiplier, Z, self.shift)
+        """The projection on the features without a penalty: two passes over X."""
+        return FreeFeatures(self, self.gradient_at_null(control, n_threads), control, n_threads)
 
 
 def power_of_two(x):
@@ -166,8 +164,8 @@ def standard_form(batch, control, n_threads):
     lower[free], upper[free] = 0.0, 0.0
 
     form = StandardForm(design, V, held_out, base, Y, base_mean, sigma, batch.target,
-                        batch.group, batch.intercept, batch.standardize, penalty, lower, upper, free, shift, ybar, yy)
-    _penalty_factors(form, barred)
+                        batch.group, batch.intercept, batch.standardize, penalty, barred, lower, upper, free, shift, ybar, yy)
+    _penalty_factors(form, control, n_threads)
     return form
 
 
@@ -203,16 +201,15 @@ def _target_moments(batch, Y, base_mean, V):
     return ybar, yy
 
 
-def _penalty_factors(form, barred):
+def _penalty_factors(form, control, n_threads):
     """f1 and f2 of the problem in z. With standardisation the penalty acts on b_j·s_j, s_j the group's standard deviation."""
-    f = np.where(barred, 0.0, form.factor)
-    f = np.where(np.isinf(f), 0.0, f)
+    f = np.where(form.barred, 0.0, form.factor)
     if not form.standardize:
         m = form.design.multiplier[None]
     else:
-        second, mean = form.variance(), np.zeros(1)
+        second, mean = form.variance(control, n_threads), np.zeros(1)
         if not form.intercept:               # the standard deviation is about the mean all the same (glmnet's rule)
-            mean = form.design.transposed_matvec(np.ascontiguousarray(form.V.T), 1, Control(), 1)
+            mean = form.design.transposed_matvec(np.ascontiguousarray(form.V.T), 1, control, n_threads)
         m = form.spread = np.sqrt(np.maximum(second - mean**2, 0.0))
     form.f1 = np.ascontiguousarray(f * m)
     with np.errstate(over="ignore"):

@@ -208,7 +208,8 @@ class _Run:
         residual = np.ascontiguousarray(R[k, :length].T)
         b = np.zeros((length, self.form.shape[1]))
         b[:, self.pool.columns] = coef[:length]
-        gap, square = gaps_of(self.form, problem, b, residual, gradient, self.alphas[problem, block], self.options)
+        gap, square = gaps_of(self.form, problem, b, residual, gradient, self.alphas[problem, block], self.options, self.control,
+                              self.free)
         good = 0
         while good < length and gap[good] <= self.options.tol:
             good += 1
