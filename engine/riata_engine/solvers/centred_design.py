@@ -11,11 +11,16 @@ The blocks are of rows when there are no more columns than rows with positive we
 import sys
 
 import numpy as np
+from scipy.linalg.blas import dsyr, dsyrk
 
 BLOCK_ELEMENTS = 1 << 20  # 8 MiB of float64
 BLOCK_ROWS, FEWEST_ROWS, FEWEST_COLUMNS = 4096, 256, 256
+CACHED_ELEMENTS = 1 << 18  # a block that the Gram product still finds in the cache
 SPARSE_DENSITY = 0.1  # above it, dense blocks multiply faster than sparse rows
-SUBTRACT = 1e-3  # a mean may be subtracted after the product if this share of the second moment is left
+SUBTRACT = 1e-3  # a mean may be subtracted after a sparse product if this share of the second moment is left
+SUBTRACT_DENSE = 0.1  # and after a dense one, where centring first costs little: at most one digit is lost
+MODERATE = 10.0  # means up to so many standard deviations: a product with X itself loses at most one digit
+SAMPLE = 32  # rows that tell whether the above is worth trying
 EPS = np.finfo(np.float64).eps
 CONSTANT = 16 * EPS  # a column whose deviation is below this share of its mean is constant
 
@@ -54,6 +59,9 @@ class CentredDesign:
         Power of two, 1 unless squares of X would overflow or vanish (1e300, 1e-300); Z and the means are in this unit.
     constant : (p,) bool
         Columns that the centring leaves nothing of; known at the same time. `gram` and `kernel` count them as zero.
+    direct : bool
+        `dot` and `weighted_transpose_dot` give X itself to BLAS and put the means right afterwards: a contiguous
+        float64 array whose means are at most MODERATE standard deviations; known at the same time.
     """
 
     def __init__(self, X, sample_weight=None, intercept=True, columns=None):
@@ -85,35 +93,40 @@ class CentredDesign:
         if self.sparse:
             X = X.tocsr() if self.tall else X.tocsc()
         self.X = X
+        self.contiguous = (not self.sparse and columns is None and X.dtype == np.float64 and X.flags.aligned
+                           and (X.flags.c_contiguous or X.flags.f_contiguous))
         self.mean = np.zeros(self.p)
         self.constant = np.zeros(self.p, bool)
         self.unit = 1.0
+        self.direct = False
 
     # -- blocks
 
-    def row_blocks(self, centred=True):
-        """Yield (rows, Z[rows]) with Z[rows] a float64 buffer that the next block overwrites."""
-        step = min(self.n, BLOCK_ROWS, max(FEWEST_ROWS, BLOCK_ELEMENTS // max(self.p, 1)))
-        buffer = self._buffer(step, self.p)
+    def row_blocks(self, centred=True, elements=BLOCK_ELEMENTS):
+        """Yield (rows, Z[rows]) with Z[rows] a contiguous float64 buffer that the next block overwrites."""
+        step = min(self.n, BLOCK_ROWS, max(FEWEST_ROWS, elements // max(self.p, 1)))
+        buffer = np.empty(step * self.p)
         for start in range(0, self.n, step):
             rows = slice(start, min(start + step, self.n))
             part = self.X[rows] if self.columns is None else self.X[rows, self.columns]
-            yield rows, self._fill(buffer[: rows.stop - start], part, self.mean if centred else None)
+            yield rows, self._fill(buffer, part, self.mean if centred else None)
 
     def column_blocks(self, active=False, centred=True):
         """Yield (columns, Z[:, columns]), the rows of positive weight alone if `active`."""
         rows = self.rows if active else None
         n = self.n_active if active else self.n
         step = min(self.p, max(FEWEST_COLUMNS, BLOCK_ELEMENTS // n))
-        buffer = self._buffer(n, step)
+        buffer = np.empty(n * step)
         X = self.X
         for start in range(0, self.p, step):
             columns = slice(start, min(start + step, self.p))
             part = X[:, columns] if self.columns is None else X[:, self.columns[columns]]
             part = part if rows is None else part[rows]
-            yield columns, self._fill(buffer[:, : columns.stop - start], part, self.mean[columns] if centred else None)
+            yield columns, self._fill(buffer, part, self.mean[columns] if centred else None)
 
-    def _fill(self, block, part, mean):
+    def _fill(self, buffer, part, mean):
+        fortran = not self.sparse and self.X.strides[0] < self.X.strides[1]
+        block = buffer[: part.shape[0] * part.shape[1]].reshape(part.shape, order="F" if fortran else "C")
         if self.sparse:
             part = part.toarray()
         if self.unit != 1:
@@ -123,21 +136,19 @@ class CentredDesign:
         np.copyto(block, part)
         return block
 
-    def _buffer(self, n, p):
-        fortran = not self.sparse and self.X.strides[0] < self.X.strides[1]
-        return np.empty((n, p), np.float64, order="F" if fortran else "C")
-
     # -- products that need no block of Z as a whole
 
     def find_means(self):
         """One pass over X for the weighted means."""
         self.mean[:] = 0
-        if self.intercept:
+        if self.intercept and self.contiguous and self.unit == 1:
+            np.matmul(self.v, self.X, out=self.mean)
+        elif self.intercept:
             for rows, block in self.row_blocks(centred=False):
                 self.mean += self.v[rows] @ block
 
     def gram(self):
-        """Z'VZ, (p, p); finds the means first. Constant columns give rows and columns of exact zeros."""
+        """Z'VZ, (p, p), its lower triangle; finds the means first. Constant columns give rows and columns of zeros."""
         return self._in_range(self._gram)
 
     def _in_range(self, product):
@@ -170,23 +181,45 @@ class CentredDesign:
             if G is not None:
                 return G
         self.find_means()
-        G, shift = np.zeros((self.p, self.p)), np.zeros(self.p)
-        product, root = np.empty_like(G), np.sqrt(self.v)
-        for rows, block in self.row_blocks():
+        G = self._gram_of_raw() if self.contiguous and self.uniform and self.unit == 1 else None
+        if G is None:
+            G = self._gram_of_blocks()
+        variance = np.diagonal(G)
+        self.direct = self.contiguous and self.unit == 1 and bool(np.all(self.mean**2 <= MODERATE**2 * variance))
+        if self.intercept:
+            self.constant = variance <= (CONSTANT * self.mean) ** 2
+            if self.constant.any():
+                G[self.constant] = 0
+                G[:, self.constant] = 0
+                self._exact_constants()
+        return G
+
+    def _gram_of_raw(self):
+        """X'X/n - mean mean', or None where the subtraction would lose digits of a column."""
+        if self.intercept:
+            sample = np.square(self.X[:: -(-self.n // SAMPLE)]).mean(axis=0)
+            if np.any(self.mean**2 > sample):
+                return None
+        G = _add_gram(np.zeros((self.p, self.p), order="F"), self.X, 1 / self.n)
+        if self.intercept and self.p:
+            second_moment = np.diagonal(G).copy()
+            G = dsyr(-1.0, self.mean, a=G, lower=1, overwrite_a=1)
+            if not np.all(np.diagonal(G) >= SUBTRACT_DENSE * second_moment):
+                return None
+        return G
+
+    def _gram_of_blocks(self):
+        """Every block of rows is centred before its product is added."""
+        G, shift = np.zeros((self.p, self.p), order="F"), np.zeros(self.p)
+        for rows, block in self.row_blocks(elements=CACHED_ELEMENTS):
             if self.intercept:
                 shift += self.v[rows] @ block
             if not self.uniform:
-                block *= root[rows, None]
-            G += np.matmul(block.T, block, out=product)
-        if self.uniform:
-            G /= self.n
-        if self.intercept:  # what the rounding of the means left over (corrected two-pass algorithm)
-            G -= np.multiply.outer(shift, shift)
+                block *= np.sqrt(self.v[rows, None])
+            _add_gram(G, block, 1 / self.n if self.uniform else 1.0)
+        if self.intercept and self.p:  # what the rounding of the means left over (corrected two-pass algorithm)
+            dsyr(-1.0, shift, a=G, lower=1, overwrite_a=1)
             self.mean += shift
-            self.constant = np.diagonal(G) <= (CONSTANT * self.mean) ** 2
-            G[self.constant] = 0
-            G[:, self.constant] = 0
-            self._exact_constants()
         return G
 
     @staticmethod
@@ -238,8 +271,8 @@ class CentredDesign:
             K = self._sparse_kernel(column_scale, v)
             if K is not None:
                 return K
-        K = np.zeros((self.n_active, self.n_active))
-        product = np.empty_like(K)
+        K = np.zeros((self.n_active, self.n_active), order="F")
+        self.direct = self.contiguous and self.unit == 1
         for columns, block in self.column_blocks(active=True, centred=False):
             if self.intercept:
                 mean = v @ block
@@ -249,11 +282,14 @@ class CentredDesign:
                     block -= shift
                     mean += shift
                 self.mean[columns] = mean
+                sample = np.square(block[:: -(-len(block) // SAMPLE)]).mean(axis=0)
+                self.direct = self.direct and bool(np.all(mean**2 <= MODERATE**2 * sample))
                 self.constant[columns] = self._constant(block, v, mean)
             scale = np.where(self.constant[columns], 0.0, column_scale[columns])
             if np.any(scale != 1):
                 block *= scale
-            K += np.matmul(block, block.T, out=product)
+            _add_gram(K, block.T, 1.0)
+        fill_upper(K)
         if self.intercept:
             self._exact_constants()
         root = np.sqrt(v)
@@ -288,6 +324,8 @@ class CentredDesign:
         """Z B, (n, k), for B (p, k)."""
         if self.sparse:
             return self.X @ (B / self.unit) - self.mean @ B
+        if self.direct:
+            return self.X @ B - self.mean @ B
         out = np.zeros((self.n, B.shape[1]))
         if self.tall:
             for rows, block in self.row_blocks():
@@ -302,6 +340,8 @@ class CentredDesign:
         VR = R * self.v[:, None]
         if self.sparse:
             return (self.X.T @ VR) / self.unit - np.multiply.outer(self.mean, VR.sum(axis=0))
+        if self.direct:
+            return self.X.T @ VR - np.multiply.outer(self.mean, VR.sum(axis=0))
         out = np.zeros((self.p, R.shape[1]))
         if self.tall:
             for rows, block in self.row_blocks():
@@ -310,3 +350,21 @@ class CentredDesign:
             for columns, block in self.column_blocks():
                 np.matmul(block.T, VR, out=out[columns])
         return out
+
+
+def _add_gram(G, A, factor):
+    """G + factor A'A in its lower triangle; G Fortran-ordered and changed in place, A contiguous in either order."""
+    if not A.size:
+        return G
+    if A.flags.f_contiguous:
+        return dsyrk(factor, A, beta=1.0, c=G, trans=1, lower=1, overwrite_c=1)
+    return dsyrk(factor, A.T, beta=1.0, c=G, trans=0, lower=1, overwrite_c=1)
+
+
+def fill_upper(G):
+    """Make a matrix symmetric whose lower triangle is given, in place."""
+    for start in range(0, len(G), 256):
+        part = slice(start, start + 256)
+        G[:start, part] = G[part, :start].T
+        corner = np.tril(G[part, part])
+        G[part, part] = corner + np.tril(corner, -1).T

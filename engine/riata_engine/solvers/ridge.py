@@ -77,14 +77,23 @@ class RidgeDecomposition:
         root = np.sqrt(f[kept]) * s[kept]
         self.form = "gram" if self.design.tall else "kernel"
         self._form = (GramForm if self.design.tall else KernelForm)(self.design, root)
-        self.rank, self.free_rank = self._form.rank, self._form.free_rank
+        self.free_rank = self._form.free_rank
         self.free_degenerate = self.free_rank < self._form.n_free
-        self.degenerate = self.rank + self.free_rank < self.design.p
 
     @property
     def eigenvalues(self):
         """Of the penalised part with the free columns projected out, ascending; alpha is on their scale."""
-        return self._form.eigenvalues
+        return self._form.spectrum.eigenvalues
+
+    @property
+    def rank(self):
+        """Of the penalised columns off the free ones."""
+        return self._form.spectrum.rank
+
+    @property
+    def degenerate(self):
+        """The least-squares problem (alpha = 0) has more than one solution."""
+        return self.rank + self.free_rank < self.design.p
 
     def coefficients(self, alphas, Y):
         """
@@ -212,7 +221,8 @@ class RidgeDecomposition:
             raise ValueError(f"alphas={alphas!r}: give one number or a list of numbers, none negative or NaN")
         with np.errstate(over="ignore"):  # in the unit of X; infinite where no coefficient can be told from 0
             alphas = alphas / self.design.unit / self.design.unit
-        alphas[alphas < EPS**2 * self._form.largest] = 0
+        if np.any(alphas < EPS**2 * self._form.bound):
+            alphas[alphas < EPS**2 * self._form.spectrum.largest] = 0
         return alphas
 
     def _centred(self, Y):

@@ -138,7 +138,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPredictor):
             coef, intercept = at_target_alphas(decomposition, alphas, Y)
             self.solver_ = decomposition.form
             self.n_iter_ = np.ones(Y.shape[1], dtype=np.int32)
-            if decomposition.degenerate and np.any(alphas == 0):
+            if np.any(alphas == 0) and decomposition.degenerate:
                 warnings.warn(
                     "Ridge: alpha=0 has no unique solution here (collinear columns, or more columns than rows); the "
                     "one of smallest norm was returned. A small alpha > 0 makes it unique.",
