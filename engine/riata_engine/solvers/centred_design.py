@@ -11,11 +11,9 @@ The blocks are of rows when there are no more columns than rows with positive we
 import sys
 
 import numpy as np
-from scipy.linalg.blas import dsyr, dsyrk
 
 BLOCK_ELEMENTS = 1 << 20  # 8 MiB of float64
 BLOCK_ROWS, FEWEST_ROWS, FEWEST_COLUMNS = 4096, 256, 256
-CACHED_ELEMENTS = 1 << 18  # a block that the Gram product still finds in the cache
 SPARSE_DENSITY = 0.1  # above it, dense blocks multiply faster than sparse rows
 SUBTRACT = 1e-3  # a mean may be subtracted after a sparse product if this share of the second moment is left
 SUBTRACT_DENSE = 0.1  # and after a dense one, where centring first costs little: at most one digit is lost
@@ -86,8 +84,9 @@ class CentredDesign:
                 raise ValueError("sample_weight must be finite and not negative, with at least one positive weight")
             w = w / w.max()  # so that the sum cannot overflow
             self.v = w / w.sum()
-            self.uniform = False
-            self.rows = None if w.min() > 0 else np.flatnonzero(w)
+            least = w.min()
+            self.uniform = least == 1
+            self.rows = None if least > 0 else np.flatnonzero(w)
         self.n_active = self.n if self.rows is None else len(self.rows)
         self.tall = self.p <= self.n_active
         if self.sparse:
@@ -102,9 +101,9 @@ class CentredDesign:
 
     # -- blocks
 
-    def row_blocks(self, centred=True, elements=BLOCK_ELEMENTS):
+    def row_blocks(self, centred=True, fewest=FEWEST_ROWS):
         """Yield (rows, Z[rows]) with Z[rows] a contiguous float64 buffer that the next block overwrites."""
-        step = min(self.n, BLOCK_ROWS, max(FEWEST_ROWS, elements // max(self.p, 1)))
+        step = min(self.n, BLOCK_ROWS, max(fewest, BLOCK_ELEMENTS // max(self.p, 1)))
         buffer = np.empty(step * self.p)
         for start in range(0, self.n, step):
             rows = slice(start, min(start + step, self.n))
@@ -148,7 +147,7 @@ class CentredDesign:
                 self.mean += self.v[rows] @ block
 
     def gram(self):
-        """Z'VZ, (p, p), its lower triangle; finds the means first. Constant columns give rows and columns of zeros."""
+        """Z'VZ, (p, p); finds the means first. Constant columns give rows and columns of exact zeros."""
         return self._in_range(self._gram)
 
     def _in_range(self, product):
@@ -185,7 +184,7 @@ class CentredDesign:
         if G is None:
             G = self._gram_of_blocks()
         variance = np.diagonal(G)
-        self.direct = self.contiguous and self.unit == 1 and bool(np.all(self.mean**2 <= MODERATE**2 * variance))
+        self.direct = self.contiguous and self.unit == 1 and _moderate(self.mean, variance)
         if self.intercept:
             self.constant = variance <= (CONSTANT * self.mean) ** 2
             if self.constant.any():
@@ -196,40 +195,33 @@ class CentredDesign:
 
     def _gram_of_raw(self):
         """X'X/n - mean mean', or None where the subtraction would lose digits of a column."""
+        if self.intercept and not (self.mean**2 <= np.square(_sample(self.X)).mean(axis=0)).all():
+            return None
+        G = self.X.T @ self.X
+        G /= self.n
         if self.intercept:
-            sample = np.square(self.X[:: -(-self.n // SAMPLE)]).mean(axis=0)
-            if np.any(self.mean**2 > sample):
-                return None
-        G = _add_gram(np.zeros((self.p, self.p), order="F"), self.X, 1 / self.n)
-        if self.intercept and self.p:
             second_moment = np.diagonal(G).copy()
-            G = dsyr(-1.0, self.mean, a=G, lower=1, overwrite_a=1)
+            G -= np.multiply.outer(self.mean, self.mean)
             if not np.all(np.diagonal(G) >= SUBTRACT_DENSE * second_moment):
                 return None
         return G
 
     def _gram_of_blocks(self):
         """Every block of rows is centred before its product is added."""
-        G, shift = np.zeros((self.p, self.p), order="F"), np.zeros(self.p)
-        for rows, block in self.row_blocks(elements=CACHED_ELEMENTS):
+        G, shift = np.zeros((self.p, self.p)), np.zeros(self.p)
+        product = np.empty_like(G)
+        for rows, block in self.row_blocks(fewest=min(self.p, BLOCK_ROWS)):  # so that adding up costs little
             if self.intercept:
                 shift += self.v[rows] @ block
             if not self.uniform:
                 block *= np.sqrt(self.v[rows, None])
-            _add_gram(G, block, 1 / self.n if self.uniform else 1.0)
-        if self.intercept and self.p:  # what the rounding of the means left over (corrected two-pass algorithm)
-            dsyr(-1.0, shift, a=G, lower=1, overwrite_a=1)
+            G += np.matmul(block.T, block, out=product)
+        if self.uniform:
+            G /= self.n
+        if self.intercept:  # what the rounding of the means left over (corrected two-pass algorithm)
+            G -= np.multiply.outer(shift, shift)
             self.mean += shift
         return G
-
-    @staticmethod
-    def _constant(block, v, mean):
-        """Columns whose variance is rounding: one row tells for most, all rows are summed for the others alone."""
-        limit = (CONSTANT * mean) ** 2
-        constant = v[0] * block[0] ** 2 <= limit
-        j = np.flatnonzero(constant)
-        constant[j] = v @ block[:, j] ** 2 <= limit[j]
-        return constant
 
     def _exact_constants(self):
         """The mean of a constant column is its value: what remains of it is then exactly zero."""
@@ -271,7 +263,39 @@ class CentredDesign:
             K = self._sparse_kernel(column_scale, v)
             if K is not None:
                 return K
-        K = np.zeros((self.n_active, self.n_active), order="F")
+        K = self._kernel_of_raw(column_scale, v)
+        if K is None:
+            K = self._kernel_of_blocks(column_scale, v)
+        if self.intercept:
+            self._exact_constants()
+        root = np.sqrt(v)
+        K *= root
+        K *= root[:, None]
+        return K
+
+    def _kernel_of_raw(self, column_scale, v):
+        """Z Z' as X X' less the means, or None where that would lose digits of a row, or columns are scaled."""
+        if not (self.contiguous and self.rows is None and self.unit == 1 and self.p and (column_scale == 1).all()):
+            return None
+        self.find_means()
+        along, square = self.X @ self.mean, self.mean @ self.mean
+        second_moment = np.einsum("ij,ij->i", self.X, self.X)
+        if not np.all(second_moment - 2 * along + square >= SUBTRACT_DENSE * second_moment):
+            return None
+        if self.intercept:
+            self.constant = _constant(self.X, v, self.mean, self.mean)
+        self.direct = _moderate(self.mean, np.square(_sample(self.X) - self.mean).mean(axis=0))
+        K = self.X @ self.X.T
+        if self.intercept:
+            along -= 0.5 * square
+            K -= along
+            K -= along[:, None]
+        return K
+
+    def _kernel_of_blocks(self, column_scale, v):
+        """Z diag(column_scale^2) Z'; every block of columns is centred before its product is added."""
+        K = np.zeros((self.n_active, self.n_active))
+        product = np.empty_like(K)
         self.direct = self.contiguous and self.unit == 1
         for columns, block in self.column_blocks(active=True, centred=False):
             if self.intercept:
@@ -282,19 +306,12 @@ class CentredDesign:
                     block -= shift
                     mean += shift
                 self.mean[columns] = mean
-                sample = np.square(block[:: -(-len(block) // SAMPLE)]).mean(axis=0)
-                self.direct = self.direct and bool(np.all(mean**2 <= MODERATE**2 * sample))
-                self.constant[columns] = self._constant(block, v, mean)
+                self.direct = self.direct and _moderate(mean, np.square(_sample(block)).mean(axis=0))
+                self.constant[columns] = _constant(block, v, mean, 0.0)
             scale = np.where(self.constant[columns], 0.0, column_scale[columns])
             if np.any(scale != 1):
                 block *= scale
-            _add_gram(K, block.T, 1.0)
-        fill_upper(K)
-        if self.intercept:
-            self._exact_constants()
-        root = np.sqrt(v)
-        K *= root
-        K *= root[:, None]
+            K += np.matmul(block, block.T, out=product)
         return K
 
     def _sparse_kernel(self, column_scale, v):
@@ -352,19 +369,22 @@ class CentredDesign:
         return out
 
 
-def _add_gram(G, A, factor):
-    """G + factor A'A in its lower triangle; G Fortran-ordered and changed in place, A contiguous in either order."""
-    if not A.size:
-        return G
-    if A.flags.f_contiguous:
-        return dsyrk(factor, A, beta=1.0, c=G, trans=1, lower=1, overwrite_c=1)
-    return dsyrk(factor, A.T, beta=1.0, c=G, trans=0, lower=1, overwrite_c=1)
+def _sample(part):
+    return part[:: -(-len(part) // SAMPLE)]
 
 
-def fill_upper(G):
-    """Make a matrix symmetric whose lower triangle is given, in place."""
-    for start in range(0, len(G), 256):
-        part = slice(start, start + 256)
-        G[:start, part] = G[part, :start].T
-        corner = np.tril(G[part, part])
-        G[part, part] = corner + np.tril(corner, -1).T
+def _moderate(mean, variance):
+    return bool((mean**2 <= MODERATE**2 * variance).all())
+
+
+def _constant(part, v, mean, centre):
+    """Columns of part - centre of which nothing but rounding is left.
+
+    One row tells for most, all rows are summed for the others alone.
+    """
+    limit = (CONSTANT * mean) ** 2
+    constant = v[0] * (part[0] - centre) ** 2 <= limit
+    j = np.flatnonzero(constant)
+    if j.size:
+        constant[j] = v @ (part[:, j] - (centre[j] if np.ndim(centre) else centre)) ** 2 <= limit[j]
+    return constant

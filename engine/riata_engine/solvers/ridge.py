@@ -68,13 +68,16 @@ class RidgeDecomposition:
         self.n, self.p = X.shape
         if self.n == 0:
             raise ValueError("X has no rows; give at least one")
-        f = _per_column("penalty_factor", penalty_factor, self.p, np.inf)
-        s = _per_column("scale", scale, self.p, np.finfo(np.float64).max)
-        kept = (f < np.inf) & (s > 0)
-        self.kept = None if kept.all() else np.flatnonzero(kept)
+        if penalty_factor is None and scale is None:
+            self.kept, root = None, np.ones(self.p)
+        else:
+            f = _per_column("penalty_factor", penalty_factor, self.p, np.inf)
+            s = _per_column("scale", scale, self.p, np.finfo(np.float64).max)
+            kept = (f < np.inf) & (s > 0)
+            self.kept = None if kept.all() else np.flatnonzero(kept)
+            root = np.sqrt(f[kept]) * s[kept]
         self.intercept = intercept
         self.design = CentredDesign(X, sample_weight, intercept, self.kept)
-        root = np.sqrt(f[kept]) * s[kept]
         self.form = "gram" if self.design.tall else "kernel"
         self._form = (GramForm if self.design.tall else KernelForm)(self.design, root)
         self.free_rank = self._form.free_rank
@@ -113,7 +116,8 @@ class RidgeDecomposition:
         alphas, (Yc, mean_y) = self._alphas(alphas), self._centred(Y)
         coef = self._form.coefficients(alphas, Yc)
         intercept = mean_y - coef @ self.design.mean
-        coef /= self.design.unit
+        if self.design.unit != 1:
+            coef /= self.design.unit
         if self.kept is not None:
             scattered = np.zeros((*intercept.shape, self.p))
             scattered[..., self.kept] = coef
@@ -217,11 +221,12 @@ class RidgeDecomposition:
 
     def _alphas(self, alphas):
         alphas = np.array(alphas, np.float64, ndmin=1)
-        if alphas.ndim != 1 or not np.all(alphas >= 0):
+        if alphas.ndim != 1 or not (alphas >= 0).all():
             raise ValueError(f"alphas={alphas!r}: give one number or a list of numbers, none negative or NaN")
-        with np.errstate(over="ignore"):  # in the unit of X; infinite where no coefficient can be told from 0
-            alphas = alphas / self.design.unit / self.design.unit
-        if np.any(alphas < EPS**2 * self._form.bound):
+        if self.design.unit != 1:
+            with np.errstate(over="ignore"):  # in the unit of X; infinite where no coefficient can be told from 0
+                alphas = alphas / self.design.unit / self.design.unit
+        if alphas.min(initial=np.inf) < EPS**2 * self._form.bound:
             alphas[alphas < EPS**2 * self._form.spectrum.largest] = 0
         return alphas
 

@@ -14,7 +14,6 @@ from functools import cached_property
 
 import numpy as np
 
-from riata_engine.solvers.centred_design import fill_upper
 from riata_engine.solvers.ridge_inverse import RidgeForm
 from riata_engine.solvers.ridge_spectrum import CORRELATED, EPS, Spectrum, penalty_gap, rank_cutoff, refine
 
@@ -26,11 +25,10 @@ class GramForm(RidgeForm):
         G = design.gram()
         self.deviation = np.sqrt(np.maximum(np.diagonal(G), 0.0))
         self.free = np.flatnonzero(root == 0)
-        scale = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)
+        scale = _reciprocal(root)
         bound = np.sum((self.deviation * scale) ** 2)
         self.C, self.GC = np.zeros((design.p, 0)), None
         if self.free.size:
-            fill_upper(G)
             factor = _pseudo_inverse_factor(G[np.ix_(self.free, self.free)], max(design.n, design.p))
             self.C = np.zeros((design.p, factor.shape[1]))
             self.C[self.free] = factor
@@ -40,24 +38,19 @@ class GramForm(RidgeForm):
             S = G[np.ix_(penalised, penalised)] * scale[penalised] * scale[penalised, None]
         else:
             S = G
-            if np.any(scale != 1):
+            if (scale != 1).any():
                 S *= scale
                 S *= scale[:, None]
         super().__init__(design, root, S, bound, len(self.free), self.C.shape[1])
         scale[design.constant] = 0
-        self.scale = scale if self.free.size or np.any(scale != 1) else None
+        self.scale = scale if self.free.size or (scale != 1).any() else None  # None: P = I
 
     def _decompose(self, S):
         eigenvalues, W = np.linalg.eigh(S)
-        size = max(self.design.n, self.design.p)
-        largest = max(self._largest_diagonal, np.max(eigenvalues, initial=0.0))
-        return Spectrum(eigenvalues, W, rank_cutoff(size) * largest)
-
-    @property
-    def _largest_diagonal(self):
-        """Before the free columns were projected out: what is rounding is told by it, even if nothing is left."""
-        scale = np.divide(1.0, self.root, out=np.zeros_like(self.root), where=self.root > 0)
-        return np.max((self.deviation * scale) ** 2, initial=0.0)
+        # what is rounding is told by the size before the free columns were projected out, even if nothing is left
+        before = np.max((self.deviation * _reciprocal(self.root)) ** 2, initial=0.0)
+        largest = max(before, np.max(eigenvalues, initial=0.0))
+        return Spectrum(eigenvalues, W, rank_cutoff(max(self.design.n, self.design.p)) * largest)
 
     @cached_property
     def M(self):
@@ -180,3 +173,7 @@ def _pseudo_inverse_factor(G, size):
         rowspace = np.linalg.qr(deviation[:, None] * V[:, kept])[0]
         C = rowspace @ (rowspace.T @ C)
     return C
+
+
+def _reciprocal(root):
+    return np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)

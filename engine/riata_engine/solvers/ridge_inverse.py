@@ -6,14 +6,16 @@ import numpy as np
 from scipy.linalg.lapack import dpocon, dpotrf, dpotrs
 
 from riata_engine.solvers.ridge_spectrum import HARD
+from riata_engine.threads import single_threaded_blas
 
 FEW = 8  # an eigen-decomposition costs about as much as 12 to 20 Cholesky factors
 REFINABLE = 1e10  # condition number up to which iterative refinement gains at least five digits a step
+LARGE = 1024  # rows from which a factor is worth NumPy's threads, which cost a copy more
 
 
 class RidgeForm:
     """
-    A symmetric matrix S, of which the lower triangle is read, kept until its eigenvectors are asked for.
+    A symmetric matrix S, kept until its eigenvectors are asked for.
 
     Few alphas are solved by a Cholesky factor each. The eigenvectors are computed, once, when more have been asked for
     than is worth it, at alpha = 0 (where S has no inverse, but a pseudo-inverse), where a factor would lose too many
@@ -49,35 +51,53 @@ class RidgeForm:
 
 
 class Cholesky:
-    """Factors of S + alpha I for some alphas; hard (L,): whether a solution is to be refined."""
+    """Upper factors of S + alpha I for some alphas; hard (L,): whether a solution is to be refined."""
 
     def __init__(self, factors, hard):
         self.factors, self.hard = factors, np.array(hard, bool)
 
     def solve(self, rhs, which=None):
-        """Applied to the last axis of rhs (1 or L, T, q) for the alphas that `which` (bool (L,)) marks."""
+        """Applied to the last axis of rhs (1 or L, T, q), for the alphas that `which` (bool (L,)) marks."""
         chosen = self.factors if which is None else [self.factors[i] for i in np.flatnonzero(which)]
         out = np.empty((len(chosen), *rhs.shape[1:]))
-        for i, factor in enumerate(chosen):
-            out[i] = dpotrs(factor, rhs[i if len(rhs) > 1 else 0].T, lower=1)[0].T
+        with single_threaded_blas():
+            for i, factor in enumerate(chosen):
+                out[i] = dpotrs(factor, rhs[i if len(rhs) > 1 else 0].T)[0].T
         return out
 
 
 def cholesky(S, alphas, bound, most):
-    """`Cholesky`, or None where an alpha is not in (0, inf) or a condition number is above `most`."""
-    if not (len(S) and np.all((alphas > 0) & (alphas < np.inf))):
+    """
+    `Cholesky`, or None where an alpha is not in (0, inf) or a condition number is above `most`.
+
+    SciPy's LAPACK has threads of its own. Left alone they would fight over the cores with those of NumPy, which still
+    spin after the product that S came from: so it runs on one thread here, and large factors are NumPy's.
+    """
+    if not (len(S) and alphas.min() > 0 and alphas.max() < np.inf):
         return None
     factors, hard = [], []
     for alpha in alphas:
-        A = np.array(S, order="F")
-        np.einsum("ii->i", A)[:] += alpha
-        factor, failed = dpotrf(A, lower=1, clean=0, overwrite_a=1)
-        condition = np.inf if failed else _condition(S, factor, alpha, bound)
+        A = S.copy()
+        A.ravel()[:: len(A) + 1] += alpha
+        try:
+            factor = np.linalg.cholesky(A).T if len(A) >= LARGE else _factor(A)
+        except np.linalg.LinAlgError:
+            return None
+        condition = _condition(S, factor, alpha, bound)
         if not condition <= most:
             return None
         factors.append(factor)
         hard.append(condition > HARD)
     return Cholesky(factors, hard)
+
+
+def _factor(A):
+    """U with U'U = A, in the place of A."""
+    with single_threaded_blas():
+        factor, failed = dpotrf(A.T, clean=0, overwrite_a=1)
+    if failed:
+        raise np.linalg.LinAlgError("the matrix is not positive definite")
+    return factor
 
 
 def _condition(S, factor, alpha, bound):
@@ -88,9 +108,9 @@ def _condition(S, factor, alpha, bound):
     """
     condition = (bound + alpha) / alpha
     if condition > HARD:
-        smallest = max(alpha, dpocon(factor, 1.0, uplo="L")[0])
+        with single_threaded_blas():
+            smallest = max(alpha, dpocon(factor, 1.0)[0])
         condition = (bound + alpha) / smallest
         if condition > HARD:
-            frobenius = np.sqrt(2.0) * np.linalg.norm(np.tril(S))
-            condition = (min(bound, frobenius) + alpha) / smallest
+            condition = (min(bound, np.linalg.norm(S)) + alpha) / smallest
     return condition
