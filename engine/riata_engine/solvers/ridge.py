@@ -1,4 +1,4 @@
-"""Ridge regression from one eigen-decomposition: every alpha and every target at the price of about one fit."""
+"""Ridge regression from one Gram or kernel matrix: every alpha and every target at the price of about one fit."""
 
 import numpy as np
 
@@ -17,8 +17,9 @@ class RidgeDecomposition:
     .. math:: \min_{b_0, b}\ \tfrac12 \sum_i v_i (y_i - b_0 - x_i^T b)^2 + \tfrac{\alpha}{2} \sum_j d_j b_j^2,
               \qquad v_i = w_i / \sum w, \quad d_j = f_j s_j^2
 
-    for all alphas and targets, from the eigenvectors of the centred weighted Gram matrix (p <= n) or of the kernel
-    (p > n), p counting the columns in play and n the rows of positive weight. alpha is relative to the *mean* squared
+    for all alphas and targets, from the centred weighted Gram matrix (p <= n) or the kernel (p > n), p counting the
+    columns in play and n the rows of positive weight: by its eigenvectors, or for few alphas by a Cholesky factor each.
+    The eigenvectors are computed when they are first needed, and once. alpha is relative to the *mean* squared
     error; scikit-learn's Ridge, which takes the sum, has alpha * sum(w).
 
     Columns with f_j = 0 are free: they are projected out of y and of the others (Frisch-Waugh) and recovered with
@@ -54,7 +55,8 @@ class RidgeDecomposition:
 
     Notes
     -----
-    Costs: n p min(n, p) + min(n, p)^3 once, then n p per alpha and target. Memory beside X: one block of rows or
+    Costs: n p min(n, p) once, then min(n, p)^3 / 3 per alpha for the first few, or about 9 min(n, p)^3 once, and n p per
+    alpha and target. Memory beside X: one block of rows or
     columns and a few min(n, p) x min(n, p) matrices. Solutions are refined against X (iterative refinement) where the
     eigenvalues, alpha added, spread over more than 5 digits. Columns whose scales differ by more than about 1e7 are
     beyond it; `duality_gap` tells.

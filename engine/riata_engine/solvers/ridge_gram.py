@@ -1,4 +1,4 @@
-"""Ridge by the eigenvectors of the p x p Gram matrix (p <= n).
+"""Ridge by the p x p Gram matrix (p <= n), its eigenvectors or, for few alphas, Cholesky factors.
 
 With G = Z'VZ, penalised columns P (penalty d_j > 0) and free columns F, the Frisch-Waugh theorem removes F:
 
@@ -19,7 +19,7 @@ from riata_engine.solvers.ridge_spectrum import CORRELATED, EPS, Spectrum, penal
 
 
 class GramForm(RidgeForm):
-    """The inverse of G + alpha D as C C' + P (S + alpha I)^-1 P', M = P W. `root` holds sqrt(d), 0 marks a free column."""
+    """The inverse of G + alpha D as C C' + P (S + alpha I)^-1 P'. `root` holds sqrt(d), 0 marks a free column."""
 
     def __init__(self, design, root):
         G = design.gram()

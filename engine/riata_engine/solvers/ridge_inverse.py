@@ -1,5 +1,6 @@
 """(S + alpha I)^-1 for the alphas of a ridge problem, by whichever is cheaper: Cholesky factors or eigenvectors."""
 
+from contextlib import nullcontext
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +11,7 @@ from riata_engine.threads import single_threaded_blas
 
 FEW = 8  # an eigen-decomposition costs about as much as 12 to 20 Cholesky factors
 REFINABLE = 1e10  # condition number up to which iterative refinement gains at least five digits a step
+SMALL, NARROW = 64, 8  # rows and right-hand sides up to which LAPACK opens no threads of its own
 LARGE = 1024  # rows from which a factor is worth NumPy's threads, which cost a copy more
 
 
@@ -60,7 +62,7 @@ class Cholesky:
         """Applied to the last axis of rhs (1 or L, T, q), for the alphas that `which` (bool (L,)) marks."""
         chosen = self.factors if which is None else [self.factors[i] for i in np.flatnonzero(which)]
         out = np.empty((len(chosen), *rhs.shape[1:]))
-        with single_threaded_blas():
+        with _one_thread(rhs.shape[2], rhs.shape[1]):
             for i, factor in enumerate(chosen):
                 out[i] = dpotrs(factor, rhs[i if len(rhs) > 1 else 0].T)[0].T
         return out
@@ -91,9 +93,13 @@ def cholesky(S, alphas, bound, most):
     return Cholesky(factors, hard)
 
 
+def _one_thread(rows, targets=1):
+    return nullcontext() if rows <= SMALL and targets <= NARROW else single_threaded_blas()
+
+
 def _factor(A):
     """U with U'U = A, in the place of A."""
-    with single_threaded_blas():
+    with _one_thread(len(A)):
         factor, failed = dpotrf(A.T, clean=0, overwrite_a=1)
     if failed:
         raise np.linalg.LinAlgError("the matrix is not positive definite")
@@ -108,7 +114,7 @@ def _condition(S, factor, alpha, bound):
     """
     condition = (bound + alpha) / alpha
     if condition > HARD:
-        with single_threaded_blas():
+        with _one_thread(len(S)):
             smallest = max(alpha, dpocon(factor, 1.0)[0])
         condition = (bound + alpha) / smallest
         if condition > HARD:

@@ -1,4 +1,4 @@
-"""Ridge by the eigenvectors of the n x n kernel (p > n).
+"""Ridge by the n x n kernel (p > n), its eigenvectors or, for few alphas, Cholesky factors.
 
 With A = V^(1/2) Z_P D^(-1/2) the penalised part, Q an orthonormal basis of the free columns V^(1/2) Z_F, and N the
 projection off Q, the dual problem is
