@@ -55,11 +55,10 @@ class RidgeDecomposition:
 
     Notes
     -----
-    Costs: n p min(n, p) once, then min(n, p)^3 / 3 per alpha for the first few, or about 9 min(n, p)^3 once, and n p per
-    alpha and target. Memory beside X: one block of rows or
-    columns and a few min(n, p) x min(n, p) matrices. Solutions are refined against X (iterative refinement) where the
-    eigenvalues, alpha added, spread over more than 5 digits. Columns whose scales differ by more than about 1e7 are
-    beyond it; `duality_gap` tells.
+    Costs: n p min(n, p) once, then min(n, p)^3 / 3 per alpha for the first few, or some 9 min(n, p)^3 once, and n p per
+    alpha and target. Memory beside X: one block of rows or columns and a few min(n, p) x min(n, p) matrices. Solutions
+    are refined against X (iterative refinement) where the eigenvalues, alpha added, spread over more than 5 digits.
+    Columns whose scales differ by more than about 1e7 are beyond it; `duality_gap` tells.
 
     References
     ----------
