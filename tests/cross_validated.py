@@ -2,8 +2,9 @@
 from functools import cache
 
 import polars as pl
-import riata
 from sklearn.datasets import load_diabetes
+
+import riata
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse
+
 from reference import Problem, alpha_max, duality_gap, null_objective
 
 L1_RATIOS = [0.0, 0.01, 0.5, 0.99, 1.0]

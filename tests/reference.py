@@ -246,26 +246,29 @@ def kkt_violation(problem, coef, intercept):
     return float(worst)
 
 
-def coordinate_decrease(problem, coef, intercept):
-    """sum_j H_j (v_j - b_j)^2 / null objective: v_j the exact minimum along coordinate j, H_j its curvature.
+def boxed_gap(problem, coef, intercept):
+    """What stands in for the gap where no dual point is at hand (a feature with a bound and no penalty), relative.
 
-    What stands in for the gap where no dual point is at hand (a free feature with one bound): half of each term is what
-    a step along that coordinate would gain at least.
+    sum_j g_j(b_j) + g_j*(u_j) - u_j b_j, each conjugate over |v| <= 2 (|b_j| + sqrt(2 null / curvature_j)) only: the gap of
+    the residual as it is, if the optimum lies in that box.
     """
     b = np.asarray(coef, dtype=Real)
     u = correlation(problem, problem.residual(coef, intercept))
     shift = problem.w @ problem.X if problem.intercept else 0
     curvature = problem.w @ (problem.X - shift) ** 2
+    null = null_objective(problem)
     total = Real(0)
     for j in range(len(b)):
-        H = curvature[j] + problem.l2[j]
-        if problem.left_out[j] or H == 0:
+        if problem.left_out[j] or curvature[j] == 0:
             continue
-        s = u[j] + curvature[j] * b[j]
-        v = np.sign(s) * max(abs(s) - problem.l1[j], Real(0)) / H
-        v = min(max(v, problem.lower[j]), problem.upper[j])
-        total += H * (v - b[j]) ** 2
-    return float(total / null_objective(problem))
+        l1, l2 = problem.l1[j], problem.l2[j]
+        box = 2 * (abs(b[j]) + np.sqrt(2 * null / curvature[j]))
+        ends = [max(problem.lower[j], -box), min(problem.upper[j], box)]
+        s = np.sign(u[j]) * max(abs(u[j]) - l1, Real(0))
+        best = ends[int(s > 0)] if l2 == 0 else min(max(s / l2, ends[0]), ends[1])
+        conjugate = u[j] * best - l1 * abs(best) - l2 * best**2 / 2 if s != 0 else Real(0)
+        total += l1 * abs(b[j]) + l2 * b[j] ** 2 / 2 + conjugate - u[j] * b[j]
+    return float(total / null)
 
 
 def deviance_ratio(problem, coef, intercept):

@@ -5,9 +5,10 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-import riata
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
+
+import riata
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ import warnings
 
 import numpy as np
 import pytest
-import riata
 from sklearn.exceptions import ConvergenceWarning
+
+import riata
 
 
 @pytest.fixture

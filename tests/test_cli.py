@@ -6,10 +6,11 @@ import sys
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.datasets import load_diabetes
+
 import riata
 from riata.cli import commands, datasets
 from riata.cli.console import progress_bar
-from sklearn.datasets import load_diabetes
 
 REPORT = {"path.png", "cv.png", "heatmap.png", "coefficients.png", "coefficients.csv", "model.json", "summary.md"}
 

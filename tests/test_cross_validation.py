@@ -6,12 +6,13 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-import riata
 import scipy.sparse as sp
-from riata.cv_result import choose
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNetCV
 from sklearn.model_selection import KFold, ShuffleSplit, TimeSeriesSplit
+
+import riata
+from riata.cv_result import choose
 
 OPTIONS = {"alphas": [1.0, 0.3, 0.1, 0.03], "l1_ratio": [0.5, 1.0], "tol": 1e-14}
 

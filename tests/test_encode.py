@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from riata.cli.encode import Encoding, as_polars
 from riata.cli.files import read_table, write_table
 

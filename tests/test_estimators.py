@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import sklearn
 import sklearn.linear_model as reference
-from riata.linear_model import ElasticNet, ElasticNetCV, Lasso, LassoCV, enet_path, lasso_path
 from scipy import sparse
 from scipy.linalg import LinAlgWarning
 from sklearn.base import clone
@@ -21,6 +20,8 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSpli
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from riata.linear_model import ElasticNet, ElasticNetCV, Lasso, LassoCV, enet_path, lasso_path
 
 SINGLE = [ElasticNet, Lasso]
 CROSS_VALIDATED = [ElasticNetCV, LassoCV]

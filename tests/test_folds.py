@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from riata.folds import make_folds
 from sklearn.model_selection import (
     GroupKFold,
     KFold,
@@ -12,6 +11,8 @@ from sklearn.model_selection import (
     ShuffleSplit,
     TimeSeriesSplit,
 )
+
+from riata.folds import make_folds
 
 
 def covers_each_row(folds, rows, times=1):

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-import riata
-from riata.information import aic, bic, ebic
 from scipy.special import comb
 from scipy.stats import norm
+
+import riata
+from riata.information import aic, bic, ebic
 
 
 @pytest.fixture

@@ -5,11 +5,12 @@ Two answers to the same problem are compared by what their certificates allow, t
 """
 
 import numpy as np
-import problems
 import pytest
 from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+
+import problems
 from reference import alpha_max, null_objective, weighted_mean_squared_error
 
 TOL = 1e-10

@@ -2,8 +2,9 @@
 on the remaining rows."""
 
 import numpy as np
-import problems
 import pytest
+
+import problems
 from reference import null_objective, weighted_mean_squared_error
 from test_laws import answers, assert_same_path
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-import riata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold, TimeSeriesSplit
+
+import riata
 
 OPTIONS = {"alphas": [1.0, 0.3, 0.1, 0.03], "l1_ratio": [0.5, 1.0], "tol": 1e-14}
 

@@ -9,11 +9,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import problems
 import pytest
-import riata
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import lars_path
+
+import problems
+import riata
 
 DATA = Path(__file__).parent / "data"
 TIGHT = {"tol": 1e-13, "max_epochs": 1_000_000}

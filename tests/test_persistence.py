@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-import riata
-from cross_validated import diabetes_cv
 from hypothesis import given
 from hypothesis import strategies as st
-from riata.persistence import LinearModel, as_linear_model, atomic_path, load_model, save_model, write_text
 from sklearn.linear_model import Lasso, LinearRegression
+
+import riata
+from cross_validated import diabetes_cv
+from riata.persistence import LinearModel, as_linear_model, atomic_path, load_model, save_model, write_text
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from riata_engine.cpu import philox
 
 # Random123's kat_vectors, "philox4x32 10": counter (4 words), key (2), result (4)

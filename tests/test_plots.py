@@ -6,11 +6,12 @@ from itertools import combinations
 import matplotlib
 import numpy as np
 import pytest
-import riata
-from cross_validated import diabetes_cv
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+
+import riata
+from cross_validated import diabetes_cv
 from riata import plots
 from riata.label_placement import spread
 

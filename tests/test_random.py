@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from riata_engine import random as rr
 from riata_engine.cpu import philox
 

@@ -1,4 +1,4 @@
-"""Every snippet of the README runs: Python blocks in order in one namespace, `riata` commands in a shell, `make` targets exist."""
+"""Every snippet of the README runs: Python in order in one namespace, `riata` in a shell; `make` targets exist."""
 
 import re
 import subprocess
@@ -43,6 +43,7 @@ def test_riata_commands(tmp_path):
     commands = [line for line in lines("bash") if line.startswith("riata ")]
     assert commands
     for command in commands:
-        done = subprocess.run([sys.executable, "-m", "riata.cli", *command.split()[1:]], cwd=tmp_path, capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-m", "riata.cli", *command.split()[1:]], cwd=tmp_path, capture_output=True,
+                              text=True)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "predictions.csv").exists()

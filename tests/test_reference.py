@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import sklearn.linear_model as sk
+
 from reference import (
     Problem,
     alpha_max,

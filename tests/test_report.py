@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import polars as pl
 import pytest
+
 import riata
 from cross_validated import diabetes_cv
 from riata.persistence import load_model

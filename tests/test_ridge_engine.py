@@ -4,8 +4,9 @@ import tracemalloc
 
 import numpy as np
 import pytest
-import riata_engine.solvers.ridge as ridge_module
 import scipy.sparse as sp
+
+import riata_engine.solvers.ridge as ridge_module
 from riata_engine.solvers.centred_design import BLOCK_ELEMENTS
 from riata_engine.solvers.least_squares import least_squares
 from riata_engine.solvers.ridge import RidgeDecomposition

@@ -6,6 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import scipy.sparse as sp
+
 from riata.tables import dataframe, design, vector
 
 VALUES = {"age": [1, 2, 3], "dose": [0.5, 1.5, 2.5], "treated": [True, False, True]}

@@ -8,6 +8,7 @@ import os
 from abc import ABC, abstractmethod
 
 import numpy as np
+
 import riata
 
 from . import datasets, referee

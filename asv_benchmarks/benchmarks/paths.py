@@ -1,6 +1,7 @@
 """Coefficient paths on one design."""
 
 import numpy as np
+
 import riata
 
 from . import datasets

@@ -11,6 +11,7 @@ cv                    the largest difference of a held-out mean squared error fr
 from pathlib import Path
 
 import numpy as np
+
 from benchmarks import referee
 
 from . import exchange

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
+
 from benchmarks import datasets
 
 CV_RATIOS = (0.1, 0.5, 0.7, 0.9, 1.0)

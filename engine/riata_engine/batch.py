@@ -14,15 +14,17 @@ from riata_engine.solvers.clock import Clock
 from riata_engine.solvers.exact import solve_kernel, solve_least_squares
 from riata_engine.solvers.gram import solve_gram
 from riata_engine.solvers.grid import alpha_max, geometric
+from riata_engine.solvers.null_model import null_gradient
 from riata_engine.solvers.options import Options
-from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, SKIPPED, STATUS, TIME_BUDGET, PathStore
+from riata_engine.solvers.path_store import DEGENERATE, SKIPPED, STATUS, TIME_BUDGET, PathStore
 from riata_engine.solvers.residual import solve_residual
 from riata_engine.solvers.ridge import RidgeDecomposition
 from riata_engine.solvers.standard_form import standard_form
 from riata_engine.solvers.working_set import solve_working_set
 from riata_engine.threads import single_threaded_blas, thread_count
 
-__all__ = ["STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "alpha_grid", "build_info", "first_non_finite_column", "solve"]
+__all__ = ["STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "alpha_grid", "build_info",
+           "first_non_finite_column", "solve"]
 
 SOLVERS = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual,
            "kernel": solve_kernel, "least_squares": solve_least_squares}
@@ -115,6 +117,22 @@ class Solution:
     profile: dict = field(default_factory=dict)
 
 
+def joined(parts, order):
+    """One solution of the problems of several, in the given order."""
+    first = parts[0]
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts])[order]
+              for name in ("alphas", "intercept", "gap", "status", "dev_ratio", "df", "held_out_deviance", "null_deviance",
+                           "n_epochs", "n_cholesky")}
+    if isinstance(first.coef, list):
+        rows = [row for part in parts for row in part.coef]
+        coef = [rows[k] for k in order]
+    else:
+        coef = None if first.coef is None else np.concatenate([part.coef for part in parts])[order]
+    return Solution(coef=coef, n_passes=sum(part.n_passes for part in parts),
+                    certificate="kkt" if any(part.certificate == "kkt" for part in parts) else "gap",
+                    solver="+".join(sorted({part.solver for part in parts})), profile=parts[-1].profile, **arrays)
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C during ``solve``; ``solution`` holds what is done, the rest has status ``skipped``."""
 
@@ -141,14 +159,12 @@ def _options(batch, form):
         memory_limit=batch.max_memory, by_kkt=by_kkt, bounded=bounded)
 
 
-def _grid(batch, form, control, n_threads):
+def _grid(batch, form, options, control):
     """(B, L) alphas."""
     B = form.n_problems
     if batch.alphas is not None:
         return np.ascontiguousarray(np.broadcast_to(np.asarray(batch.alphas, float), (B, np.shape(batch.alphas)[-1])))
-    gradient = form.gradient_at_null(control, n_threads)
-    if len(form.free):
-        gradient = form.free_features(control, n_threads).gradient(gradient)
+    gradient = null_gradient(form, options, control)
     n, p = form.shape
     ratio = batch.alpha_min_ratio
     if ratio is None:
@@ -161,7 +177,8 @@ def alpha_grid(batch):
     n_threads = thread_count(batch.n_threads)
     with single_threaded_blas():
         control = Control()
-        return _grid(replace(batch, alphas=None), standard_form(batch, control, n_threads), control, n_threads)
+        form = standard_form(batch, control, n_threads)
+        return _grid(replace(batch, alphas=None), form, _options(batch, form), control)
 
 
 def solve(batch, progress=None):
@@ -183,18 +200,47 @@ def solve(batch, progress=None):
         On Ctrl-C, with what is done.
     """
     get_backend(batch.backend)
-    clock = Clock()
-    n_threads = thread_count(batch.n_threads)
     with single_threaded_blas():
-        control = Control(batch.time_budget, progress)
-        with clock("standard form"):
-            form = standard_form(batch, control, n_threads)
-            options = _options(batch, form)
-        with clock("grid"):
-            alphas = _grid(batch, form, control, n_threads)
-        control.total = alphas.size
-        store, solver = _paths(batch, form, alphas, options, control, clock)
-    return _solution(form, alphas, options, store, control, clock, solver, progress)
+        control, clock = Control(batch.time_budget, progress), Clock()
+        if batch.weights is None or batch.weights.ndim == 1:
+            solution = _solve(batch, control, clock)
+        else:
+            solution = _solve_groups(batch, control, clock)
+    if control.stopped == "interrupted":
+        if isinstance(control.error, KeyboardInterrupt):
+            raise Interrupted(solution) from None
+        raise control.error
+    if progress is not None:
+        progress(int((solution.status <= DEGENERATE).sum()), control.total)
+    return solution
+
+
+def _solve(batch, control, clock):
+    with clock("standard form"):
+        form = standard_form(batch, control, thread_count(batch.n_threads))
+        options = _options(batch, form)
+    with clock("grid"):
+        alphas = _grid(batch, form, options, control)
+    control.total = max(control.total, alphas.size)
+    store, solver = _paths(batch, form, alphas, options, control, clock)
+    return _solution(form, alphas, options, store, control, clock, solver)
+
+
+def _solve_groups(batch, control, clock):
+    """Weight groups that have nothing in common but X, one after the other: each is centred by its own means."""
+    control.total = len(batch.target) * (batch.n_alphas if batch.alphas is None else np.shape(batch.alphas)[-1])
+    parts, order = [], []
+    for g in np.unique(batch.group):
+        members = np.flatnonzero(batch.group == g)
+        alphas = batch.alphas
+        if alphas is not None and np.ndim(alphas) == 2:
+            alphas = np.broadcast_to(alphas, (len(batch.target), np.shape(alphas)[1]))[members]
+        parts.append(_solve(replace(batch, weights=np.ascontiguousarray(batch.weights[:, g]), target=batch.target[members],
+                                    group=np.zeros(len(members), np.intp), l1_ratio=batch.l1_ratio[members], alphas=alphas),
+                            control, clock))
+        order.append(members)
+    back = np.argsort(np.concatenate(order), kind="stable")
+    return joined(parts, back)
 
 
 def _paths(batch, form, alphas, options, control, clock):
@@ -206,7 +252,7 @@ def _paths(batch, form, alphas, options, control, clock):
         raise ValueError("alphas: where one problem has alpha = 0 all must have it")
     else:
         parts = [(alphas[:, ~zero], batch.solver), (alphas[:, zero], "least_squares")]
-    done = None
+    done = name = None
     for part, wish in parts:
         if not part.shape[1]:
             continue
@@ -219,25 +265,17 @@ def _paths(batch, form, alphas, options, control, clock):
     return done, name
 
 
-def _solution(form, alphas, options, store, control, clock, solver, progress):
+def _solution(form, alphas, options, store, control, clock, solver):
     if control.stopped == "time_budget":
         store.status[store.status == SKIPPED] = TIME_BUDGET
-    store.blank_unsolved()
+    store.blank_unsolved(alphas)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         null = 2 * form.null()[:, None]
         dev_ratio = np.where(null > 0, 1.0 - store.residual / null, np.where(np.isnan(store.residual), np.nan, 0.0))
         sigma2 = form.sigma[form.target] ** 2
         held_out, null_deviance = store.held_out * sigma2[:, None], null[:, 0] * sigma2
-    solution = Solution(
+    return Solution(
         alphas=alphas, coef=store.coefficients(), intercept=store.intercept, gap=store.gap, status=store.status,
-        dev_ratio=dev_ratio, df=store.df, held_out_deviance=held_out,
-        null_deviance=null_deviance, n_passes=store.n_passes, n_epochs=store.n_epochs,
-        n_cholesky=store.n_cholesky, certificate="kkt" if options.by_kkt else "gap", solver=solver,
+        dev_ratio=dev_ratio, df=store.df, held_out_deviance=held_out, null_deviance=null_deviance, n_passes=store.n_passes,
+        n_epochs=store.n_epochs, n_cholesky=store.n_cholesky, certificate="kkt" if options.by_kkt else "gap", solver=solver,
         profile={k: round(v, 9) for k, v in clock.seconds.items()})
-    if control.stopped == "interrupted":
-        if isinstance(control.error, KeyboardInterrupt):
-            raise Interrupted(solution) from None
-        raise control.error
-    if progress is not None:
-        progress(int((store.status <= DEGENERATE).sum()), control.total)
-    return solution

@@ -1,7 +1,6 @@
 """Cross-validated regularisation paths: all l1_ratios and all folds as one batch on one design."""
 
 import numpy as np
-from riata_engine.batch import Batch, alpha_grid, solve
 
 from riata.cv_result import CVResult
 from riata.folds import make_folds
@@ -17,6 +16,7 @@ from riata.validation import (
     check_target,
     check_weights,
 )
+from riata_engine.batch import Batch, alpha_grid, solve
 
 
 def cross_validate_path(X, y, *, l1_ratio=1.0, alphas=100, cv=10, groups=None, stratify=None, n_repeats=1, seed=0,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
+
 from riata_engine.random import group_kfold_ids, kfold_ids, stratified_kfold_ids
 
 

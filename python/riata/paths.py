@@ -3,7 +3,6 @@
 from numbers import Real
 
 import numpy as np
-from riata_engine.batch import Batch, Interrupted, solve
 
 from riata.results import BatchResult, PathResult, path_of
 from riata.status import status_names, warn_of_unconverged
@@ -17,6 +16,7 @@ from riata.validation import (
     check_targets,
     check_weights,
 )
+from riata_engine.batch import Batch, Interrupted, solve
 
 
 def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None,

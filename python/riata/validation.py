@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
-from riata_engine.batch import SOLVERS, first_non_finite_column
 
 from riata.tables import column_label, design, vector
+from riata_engine.batch import SOLVERS, first_non_finite_column
 
 
 @dataclass(frozen=True)

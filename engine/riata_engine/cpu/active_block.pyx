@@ -2,7 +2,7 @@
 # coordinate descent's slow tail. On a fixed set of signs the solution is linear:  (H_SS + l2 F2) b_S = c_S − l1 F1 sign(b_S).
 from libc.math cimport fabs, INFINITY as inf
 from libc.stdlib cimport malloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 from scipy.linalg.cython_lapack cimport dpotrf, dpotrs
 from riata_engine.cpu.certificate cimport duality_gap
 
@@ -166,7 +166,7 @@ cdef cloned_void epoch_loop(Py_ssize_t m, const double* H, Py_ssize_t ld, const 
                             const double* f2, const double* lower, const double* upper, double l1, double l2,
                             double* decrease, long long* flops) noexcept nogil:
     cdef Py_ssize_t a, i, moves = 0
-    cdef double z, u, d, total = 0
+    cdef double u, d, total = 0
     cdef const double* row
     for a in range(m):
         if b[a] == 0 and fabs(g[a]) <= l1 * f1[a]:

@@ -6,8 +6,7 @@
 # taken at θ = s·r. s = 1 is feasible wherever every conjugate is finite; a coefficient with an l1 penalty alone asks for
 # s ≤ l1/|x_jᵀr| (Kim et al. 2007, "An interior-point method for large-scale l1-regularized least squares", §III). Every s
 # gives a lower bound on the optimum, so the best of a few is taken.
-from cython cimport floating
-from libc.math cimport fabs, INFINITY as inf
+from libc.math cimport fabs, sqrt, INFINITY as inf
 
 include "../formulas/losses.py"
 include "../formulas/penalties.py"
@@ -62,21 +61,25 @@ cdef double duality_gap(Py_ssize_t m, const double* t, const double* b, double l
     return primal - best if primal > best else 0.0
 
 
-cdef double kkt_decrease(Py_ssize_t m, const double* t, const double* b, double l1, double l2, const double* f1, const double* f2,
-                         const double* lower, const double* upper, double bound_scale, const double* h) noexcept nogil:
-    """Σ_j of what one exact step along coordinate j would take off the objective (at most): the certificate where no dual point is known.
+cdef double boxed_gap(Py_ssize_t m, const double* t, const double* b, double l1, double l2, const double* f1, const double* f2,
+                      const double* lower, const double* upper, double bound_scale, const double* h, double null_objective) noexcept nogil:
+    """What stands in for the gap where no dual point is at hand (a feature with a bound and no penalty): the violation of the KKT
+    conditions in units of the objective.
 
-    A step from b to u along a coordinate of curvature H = h + l2 takes off at least ½ H (b − u)².
+    Σ_j g_j(b_j) + g_j*(t_j) − t_j b_j is P − D at θ = r; here each conjugate is taken over |b_j| ≤ 2 (|b_j| + √(2·null/h_j)) only.
+    It is the gap if the optimum lies in that box, and zero exactly where the KKT conditions hold.
     """
     cdef Py_ssize_t j
-    cdef double total = 0, u, a, q
+    cdef double total = 0, a, q, box, lo, hi
     for j in range(m):
         if h[j] > 0 and (lower[j] < 0 or upper[j] > 0):
             a = l1 * f1[j]
             q = l2 * f2[j]
-            u = elastic_net_step(t[j] + h[j] * b[j], h[j], a, q, lower[j] * bound_scale, upper[j] * bound_scale)
-            total += (h[j] + q) * (u - b[j]) * (u - b[j])
-    return total
+            box = 2 * (fabs(b[j]) + sqrt(2 * null_objective / h[j]))
+            lo = max(lower[j] * bound_scale, -box)
+            hi = min(upper[j] * bound_scale, box)
+            total += elastic_net_value(b[j], a, q) + elastic_net_conjugate(t[j], a, q, lo, hi) - t[j] * b[j]
+    return max(total, 0.0)
 
 
 def certify(const double[:, ::1] T, const double[:, ::1] b, const double[::1] l1, const double[::1] l2, const double[::1] f1,
@@ -89,8 +92,8 @@ def certify(const double[:, ::1] T, const double[:, ::1] b, const double[::1] l1
     with nogil:
         for k in range(T.shape[0]):
             if by_kkt:
-                out[k] = kkt_decrease(m, &T[k, 0], &b[k, 0], l1[k], l2[k], &f1[0], &f2[0], &lower[0], &upper[0], bound_scale,
-                                      &h[0]) / scale
+                out[k] = boxed_gap(m, &T[k, 0], &b[k, 0], l1[k], l2[k], &f1[0], &f2[0], &lower[0], &upper[0], bound_scale,
+                                   &h[0], scale) / scale
             else:
                 out[k] = duality_gap(m, &T[k, 0], &b[k, 0], l1[k], l2[k], &f1[0], &f2[0], &lower[0], &upper[0], bound_scale,
                                      residual_norm2[k], residual_y[k]) / scale

@@ -8,8 +8,8 @@ from cython cimport floating
 from cython.parallel cimport prange, threadid
 from libc.math cimport fabs, INFINITY, INFINITY as inf
 from libc.stdlib cimport malloc, free, calloc
-from libc.string cimport memcpy, memset
-from riata_engine.cpu.certificate cimport duality_gap, kkt_decrease
+from libc.string cimport memcpy
+from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
 from riata_engine.cpu.control cimport Control, Signal, poll
 from riata_engine.cpu.design cimport Columns, Design
 
@@ -152,7 +152,8 @@ cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const d
                   long max_epochs, double stop_dev_ratio, double stop_dev_change, bint by_kkt, double* b, double* t,
                   Py_ssize_t* active, char* inside, Signal* signal, void* control, bint owner,
                   const Py_ssize_t* held, Py_ssize_t n_held, const double* w,
-                  long long* taken, Py_ssize_t* room, Py_ssize_t** index, double** value, Py_ssize_t* ends, double* gap, double* residual, double* held_out,
+                  long long* taken, Py_ssize_t* room, Py_ssize_t** index, double** value, Py_ssize_t* ends, double* gap,
+                  double* residual, double* held_out,
                   signed char* status, int* epochs, long* passes) noexcept nogil:
     """One problem's path. Coefficients are appended to growing (index, value) arrays; ends[l] closes alpha l."""
     cdef Py_ssize_t l, j, k, m = 0, kept, nonzero
@@ -228,7 +229,7 @@ cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const d
                 t[j] = slope(S, j) if (lower[j] < 0 or upper[j] > 0) and h_positive(S, j) else 0
             passes[0] += 1
             if by_kkt:
-                found = kkt_decrease(p, t, b, l1[l], l2[l], f1, f2, lower, upper, bound_scale, S.h)
+                found = boxed_gap(p, t, b, l1[l], l2[l], f1, f2, lower, upper, bound_scale, S.h, scale)
             else:
                 found = duality_gap(p, t, b, l1[l], l2[l], f1, f2, lower, upper, bound_scale, rr, ry)
             if found <= goal:
@@ -341,7 +342,7 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
     -------
     (list of (index, value, ends) a problem, passes over X)
     """
-    cdef Py_ssize_t b, B = y.shape[0], n = design.view.n, p = design.view.p, L = l1.shape[1], q = free_features.shape[0]
+    cdef Py_ssize_t b, B = y.shape[0], L = l1.shape[1], q = free_features.shape[0]
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
     cdef Columns* X = &design.view
@@ -362,7 +363,8 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
                 if run(X, &V[group[b], 0], &mean[group[b], 0], &h[group[b], 0], &y[b, 0], scale[b],
                        &f1[group[b] if f1.shape[0] > 1 else 0, 0], &f2[group[b] if f2.shape[0] > 1 else 0, 0], &lower[0], &upper[0],
                        bound_scale[b], &l1[b, 0], &l2[b, 0], L, tol, max_epochs, stop_dev_ratio, stop_dev_change, by_kkt, intercept,
-                       &free_features[0] if q else NULL, q, &K[group[b], 0, 0] if q else NULL, &held[0] + held_ptr[group[b]], held_ptr[group[b] + 1] - held_ptr[group[b]], &w[0], signal, handle,
+                       &free_features[0] if q else NULL, q, &K[group[b], 0, 0] if q else NULL,
+                       &held[0] + held_ptr[group[b]], held_ptr[group[b] + 1] - held_ptr[group[b]], &w[0], signal, handle,
                        threadid() == 0, &taken[b], &index[b], &value[b], &ends[b, 0], &gap[b, 0], &residual[b, 0],
                        &held_out[b, 0], &status[b, 0], &epochs[b, 0], &passes[b]):
                     failed = 1
@@ -389,7 +391,8 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
 cdef int run(const Columns* X, const double* v, const double* mean, const double* h, const double* y, double scale, const double* f1,
              const double* f2, const double* lower, const double* upper, double bound_scale, const double* l1, const double* l2,
              Py_ssize_t L, double tol, long max_epochs, double stop_dev_ratio, double stop_dev_change, bint by_kkt, bint intercept,
-             const Py_ssize_t* free_features, Py_ssize_t q, const double* K, const Py_ssize_t* held, Py_ssize_t n_held, const double* w, Signal* signal, void* control, bint owner,
+             const Py_ssize_t* free_features, Py_ssize_t q, const double* K, const Py_ssize_t* held, Py_ssize_t n_held,
+             const double* w, Signal* signal, void* control, bint owner,
              long long* taken, Py_ssize_t** index, double** value, Py_ssize_t* ends, double* gap, double* residual, double* held_out,
              signed char* status, int* epochs, long* passes) noexcept nogil:
     cdef State S
@@ -413,8 +416,8 @@ cdef int run(const Columns* X, const double* v, const double* mean, const double
         S.n_free = q
         S.K = K
         S.slopes = memory + 2 * n + 2 * p
-        code = one_path(&S, y, scale if scale > 0 else 1.0, p, f1, f2, lower, upper, bound_scale, l1, l2, L, tol, max_epochs, stop_dev_ratio,
-                        stop_dev_change, by_kkt, memory + 2 * n, memory + 2 * n + p, active, inside, signal, control, owner,
+        code = one_path(&S, y, scale if scale > 0 else 1.0, p, f1, f2, lower, upper, bound_scale, l1, l2, L, tol, max_epochs,
+                        stop_dev_ratio, stop_dev_change, by_kkt, memory + 2 * n, memory + 2 * n + p, active, inside, signal, control, owner,
                         held, n_held, w, taken, &room, index, value, ends, gap, residual, held_out, status, epochs, passes)
     free(memory)
     free(active)

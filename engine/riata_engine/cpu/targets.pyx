@@ -1,7 +1,5 @@
 # Means and norms of targets and residuals. Every sum runs down the rows one after the other, whatever stands beside it: a
 # problem's numbers are the same bits alone and in a batch.
-from libc.math cimport fabs
-
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
 
@@ -34,7 +32,8 @@ def weighted_squares(const double[:, ::1] Y, const double[::1] v, const double[:
         squares(&Y[0, 0], &v[0], &center[0], Y.shape[0], Y.shape[1], &out[0])
 
 
-cdef cloned_void norms(const double* R, const double* v, const double* y, Py_ssize_t n, Py_ssize_t k, double* rr, double* ry) noexcept nogil:
+cdef cloned_void norms(const double* R, const double* v, const double* y, Py_ssize_t n, Py_ssize_t k, double* rr,
+                       double* ry) noexcept nogil:
     cdef Py_ssize_t i, a
     cdef double w
     for i in range(n):

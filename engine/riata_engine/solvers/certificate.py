@@ -1,8 +1,8 @@
 """Certificates from the residual, and when they are needed.
 
-In Gram space a gap comes from C, c and yy, whose own rounding it cannot see. ``rounding`` bounds what that may be worth; where the
-bound is not far below the tolerance, the gap is computed from the residual y − Xb by a pass over X, and the path is solved again
-from exact gradients until the residual agrees (iterative refinement: c is replaced by Xᵀr + C b).
+In Gram space a gap comes from C, c and yy, whose own rounding it cannot see. ``rounding`` bounds what that may be worth;
+where the bound is not far below the tolerance, the gap is computed from the residual y − Xb by a pass over X, and the
+path is solved again from exact gradients until the residual agrees (iterative refinement: c is replaced by Xᵀr + C b).
 """
 
 import numpy as np
@@ -61,9 +61,8 @@ def gaps_of(form, problem, b, R, T, alphas, options):
 
 def gradients(form, problem, R, control, n_threads):
     """(L, p) ZᵀV R of one problem: one pass over X."""
-    T = np.empty((form.shape[1], R.shape[1]))
-    form.design.transposed_matvec(np.ascontiguousarray(form.V[:, form.group[problem], None] * R), T, R.shape[1], control, n_threads)
-    return np.ascontiguousarray(T.T)
+    weighted = np.ascontiguousarray((form.V[:, form.group[problem], None] * R).T)
+    return form.design.transposed_matvec(weighted, len(weighted), control, n_threads)
 
 
 def certify_by_residual(form, problem, b, C, alphas, options, store, control, free=None):
@@ -71,7 +70,7 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
 
     b is changed in place; ``C`` is the Gram matrix of its group (free features projected out).
     """
-    L, p = b.shape
+    p, kept = b.shape[1], b.copy()
     solved = np.flatnonzero(store.status[problem] <= MAX_ITER)
     for attempt in range(REFINEMENTS + 1):
         free_b = None if free is None else free.coefficients(b, slice(None), problem)
@@ -83,7 +82,6 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
             return
         gap, square = gaps_of(form, problem, b, R, T, alphas[problem], options)
         better = solved if attempt == 0 else solved[gap[solved] < store.gap[problem, solved]]
-        kept = b.copy() if attempt == 0 else kept
         kept[better] = b[better]
         store.gap[problem, better] = gap[better]
         store.residual[problem, better] = square[better]
@@ -100,8 +98,8 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
         gram_path(C[None], np.zeros(k, np.intp), exact_c, exact_yy, np.full(k, form.null()[problem]), form.f1[row:row + 1],
                   form.f2[row:row + 1], form.lower, form.upper, np.full(k, 1 / form.sigma[form.target[problem]]), l1, l2,
                   np.ones(k, np.intp), np.empty(0, np.intp), np.empty(0, np.intp), b[again], l1[:, 0].copy(), p,
-                  np.full(k, 0.1 * options.tol), options.max_epochs, np.inf, -np.inf, options.by_kkt, control, options.n_threads, out,
-                  np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1), np.int8), np.empty((k, 1), np.int32),
-                  np.zeros((k, 1), np.int32))
+                  np.full(k, 0.1 * options.tol), options.max_epochs, np.inf, -np.inf, options.by_kkt, control, options.n_threads,
+                  out, np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1), np.int8),
+                  np.empty((k, 1), np.int32), np.zeros((k, 1), np.int32))
         b[again] = out[:, 0]
     b[:] = kept

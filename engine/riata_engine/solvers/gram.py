@@ -19,7 +19,7 @@ def solve_gram(form, alphas, options, store, control, clock):
     if control.stopped:
         return
     B, L = alphas.shape
-    n, p = form.shape
+    p = form.shape[1]
     c = statistics.c[form.group, :, form.target]
     C, yy, free = statistics.C, form.yy[form.group, form.target], None
     if len(form.free):

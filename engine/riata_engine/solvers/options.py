@@ -33,4 +33,5 @@ class Options:
         problems = np.arange(len(alphas)) if problems is None else problems
         ratio = self.l1_ratio[problems, None]
         sigma = form.sigma[form.target[problems], None]
-        return np.ascontiguousarray(alphas * ratio / sigma), np.ascontiguousarray(alphas * (1.0 - ratio))
+        with np.errstate(over="ignore", invalid="ignore"):       # an alpha beyond float64 ends as status not_finite
+            return np.ascontiguousarray(alphas * ratio / sigma), np.ascontiguousarray(alphas * (1.0 - ratio))

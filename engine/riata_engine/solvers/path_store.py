@@ -1,4 +1,4 @@
-"""Where solved paths go: coefficients (dense, sparse or dropped), intercepts, certificates and counters, on the scale of the data."""
+"""Where solved paths go: coefficients (dense, sparse or dropped), intercepts, certificates, counters, in units of the data."""
 
 import numpy as np
 from scipy import sparse
@@ -112,9 +112,9 @@ class PathStore:
         self.n_passes += later.n_passes
         return self
 
-    def blank_unsolved(self):
+    def blank_unsolved(self, alphas):
         """No coefficients stand under an alpha that was not solved; those beyond float64's range are named so."""
-        finite = np.isfinite(self.intercept)
+        finite = np.isfinite(self.intercept) & np.isfinite(alphas)
         if self.kind == "dense":
             finite &= np.isfinite(self.coef).all(axis=2)
         lost = ((self.status == CONVERGED) | (self.status == MAX_ITER)) & ~finite

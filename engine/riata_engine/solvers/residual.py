@@ -35,7 +35,8 @@ def solve_residual(form, alphas, options, store, control, clock):
         paths, passes = residual_path(
             design, np.ascontiguousarray(form.V.T), mean, h, g, y, form.null(), form.f1, form.f2, form.lower, form.upper,
             1.0 / form.sigma[t], l1, l2, options.tol, options.max_epochs, options.stop_dev_ratio, options.stop_dev_change,
-            options.by_kkt, form.intercept, form.free.astype(np.intp), K, pointer.astype(np.intp), held, form.held_out_weight, control, options.n_threads,
+            options.by_kkt, form.intercept, form.free.astype(np.intp), K, pointer.astype(np.intp), held, form.held_out_weight,
+            control, options.n_threads,
             store.gap, store.residual, store.held_out, store.status, store.n_epochs)
     store.n_passes += passes
     for problem, (index, value, ends) in enumerate(paths):

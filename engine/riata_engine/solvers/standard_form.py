@@ -2,8 +2,8 @@
 
 Columns are seen as z_j = (x_j − center_j)·multiplier_j with multipliers that are powers of two near one over the standard
 deviation, targets are divided by a power of two near theirs: no solver meets a scale of 1e300, and undoing it costs no digits.
-Each weight group g has row weights V[:, g] with sum one and its own column means ``shift[g]`` of z. Standardisation is a factor on
-the penalty, so that no column is ever rescaled for it.
+Each weight group g has row weights V[:, g] with sum one and its own column means ``shift[g]`` of z. Standardisation is a factor
+on the penalty, so that no column is ever rescaled for it.
 
 The intercept and the features without any penalty are profiled out (Frisch & Waugh 1933): see ``free_features``.
 """
@@ -36,8 +36,8 @@ class StandardForm:
     V: np.ndarray                     # (n, G) row weights, each column sums to one
     held_out: list | None             # rows of weight 0, one array a group
     held_out_weight: np.ndarray       # (n,) row weights, sum one, before anything is held out
-    Y: np.ndarray                     # (n, T) targets, offset and base mean taken off, divided by sigma
-    base_mean: np.ndarray             # (T,) in units of sigma
+    Y: np.ndarray                     # (n, T) targets, offset and mean taken off, divided by sigma
+    base_mean: np.ndarray             # (T,) what was taken off, in units of sigma
     sigma: np.ndarray                 # (T,) powers of two
     target: np.ndarray                # (B,)
     group: np.ndarray                 # (B,)
@@ -67,10 +67,10 @@ class StandardForm:
         return 0.5 * self.yy[self.group, self.target]
 
     def weighted_residual_at_null(self, problems):
-        """(n, k) V (y − ȳ) of the given problems."""
+        """(k, n) V (y − ȳ) of the given problems."""
         g, t = self.group[problems], self.target[problems]
         varies = self.yy[g, t] > 0                     # what is left of a constant target is rounding
-        return np.ascontiguousarray(self.V[:, g] * ((self.Y[:, t] - self.ybar[g, t]) * varies))
+        return np.ascontiguousarray((self.V[:, g] * ((self.Y[:, t] - self.ybar[g, t]) * varies)).T)
 
     def gradient_at_null(self, control, n_threads, block=64):
         """(B, p) Zᵀ V (y − ȳ): one pass over X for every distinct (group, target)."""
@@ -81,9 +81,7 @@ class StandardForm:
         chunk = max(1, min(len(first), 1024))
         for at in range(0, len(first), chunk):
             R = self.weighted_residual_at_null(first[at:at + chunk])
-            part = np.empty((self.shape[1], R.shape[1]))
-            self.design.transposed_matvec(R, part, 1, control, n_threads)
-            out[at:at + chunk] = part.T
+            out[at:at + chunk] = self.design.transposed_matvec(R, 1, control, n_threads)
         return out[where]
 
 
@@ -92,9 +90,8 @@ class StandardForm:
         if not isinstance(self.design.X, np.ndarray):
             return np.stack([sparse_moments(self.design.X, np.ascontiguousarray(v), self.design.multiplier)[1]
                              + (0.0 if self.intercept else self.shift[g] ** 2) for g, v in enumerate(self.V.T)])
-        square = np.empty((self.shape[1], self.V.shape[1]))
-        self.design.transposed_matvec(np.ascontiguousarray(self.V), square, 1, Control(), 1, squared=True)
-        return np.maximum(square.T - self.shift**2, 0.0)
+        square = self.design.transposed_matvec(np.ascontiguousarray(self.V.T), 1, Control(), 1, squared=True)
+        return np.maximum(square - self.shift**2, 0.0)
 
     def free_features(self, control, n_threads):
         """The projection on the features without a penalty: one pass over X."""
@@ -102,10 +99,9 @@ class StandardForm:
         Z = np.empty((self.shape[0], q), order="F")
         self.design.gather(np.ascontiguousarray(self.free, dtype=np.intp), Z)
         # Σ v (z_j − d_j)(z_F − d_F) = Σ v z_j (z_F − d_F): one centred side is enough
-        R = np.hstack([self.V[:, g, None] * (Z - self.shift[g, self.free]) for g in range(G)])
-        cross = np.empty((self.shape[1], q * G))
-        self.design.transposed_matvec(np.ascontiguousarray(R), cross, q, control, n_threads)
-        cross = np.ascontiguousarray(cross.reshape(-1, G, q).transpose(1, 0, 2))
+        R = np.vstack([(self.V[:, g, None] * (Z - self.shift[g, self.free])).T for g in range(G)])
+        cross = self.design.transposed_matvec(np.ascontiguousarray(R), q, control, n_threads)
+        cross = np.ascontiguousarray(cross.reshape(G, q, -1).transpose(0, 2, 1))
         return FreeFeatures(cross, self.free, self.gradient_at_null(control, n_threads), self.group,
                             self.design.multiplier, Z, self.shift)
 
@@ -120,18 +116,13 @@ def power_of_two(x):
 def _row_weights(batch, n):
     """V (n, G), the weights before holding out (n,), and the held-out rows."""
     w = batch.weights
-    if w is not None and w.ndim == 2:
-        largest = w.max(axis=0)
-        V = w / largest
-        V /= V.sum(axis=0)
-        return V, V.mean(axis=1), None
     base = np.full(n, 1.0 / n) if w is None else (w / w.max()) / (w / w.max()).sum()
     if batch.held_out is None:
         return base[:, None].copy(), base, None
     V = np.repeat(base[:, None], len(batch.held_out), axis=1)
     for g, rows in enumerate(batch.held_out):
         V[rows, g] = 0.0
-    V /= V.sum(axis=0)
+        V[:, g] /= V[:, g].sum()
     return V, base, [np.asarray(rows, dtype=np.intp) for rows in batch.held_out]
 
 
@@ -158,10 +149,8 @@ def standard_form(batch, control, n_threads):
     Y, base_mean, sigma = _targets(batch, base)
     ybar, yy = _target_moments(batch, Y, base_mean, V)
 
-    if batch.intercept and (held_out is not None or V.shape[1] > 1):
-        shift = np.empty((p, V.shape[1]))
-        design.transposed_matvec(np.ascontiguousarray(V), shift, 1, control, n_threads)
-        shift = np.ascontiguousarray(shift.T)
+    if batch.intercept and held_out is not None:
+        shift = design.transposed_matvec(np.ascontiguousarray(V.T), V.shape[1], control, n_threads)
     else:
         shift = np.zeros((V.shape[1], p))
 
@@ -183,7 +172,7 @@ def standard_form(batch, control, n_threads):
 
 
 def _targets(batch, base):
-    """Y without offset and base mean, in units of sigma; the base mean in the same units; sigma."""
+    """Y without offset and mean, in units of sigma; the mean in the same units; sigma."""
     Y = batch.Y if batch.offset is None else batch.Y - batch.offset[:, None]
     span = power_of_two(np.abs(Y).max(axis=0, initial=0.0))
     Y = np.ascontiguousarray(Y / span)
@@ -222,10 +211,9 @@ def _penalty_factors(form, barred):
         m = form.design.multiplier[None]
     else:
         second, mean = form.variance(), np.zeros(1)
-        if not form.intercept:               # the standard deviation is about the mean with or without an intercept (glmnet's rule)
-            mean = np.empty((form.shape[1], form.V.shape[1]))
-            form.design.transposed_matvec(np.ascontiguousarray(form.V), mean, 1, Control(), 1)
-        m = form.spread = np.sqrt(np.maximum(second - mean.T**2, 0.0))
+        if not form.intercept:               # the standard deviation is about the mean all the same (glmnet's rule)
+            mean = form.design.transposed_matvec(np.ascontiguousarray(form.V.T), 1, Control(), 1)
+        m = form.spread = np.sqrt(np.maximum(second - mean**2, 0.0))
     form.f1 = np.ascontiguousarray(f * m)
     with np.errstate(over="ignore"):
         form.f2 = np.minimum(f * m**2, LARGEST)

@@ -9,7 +9,7 @@ gap over all columns is above the tolerance; what violates there comes in, and t
 import numpy as np
 
 from riata_engine.cpu.gram_path import gram_path
-from riata_engine.solvers.certificate import certify_by_residual, gaps_of
+from riata_engine.solvers.certificate import gaps_of
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 from riata_engine.solvers.pool import Pool
 
@@ -64,8 +64,6 @@ def _chunks(form, options):
     groups = np.unique(form.group)
     guess = min(form.shape[1], max(256, 2 * form.shape[0]))
     size = max(1, int(options.max_memory / (4 * 8 * guess * guess)))
-    if form.held_out is None and form.V.shape[1] > 1:
-        size = min(size, 1)                  # unrelated weights: supports differ, a common pool would be their union
     for at in range(0, len(groups), size):
         members = np.flatnonzero(np.isin(form.group, groups[at:at + size]))
         for first in range(0, len(members), 64):
@@ -86,7 +84,8 @@ class _Run:
         for b in problems:
             row = self._row(b)
             with np.errstate(divide="ignore", invalid="ignore"):
-                top = np.nanmax(np.where(self.eligible & (form.f1[row] > 0), np.abs(gradient[b]) / form.f1[row], 0.0), initial=0.0)
+                entry = np.where(self.eligible & (form.f1[row] > 0), np.abs(gradient[b]) / form.f1[row], 0.0)
+            top = np.nanmax(entry, initial=0.0)
             self.members.append(_Member(b, gradient[b], max(top, l1[b, 0])))
         yy = form.yy[form.group, form.target]
         self.yy = yy if free is None else np.maximum(yy - free.explained(), 0.0)
@@ -161,9 +160,10 @@ class _Run:
         factor_rows = self.groups if len(form.f1) > 1 else [0]
         pointer = np.cumsum([0] + [len(m.allowed) for m in active]).astype(np.intp)
         one = len(self.members) == 1
-        gram_path(self.pool.C, np.array([self.group_at[form.group[b]] for b in problems], np.intp), self._pooled(self.c[problems]),
-                  self.yy[problems], form.null()[problems], self._pooled(form.f1[factor_rows]), self._pooled(form.f2[factor_rows]),
-                  self._pooled(form.lower[None])[0], self._pooled(form.upper[None])[0], 1.0 / form.sigma[form.target[problems]], l1, l2, lengths,
+        gram_of = np.array([self.group_at[form.group[b]] for b in problems], np.intp)
+        gram_path(self.pool.C, gram_of, self._pooled(self.c[problems]), self.yy[problems], form.null()[problems],
+                  self._pooled(form.f1[factor_rows]), self._pooled(form.f2[factor_rows]), self._pooled(form.lower[None])[0],
+                  self._pooled(form.upper[None])[0], 1.0 / form.sigma[form.target[problems]], l1, l2, lengths,
                   np.empty(0, np.intp) if one else pointer,
                   np.empty(0, np.intp) if one else np.concatenate([m.allowed for m in active] + [np.zeros(1, np.intp)]),
                   start, np.array([m.l1 for m in active]), M, np.array([m.tol * self.options.tol for m in active]),
@@ -177,28 +177,24 @@ class _Run:
         return part if part.shape[1] else np.zeros((len(part), 1))
 
     def _pass(self, active, coef):
-        """Gradients (p, Σ lengths) and residuals (n, Σ lengths) of every alpha of every block: one pass over X."""
+        """Gradients (k·BLOCK, p) and residuals (k, BLOCK, n) of every alpha of every block: one pass over X."""
         form = self.form
-        ends = np.cumsum([0] + [self._block(m).stop - m.next for m in active])
-        R = np.empty((form.shape[0], ends[-1]))
-        weighted = np.empty_like(R)
+        R = np.zeros((len(active), BLOCK, form.shape[0]))            # each member in a block of its own: its bits are its own
         for i, member in enumerate(active):
-            R[:, ends[i]:ends[i + 1]] = self._residual(member, coef[i, :ends[i + 1] - ends[i]])
-            weighted[:, ends[i]:ends[i + 1]] = form.V[:, form.group[member.problem], None] * R[:, ends[i]:ends[i + 1]]
-            member.columns = slice(ends[i], ends[i + 1])
-        T = np.empty((form.shape[1], ends[-1]))
-        form.design.transposed_matvec(weighted, T, BLOCK, self.control, self.options.n_threads)
+            length = self._block(member).stop - member.next
+            R[i, :length] = self._residual(member, coef[i, :length])
+        weighted = R * np.ascontiguousarray(form.V.T)[form.group[[m.problem for m in active]]][:, None]
+        T = form.design.transposed_matvec(weighted.reshape(-1, form.shape[0]), BLOCK, self.control, self.options.n_threads)
         self.store.n_passes += 1
         return T, R
 
     def _residual(self, member, b):
         form = self.form
         g, t = form.group[member.problem], form.target[member.problem]
-        used = np.flatnonzero((b != 0).any(axis=0))
-        y = (form.Y[:, t] - form.ybar[g, t])[:, None]
-        R = y - self.pool.predict(b[:, used], used, self._shift(g, used))
+        used = member.allowed[(b[:, member.allowed] != 0).any(axis=0)]       # in the member's own order
+        R = self.pool.residuals(form.Y[:, t] - form.ybar[g, t], b[:, used], used, self._shift(g, used))
         if self.free is not None:
-            R -= self.free.fitted(b[:, used], self.pool.columns[used], member.problem)
+            R -= self.free.fitted(b[:, used], self.pool.columns[used], member.problem).T
         return R
 
     def _shift(self, g, used):
@@ -208,7 +204,8 @@ class _Run:
         problem, block = member.problem, self._block(member)
         length = block.stop - block.start
         g, store = self.form.group[problem], self.store
-        gradient, residual = np.ascontiguousarray(T[:, member.columns].T), R[:, member.columns]
+        gradient = T[k * BLOCK:k * BLOCK + length]
+        residual = np.ascontiguousarray(R[k, :length].T)
         b = np.zeros((length, self.form.shape[1]))
         b[:, self.pool.columns] = coef[:length]
         gap, square = gaps_of(self.form, problem, b, residual, gradient, self.alphas[problem, block], self.options)

@@ -3,10 +3,11 @@
 from numbers import Number
 
 import numpy as np
-from riata_engine.batch import first_non_finite_column
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
+
+from riata_engine.batch import first_non_finite_column
 
 _FLOATS = (np.float64, np.float32)   # kept as given; everything else becomes float64
 _DESIGN = {"accept_sparse": "csc", "dtype": _FLOATS}

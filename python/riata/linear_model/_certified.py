@@ -4,9 +4,10 @@ import sys
 import warnings
 
 import numpy as np
-from riata_engine.batch import STATUS, solve
 from scipy.linalg import LinAlgWarning
 from sklearn.exceptions import ConvergenceWarning
+
+from riata_engine.batch import STATUS, solve
 
 DEFAULT_MAX_EPOCHS = 100_000   # for max_iter=None
 

@@ -1,11 +1,12 @@
 """ElasticNet and Lasso: one alpha, one or many targets, solved as one batch."""
 
 import numpy as np
-from riata_engine.batch import Batch
 from scipy import sparse
 from sklearn import get_config
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils import metadata_routing
+
+from riata_engine.batch import Batch
 
 from ._base import LinearPredictor, checked_data
 from ._certified import DEFAULT_MAX_EPOCHS, dual_gap, solve_certified

@@ -4,13 +4,13 @@ from numbers import Integral
 
 import numpy as np
 from joblib import effective_n_jobs
-from riata_engine.batch import Batch
 from sklearn.base import RegressorMixin
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from riata.cross_validation import deviance_on_test_rows, row_sets
 from riata.folds import make_folds
+from riata_engine.batch import Batch
 
 from ._base import LinearPredictor, checked_data
 from ._certified import DEFAULT_MAX_EPOCHS, dual_gap, solve_certified

@@ -1,8 +1,9 @@
 """enet_path and lasso_path: coefficients along a grid of alphas, without an intercept."""
 
 import numpy as np
-from riata_engine.batch import Batch, alpha_grid
 from sklearn.utils.validation import check_array, check_consistent_length
+
+from riata_engine.batch import Batch, alpha_grid
 
 from ._base import canonical, checked_weights
 from ._certified import DEFAULT_MAX_EPOCHS, dual_gap, solve_certified

@@ -4,9 +4,10 @@ import warnings
 from numbers import Number, Real
 
 import numpy as np
-from riata_engine.batch import Batch, RidgeDecomposition
 from scipy.linalg import LinAlgWarning
 from sklearn.base import MultiOutputMixin, RegressorMixin
+
+from riata_engine.batch import Batch, RidgeDecomposition
 
 from ._base import LinearPredictor, checked_data
 from ._certified import DEFAULT_MAX_EPOCHS, solve_certified

@@ -3,7 +3,6 @@
 from inspect import signature
 
 import numpy as np
-from riata_engine.batch import RidgeDecomposition
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
@@ -12,6 +11,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from riata.cross_validation import row_sets
 from riata.folds import make_folds
+from riata_engine.batch import RidgeDecomposition
 
 from ._base import LinearPredictor, checked_data
 from ._parameters import InvalidParameterError, check_parameters
