@@ -198,13 +198,14 @@ class CentredDesign:
         if self.intercept and not (self.mean**2 <= np.square(_sample(self.X)).mean(axis=0)).all():
             return None
         G = self.X.T @ self.X
-        G /= self.n
-        if self.intercept:
-            second_moment = np.diagonal(G).copy()
-            G -= np.multiply.outer(self.mean, self.mean)
-            if not np.all(np.diagonal(G) >= SUBTRACT_DENSE * second_moment):
-                return None
-        return G
+        second_moment = np.diagonal(G) / self.n
+        for start in range(0, self.p, 256):  # so that the outer product needs no memory of the size of G
+            rows = slice(start, start + 256)
+            part = G[rows]
+            part /= self.n
+            if self.intercept:
+                part -= np.multiply.outer(self.mean[rows], self.mean)
+        return G if (np.diagonal(G) >= SUBTRACT_DENSE * second_moment).all() else None
 
     def _gram_of_blocks(self):
         """Every block of rows is centred before its product is added."""

@@ -13,7 +13,7 @@ from riata_engine.threads import single_threaded_blas
 FEW = 5  # factors kept; an eigen-decomposition costs as much as 12 to 20 of them, and as much memory as 4
 REFINABLE = 1e10  # condition number up to which iterative refinement gains at least five digits a step
 SMALL, NARROW = 64, 8  # rows and right-hand sides up to which LAPACK opens no threads of its own
-LARGE = 1024  # rows from which a factor is worth NumPy's threads, which cost a copy more
+LARGE = 2048  # rows from which a factor is worth NumPy's threads, which cost a copy more
 
 
 class RidgeForm:

@@ -34,8 +34,11 @@ class KernelForm(RidgeForm):
         # that they do not spoil the condition of K + alpha I.
         self.taken = np.column_stack([self.root_v, self.Q]) if design.intercept else self.Q
         bound = np.trace(K)
-        if self.taken.size:
-            K += (bound / len(K) or 1.0) * (self.taken @ self.taken.T)
+        middle = bound / len(K) or 1.0
+        if design.intercept:
+            K += np.multiply.outer(middle * self.root_v, self.root_v)
+        if self.F.size:
+            K += (middle * self.Q) @ self.Q.T
         super().__init__(design, root, K, bound, len(self.F), self.Q.shape[1])
 
     def _decompose(self, K):
