@@ -15,7 +15,10 @@ import numpy as np
 BLOCK_ELEMENTS = 1 << 20  # 8 MiB of float64
 BLOCK_ROWS, FEWEST_ROWS, FEWEST_COLUMNS = 4096, 256, 256
 SPARSE_DENSITY = 0.1  # above it, dense blocks multiply faster than sparse rows
-SUBTRACT = 1e-3  # a mean may be subtracted after the product if this share of the second moment is left
+SUBTRACT = 1e-3  # a mean may be subtracted after a sparse product if this share of the second moment is left
+SUBTRACT_DENSE = 0.1  # and after a dense one, where centring first costs little: at most one digit is lost
+MODERATE = 10.0  # means up to so many standard deviations: a product with X itself loses at most one digit
+SAMPLE = 32  # rows that tell whether the above is worth trying
 EPS = np.finfo(np.float64).eps
 CONSTANT = 16 * EPS  # a column whose deviation is below this share of its mean is constant
 
@@ -54,6 +57,9 @@ class CentredDesign:
         Power of two, 1 unless squares of X would overflow or vanish (1e300, 1e-300); Z and the means are in this unit.
     constant : (p,) bool
         Columns that the centring leaves nothing of; known at the same time. `gram` and `kernel` count them as zero.
+    direct : bool
+        `dot` and `weighted_transpose_dot` give X itself to BLAS and put the means right afterwards: a contiguous
+        float64 array whose means are at most MODERATE standard deviations; known at the same time.
     """
 
     def __init__(self, X, sample_weight=None, intercept=True, columns=None):
@@ -78,42 +84,48 @@ class CentredDesign:
                 raise ValueError("sample_weight must be finite and not negative, with at least one positive weight")
             w = w / w.max()  # so that the sum cannot overflow
             self.v = w / w.sum()
-            self.uniform = False
-            self.rows = None if w.min() > 0 else np.flatnonzero(w)
+            least = w.min()
+            self.uniform = least == 1
+            self.rows = None if least > 0 else np.flatnonzero(w)
         self.n_active = self.n if self.rows is None else len(self.rows)
         self.tall = self.p <= self.n_active
         if self.sparse:
             X = X.tocsr() if self.tall else X.tocsc()
         self.X = X
+        self.contiguous = (not self.sparse and columns is None and X.dtype == np.float64 and X.flags.aligned
+                           and (X.flags.c_contiguous or X.flags.f_contiguous))
         self.mean = np.zeros(self.p)
         self.constant = np.zeros(self.p, bool)
         self.unit = 1.0
+        self.direct = False
 
     # -- blocks
 
-    def row_blocks(self, centred=True):
-        """Yield (rows, Z[rows]) with Z[rows] a float64 buffer that the next block overwrites."""
-        step = min(self.n, BLOCK_ROWS, max(FEWEST_ROWS, BLOCK_ELEMENTS // max(self.p, 1)))
-        buffer = self._buffer(step, self.p)
+    def row_blocks(self, centred=True, fewest=FEWEST_ROWS):
+        """Yield (rows, Z[rows]) with Z[rows] a contiguous float64 buffer that the next block overwrites."""
+        step = min(self.n, BLOCK_ROWS, max(fewest, BLOCK_ELEMENTS // max(self.p, 1)))
+        buffer = np.empty(step * self.p)
         for start in range(0, self.n, step):
             rows = slice(start, min(start + step, self.n))
             part = self.X[rows] if self.columns is None else self.X[rows, self.columns]
-            yield rows, self._fill(buffer[: rows.stop - start], part, self.mean if centred else None)
+            yield rows, self._fill(buffer, part, self.mean if centred else None)
 
     def column_blocks(self, active=False, centred=True):
         """Yield (columns, Z[:, columns]), the rows of positive weight alone if `active`."""
         rows = self.rows if active else None
         n = self.n_active if active else self.n
         step = min(self.p, max(FEWEST_COLUMNS, BLOCK_ELEMENTS // n))
-        buffer = self._buffer(n, step)
+        buffer = np.empty(n * step)
         X = self.X
         for start in range(0, self.p, step):
             columns = slice(start, min(start + step, self.p))
             part = X[:, columns] if self.columns is None else X[:, self.columns[columns]]
             part = part if rows is None else part[rows]
-            yield columns, self._fill(buffer[:, : columns.stop - start], part, self.mean[columns] if centred else None)
+            yield columns, self._fill(buffer, part, self.mean[columns] if centred else None)
 
-    def _fill(self, block, part, mean):
+    def _fill(self, buffer, part, mean):
+        fortran = not self.sparse and self.X.strides[0] < self.X.strides[1]
+        block = buffer[: part.shape[0] * part.shape[1]].reshape(part.shape, order="F" if fortran else "C")
         if self.sparse:
             part = part.toarray()
         if self.unit != 1:
@@ -123,16 +135,14 @@ class CentredDesign:
         np.copyto(block, part)
         return block
 
-    def _buffer(self, n, p):
-        fortran = not self.sparse and self.X.strides[0] < self.X.strides[1]
-        return np.empty((n, p), np.float64, order="F" if fortran else "C")
-
     # -- products that need no block of Z as a whole
 
     def find_means(self):
         """One pass over X for the weighted means."""
         self.mean[:] = 0
-        if self.intercept:
+        if self.intercept and self.contiguous and self.unit == 1:
+            np.matmul(self.v, self.X, out=self.mean)
+        elif self.intercept:
             for rows, block in self.row_blocks(centred=False):
                 self.mean += self.v[rows] @ block
 
@@ -170,33 +180,49 @@ class CentredDesign:
             if G is not None:
                 return G
         self.find_means()
+        G = self._gram_of_raw() if self.contiguous and self.uniform and self.unit == 1 else None
+        if G is None:
+            G = self._gram_of_blocks()
+        variance = np.diagonal(G)
+        self.direct = self.contiguous and self.unit == 1 and _moderate(self.mean, variance)
+        if self.intercept:
+            self.constant = variance <= (CONSTANT * self.mean) ** 2
+            if self.constant.any():
+                G[self.constant] = 0
+                G[:, self.constant] = 0
+                self._exact_constants()
+        return G
+
+    def _gram_of_raw(self):
+        """X'X/n - mean mean', or None where the subtraction would lose digits of a column."""
+        if self.intercept and not (self.mean**2 <= np.square(_sample(self.X)).mean(axis=0)).all():
+            return None
+        G = self.X.T @ self.X
+        second_moment = np.diagonal(G) / self.n
+        for start in range(0, self.p, 256):  # so that the outer product needs no memory of the size of G
+            rows = slice(start, start + 256)
+            part = G[rows]
+            part /= self.n
+            if self.intercept:
+                part -= np.multiply.outer(self.mean[rows], self.mean)
+        return G if (np.diagonal(G) >= SUBTRACT_DENSE * second_moment).all() else None
+
+    def _gram_of_blocks(self):
+        """Every block of rows is centred before its product is added."""
         G, shift = np.zeros((self.p, self.p)), np.zeros(self.p)
-        product, root = np.empty_like(G), np.sqrt(self.v)
-        for rows, block in self.row_blocks():
+        product = np.empty_like(G)
+        for rows, block in self.row_blocks(fewest=min(self.p, BLOCK_ROWS)):  # so that adding up costs little
             if self.intercept:
                 shift += self.v[rows] @ block
             if not self.uniform:
-                block *= root[rows, None]
+                block *= np.sqrt(self.v[rows, None])
             G += np.matmul(block.T, block, out=product)
         if self.uniform:
             G /= self.n
         if self.intercept:  # what the rounding of the means left over (corrected two-pass algorithm)
             G -= np.multiply.outer(shift, shift)
             self.mean += shift
-            self.constant = np.diagonal(G) <= (CONSTANT * self.mean) ** 2
-            G[self.constant] = 0
-            G[:, self.constant] = 0
-            self._exact_constants()
         return G
-
-    @staticmethod
-    def _constant(block, v, mean):
-        """Columns whose variance is rounding: one row tells for most, all rows are summed for the others alone."""
-        limit = (CONSTANT * mean) ** 2
-        constant = v[0] * block[0] ** 2 <= limit
-        j = np.flatnonzero(constant)
-        constant[j] = v @ block[:, j] ** 2 <= limit[j]
-        return constant
 
     def _exact_constants(self):
         """The mean of a constant column is its value: what remains of it is then exactly zero."""
@@ -238,8 +264,40 @@ class CentredDesign:
             K = self._sparse_kernel(column_scale, v)
             if K is not None:
                 return K
+        K = self._kernel_of_raw(column_scale, v)
+        if K is None:
+            K = self._kernel_of_blocks(column_scale, v)
+        if self.intercept:
+            self._exact_constants()
+        root = np.sqrt(v)
+        K *= root
+        K *= root[:, None]
+        return K
+
+    def _kernel_of_raw(self, column_scale, v):
+        """Z Z' as X X' less the means, or None where that would lose digits of a row, or columns are scaled."""
+        if not (self.contiguous and self.rows is None and self.unit == 1 and self.p and (column_scale == 1).all()):
+            return None
+        self.find_means()
+        along, square = self.X @ self.mean, self.mean @ self.mean
+        second_moment = np.einsum("ij,ij->i", self.X, self.X)
+        if not np.all(second_moment - 2 * along + square >= SUBTRACT_DENSE * second_moment):
+            return None
+        if self.intercept:
+            self.constant = _constant(self.X, v, self.mean, self.mean)
+        self.direct = _moderate(self.mean, np.square(_sample(self.X) - self.mean).mean(axis=0))
+        K = self.X @ self.X.T
+        if self.intercept:
+            along -= 0.5 * square
+            K -= along
+            K -= along[:, None]
+        return K
+
+    def _kernel_of_blocks(self, column_scale, v):
+        """Z diag(column_scale^2) Z'; every block of columns is centred before its product is added."""
         K = np.zeros((self.n_active, self.n_active))
         product = np.empty_like(K)
+        self.direct = self.contiguous and self.unit == 1
         for columns, block in self.column_blocks(active=True, centred=False):
             if self.intercept:
                 mean = v @ block
@@ -249,16 +307,12 @@ class CentredDesign:
                     block -= shift
                     mean += shift
                 self.mean[columns] = mean
-                self.constant[columns] = self._constant(block, v, mean)
+                self.direct = self.direct and _moderate(mean, np.square(_sample(block)).mean(axis=0))
+                self.constant[columns] = _constant(block, v, mean, 0.0)
             scale = np.where(self.constant[columns], 0.0, column_scale[columns])
             if np.any(scale != 1):
                 block *= scale
             K += np.matmul(block, block.T, out=product)
-        if self.intercept:
-            self._exact_constants()
-        root = np.sqrt(v)
-        K *= root
-        K *= root[:, None]
         return K
 
     def _sparse_kernel(self, column_scale, v):
@@ -288,6 +342,8 @@ class CentredDesign:
         """Z B, (n, k), for B (p, k)."""
         if self.sparse:
             return self.X @ (B / self.unit) - self.mean @ B
+        if self.direct:
+            return self.X @ B - self.mean @ B
         out = np.zeros((self.n, B.shape[1]))
         if self.tall:
             for rows, block in self.row_blocks():
@@ -302,6 +358,8 @@ class CentredDesign:
         VR = R * self.v[:, None]
         if self.sparse:
             return (self.X.T @ VR) / self.unit - np.multiply.outer(self.mean, VR.sum(axis=0))
+        if self.direct:
+            return self.X.T @ VR - np.multiply.outer(self.mean, VR.sum(axis=0))
         out = np.zeros((self.p, R.shape[1]))
         if self.tall:
             for rows, block in self.row_blocks():
@@ -310,3 +368,24 @@ class CentredDesign:
             for columns, block in self.column_blocks():
                 np.matmul(block.T, VR, out=out[columns])
         return out
+
+
+def _sample(part):
+    return part[:: -(-len(part) // SAMPLE)]
+
+
+def _moderate(mean, variance):
+    return bool((mean**2 <= MODERATE**2 * variance).all())
+
+
+def _constant(part, v, mean, centre):
+    """Columns of part - centre of which nothing but rounding is left.
+
+    One row tells for most, all rows are summed for the others alone.
+    """
+    limit = (CONSTANT * mean) ** 2
+    constant = v[0] * (part[0] - centre) ** 2 <= limit
+    j = np.flatnonzero(constant)
+    if j.size:
+        constant[j] = v @ (part[:, j] - (centre[j] if np.ndim(centre) else centre)) ** 2 <= limit[j]
+    return constant

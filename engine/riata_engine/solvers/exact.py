@@ -10,7 +10,7 @@ from riata_engine.solvers.ridge import RidgeDecomposition
 def solve_kernel(form, alphas, options, store, control, clock):
     """Ridge (l1_ratio = 0, no bounds) for any alphas > 0: the n × n kernel, or the p × p Gram matrix where that is smaller."""
     for group in np.unique(form.group):
-        with clock("eigen"):
+        with clock("matrix"):
             scale = None if form.spread is None else _raw_scale(form, group)
             ridge = RidgeDecomposition(form.design.X, form.V[:, group], form.intercept,
                                        np.where(form.barred, np.inf, form.factor), scale)

@@ -1,4 +1,4 @@
-"""Ridge regression from one eigen-decomposition: every alpha and every target at the price of about one fit."""
+"""Ridge regression from one Gram or kernel matrix: every alpha and every target at the price of about one fit."""
 
 import numpy as np
 
@@ -17,8 +17,9 @@ class RidgeDecomposition:
     .. math:: \min_{b_0, b}\ \tfrac12 \sum_i v_i (y_i - b_0 - x_i^T b)^2 + \tfrac{\alpha}{2} \sum_j d_j b_j^2,
               \qquad v_i = w_i / \sum w, \quad d_j = f_j s_j^2
 
-    for all alphas and targets, from the eigenvectors of the centred weighted Gram matrix (p <= n) or of the kernel
-    (p > n), p counting the columns in play and n the rows of positive weight. alpha is relative to the *mean* squared
+    for all alphas and targets, from the centred weighted Gram matrix (p <= n) or the kernel (p > n), p counting the
+    columns in play and n the rows of positive weight: by its eigenvectors, or for few alphas by a Cholesky factor each.
+    The eigenvectors are computed when they are first needed, and once. alpha is relative to the *mean* squared
     error; scikit-learn's Ridge, which takes the sum, has alpha * sum(w).
 
     Columns with f_j = 0 are free: they are projected out of y and of the others (Frisch-Waugh) and recovered with
@@ -54,10 +55,10 @@ class RidgeDecomposition:
 
     Notes
     -----
-    Costs: n p min(n, p) + min(n, p)^3 once, then n p per alpha and target. Memory beside X: one block of rows or
-    columns and a few min(n, p) x min(n, p) matrices. Solutions are refined against X (iterative refinement) where the
-    eigenvalues, alpha added, spread over more than 5 digits. Columns whose scales differ by more than about 1e7 are
-    beyond it; `duality_gap` tells.
+    Costs: n p min(n, p) once, then min(n, p)^3 / 3 per alpha for the first few, or some 9 min(n, p)^3 once, and n p per
+    alpha and target. Memory beside X: one block of rows or columns and a few min(n, p) x min(n, p) matrices. Solutions
+    are refined against X (iterative refinement) where the eigenvalues, alpha added, spread over more than 5 digits.
+    Columns whose scales differ by more than about 1e7 are beyond it; `duality_gap` tells.
 
     References
     ----------
@@ -68,23 +69,35 @@ class RidgeDecomposition:
         self.n, self.p = X.shape
         if self.n == 0:
             raise ValueError("X has no rows; give at least one")
-        f = _per_column("penalty_factor", penalty_factor, self.p, np.inf)
-        s = _per_column("scale", scale, self.p, np.finfo(np.float64).max)
-        kept = (f < np.inf) & (s > 0)
-        self.kept = None if kept.all() else np.flatnonzero(kept)
+        if penalty_factor is None and scale is None:
+            self.kept, root = None, np.ones(self.p)
+        else:
+            f = _per_column("penalty_factor", penalty_factor, self.p, np.inf)
+            s = _per_column("scale", scale, self.p, np.finfo(np.float64).max)
+            kept = (f < np.inf) & (s > 0)
+            self.kept = None if kept.all() else np.flatnonzero(kept)
+            root = np.sqrt(f[kept]) * s[kept]
         self.intercept = intercept
         self.design = CentredDesign(X, sample_weight, intercept, self.kept)
-        root = np.sqrt(f[kept]) * s[kept]
         self.form = "gram" if self.design.tall else "kernel"
         self._form = (GramForm if self.design.tall else KernelForm)(self.design, root)
-        self.rank, self.free_rank = self._form.rank, self._form.free_rank
+        self.free_rank = self._form.free_rank
         self.free_degenerate = self.free_rank < self._form.n_free
-        self.degenerate = self.rank + self.free_rank < self.design.p
 
     @property
     def eigenvalues(self):
         """Of the penalised part with the free columns projected out, ascending; alpha is on their scale."""
-        return self._form.eigenvalues
+        return self._form.spectrum.eigenvalues
+
+    @property
+    def rank(self):
+        """Of the penalised columns off the free ones."""
+        return self._form.spectrum.rank
+
+    @property
+    def degenerate(self):
+        """The least-squares problem (alpha = 0) has more than one solution."""
+        return self.rank + self.free_rank < self.design.p
 
     def coefficients(self, alphas, Y):
         """
@@ -104,7 +117,8 @@ class RidgeDecomposition:
         alphas, (Yc, mean_y) = self._alphas(alphas), self._centred(Y)
         coef = self._form.coefficients(alphas, Yc)
         intercept = mean_y - coef @ self.design.mean
-        coef /= self.design.unit
+        if self.design.unit != 1:
+            coef /= self.design.unit
         if self.kept is not None:
             scattered = np.zeros((*intercept.shape, self.p))
             scattered[..., self.kept] = coef
@@ -208,11 +222,13 @@ class RidgeDecomposition:
 
     def _alphas(self, alphas):
         alphas = np.array(alphas, np.float64, ndmin=1)
-        if alphas.ndim != 1 or not np.all(alphas >= 0):
+        if alphas.ndim != 1 or not (alphas >= 0).all():
             raise ValueError(f"alphas={alphas!r}: give one number or a list of numbers, none negative or NaN")
-        with np.errstate(over="ignore"):  # in the unit of X; infinite where no coefficient can be told from 0
-            alphas = alphas / self.design.unit / self.design.unit
-        alphas[alphas < EPS**2 * self._form.largest] = 0
+        if self.design.unit != 1:
+            with np.errstate(over="ignore"):  # in the unit of X; infinite where no coefficient can be told from 0
+                alphas = alphas / self.design.unit / self.design.unit
+        if alphas.min(initial=np.inf) < EPS**2 * self._form.bound:
+            alphas[alphas < EPS**2 * self._form.spectrum.largest] = 0
         return alphas
 
     def _centred(self, Y):

@@ -1,71 +1,98 @@
-"""Ridge by the eigenvectors of the p x p Gram matrix (p <= n).
+"""Ridge by the p x p Gram matrix (p <= n), its eigenvectors or, for few alphas, Cholesky factors.
 
 With G = Z'VZ, penalised columns P (penalty d_j > 0) and free columns F, the Frisch-Waugh theorem removes F:
 
     S = D^(-1/2) (G_PP - G_PF G_FF^+ G_FP) D^(-1/2) = W diag(eigenvalues) W'
-    (G + alpha D)^-1 = C C' + M diag(1 / (eigenvalue + alpha)) M'
+    (G + alpha D)^-1 = C C' + P (S + alpha I)^-1 P' = C C' + M diag(1 / (eigenvalue + alpha)) M',   M = P W
 
-with M = D^(-1/2) W on the rows P and -G_FF^+ G_FP D^(-1/2) W on the rows F, and C C' = G_FF^+ on the rows F. One
-decomposition so serves every alpha and every target, and the same C and M give the leverages.
+with P = D^(-1/2) on the rows P and -G_FF^+ G_FP D^(-1/2) on the rows F, and C C' = G_FF^+ on the rows F. For few
+alphas S + alpha I is factored (Cholesky); for many, one decomposition serves every alpha and every target, and the
+same C and M give the leverages.
 """
+
+from functools import cached_property
 
 import numpy as np
 
+from riata_engine.solvers.ridge_inverse import RidgeForm
 from riata_engine.solvers.ridge_spectrum import CORRELATED, EPS, Spectrum, penalty_gap, rank_cutoff, refine
 
 
-class GramForm(Spectrum):
-    """The inverse of G + alpha D as C C' + M filter M'. `root` holds sqrt(d), 0 marks a free column."""
+class GramForm(RidgeForm):
+    """The inverse of G + alpha D as C C' + P (S + alpha I)^-1 P'. `root` holds sqrt(d), 0 marks a free column."""
 
     def __init__(self, design, root):
-        self.design, self.root = design, root
         G = design.gram()
         self.deviation = np.sqrt(np.maximum(np.diagonal(G), 0.0))
-        free = root == 0
-        inverse = np.divide(1.0, root, out=np.zeros_like(root), where=~free)
-        if free.any():
-            F = np.flatnonzero(free)
-            factor = _pseudo_inverse_factor(G[np.ix_(F, F)], max(design.n, design.p))
+        self.free = np.flatnonzero(root == 0)
+        scale = _reciprocal(root)
+        bound = np.sum((self.deviation * scale) ** 2)
+        self.C, self.GC = np.zeros((design.p, 0)), None
+        if self.free.size:
+            factor = _pseudo_inverse_factor(G[np.ix_(self.free, self.free)], max(design.n, design.p))
             self.C = np.zeros((design.p, factor.shape[1]))
-            self.C[F] = factor
-            GC = G @ self.C
-            largest = np.max(np.diagonal(G) * inverse**2, initial=0.0)
-            S = (G - GC @ GC.T) * inverse * inverse[:, None]
-            S = S[np.ix_(~free, ~free)]
+            self.C[self.free] = factor
+            self.GC = G @ self.C
+            G -= self.GC @ self.GC.T
+            penalised = np.flatnonzero(root)
+            S = G[np.ix_(penalised, penalised)] * scale[penalised] * scale[penalised, None]
         else:
-            F, GC = None, None
-            self.C = np.zeros((design.p, 0))
             S = G
-            S *= inverse
-            S *= inverse[:, None]
-            largest = np.max(np.diagonal(S), initial=0.0)
+            if (scale != 1).any():
+                S *= scale
+                S *= scale[:, None]
+        super().__init__(design, root, S, bound, len(self.free), self.C.shape[1])
+        scale[design.constant] = 0
+        self.scale = scale if self.free.size or (scale != 1).any() else None  # None: P = I
+
+    def _decompose(self, S):
         eigenvalues, W = np.linalg.eigh(S)
-        self.M = np.zeros((design.p, len(eigenvalues)))
-        self.M[~free] = W * inverse[~free, None]
-        self.M[design.constant] = 0
-        if F is not None:
-            self.M -= self.C @ (GC.T @ self.M)
-        largest = max(largest, np.max(eigenvalues, initial=0.0))
-        super().__init__(eigenvalues, rank_cutoff(max(design.n, design.p)) * largest,
-                         n_free=int(free.sum()), free_rank=self.C.shape[1])
-        self.GC = GC
+        # what is rounding is told by the size before the free columns were projected out, even if nothing is left
+        before = np.max((self.deviation * _reciprocal(self.root)) ** 2, initial=0.0)
+        largest = max(before, np.max(eigenvalues, initial=0.0))
+        return Spectrum(eigenvalues, W, rank_cutoff(max(self.design.n, self.design.p)) * largest)
+
+    @cached_property
+    def M(self):
+        """P W, (p, r)."""
+        return self._from_penalised(self.spectrum.vectors.T).T
+
+    def _to_penalised(self, rhs):
+        """P' applied to the last axis."""
+        if self.scale is None:
+            return rhs
+        if self.free.size:
+            rhs = rhs - (rhs @ self.C) @ self.GC.T
+            return (rhs * self.scale)[..., self.root > 0]
+        return rhs * self.scale
+
+    def _from_penalised(self, x):
+        """P applied to the last axis."""
+        if self.scale is None:
+            return x
+        if not self.free.size:
+            return x * self.scale
+        coef = np.zeros((*x.shape[:-1], self.design.p))
+        coef[..., self.root > 0] = x
+        coef *= self.scale
+        coef -= (coef @ self.GC) @ self.C.T
+        return coef
 
     def coefficients(self, alphas, Yc):
         """(L, T, p) for centred targets (n, T); refined against X where the Gram matrix is ill conditioned."""
-        design = self.design
-        filters = self.filters(alphas)
-        coef = self._solve(filters, design.weighted_transpose_dot(Yc).T[None])
-        hard = self.ill_conditioned(alphas)
+        inverse = self.inverse(alphas)
+        coef = self._solve(inverse, self.design.weighted_transpose_dot(Yc).T[None])
+        hard = inverse.hard
         if hard.any():
-            penalty, filters = alphas[hard, None, None] * self.root**2, filters[hard]
+            penalty = alphas[hard, None, None] * self.root**2
             coef[hard] = refine(
-                coef[hard], lambda b: self._solve(filters, self._residual_correlation(Yc, b) - penalty * b)
+                coef[hard], lambda b: self._solve(inverse, self._residual_correlation(Yc, b) - penalty * b, hard)
             )
         return coef
 
-    def _solve(self, filters, rhs):
+    def _solve(self, inverse, rhs, which=None):
         """(G + alpha D)^-1 applied to the rows of rhs (1 or L, T, p)."""
-        coef = ((rhs @ self.M) * filters[:, None, :]) @ self.M.T
+        coef = self._from_penalised(inverse.solve(self._to_penalised(rhs), which))
         if self.C.shape[1]:
             coef += (rhs @ self.C) @ self.C.T
         return coef
@@ -74,7 +101,7 @@ class GramForm(Spectrum):
         """Z'V(Yc - Z coef), (L, T, p), in one pass over X."""
         design, (L, T, p) = self.design, coef.shape
         B = coef.reshape(L * T, p).T
-        if design.sparse:
+        if design.sparse or design.direct:
             R = np.tile(Yc, (1, L)) - design.dot(B)
             return design.weighted_transpose_dot(R).T.reshape(L, T, p)
         out = np.zeros((p, L * T))
@@ -90,7 +117,7 @@ class GramForm(Spectrum):
 
         Rows of weight 0 are always among them (`weightless` is for the kernel form, where they cost a pass over X).
         """
-        design, filters = self.design, self.filters(alphas)
+        design, filters = self.design, self.spectrum.filters(alphas)
         coef = self.coefficients(alphas, Yc)
         L, T, p = coef.shape
         B = coef.reshape(L * T, p).T
@@ -123,7 +150,7 @@ class GramForm(Spectrum):
         if self.C.shape[1]:
             c -= on_free @ self.GC.T
         if zero.any():
-            gap[zero] += (np.square(c[zero] @ self.M) * self.filters(np.zeros(1))).sum(axis=-1)
+            gap[zero] += (np.square(c[zero] @ self.M) * self.spectrum.filters(np.zeros(1))).sum(axis=-1)
         penalised = self.root > 0
         alpha, d = alphas[~zero, None, None], self.root[penalised] ** 2
         gap[~zero] += penalty_gap(c[~zero][..., penalised] / d, coef[~zero][..., penalised], alpha, d)
@@ -146,3 +173,7 @@ def _pseudo_inverse_factor(G, size):
         rowspace = np.linalg.qr(deviation[:, None] * V[:, kept])[0]
         C = rowspace @ (rowspace.T @ C)
     return C
+
+
+def _reciprocal(root):
+    return np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)

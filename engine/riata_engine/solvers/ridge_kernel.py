@@ -1,4 +1,4 @@
-"""Ridge by the eigenvectors of the n x n kernel (p > n).
+"""Ridge by the n x n kernel (p > n), its eigenvectors or, for few alphas, Cholesky factors.
 
 With A = V^(1/2) Z_P D^(-1/2) the penalised part, Q an orthonormal basis of the free columns V^(1/2) Z_F, and N the
 projection off Q, the dual problem is
@@ -10,14 +10,15 @@ n counts the rows of positive weight. The memory beside X is a few n x n matrice
 
 import numpy as np
 
-from riata_engine.solvers.ridge_spectrum import CORRELATED, EPS, Spectrum, penalty_gap, rank_cutoff, refine
+from riata_engine.solvers.ridge_inverse import RidgeForm
+from riata_engine.solvers.ridge_spectrum import CORRELATED, EPS, HARD, Spectrum, penalty_gap, rank_cutoff, refine
 
 
-class KernelForm(Spectrum):
-    """The eigenvectors U of N A A' N off the intercept and the free columns. `root` holds sqrt(d), 0 marks free."""
+class KernelForm(RidgeForm):
+    """N A A' N and its eigenvectors U off the intercept and the free columns. `root` holds sqrt(d), 0 marks free."""
 
     def __init__(self, design, root):
-        self.design, self.root = design, root
+        self.design = design
         free = root == 0
         inverse = np.divide(1.0, root, out=np.zeros_like(root), where=~free)
         K = design.kernel(inverse)
@@ -29,15 +30,24 @@ class KernelForm(Spectrum):
         if self.F.size:
             K -= (K @ self.Q) @ self.Q.T
             K -= self.Q @ (self.Q.T @ K)
-        # Directions that the intercept and the free columns take: moved above all others, then dropped, so that
-        # no eigenvector of a small eigenvalue mixes with them.
-        taken = np.column_stack([self.root_v, self.Q]) if design.intercept else self.Q
-        K += (2 * np.linalg.norm(K) or 1.0) * (taken @ taken.T)
+        # Directions that the intercept and the free columns take have eigenvalue 0: moved among the others here, so
+        # that they do not spoil the condition of K + alpha I.
+        self.taken = np.column_stack([self.root_v, self.Q]) if design.intercept else self.Q
+        bound = np.trace(K)
+        middle = bound / len(K) or 1.0
+        if design.intercept:
+            K += np.multiply.outer(middle * self.root_v, self.root_v)
+        if self.F.size:
+            K += (middle * self.Q) @ self.Q.T
+        super().__init__(design, root, K, bound, len(self.F), self.Q.shape[1])
+
+    def _decompose(self, K):
+        # Moved above all others, then dropped, so that no eigenvector of a small eigenvalue mixes with them.
+        K += (2 * np.linalg.norm(K) or 1.0) * (self.taken @ self.taken.T)
         eigenvalues, U = np.linalg.eigh(K)
-        k = max(len(K) - taken.shape[1], 0)
-        self.U = U[:, :k]
-        cutoff = rank_cutoff(max(design.n_active, design.p)) * max(eigenvalues[k - 1] if k else 0.0, 0.0)
-        super().__init__(eigenvalues[:k], cutoff, n_free=len(self.F), free_rank=self.Q.shape[1])
+        k = max(len(K) - self.taken.shape[1], 0)
+        cutoff = rank_cutoff(max(self.design.n_active, self.design.p)) * max(eigenvalues[k - 1] if k else 0.0, 0.0)
+        return Spectrum(eigenvalues[:k], U[:, :k], cutoff)
 
     def _free_basis(self):
         """Q (n, r) orthonormal and C (f, r) with V^(1/2) Z_F = Q (...) and b_F = C Q'(.), of minimum norm."""
@@ -87,9 +97,9 @@ class KernelForm(Spectrum):
     def coefficients(self, alphas, Yc):
         """(L, T, p) for centred targets (n, T); refined against X where the kernel is ill conditioned."""
         rhs = (self._active(Yc) * self.root_v[:, None]).T[None]  # (1, T, n)
-        filters = self.filters(alphas)
-        coef = self._penalised_coefficients(((self._project(rhs) @ self.U) * filters[:, None, :]) @ self.U.T)
-        hard = self.ill_conditioned(alphas)
+        inverse = self.inverse(alphas, most=HARD)
+        coef = self._penalised_coefficients(inverse.solve(rhs - (rhs @ self.taken) @ self.taken.T))
+        hard = inverse.hard
         if hard.any():
             coef[hard] = self._refined(coef[hard], alphas[hard], rhs)
         if self.F.size:
@@ -103,7 +113,8 @@ class KernelForm(Spectrum):
         The step for the gradient g = A'r - alpha u is H^-1 g = A' U diag(1 / (e (e + alpha))) U' A g over the
         eigenvalues e above the cutoff, where nothing is divided by alpha alone.
         """
-        U, e = self.U[:, self.kept], self.eigenvalues[self.kept]
+        spectrum = self.spectrum
+        U, e = spectrum.vectors[:, spectrum.kept], spectrum.eigenvalues[spectrum.kept]
         inverse = 1 / (e * (e + alphas[:, None]))
 
         def step(b):
@@ -120,21 +131,22 @@ class KernelForm(Spectrum):
         and one minus the leverage both carry alpha / (eigenvalue + alpha), or at alpha = 0 its limit up to a common
         factor; neither is found by subtraction, so small alphas keep their digits.
         """
-        shrink = self.filters(alphas)
-        null = ~self.kept
+        U = self.spectrum.vectors
+        shrink = self.spectrum.filters(alphas)
+        null = ~self.spectrum.kept
         zero = alphas == 0
         with np.errstate(invalid="ignore"):
             shrink *= np.where(zero, 1.0, alphas)[:, None]
         shrink[np.isinf(alphas)] = 1.0
         if null.any():
             shrink[zero] = null
-        squares = self.U**2
+        squares = U**2
         left = shrink @ squares.T  # (L, n)
         threshold = np.where(zero & null.any(), 64 * EPS, 0.0)
         left[left <= threshold[:, None]] = np.nan
         left[:, squares.sum(axis=1) <= 64 * EPS] = np.nan
         targets = self._active(Yc) * self.root_v[:, None]
-        residual = ((targets.T @ self.U) * shrink[:, None, :]) @ self.U.T  # (L, T, n)
+        residual = ((targets.T @ U) * shrink[:, None, :]) @ U.T  # (L, T, n)
         residual /= left[:, None, :] * self.root_v
         rows = slice(None) if self.design.rows is None else self.design.rows
         yield rows, residual.transpose(0, 2, 1)
@@ -162,7 +174,7 @@ class KernelForm(Spectrum):
         r = r - on_free @ self.Q.T
         zero = alphas == 0
         if zero.any():
-            gap[zero] += np.square(r[zero] @ self.U[:, self.kept]).sum(axis=-1)
+            gap[zero] += np.square(r[zero] @ self.spectrum.vectors[:, self.spectrum.kept]).sum(axis=-1)
             gap[zero] = np.where(self._correlated(r[zero], Yc), np.inf, gap[zero])
         if not zero.all():
             penalised = self.root > 0

@@ -1,4 +1,6 @@
-"""What the Gram form and the kernel form of a ridge problem share: filters, rank, degrees of freedom, refinement."""
+"""What the Gram form and the kernel form of a ridge problem share: eigenvalues and their filters, refinement."""
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,13 +15,13 @@ def rank_cutoff(size):
 
 
 class Spectrum:
-    """Eigenvalues of the penalised part, free columns projected out, ascending and not negative."""
+    """Eigenvalues, ascending and not negative, and eigenvectors of a matrix S; kept: those that are not rounding."""
 
-    def __init__(self, eigenvalues, cutoff, n_free, free_rank):
+    def __init__(self, eigenvalues, vectors, cutoff):
         self.eigenvalues = np.maximum(eigenvalues, 0.0)
+        self.vectors = vectors
         self.kept = eigenvalues > cutoff
         self.rank = int(self.kept.sum())
-        self.n_free, self.free_rank = n_free, free_rank
         self.largest = self.eigenvalues[-1] if len(eigenvalues) else 0.0
 
     def filters(self, alphas):
@@ -37,9 +39,28 @@ class Spectrum:
         smallest = np.where(alphas == 0, self.eigenvalues[self.kept][0], self.eigenvalues[0])
         return self.largest + alphas > HARD * (smallest + alphas)
 
-    def effective_df(self, alphas):
-        """Trace of the hat matrix, the intercept not counted: free rank + sum of eigenvalue / (eigenvalue + alpha)."""
-        return self.free_rank + self.filters(alphas)[:, self.kept] @ self.eigenvalues[self.kept]
+    def trace(self, alphas):
+        """Sum of eigenvalue / (eigenvalue + alpha), (L,)."""
+        return self.filters(alphas)[:, self.kept] @ self.eigenvalues[self.kept]
+
+    def inverse(self, alphas):
+        """(S + alpha I)^-1."""
+        return SpectralInverse(self.vectors, self.filters(alphas), self.ill_conditioned(alphas))
+
+
+class SpectralInverse(NamedTuple):
+    """(S + alpha I)^-1 for some alphas, from the eigenvectors of S."""
+
+    vectors: np.ndarray
+    filters: np.ndarray
+    """(L, r)"""
+    hard: np.ndarray
+    """(L,) whether a solution is to be refined."""
+
+    def solve(self, rhs, which=None):
+        """Applied to the last axis of rhs (1 or L, T, q) for the alphas that `which` (bool (L,)) marks."""
+        filters = self.filters if which is None else self.filters[which]
+        return ((rhs @ self.vectors) * filters[:, None, :]) @ self.vectors.T
 
 
 def penalty_gap(dual, coef, alpha, d):

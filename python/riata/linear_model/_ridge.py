@@ -139,7 +139,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPredictor):
             coef, intercept = at_target_alphas(decomposition, alphas, Y)
             self.solver_ = decomposition.form
             self.n_iter_ = np.ones(Y.shape[1], dtype=np.int32)
-            if decomposition.degenerate and np.any(alphas == 0):
+            if (alphas == 0).any() and decomposition.degenerate:
                 warnings.warn(
                     "Ridge: alpha=0 has no unique solution here (collinear columns, or more columns than rows); the "
                     "one of smallest norm was returned. A small alpha > 0 makes it unique.",
@@ -164,10 +164,10 @@ def summed_weights(sample_weight, weights, n_samples):
 
 def at_target_alphas(decomposition, alphas, Y):
     """Coefficients (T, p) and intercepts (T,) with one alpha for each target; equal alphas are solved together."""
-    values, where = np.unique(alphas, return_inverse=True)
-    if len(values) == 1:
-        coef, intercept = decomposition.coefficients(values, Y)
+    if (alphas == alphas[0]).all():
+        coef, intercept = decomposition.coefficients(alphas[:1], Y)
         return coef[0], intercept[0]
+    values, where = np.unique(alphas, return_inverse=True)
     parts = [decomposition.coefficients(value, Y[:, where == k]) for k, value in enumerate(values)]
     coef, intercept = np.empty((Y.shape[1], parts[0][0].shape[2])), np.empty(Y.shape[1])
     for k, (part, part_intercept) in enumerate(parts):
