@@ -63,8 +63,7 @@ class Batch:
     backend: str = "cpu"
 
     def __post_init__(self):
-        if sparse.issparse(self.X):
-            self.X = _canonical(self.X)
+        self.X = _canonical(self.X)
         self.Y = np.asarray(self.Y, dtype=np.float64)
         if self.Y.ndim == 1:
             self.Y = self.Y[:, None]
@@ -89,7 +88,20 @@ class Batch:
 
 
 def _canonical(X):
-    """CSC with sorted row indices and no duplicates; X itself where it is that already."""
+    """X as the kernels may read it, itself where it is that already: aligned native floats, or CSC sorted and without duplicates.
+
+    Raises
+    ------
+    TypeError
+        If X is not float32 or float64.
+    """
+    if X.dtype.kind != "f" or X.dtype.itemsize not in (4, 8):
+        raise TypeError(f"X has dtype {X.dtype}; the engine takes float32 or float64")
+    if not sparse.issparse(X):
+        whole = all(stride % X.itemsize == 0 for stride in X.strides)
+        if X.flags.aligned and X.dtype.isnative and whole:
+            return X
+        return np.array(X, dtype=X.dtype.newbyteorder("="), order="F")
     if X.format == "csc" and X.has_canonical_format:
         return X
     X = X.tocsc(copy=True)
@@ -144,7 +156,7 @@ class Interrupted(KeyboardInterrupt):
 
 def first_non_finite_column(X):
     """Index of the first column with a NaN or an infinity, or −1: one pass, no copy."""
-    return scan(X)[1]
+    return scan(_canonical(X))[1]
 
 
 def _options(batch, form):

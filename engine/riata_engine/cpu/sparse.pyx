@@ -25,7 +25,8 @@ def _moments(const floating[::1] values, const long long[::1] indptr, const int[
                 total += v[indices[a]] * (values[a] * factor[j])
                 stored += v[indices[a]]
             mean[j] = total
-            d = (1 - stored) * total * total if stored < 1 else 0
+            # the zeros that are not stored: none in a full column, whose Σ v need not be one to the last bit
+            d = (1 - stored) * total * total if stored < 1 and indptr[j + 1] - indptr[j] < v.shape[0] else 0
             for a in range(indptr[j], indptr[j + 1]):
                 d += v[indices[a]] * (values[a] * factor[j] - total) * (values[a] * factor[j] - total)
             variance[j] = d

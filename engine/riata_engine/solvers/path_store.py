@@ -114,7 +114,7 @@ class PathStore:
 
     def blank_unsolved(self, alphas):
         """No coefficients stand under an alpha that was not solved; those beyond float64's range are named so."""
-        finite = np.isfinite(self.intercept) & np.isfinite(alphas)
+        finite = np.isfinite(self.intercept) & np.isfinite(alphas) & np.isfinite(self.gap) & np.isfinite(self.residual)
         if self.kind == "dense":
             finite &= np.isfinite(self.coef).all(axis=2)
         lost = ((self.status == CONVERGED) | (self.status == MAX_ITER)) & ~finite

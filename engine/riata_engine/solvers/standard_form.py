@@ -94,8 +94,8 @@ class StandardForm:
 
     def _find_variance(self, control, n_threads):
         if not isinstance(self.design.X, np.ndarray):
-            return np.stack([sparse_moments(self.design.X, np.ascontiguousarray(v), self.design.multiplier)[1]
-                             + (0.0 if self.intercept else self.shift[g] ** 2) for g, v in enumerate(self.V.T)])
+            found = [sparse_moments(self.design.X, np.ascontiguousarray(v), self.design.multiplier) for v in self.V.T]
+            return np.stack([variance if self.intercept else variance + mean**2 for mean, variance in found])
         square = self.design.transposed_matvec(np.ascontiguousarray(self.V.T), 1, control, n_threads, squared=True)
         return np.maximum(square - self.shift**2, 0.0)
 
