@@ -1,4 +1,4 @@
-"""Every snippet of the documents runs: Python blocks in order in one namespace, `riata` commands; `make` targets and links exist."""
+"""Every snippet of the documents runs: Python in order in one namespace, `riata` commands; `make` targets and links exist."""
 
 import re
 import subprocess
