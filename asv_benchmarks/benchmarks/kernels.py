@@ -63,7 +63,7 @@ class GramMatrix(_Kernel):
 
     def allocate(self, n, p):
         self.Y = np.ascontiguousarray(self.y[:, None])
-        self.C, self.c = np.zeros((p, p)), np.zeros((p, 1))
+        self.C, self.c = np.zeros((1, p, p)), np.zeros((1, p, 1))
 
     def kernel(self):
         self.C[:] = 0
@@ -80,14 +80,13 @@ class PassOverX(_Kernel):
     shape = (size(400, 1000), size(2000, 10_000))
 
     def allocate(self, n, p):
-        self.R = np.random.default_rng(1).standard_normal((n, self.residuals))
-        self.out = np.empty((p, self.residuals))
+        self.R = np.random.default_rng(1).standard_normal((self.residuals, n))
 
     def kernel(self):
-        self.design.transposed_matvec(self.R, self.out, self.residuals, self.control, 1)
+        self.design.transposed_matvec(self.R, self.residuals, self.control, 1)
 
     def bare(self):
-        return blas.dgemm(1.0, self.bare_X, self.R, trans_a=True)
+        return blas.dgemm(1.0, self.bare_X, self.R.T, trans_a=True)
 
 
 class ColumnDots(PassOverX):

@@ -137,66 +137,80 @@ cdef class Design:
             with nogil:
                 pack(&self.view, r0, r1, NULL, 0, self.view.p, &out[0, 0], out.shape[0])
 
-    def transposed_matvec(self, const double[:, ::1] R, double[:, ::1] out, Py_ssize_t block, Control control, int n_threads=1,
-                          bint squared=False):
-        """out (p, k) = Zᵀ R, or (Z∘Z)ᵀ R, in one pass over X; R (n, k).
+    def transposed_matvec(self, const double[:, ::1] R, Py_ssize_t block, Control control, int n_threads=1, bint squared=False):
+        """R Z, or R (Z∘Z), as (k, p): k residuals, one a row of R (k, n), in one pass over X.
 
-        Each group of ``block`` columns of R goes through BLAS on its own, so that its bits do not depend on its neighbours.
+        Each group of ``block`` residuals goes through BLAS on its own, so that its bits do not depend on its neighbours.
         """
-        cdef Py_ssize_t t, tiles = (self.view.p + TILE_COLUMNS - 1) // TILE_COLUMNS, k = R.shape[1], n = self.view.n
+        cdef Py_ssize_t t, tiles = (self.view.p + TILE_COLUMNS - 1) // TILE_COLUMNS, k = R.shape[0], n = self.view.n
         cdef Signal* signal = &control.signal
         cdef void* handle = <void*>control
         cdef Columns* X = &self.view
-        cdef bint direct = self.direct and not squared
-        cdef double[::1] sums
+        cdef bint direct = self.direct and not squared, by_rows = X.sparse and not squared
+        cdef double[::1] sums = np.zeros(k)
+        cdef double[:, ::1] out = np.zeros((k, self.view.p)), turned
         cdef int failed = 0
-        if k == 0 or tiles == 0:
-            return
-        if n == 0:
-            out[:, :] = 0
-            return
-        sums = np.zeros(k)
+        if R.shape[1] != n:
+            raise ValueError(f"R has {R.shape[1]} columns, X has {n} rows")
+        if k == 0 or tiles == 0 or n == 0:
+            return np.asarray(out)
         n_threads = worth(2.0 * n * self.view.p * k, n_threads)
+        turned = np.ascontiguousarray(np.asarray(R).T) if by_rows else np.empty((1, 1))
         with nogil:
-            if direct:
-                column_sums(&R[0, 0], n, k, &sums[0])
-            if X.sparse and not squared:
-                column_sums(&R[0, 0], n, k, &sums[0])
+            row_sums(&R[0, 0], n, k, &sums[0])
             for t in prange(tiles, num_threads=n_threads, schedule="dynamic"):
-                if signal.stop == 0 and tile_product(X, t, &R[0, 0], k, block, &sums[0], &out[0, 0], direct, squared):
-                    failed = 1
+                if signal.stop == 0:
+                    if by_rows:
+                        sparse_tile(X, t, &turned[0, 0], k, &sums[0], &out[0, 0])
+                    elif dense_tile(X, t, &R[0, 0], k, block, &sums[0], &out[0, 0], direct, squared):
+                        failed = 1
                 if threadid() == 0:
                     poll(signal, handle)
         if failed:
             raise MemoryError("transposed_matvec: no room for a tile")
+        return np.asarray(out)
 
 
-cdef cloned_void column_sums(const double* R, Py_ssize_t n, Py_ssize_t k, double* out) noexcept nogil:
+cdef cloned_void row_sums(const double* R, Py_ssize_t n, Py_ssize_t k, double* out) noexcept nogil:
     cdef Py_ssize_t i, b
-    for i in range(n):
-        for b in range(k):
-            out[b] += R[i * k + b]
+    cdef double s
+    for b in range(k):
+        s = 0
+        for i in range(n):
+            s += R[b * n + i]
+        out[b] = s
 
 
 cdef cloned_void sparse_product(const floating* values, const long long* indptr, const int* indices, Py_ssize_t j0, Py_ssize_t j1,
-                                const double* center, const double* multiplier, const double* R, Py_ssize_t k,
-                                const double* sums, double* out) noexcept nogil:
+                                Py_ssize_t p, const double* center, const double* multiplier, const double* R, Py_ssize_t k,
+                                const double* sums, double* row, double* out) noexcept nogil:
+    """Residuals (n, k) row by row: an entry of a column meets all of them side by side."""
     cdef Py_ssize_t j, b
     cdef long long a
     cdef const double* r
-    cdef double* o
     cdef double v
     for j in range(j0, j1):
-        o = out + j * k
         for b in range(k):
-            o[b] = -center[j] * sums[b]
+            row[b] = -center[j] * sums[b]
         for a in range(indptr[j], indptr[j + 1]):
             v = values[a]
             r = R + <Py_ssize_t>indices[a] * k
             for b in range(k):
-                o[b] += v * r[b]
+                row[b] += v * r[b]
         for b in range(k):
-            o[b] *= multiplier[j]
+            out[b * p + j] = row[b] * multiplier[j]
+
+
+cdef void sparse_tile(const Columns* X, Py_ssize_t t, const double* R, Py_ssize_t k, const double* sums, double* out) noexcept nogil:
+    cdef Py_ssize_t j0 = t * TILE_COLUMNS, j1 = min(X.p, j0 + TILE_COLUMNS)
+    cdef double* row = <double*>malloc(k * sizeof(double))
+    if row == NULL:
+        return
+    if X.single:
+        sparse_product[float](<const float*>X.data, X.indptr, X.indices, j0, j1, X.p, X.center, X.multiplier, R, k, sums, row, out)
+    else:
+        sparse_product[double](<const double*>X.data, X.indptr, X.indices, j0, j1, X.p, X.center, X.multiplier, R, k, sums, row, out)
+    free(row)
 
 
 cdef cloned_void square(double* z, Py_ssize_t m) noexcept nogil:
@@ -205,42 +219,35 @@ cdef cloned_void square(double* z, Py_ssize_t m) noexcept nogil:
         z[i] *= z[i]
 
 
-cdef int tile_product(const Columns* X, Py_ssize_t t, const double* R, Py_ssize_t k, Py_ssize_t block, const double* sums,
-                      double* out, bint direct, bint squared) noexcept nogil:
-    """Columns 64 t … of Zᵀ R. In BLAS's eyes: outᵀ (k × columns) = Rᵀ (k × n) Z (n × columns)."""
-    cdef Py_ssize_t j0 = t * TILE_COLUMNS, j1 = min(X.p, j0 + TILE_COLUMNS), r0, r1, b, j, q
-    cdef int rows, columns = <int>(j1 - j0), width, ldr = <int>k, ldx, ldo = <int>k
-    cdef char plain = b"n", transposed = b"t"
+cdef int dense_tile(const Columns* X, Py_ssize_t t, const double* R, Py_ssize_t k, Py_ssize_t block, const double* sums,
+                    double* out, bint direct, bint squared) noexcept nogil:
+    """out[:, 64 t …] = R Z. In BLAS's eyes, column by column: out (columns × k) = Zᵀ (columns × n) R (n × k)."""
+    cdef Py_ssize_t j0 = t * TILE_COLUMNS, j1 = min(X.p, j0 + TILE_COLUMNS), r0 = 0, r1, b, j, q
+    cdef int rows, columns = <int>(j1 - j0), width, ldr = <int>X.n, ldx, ldo = <int>X.p
+    cdef char plain = b"n", flip = b"t"
     cdef double one = 1, beta = 0
     cdef double* z
-    if X.sparse and not squared:
-        if X.single:
-            sparse_product[float](<const float*>X.data, X.indptr, X.indices, j0, j1, X.center, X.multiplier, R, k, sums, out)
-        else:
-            sparse_product[double](<const double*>X.data, X.indptr, X.indices, j0, j1, X.center, X.multiplier, R, k, sums, out)
-        return 0
     if direct:
         rows = <int>X.n
         b = 0
         while b < k:
             width = <int>min(block, k - b)
             if X.row == 1:
-                ldx = <int>X.col
-                dgemm(&plain, &plain, &width, &columns, &rows, &one, <double*>R + b, &ldr, <double*>X.data + j0 * X.col, &ldx,
-                      &beta, out + j0 * k + b, &ldo)
+                ldx = <int>max(X.col, X.n)
+                dgemm(&flip, &plain, &columns, &width, &rows, &one, <double*>X.data + j0 * X.col, &ldx, <double*>R + b * X.n, &ldr,
+                      &beta, out + b * X.p + j0, &ldo)
             else:
-                ldx = <int>X.row
-                dgemm(&plain, &transposed, &width, &columns, &rows, &one, <double*>R + b, &ldr, <double*>X.data + j0, &ldx,
-                      &beta, out + j0 * k + b, &ldo)
+                ldx = <int>max(X.row, X.p)
+                dgemm(&plain, &plain, &columns, &width, &rows, &one, <double*>X.data + j0, &ldx, <double*>R + b * X.n, &ldr,
+                      &beta, out + b * X.p + j0, &ldo)
             b += block
-        for j in range(j0, j1):
-            for q in range(k):
-                out[j * k + q] = (out[j * k + q] - X.center[j] * sums[q]) * X.multiplier[j]
+        for q in range(k):
+            for j in range(j0, j1):
+                out[q * X.p + j] = (out[q * X.p + j] - X.center[j] * sums[q]) * X.multiplier[j]
         return 0
     z = <double*>malloc(TILE_ROWS * TILE_COLUMNS * sizeof(double))
     if z == NULL:
         return 1
-    r0 = 0
     while r0 < X.n:
         r1 = min(X.n, r0 + TILE_ROWS)
         rows = <int>(r1 - r0)
@@ -250,8 +257,8 @@ cdef int tile_product(const Columns* X, Py_ssize_t t, const double* R, Py_ssize_
         b = 0
         while b < k:
             width = <int>min(block, k - b)
-            dgemm(&plain, &plain, &width, &columns, &rows, &one, <double*>R + r0 * k + b, &ldr, z, &rows,
-                  &beta, out + j0 * k + b, &ldo)
+            dgemm(&flip, &plain, &columns, &width, &rows, &one, z, &rows, <double*>R + b * X.n + r0, &ldr,
+                  &beta, out + b * X.p + j0, &ldo)
             b += block
         beta = 1
         r0 += TILE_ROWS

@@ -6,7 +6,7 @@
 # the active block, a Newton step on the support when descent has cost as much as one; every alpha is accepted by its duality
 # gap over all candidate features, from a gradient computed afresh.
 from cython.parallel cimport prange, threadid
-from libc.math cimport fabs, sqrt, INFINITY
+from libc.math cimport fabs, log, sqrt, INFINITY
 from libc.stdlib cimport malloc, free
 from libc.string cimport memset, memcpy
 from riata_engine.cpu.active_block cimport (Block, axpy, block_append, block_close, block_epoch, block_extrapolate, block_gap,
@@ -127,36 +127,40 @@ cdef int take_in(const Problem* P, Scratch* W, double threshold, Py_ssize_t* tak
 
 cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double target, int* epochs, int* newtons, bint* lame,
                  Signal* signal, void* control, bint owner) noexcept nogil:
-    """Coordinate descent on the block until its own gap is ≤ target; a Newton step whenever descent has cost as much as one.
+    """Coordinate descent on the block until its own gap is ≤ target; a Newton step where, at the rate seen, descent would cost more.
 
     Returns 1 when nothing moves any more at this precision.
     """
     cdef Block* A = &W.A
-    cdef double decrease, price = block_newton_flops(A)
+    cdef double decrease, gap, rate, left
+    cdef double history[3]
     cdef int count = 0, outcome
     A.flops = 0
     while True:
         decrease = block_epoch(A, l1, l2)
         epochs[0] += 1
-        count += 1
-        if decrease <= target or count % 8 == 0:
-            if P.by_kkt:
-                if decrease <= target:
-                    return decrease == 0
-            elif block_gap(A, l1, l2, P.yy) <= target:
-                return 0
+        gap = decrease if P.by_kkt else block_gap(A, l1, l2, P.yy)
+        if gap <= target:
+            return decrease == 0
         if decrease == 0:
             return 1
         if epochs[0] >= P.max_epochs or signal.stop:
             return 0
-        if owner and count % 64 == 0:
+        if owner and count % 64 == 63:
             poll(signal, control)
-        if A.flops >= price and not lame[0]:
-            outcome = block_newton(A, l1, l2, P.yy)
-            newtons[0] += 1
-            if outcome == 2:
-                lame[0] = True                              # H_SS is singular here: descent alone goes on
-            price = block_newton_flops(A)
+        if count >= 3 and not lame[0]:
+            rate = gap / history[count % 3]                 # over three epochs
+            left = INFINITY if rate >= 1 else 3 * log(target / gap) / log(rate)
+            if left * (A.flops / (count + 1)) > block_newton_flops(A):
+                outcome = block_newton(A, l1, l2, P.yy)
+                newtons[0] += 1
+                lame[0] = outcome == 2                      # H_SS is singular here: descent alone goes on
+                count = -1
+                if outcome == 0 and block_gap(A, l1, l2, P.yy) <= target and not P.by_kkt:
+                    return 0
+        if count >= 0:
+            history[count % 3] = gap
+        count += 1
 
 
 cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control, bint owner) noexcept nogil:

@@ -33,7 +33,7 @@ def weighted_squares(const double[:, ::1] Y, const double[::1] v, const double[:
 
 
 cdef cloned_void norms(const double* R, const double* v, const double* y, Py_ssize_t n, Py_ssize_t k, double* rr,
-                        double* ry) noexcept nogil:
+                       double* ry) noexcept nogil:
     cdef Py_ssize_t i, a
     cdef double w
     for i in range(n):

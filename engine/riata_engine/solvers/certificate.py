@@ -61,10 +61,8 @@ def gaps_of(form, problem, b, R, T, alphas, options):
 
 def gradients(form, problem, R, control, n_threads):
     """(L, p) ZᵀV R of one problem: one pass over X."""
-    T = np.empty((form.shape[1], R.shape[1]))
-    weighted = np.ascontiguousarray(form.V[:, form.group[problem], None] * R)
-    form.design.transposed_matvec(weighted, T, R.shape[1], control, n_threads)
-    return np.ascontiguousarray(T.T)
+    weighted = np.ascontiguousarray((form.V[:, form.group[problem], None] * R).T)
+    return form.design.transposed_matvec(weighted, len(weighted), control, n_threads)
 
 
 def certify_by_residual(form, problem, b, C, alphas, options, store, control, free=None):
@@ -102,7 +100,6 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
                   np.ones(k, np.intp), np.empty(0, np.intp), np.empty(0, np.intp), b[again], l1[:, 0].copy(), p,
                   np.full(k, 0.1 * options.tol), options.max_epochs, np.inf, -np.inf, options.by_kkt, control, options.n_threads,
                   out, np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1), np.int8),
-                  np.empty((k, 1), np.int32),
-                  np.zeros((k, 1), np.int32))
+                  np.empty((k, 1), np.int32), np.zeros((k, 1), np.int32))
         b[again] = out[:, 0]
     b[:] = kept

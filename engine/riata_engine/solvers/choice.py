@@ -4,8 +4,11 @@ import numpy as np
 
 #: a Gram matrix below this many bytes needs no look at the memory
 SMALL = 2**26
-#: what a working-set path costs besides its Gram matrix: about fifteen passes over X of ten residuals each, at 2 flops
-PASSES = 300
+#: what a working-set path costs besides its Gram matrix, in flops an entry of X: about fifteen passes of ten residuals each, at
+#: 2 flops, and those run at a third of the speed of a Gram matrix
+PASSES = 900
+#: what an entry of a Gram matrix costs beside its products, and of a fold's: written and read several times, in flops
+ENTRY, FOLD_ENTRY = 100, 1000
 #: stored share of a sparse matrix above which column gathers into dense storage pay
 DENSE = 0.2
 
@@ -33,8 +36,8 @@ def choose(wish, form, alphas, options):
     if pure_ridge and p > n and form.held_out is None and G == 1:
         return "kernel"
     sums = 1 if form.held_out is not None or G == 1 else G               # Gram matrices accumulated from rows
-    gram_bytes = 8 * p * p * G
-    gram_flops = n * p * p * density * sums + 20 * G * p * p
+    gram_bytes = 8 * p * p * (G if G == 1 else 2 * G)
+    gram_flops = n * p * p * density * sums + (ENTRY if G == 1 else FOLD_ENTRY) * G * p * p
     support = min(n, p) / 2
     set_flops = PASSES * n * p * density * B + n * support * support * sums
     if gram_bytes <= SMALL or gram_bytes < options.max_memory / 2:

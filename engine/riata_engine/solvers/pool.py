@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from riata_engine.cpu.gram import extend
+from riata_engine.cpu.gram import extend, finish_folds, subtract_fits
 from riata_engine.solvers.statistics import CONSTANT, GUARD
 
 #: columns are stored, and products computed, in tiles of this width
@@ -99,51 +99,59 @@ class Pool:
 
     def _extend(self, old, m):
         form, n = self.form, self.form.shape[0]
-        whole = None
+        d = np.ascontiguousarray(form.shift[np.ix_(self.groups, self.columns)])
         if self.folds is not None:
-            for k, (r0, r1) in enumerate(self.folds):
-                self._product(r0, r1, self.base, old, m, self.C[k], -1.0)
-            if self.covers:
-                whole = -self.C[:, old:m, :m].sum(axis=0)
-            else:
-                C = np.zeros(self.C.shape[1:])
-                self._product(0, n, self.base, old, m, C, 1.0)
-                whole = C[old:m, :m]
+            self._extend_folds(old, m, d)
+        elif form.held_out is None or not any(len(rows) for rows in form.held_out):
+            for C in self.C:
+                self._product(0, n, self.base, old, m, C, 1.0 / n if self.uniform else 1.0)
+        else:                                # held-out rows that overlap: every group from its own rows
+            for k, g in enumerate(self.groups):
+                self._direct(k, g, old, m, d[k])
+        if self.free is not None:
+            for k, g in enumerate(self.groups):
+                E = self.C[k, old:m, :m] - self.free.H[g, self.columns[old:m]] @ self.free.H[g, self.columns[:m]].T
+                self.C[k, old:m, :m], self.C[k, :m, old:m] = E, E.T
+
+    def _extend_folds(self, old, m, d):
+        """The whole minus each fold, a product of a row range each; what subtraction would spoil is computed directly."""
+        for k, (r0, r1) in enumerate(self.folds):
+            self._product(r0, r1, self.base, old, m, self.C[k], -1.0)
+        if self.covers:
+            whole = -self.C[:, old:m, :m].sum(axis=0)
+        else:
+            C = np.zeros(self.C.shape[1:])
+            self._product(0, self.form.shape[0], self.base, old, m, C, 1.0)
+            whole = np.ascontiguousarray(C[old:m, :m])
+        everything = float(self.form.shape[0]) if self.base is None else 1.0
+        weights = np.array([everything - self._held_weight(k) for k in range(len(self.groups))])
+        finish_folds(self.C, whole, weights, d, old, m, self.n_threads)
+        spread = np.diagonal(whole[:, old:m]) / everything
         for k, g in enumerate(self.groups):
-            d = form.shift[g, self.columns]
-            if whole is not None:
-                weight = (1.0 if self.base is not None else n) - self._held_weight(k)
-                E = (self.C[k, old:m, :m] + whole) / weight
-                total = np.diagonal(whole[:, old:m]) / (1.0 if self.base is not None else n)
-                E = E - np.outer(d[old:m], d[:m])
-                if np.any(np.diagonal(E[:, old:m]) < GUARD * total):
-                    E = self._direct(g, old, m, d)
-                gone = np.diagonal(E[:, old:m]) <= CONSTANT * total
-                E[gone] = 0.0
-            else:
-                v = None if self.uniform else self.base
-                self._product(0, n, v, old, m, self.C[k], 1.0 / n if self.uniform else 1.0)
-                E = self.C[k, old:m, :m]
-            if self.free is not None:
-                E = E - self.free.H[g, self.columns[old:m]] @ self.free.H[g, self.columns[:m]].T
-            self.C[k, old:m, :m] = E
-            self.C[k, :m, old:m] = E.T
+            variance = np.diagonal(self.C[k])[old:m]
+            if np.any(variance < GUARD * spread):
+                self._direct(k, g, old, m, d[k])
+                gone = old + np.flatnonzero(np.diagonal(self.C[k])[old:m] <= CONSTANT * spread)
+                self.C[k, gone], self.C[k, :, gone] = 0.0, 0.0
 
     def _held_weight(self, k):
         r0, r1 = self.folds[k]
         return float(r1 - r0) if self.base is None else float(self.base[r0:r1].sum())
 
-    def _direct(self, g, old, m, d):
+    def _direct(self, k, g, old, m, d):
         """(Z − d)' diag(V_g) (Z − d) without subtraction of products."""
         v = self.form.V[:, g]
         Z = self.Z[:, :m] - d
-        return (Z[:, old:] * (v if self.order is None else v[self.order])[:, None]).T @ Z
+        E = (Z[:, old:] * (v if self.order is None else v[self.order])[:, None]).T @ Z
+        self.C[k, old:m, :m], self.C[k, :m, old:m] = E, E.T
 
-    def predict(self, b, used, shift):
-        """(n, k) (Z − d)[:, used] bᵀ in the order of the rows of X, from b (k, len(used))."""
-        eta = (self.Z[:, used] @ b.T) - b @ shift
+    def residuals(self, y, b, used, shift):
+        """(k, n) y − (Z − d)[:, used] bᵀ in the order of the rows of X, from b (k, len(used))."""
+        level = (b * shift).sum(axis=1)
+        R = np.ascontiguousarray((y if self.order is None else y[self.order]) + level[:, None])
+        subtract_fits(self.Z, np.ascontiguousarray(used, dtype=np.intp), np.ascontiguousarray(b), R, self.n_threads)
         if self.order is None:
-            return eta
-        out = np.empty_like(eta)
-        out[self.order] = eta
+            return R
+        out = np.empty_like(R)
+        out[:, self.order] = R
         return out

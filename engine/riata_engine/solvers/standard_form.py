@@ -67,10 +67,10 @@ class StandardForm:
         return 0.5 * self.yy[self.group, self.target]
 
     def weighted_residual_at_null(self, problems):
-        """(n, k) V (y − ȳ) of the given problems."""
+        """(k, n) V (y − ȳ) of the given problems."""
         g, t = self.group[problems], self.target[problems]
         varies = self.yy[g, t] > 0                     # what is left of a constant target is rounding
-        return np.ascontiguousarray(self.V[:, g] * ((self.Y[:, t] - self.ybar[g, t]) * varies))
+        return np.ascontiguousarray((self.V[:, g] * ((self.Y[:, t] - self.ybar[g, t]) * varies)).T)
 
     def gradient_at_null(self, control, n_threads, block=64):
         """(B, p) Zᵀ V (y − ȳ): one pass over X for every distinct (group, target)."""
@@ -81,9 +81,7 @@ class StandardForm:
         chunk = max(1, min(len(first), 1024))
         for at in range(0, len(first), chunk):
             R = self.weighted_residual_at_null(first[at:at + chunk])
-            part = np.empty((self.shape[1], R.shape[1]))
-            self.design.transposed_matvec(R, part, 1, control, n_threads)
-            out[at:at + chunk] = part.T
+            out[at:at + chunk] = self.design.transposed_matvec(R, 1, control, n_threads)
         return out[where]
 
 
@@ -92,9 +90,8 @@ class StandardForm:
         if not isinstance(self.design.X, np.ndarray):
             return np.stack([sparse_moments(self.design.X, np.ascontiguousarray(v), self.design.multiplier)[1]
                              + (0.0 if self.intercept else self.shift[g] ** 2) for g, v in enumerate(self.V.T)])
-        square = np.empty((self.shape[1], self.V.shape[1]))
-        self.design.transposed_matvec(np.ascontiguousarray(self.V), square, 1, Control(), 1, squared=True)
-        return np.maximum(square.T - self.shift**2, 0.0)
+        square = self.design.transposed_matvec(np.ascontiguousarray(self.V.T), 1, Control(), 1, squared=True)
+        return np.maximum(square - self.shift**2, 0.0)
 
     def free_features(self, control, n_threads):
         """The projection on the features without a penalty: one pass over X."""
@@ -102,10 +99,9 @@ class StandardForm:
         Z = np.empty((self.shape[0], q), order="F")
         self.design.gather(np.ascontiguousarray(self.free, dtype=np.intp), Z)
         # Σ v (z_j − d_j)(z_F − d_F) = Σ v z_j (z_F − d_F): one centred side is enough
-        R = np.hstack([self.V[:, g, None] * (Z - self.shift[g, self.free]) for g in range(G)])
-        cross = np.empty((self.shape[1], q * G))
-        self.design.transposed_matvec(np.ascontiguousarray(R), cross, q, control, n_threads)
-        cross = np.ascontiguousarray(cross.reshape(-1, G, q).transpose(1, 0, 2))
+        R = np.vstack([(self.V[:, g, None] * (Z - self.shift[g, self.free])).T for g in range(G)])
+        cross = self.design.transposed_matvec(np.ascontiguousarray(R), q, control, n_threads)
+        cross = np.ascontiguousarray(cross.reshape(G, q, -1).transpose(0, 2, 1))
         return FreeFeatures(cross, self.free, self.gradient_at_null(control, n_threads), self.group,
                             self.design.multiplier, Z, self.shift)
 
@@ -154,9 +150,7 @@ def standard_form(batch, control, n_threads):
     ybar, yy = _target_moments(batch, Y, base_mean, V)
 
     if batch.intercept and held_out is not None:
-        shift = np.empty((p, V.shape[1]))
-        design.transposed_matvec(np.ascontiguousarray(V), shift, 1, control, n_threads)
-        shift = np.ascontiguousarray(shift.T)
+        shift = design.transposed_matvec(np.ascontiguousarray(V.T), V.shape[1], control, n_threads)
     else:
         shift = np.zeros((V.shape[1], p))
 
@@ -218,9 +212,8 @@ def _penalty_factors(form, barred):
     else:
         second, mean = form.variance(), np.zeros(1)
         if not form.intercept:               # the standard deviation is about the mean all the same (glmnet's rule)
-            mean = np.empty((form.shape[1], form.V.shape[1]))
-            form.design.transposed_matvec(np.ascontiguousarray(form.V), mean, 1, Control(), 1)
-        m = form.spread = np.sqrt(np.maximum(second - mean.T**2, 0.0))
+            mean = form.design.transposed_matvec(np.ascontiguousarray(form.V.T), 1, Control(), 1)
+        m = form.spread = np.sqrt(np.maximum(second - mean**2, 0.0))
     form.f1 = np.ascontiguousarray(f * m)
     with np.errstate(over="ignore"):
         form.f2 = np.minimum(f * m**2, LARGEST)

@@ -57,21 +57,26 @@ class _Sums:
         return C, c, self.yy / self.weight - 2 * y * y_mean + y_mean**2
 
 
-def _sums(form, rows, weights, control, n_threads):
+def _sums(form, parts, count, weights, control, n_threads):
+    """Sums over the rows of each of ``count`` parts (``parts`` (n,) labels, or None: one part, all rows)."""
     p, T = form.shape[1], form.Y.shape[1]
-    n = form.shape[0] if rows is None else len(rows)
     one_y = np.column_stack([np.ones(form.shape[0]), form.Y])
-    C, c = np.zeros((p, p)), np.zeros((p, one_y.shape[1]))
-    if isinstance(form.design.X, np.ndarray):
-        accumulate(form.design, rows, weights, one_y, C, c, control, n_threads)
-    else:
-        _sparse_products(form.design, rows, weights, one_y, C, c)
-    Y = form.Y if rows is None else form.Y[rows]
-    v = np.ones(n) if weights is None else np.ascontiguousarray(weights if rows is None else weights[rows])
-    y, yy = np.empty(T), np.empty(T)
-    weighted_means(Y, v, y)
-    weighted_squares(Y, v, np.zeros(T), yy)
-    return _Sums(C, c[:, 0], c[:, 1:], float(v.sum()), y, yy)
+    C, c = np.zeros((count, p, p)), np.zeros((count, p, T + 1))
+    dense = isinstance(form.design.X, np.ndarray)
+    if dense:
+        accumulate(form.design, parts, weights, one_y, C, c, control, n_threads)
+    out = []
+    for k in range(count):
+        rows = None if parts is None else np.flatnonzero(parts == k)
+        if not dense:
+            _sparse_products(form.design, rows, weights, one_y, C[k], c[k])
+        Y = form.Y if rows is None else form.Y[rows]
+        v = np.ones(len(Y)) if weights is None else np.ascontiguousarray(weights if rows is None else weights[rows])
+        y, yy = np.empty(T), np.empty(T)
+        weighted_means(Y, v, y)
+        weighted_squares(Y, v, np.zeros(T), yy)
+        out.append(_Sums(C[k], c[k, :, 0], c[k, :, 1:], float(v.sum()), y, yy))
+    return out
 
 
 def _sparse_products(design, rows, weights, one_y, C, c):
@@ -98,21 +103,31 @@ def group_statistics(form, control, n_threads, deviance=True):
     held = [np.empty((G, p, p)), np.empty((G, p, T)), np.full((G, T), np.nan)] if holding and deviance else [None] * 3
     size = np.ones(G)
     if form.held_out is None:
-        C[0], c[0], _ = _sums(form, None, base, control, n_threads).about(form.shift[0], form.ybar[0])
+        C[0], c[0], _ = _sums(form, None, 1, base, control, n_threads)[0].about(form.shift[0], form.ybar[0])
         _mend(C[0], None)
         return Statistics(C, c, None, None, None, size)
 
-    parts = [_sums(form, rows, base, control, n_threads) if len(rows) else None for rows in form.held_out]
     seen = np.zeros(n, int)
     for rows in form.held_out:
         seen[rows] += 1
-    if holding and np.all(seen == 1):
-        filled = [part for part in parts if part is not None]
-        whole = filled[0]
-        for part in filled[1:]:
+    if seen.max(initial=0) <= 1:             # folds that do not overlap: one pass for all of them
+        label = np.full(n, -1)
+        for g, rows in enumerate(form.held_out):
+            label[rows] = g
+        covered = bool(np.all(seen == 1))
+        label[seen == 0] = G
+        found = _sums(form, label, G if covered else G + 1, base, control, n_threads)
+        whole = found[0]
+        for part in found[1:]:
             whole = whole + part
     else:
-        whole = _sums(form, None, base, control, n_threads)
+        whole = _sums(form, None, 1, base, control, n_threads)[0]
+        found = []
+        for rows in form.held_out:
+            label = np.full(n, -1)
+            label[rows] = 0
+            found.append(_sums(form, label, 1, base, control, n_threads)[0] if len(rows) else None)
+    parts = [found[g] if len(form.held_out[g]) else None for g in range(G)]
     spread = np.diagonal(whole.C).copy() / n
     for g, part in enumerate(parts):
         if control.stopped:
@@ -123,7 +138,7 @@ def group_statistics(form, control, n_threads, deviance=True):
         if part is not None and np.any(np.diagonal(C[g]) < GUARD * spread):
             weights = np.ones(n) if base is None else base.copy()
             weights[form.held_out[g]] = 0.0
-            C[g], c[g] = _direct(form, g, np.flatnonzero(weights), weights, control, n_threads)
+            C[g], c[g] = _direct(form, g, weights, control, n_threads)
         elif part is not None:
             size[g] = _inflation(np.diagonal(C[g]), spread + d**2)
         _mend(C[g], spread)
@@ -132,14 +147,15 @@ def group_statistics(form, control, n_threads, deviance=True):
     return Statistics(C, c, *held, size)
 
 
-def _direct(form, g, rows, weights, control, n_threads):
+def _direct(form, g, weights, control, n_threads):
     """C and c of one group from its rows, centred by its own means while they are packed."""
     d, design = form.shift[g], form.design
     with np.errstate(divide="ignore", invalid="ignore"):
         center = np.where(design.multiplier > 0, design.center + d / design.multiplier, design.center)
     own = replace(form, design=Design(design.X, center, design.multiplier, design.direct),
                   Y=np.ascontiguousarray(form.Y - form.ybar[g]))
-    C, c, _ = _sums(own, rows, weights, control, n_threads).about(np.zeros_like(d), np.zeros(form.Y.shape[1]))
+    label = np.where(weights > 0, 0, -1)
+    C, c, _ = _sums(own, label, 1, weights, control, n_threads)[0].about(np.zeros_like(d), np.zeros(form.Y.shape[1]))
     return C, c
 
 

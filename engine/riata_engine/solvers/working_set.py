@@ -177,27 +177,24 @@ class _Run:
         return part if part.shape[1] else np.zeros((len(part), 1))
 
     def _pass(self, active, coef):
-        """Gradients (p, k·BLOCK) and residuals (k, n, BLOCK) of every alpha of every block: one pass over X."""
+        """Gradients (k·BLOCK, p) and residuals (k, BLOCK, n) of every alpha of every block: one pass over X."""
         form = self.form
-        R = np.zeros((len(active), form.shape[0], BLOCK))            # each member in a block of its own: its bits are its own
-        weighted = np.zeros((form.shape[0], len(active) * BLOCK))
+        R = np.zeros((len(active), BLOCK, form.shape[0]))            # each member in a block of its own: its bits are its own
         for i, member in enumerate(active):
             length = self._block(member).stop - member.next
-            R[i, :, :length] = self._residual(member, coef[i, :length])
-            weighted[:, i * BLOCK:(i + 1) * BLOCK] = form.V[:, form.group[member.problem], None] * R[i]
-        T = np.empty((form.shape[1], len(active) * BLOCK))
-        form.design.transposed_matvec(weighted, T, BLOCK, self.control, self.options.n_threads)
+            R[i, :length] = self._residual(member, coef[i, :length])
+        weighted = R * np.ascontiguousarray(form.V.T)[form.group[[m.problem for m in active]]][:, None]
+        T = form.design.transposed_matvec(weighted.reshape(-1, form.shape[0]), BLOCK, self.control, self.options.n_threads)
         self.store.n_passes += 1
         return T, R
 
     def _residual(self, member, b):
         form = self.form
         g, t = form.group[member.problem], form.target[member.problem]
-        used = np.flatnonzero((b != 0).any(axis=0))
-        y = (form.Y[:, t] - form.ybar[g, t])[:, None]
-        R = y - self.pool.predict(b[:, used], used, self._shift(g, used))
+        used = member.allowed[(b[:, member.allowed] != 0).any(axis=0)]       # in the member's own order
+        R = self.pool.residuals(form.Y[:, t] - form.ybar[g, t], b[:, used], used, self._shift(g, used))
         if self.free is not None:
-            R -= self.free.fitted(b[:, used], self.pool.columns[used], member.problem)
+            R -= self.free.fitted(b[:, used], self.pool.columns[used], member.problem).T
         return R
 
     def _shift(self, g, used):
@@ -207,8 +204,8 @@ class _Run:
         problem, block = member.problem, self._block(member)
         length = block.stop - block.start
         g, store = self.form.group[problem], self.store
-        gradient = np.ascontiguousarray(T[:, k * BLOCK:k * BLOCK + length].T)
-        residual = np.ascontiguousarray(R[k, :, :length])
+        gradient = T[k * BLOCK:k * BLOCK + length]
+        residual = np.ascontiguousarray(R[k, :length].T)
         b = np.zeros((length, self.form.shape[1]))
         b[:, self.pool.columns] = coef[:length]
         gap, square = gaps_of(self.form, problem, b, residual, gradient, self.alphas[problem, block], self.options)
