@@ -25,7 +25,7 @@ from riata.linear_model import ElasticNet, ElasticNetCV, Lasso, LassoCV, enet_pa
 
 SINGLE = [ElasticNet, Lasso]
 CROSS_VALIDATED = [ElasticNetCV, LassoCV]
-EXACT = {"tol": 1e-12, "max_iter": 100_000}
+EXACT = {"tol": 1e-14, "max_iter": 100_000}
 
 
 @parametrize_with_checks([ElasticNet(), Lasso(), ElasticNetCV(), LassoCV()])

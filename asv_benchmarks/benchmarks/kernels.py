@@ -83,7 +83,7 @@ class PassOverX(_Kernel):
         self.R = np.random.default_rng(1).standard_normal((self.residuals, n))
 
     def kernel(self):
-        self.design.transposed_matvec(self.R, self.residuals, self.control, 1)
+        self.out = self.design.transposed_matvec(self.R, self.residuals, self.control, 1)
 
     def bare(self):
         return blas.dgemm(1.0, self.bare_X, self.R.T, trans_a=True)
@@ -99,7 +99,7 @@ class ColumnDots(PassOverX):
         self.copy = np.empty_like(self.X)
 
     def bare(self):
-        return blas.dgemv(1.0, self.bare_X, self.R[:, 0], trans=True)
+        return blas.dgemv(1.0, self.bare_X, self.R[0], trans=True)
 
     def track_share_of_copy(self, layout):
         """A plain copy of X instead: what the traffic to and from memory costs."""

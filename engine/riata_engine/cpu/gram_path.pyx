@@ -24,6 +24,9 @@ cdef enum:
     BARRED = -2
 
 
+cdef double TIGHT = 1e-9                       # of the null objective
+
+
 cdef struct Problem:
     Py_ssize_t M, L
     const double* C
@@ -127,7 +130,8 @@ cdef int take_in(const Problem* P, Scratch* W, double threshold, Py_ssize_t* tak
 
 cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double target, int* epochs, int* newtons, bint* lame,
                  Signal* signal, void* control, bint owner) noexcept nogil:
-    """Coordinate descent on the block until its own gap is ≤ target; a Newton step where, at the rate seen, descent would cost more.
+    """Coordinate descent on the block until its own gap is ≤ target; a Newton step where, at the rate seen, descent would cost more,
+    and once where many digits are asked for: it gives them all.
 
     Returns 1 when nothing moves any more at this precision.
     """
@@ -141,6 +145,10 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
         epochs[0] += 1
         gap = decrease if P.by_kkt else block_gap(A, l1, l2, P.yy)
         if gap <= target:
+            if target < TIGHT * P.scale and newtons[0] == 0 and not lame[0] and decrease > 0:
+                newtons[0] += 1
+                lame[0] = block_newton(A, l1, l2, P.yy) == 2
+                return 0
             return decrease == 0
         if decrease == 0:
             return 1
