@@ -10,6 +10,7 @@ from riata_engine.backend import get_backend
 from riata_engine.cpu.build import build_info
 from riata_engine.cpu.control import Control, Stopped
 from riata_engine.cpu.design import scan
+from riata_engine.interrupt import orderly_interrupt
 from riata_engine.solvers.choice import choose
 from riata_engine.solvers.clock import Clock
 from riata_engine.solvers.exact import solve_kernel, solve_least_squares
@@ -223,10 +224,11 @@ def solve(batch, progress=None):
     get_backend(batch.backend)
     with single_threaded_blas():
         control, clock = Control(batch.time_budget, progress), Clock()
-        if batch.weights is None or batch.weights.ndim == 1:
-            solution = _solve(batch, control, clock)
-        else:
-            solution = _solve_groups(batch, control, clock)
+        with orderly_interrupt(control):
+            if batch.weights is None or batch.weights.ndim == 1:
+                solution = _solve(batch, control, clock)
+            else:
+                solution = _solve_groups(batch, control, clock)
     if control.stopped == "interrupted":
         if isinstance(control.error, KeyboardInterrupt):
             raise Interrupted(solution) from None

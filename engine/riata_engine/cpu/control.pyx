@@ -72,6 +72,11 @@ cdef class Control:
     def done(self, value):
         self.signal.done = value
 
+    def interrupt(self):
+        """Stop as Ctrl-C does."""
+        self.error = KeyboardInterrupt()
+        self.signal.stop = 1
+
     def check(self):
         """Poll from Python; returns True when the work should stop."""
         poll(&self.signal, <void*>self)

@@ -1,0 +1,51 @@
+"""The scripts of examples/ run, and their results are what they say."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+def run(name, *arguments):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main(*arguments)
+
+
+def test_every_example_is_run_here():
+    tested = Path(__file__).read_text(encoding="utf-8")
+    for script in EXAMPLES.glob("*.py"):
+        assert f'run("{script.stem}"' in tested
+
+
+def test_one_model_per_target(capsys):
+    batch, scores = run("one_model_per_target")
+    assert len(batch) == 32
+    assert (batch.status == "converged").all()
+    assert batch.gap.max() <= 1e-6
+    assert np.nanmax(scores) > 0.5
+    assert f"median R² {np.nanmedian(scores):.3f}" in capsys.readouterr().out
+
+
+def test_nested_cv_diabetes(capsys):
+    cv, nested = run("nested_cv_diabetes")
+    assert len(nested.folds) == 10
+    assert not np.isnan(nested.oof_prediction).any()
+    assert nested.deviance.shape == (10,)
+    assert 0.4 < nested.r2.mean() < 0.55
+    assert cv.deviance_mean[cv.index_min] < cv.deviance_mean.max()
+    assert "NestedCVResult(10 outer folds" in capsys.readouterr().out
+
+
+def test_readme_plot(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("polars")
+    image = tmp_path / "path.png"
+    cv = run("readme_plot", image)
+    assert image.read_bytes().startswith(b"\x89PNG")
+    assert all((path.gap <= 1e-6).all() for path in cv.paths)
+    assert "1se" in capsys.readouterr().out
