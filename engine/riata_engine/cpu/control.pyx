@@ -1,4 +1,4 @@
-# How a long compiled loop stays answerable: every kernel polls between small pieces of work. One thread in twenty milliseconds
+# How a long compiled loop stays answerable: every kernel polls between small pieces of work. One thread in fifty milliseconds
 # takes the GIL, lets Python handle signals (Ctrl-C), reports progress and looks at the clock.
 from libc.math cimport INFINITY
 from cpython.exc cimport PyErr_CheckSignals
@@ -24,7 +24,7 @@ cdef extern from *:
     long riata_fetch_add(long* x, long v) noexcept nogil
     void riata_pause() noexcept nogil
 
-cdef double INTERVAL = 0.02
+cdef double INTERVAL = 0.05
 
 
 cdef double monotonic() noexcept nogil:

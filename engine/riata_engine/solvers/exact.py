@@ -24,6 +24,7 @@ def solve_kernel(form, alphas, options, store, control, clock):
                 gap = ridge.duality_gap(alphas[problem], y, coef, intercept)[:, 0]
                 status = np.where(gap <= options.tol, CONVERGED, MAX_ITER)
                 _keep(form, store, problem, coef[:, 0], gap, DEGENERATE if ridge.free_degenerate else status)
+                store.df[problem] = ridge.effective_df(alphas[problem]) + form.intercept
             control.done += alphas.shape[1]
 
 

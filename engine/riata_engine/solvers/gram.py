@@ -7,6 +7,7 @@ import numpy as np
 
 from riata_engine.cpu.gram_path import gram_path
 from riata_engine.solvers.certificate import certify_by_residual, rounding
+from riata_engine.solvers.path_store import MAX_ITER
 from riata_engine.solvers.statistics import group_statistics
 
 
@@ -60,8 +61,26 @@ def solve_gram(form, alphas, options, store, control, clock):
         if free is not None:
             free_b = np.stack([free.coefficients(b[k], slice(None), problem) for k, problem in enumerate(these)])
         store.put_many(these, b, free_b)
+    if not options.bounded:
+        _ridge_df(form, C, l2, options, store)
     if free is not None:
         store.flag_degenerate(free.degenerate)
+
+
+def _ridge_df(form, C, l2, options, store):
+    """Degrees of freedom where l1_ratio = 0: the trace of the hat matrix, Σ λ / (λ + l2) over the eigenvalues of F^−½ C F^−½.
+
+    Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, eq. 3.50.
+    """
+    for g in np.unique(form.group[options.l1_ratio == 0]):
+        members = np.flatnonzero((form.group == g) & (options.l1_ratio == 0))
+        f2 = form.f2[g if len(form.f2) > 1 else 0]
+        used = np.flatnonzero(f2 > 0)
+        root = np.sqrt(f2[used])
+        values = np.maximum(np.linalg.eigvalsh(C[g][np.ix_(used, used)] / np.outer(root, root)), 0.0)
+        solved = store.status[members] <= MAX_ITER
+        df = (values / (values + l2[members][:, :, None])).sum(axis=2) + len(form.free) + form.intercept
+        store.df[members] = np.where(solved, df, np.nan)
 
 
 def _held_out_deviance(form, statistics, these, b, free, store):

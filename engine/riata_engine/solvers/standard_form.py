@@ -207,10 +207,11 @@ def _penalty_factors(form, control, n_threads):
     if not form.standardize:
         m = form.design.multiplier[None]
     else:
-        second, mean = form.variance(control, n_threads), np.zeros(1)
-        if not form.intercept:               # the standard deviation is about the mean all the same (glmnet's rule)
-            mean = form.design.transposed_matvec(np.ascontiguousarray(form.V.T), 1, control, n_threads)
-        m = form.spread = np.sqrt(np.maximum(second - mean**2, 0.0))
+        if form.intercept:
+            variance = form.variance(control, n_threads)
+        else:                                # the standard deviation is about the mean all the same (glmnet's rule)
+            variance = np.stack([moments(form.design.X, np.ascontiguousarray(v), form.design.multiplier)[1] for v in form.V.T])
+        m = form.spread = np.sqrt(variance)
     form.f1 = np.ascontiguousarray(f * m)
     with np.errstate(over="ignore"):
         form.f2 = np.minimum(f * m**2, LARGEST)
