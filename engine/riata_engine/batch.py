@@ -66,6 +66,16 @@ class Batch:
     def __post_init__(self):
         self.X = _canonical(self.X)
         self.Y = np.asarray(self.Y, dtype=np.float64)
+        if self.solver != "auto" and self.solver not in SOLVERS:
+            raise ValueError(f"solver={self.solver!r} is not one of {('auto', *SOLVERS)}")
+        if self.weights is not None and self.weights.ndim == 2 and self.held_out is not None:
+            raise ValueError("weights (n, G) and held_out exclude each other: put the zeros into the weights")
+        if self.alphas is not None and np.size(self.alphas) == 0:
+            raise ValueError("alphas is empty: give at least one")
+        if min(self.X.shape) == 0 or self.Y.shape[-1] == 0:
+            raise ValueError(f"X has shape {self.X.shape} and Y {self.Y.shape}: there is nothing to fit")
+        if self.held_out is not None:
+            self.held_out = [np.unique(np.asarray(rows, dtype=np.intp)) for rows in self.held_out]
         if self.Y.ndim == 1:
             self.Y = self.Y[:, None]
         groups = 1
@@ -239,6 +249,8 @@ def solve(batch, progress=None):
 
 
 def _solve(batch, control, clock):
+    if control.stopped:
+        return _nothing(batch, control, clock)
     try:
         with clock("standard form"):
             form = standard_form(batch, control, thread_count(batch.n_threads))
@@ -272,13 +284,13 @@ def _solve_groups(batch, control, clock):
     parts, order = [], []
     for g in np.unique(batch.group):
         members = np.flatnonzero(batch.group == g)
+        order.append(members)
         alphas = batch.alphas
         if alphas is not None and np.ndim(alphas) == 2:
             alphas = np.broadcast_to(alphas, (len(batch.target), np.shape(alphas)[1]))[members]
         parts.append(_solve(replace(batch, weights=np.ascontiguousarray(batch.weights[:, g]), target=batch.target[members],
                                     group=np.zeros(len(members), np.intp), l1_ratio=batch.l1_ratio[members], alphas=alphas),
                             control, clock))
-        order.append(members)
     back = np.argsort(np.concatenate(order), kind="stable")
     return joined(parts, back)
 
@@ -289,7 +301,7 @@ def _paths(batch, form, alphas, options, control, clock):
     if options.bounded or batch.solver == "least_squares" or not zero.any():
         parts = [(alphas, batch.solver)]
     elif np.any(alphas[:, zero] > 0):
-        raise ValueError("alphas: where one problem has alpha = 0 all must have it")
+        raise ValueError("alphas: one problem has alpha = 0 where another has not; solve them in two batches")
     else:
         parts = [(alphas[:, ~zero], batch.solver), (alphas[:, zero], "least_squares")]
     done = name = None

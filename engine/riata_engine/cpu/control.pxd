@@ -1,9 +1,8 @@
 cdef struct Signal:
-    int stop                # 0 go on, 1 interrupted, 2 out of time
+    volatile int stop       # 0 go on, 1 interrupted, 2 out of time
     double deadline         # seconds of the monotonic clock
     double next_poll
     long done               # (problem, alpha) pairs finished
-    int blas_threads
 
 cdef class Control:
     cdef Signal signal

@@ -99,6 +99,8 @@ cdef class Design:
     def __init__(self, X, double[::1] center, double[::1] multiplier, bint direct=False):
         cdef long long[::1] indptr
         cdef int[::1] indices
+        if max(X.shape) >= 2**31:
+            raise ValueError(f"X has shape {X.shape}; BLAS takes fewer than 2**31 rows and columns: split the rows")
         self.X = X
         self.center = np.asarray(center)
         self.multiplier = np.asarray(multiplier)
@@ -162,7 +164,8 @@ cdef class Design:
             for t in prange(tiles, num_threads=n_threads, schedule="dynamic"):
                 if signal.stop == 0:
                     if by_rows:
-                        sparse_tile(X, t, &turned[0, 0], k, &sums[0], &out[0, 0])
+                        if sparse_tile(X, t, &turned[0, 0], k, &sums[0], &out[0, 0]):
+                            failed = 1
                     elif dense_tile(X, t, &R[0, 0], k, block, &sums[0], &out[0, 0], direct, squared):
                         failed = 1
                 if threadid() == 0:
@@ -204,16 +207,17 @@ cdef cloned_void sparse_product(const floating* values, const long long* indptr,
             out[b * p + j] = row[b] * multiplier[j]
 
 
-cdef void sparse_tile(const Columns* X, Py_ssize_t t, const double* R, Py_ssize_t k, const double* sums, double* out) noexcept nogil:
+cdef int sparse_tile(const Columns* X, Py_ssize_t t, const double* R, Py_ssize_t k, const double* sums, double* out) noexcept nogil:
     cdef Py_ssize_t j0 = t * TILE_COLUMNS, j1 = min(X.p, j0 + TILE_COLUMNS)
     cdef double* row = <double*>malloc(k * sizeof(double))
     if row == NULL:
-        return
+        return 1
     if X.single:
         sparse_product[float](<const float*>X.data, X.indptr, X.indices, j0, j1, X.p, X.center, X.multiplier, R, k, sums, row, out)
     else:
         sparse_product[double](<const double*>X.data, X.indptr, X.indices, j0, j1, X.p, X.center, X.multiplier, R, k, sums, row, out)
     free(row)
+    return 0
 
 
 cdef cloned_void square(double* z, Py_ssize_t m) noexcept nogil:
@@ -305,7 +309,7 @@ def scan(X):
     largest = np.zeros(p)
     bad = np.zeros(p)
     if not isinstance(X, np.ndarray):
-        values = X.data
+        values = X.data[:X.indptr[-1]]           # SciPy allows slack behind the last column
         counts = np.diff(X.indptr)
         if values.size:
             filled = np.flatnonzero(counts)

@@ -6,7 +6,7 @@
 import numpy as np
 from cython cimport floating
 from cython.parallel cimport parallel, threadid
-from libc.math cimport fabs, INFINITY, INFINITY as inf
+from libc.math cimport fabs, INFINITY as inf
 from libc.stdlib cimport malloc, free, calloc
 from libc.string cimport memcpy
 from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
@@ -154,10 +154,10 @@ cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const d
                   const Py_ssize_t* held, Py_ssize_t n_held, const double* w,
                   long long* taken, Py_ssize_t* room, Py_ssize_t** index, double** value, Py_ssize_t* ends, double* gap,
                   double* residual, double* held_out,
-                  signed char* status, int* epochs, long* passes) noexcept nogil:
+                  signed char* status, int* epochs, long long* passes) noexcept nogil:
     """One problem's path. Coefficients are appended to growing (index, value) arrays; ends[l] closes alpha l."""
     cdef Py_ssize_t l, j, k, m = 0, kept, nonzero
-    cdef double before = INFINITY, decrease, u, d, a, q, z, rr, ry, goal = tol * scale, target, found, dev = 0, dev_before, weight, e, last
+    cdef double before = inf, decrease, u, d, a, q, z, rr, ry, goal = tol * scale, target, found, dev = 0, dev_before, weight, e, last
     cdef bint stuck
     cdef Py_ssize_t* larger_index
     cdef double* larger_value
@@ -186,14 +186,14 @@ cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const d
             else:
                 inside[j] = 0
         m = kept
-        d = max(2 * l1[l] - before, 0.0) if before < INFINITY else l1[l]
+        d = max(2 * l1[l] - before, 0.0) if before < inf else l1[l]
         for j in range(p):                                  # strong rule
             if not inside[j] and h_positive(S, j) and may_enter(t[j], lower[j], upper[j]) and fabs(t[j]) > d * f1[j] * (1 + 1e-12):
                 inside[j] = 1
                 active[m] = j
                 m += 1
         target = 0.3 * goal
-        last = INFINITY
+        last = inf
         while True:
             stuck = False
             while True:
@@ -349,7 +349,7 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
     cdef long begun = 0, finished = 0, failed = 0
     cdef Py_ssize_t[:, ::1] ends = np.zeros((B, L), dtype=np.intp)
     cdef long long[::1] taken = np.zeros(B, dtype=np.int64)
-    cdef long[::1] passes = np.zeros(B, dtype=np.int_)
+    cdef long long[::1] passes = np.zeros(B, dtype=np.int64)
     cdef Py_ssize_t** index = <Py_ssize_t**>calloc(B + 1, sizeof(Py_ssize_t*))
     cdef double** value = <double**>calloc(B + 1, sizeof(double*))
     cdef Py_ssize_t[::1] i_out
@@ -400,7 +400,7 @@ cdef int run(const Columns* X, const double* v, const double* mean, const double
              const Py_ssize_t* free_features, Py_ssize_t q, const double* K, const Py_ssize_t* held, Py_ssize_t n_held,
              const double* w, Signal* signal, void* control, bint owner,
              long long* taken, Py_ssize_t** index, double** value, Py_ssize_t* ends, double* gap, double* residual, double* held_out,
-             signed char* status, int* epochs, long* passes) noexcept nogil:
+             signed char* status, int* epochs, long long* passes) noexcept nogil:
     cdef State S
     cdef Py_ssize_t n = X.n, p = X.p, room = 1024
     cdef double* memory = <double*>calloc(2 * n + 2 * p + 2 * q + 1, sizeof(double))

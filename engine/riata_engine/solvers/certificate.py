@@ -10,7 +10,7 @@ import numpy as np
 from riata_engine.cpu.certificate import certify
 from riata_engine.cpu.gram_path import gram_path
 from riata_engine.cpu.targets import residual_norms
-from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
+from riata_engine.solvers.path_store import CONVERGED, MAX_ITER
 
 EPS = np.finfo(float).eps
 #: how often a path is solved again from exact gradients
@@ -86,9 +86,6 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
         R = residuals(form, problem, b, None, free_b)
         T = gradients(form, problem, R, control, options.n_threads)
         store.n_passes += 1
-        if control.stopped:
-            store.status[problem, solved] = SKIPPED
-            return
         gap, square = gaps_of(form, problem, b, R, T, alphas[problem], options, control, free)
         better = solved if attempt == 0 else solved[gap[solved] < store.gap[problem, solved]]
         kept[better] = b[better]

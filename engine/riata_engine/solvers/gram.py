@@ -7,7 +7,7 @@ import numpy as np
 
 from riata_engine.cpu.gram_path import gram_path
 from riata_engine.solvers.certificate import certify_by_residual, rounding
-from riata_engine.solvers.path_store import MAX_ITER
+from riata_engine.solvers.path_store import CONVERGED, MAX_ITER
 from riata_engine.solvers.statistics import group_statistics
 
 
@@ -51,8 +51,14 @@ def solve_gram(form, alphas, options, store, control, clock):
                       store.gap[part], store.residual[part], length, store.status[part], store.n_epochs[part], newtons)
         store.n_cholesky[part] += newtons.sum(axis=1)
         with clock("certificate"):
-            for k in np.flatnonzero(rounding(length * statistics.size[form.group[part], None], null[part]) > 0.05 * options.tol):
+            doubt = rounding(length * statistics.size[form.group[part], None], null[part])
+            for k in np.flatnonzero(doubt > 0.05 * options.tol):
                 problem = these[k]
+                if control.stopped:          # no time to look: the gap and what rounding may add to it is a certificate too
+                    store.gap[problem] += doubt[k]
+                    late = (store.status[problem] == CONVERGED) & (store.gap[problem] > options.tol)
+                    store.status[problem, late] = MAX_ITER
+                    continue
                 certify_by_residual(form, problem, b[k], C[form.group[problem]], alphas, options, store, control, free)
         if statistics.held_C is not None:
             with clock("deviance"):

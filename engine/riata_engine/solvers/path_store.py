@@ -119,6 +119,7 @@ class PathStore:
             finite &= np.isfinite(self.coef).all(axis=2)
         lost = ((self.status == CONVERGED) | (self.status == MAX_ITER)) & ~finite
         self.status[lost] = NOT_FINITE
+        self.gap[lost] = np.nan
         unsolved = (self.status == SKIPPED) | (self.status == TIME_BUDGET)
         for array in (self.intercept, self.gap, self.residual, self.held_out, self.df):
             array[unsolved] = np.nan

@@ -130,7 +130,8 @@ class _Run:
         target = self.l1[b, self._block(member)][-1]
         outside = self.eligible & (form.design.multiplier > 0)
         outside[self.pool.columns[member.allowed]] = False
-        size = np.abs(member.gradient)
+        may = np.where(member.gradient > 0, form.upper > 0, form.lower < 0)
+        size = np.abs(member.gradient) * may
         strong = np.flatnonzero(outside & (size >= f1 * max(2 * target - member.l1, 0.0)) & (size > 0))
         cap = max(WISH, int(WISH_SHARE * len(member.support)))
         if len(strong) > cap:
