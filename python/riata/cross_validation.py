@@ -22,7 +22,7 @@ from riata_engine.batch import Batch, alpha_grid, solve
 def cross_validate_path(X, y, *, l1_ratio=1.0, alphas=100, cv=10, groups=None, stratify=None, n_repeats=1, seed=0,
                         alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, lower=None, upper=None,
                         positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
-                        max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, n_threads=None,
+                        max_epochs=100_000, n_threads=None,
                         time_budget=None, backend="cpu", progress=None) -> CVResult:
     """Choose alpha and l1_ratio by cross-validation.
 
@@ -50,7 +50,7 @@ def cross_validate_path(X, y, *, l1_ratio=1.0, alphas=100, cv=10, groups=None, s
     seed : int, default=0
         The folds of an int `cv` are a function of it alone.
     alpha_min_ratio, weights, offset, penalty_factor, lower, upper, positive, intercept, standardize, solver, tol, \
-max_epochs, stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
+max_epochs, n_threads, time_budget, backend, progress
         As in `riata.fit_path`. Weights also weigh the held-out errors. `progress` counts (l1_ratio, fold, alpha).
 
     Returns
@@ -82,7 +82,7 @@ max_epochs, stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, pr
     settings = check_settings(
         n, p, alpha_min_ratio=alpha_min_ratio, offset=offset, penalty_factor=penalty_factor, lower=lower, upper=upper,
         positive=positive, intercept=intercept, standardize=standardize, solver=solver, tol=tol, max_epochs=max_epochs,
-        stop_dev_ratio=stop_dev_ratio, stop_dev_change=stop_dev_change, n_threads=n_threads, time_budget=time_budget,
+        n_threads=n_threads, time_budget=time_budget,
         backend=backend, progress=progress)
     folds = make_folds(cv, n, y=target, X=matrix, weights=weights, groups=groups, stratify=stratify,
                        n_repeats=n_repeats, seed=seed)

@@ -92,7 +92,7 @@ class NestedCVResult:
 def nested_cross_validate(X, y, *, l1_ratio=1.0, alphas=100, cv=5, inner_cv=10, rule="min", groups=None, stratify=None,
                           n_repeats=1, seed=0, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None,
                           lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto",
-                          tol=1e-6, max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, n_threads=None,
+                          tol=1e-6, max_epochs=100_000, n_threads=None,
                           time_budget=None, backend="cpu", progress=None) -> NestedCVResult:
     """Score a cross-validated elastic net on rows that took no part in choosing alpha and l1_ratio.
 
@@ -116,7 +116,7 @@ def nested_cross_validate(X, y, *, l1_ratio=1.0, alphas=100, cv=5, inner_cv=10, 
     seed : int, default=0
         Outer and inner folds are functions of it alone.
     alpha_min_ratio, weights, offset, penalty_factor, lower, upper, positive, intercept, standardize, solver, tol, \
-max_epochs, stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
+max_epochs, n_threads, time_budget, backend, progress
         As in `riata.fit_path`. `time_budget` is for the whole call, shared out evenly over the outer folds that are
         left.
 
@@ -153,7 +153,7 @@ max_epochs, stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, pr
     settings = check_settings(
         n, p, alpha_min_ratio=alpha_min_ratio, offset=offset, penalty_factor=penalty_factor, lower=lower, upper=upper,
         positive=positive, intercept=intercept, standardize=standardize, solver=solver, tol=tol, max_epochs=max_epochs,
-        stop_dev_ratio=stop_dev_ratio, stop_dev_change=stop_dev_change, n_threads=n_threads, time_budget=time_budget,
+        n_threads=n_threads, time_budget=time_budget,
         backend=backend, progress=progress)
     data = {"y": target, "X": matrix, "groups": groups}
     outer = make_folds(cv, n, weights=weights, stratify=stratify if _is_int(cv) else None, n_repeats=n_repeats,

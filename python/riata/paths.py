@@ -61,8 +61,9 @@ def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=No
     standardize : bool, default=False
         Let the penalty (not the bounds) act on b_j · s_j, with s_j the weighted standard deviation of column j. The
         coefficients come back on the scale of X.
-    solver : {"auto", "gram", "working_set", "residual"}, default="auto"
-        "auto" chooses by cost; the result names the one that ran.
+    solver : {"auto", "gram", "working_set", "residual", "kernel", "least_squares"}, default="auto"
+        "auto" chooses by cost; the result names the one that ran. "kernel" solves ridge (l1_ratio 0) without bounds,
+        "least_squares" alpha 0 without bounds.
     tol : float, default=1e-6
         An alpha has converged when its duality gap, divided by the objective at b = 0, is at most this.
     max_epochs : int, default=100_000
@@ -87,6 +88,8 @@ def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=No
     ------
     ValueError, TypeError
         For bad arguments, naming the argument, the value and the remedy.
+    riata_engine.batch.Interrupted
+        On Ctrl-C; its `.result` is the path as far as it went, the rest `skipped`.
 
     Warns
     -----
@@ -135,8 +138,8 @@ def fit_batch(X, Y, *, weights=None, l1_ratio=1.0, alphas=100, alpha_min_ratio=N
               backend="cpu", progress=None) -> BatchResult:
     """Fit B regularisation paths on one design in one call.
 
-    The problems differ in their targets, their row weights, or both. Each has the answer that `fit_path` gives for it
-    alone, and none can spoil another: one that does not converge says so in its own `status`.
+    The problems differ in their targets, their row weights, or both. With the same `solver` each has, to the last bit,
+    the answer that `fit_path` gives for it alone, and none can spoil another: one that does not converge says so in its own `status`.
 
     Parameters
     ----------

@@ -46,5 +46,5 @@ def warn_of_unconverged(status, gap, tol, stacklevel):
     unsolved = gap[(status == "max_iter") & np.isfinite(gap)]
     largest = f" The largest gap is {unsolved.max():.1e}, tol is {tol:.1e}." if unsolved.size else ""
     advice = " Raise max_epochs or tol." if "max_iter" in counts else ""
-    warnings.warn(f"{sum(counts.values())} of {status.size} fits did not converge: {said}.{largest}{advice}",
+    warnings.warn(f"{sum(counts.values())} of {status.size} fits are not plainly converged: {said}.{largest}{advice}",
                   ConvergenceWarning, stacklevel=stacklevel + 1)

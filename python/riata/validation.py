@@ -229,8 +229,8 @@ def check_flag(value, name):
 
 
 def check_settings(n_samples, n_features, *, alpha_min_ratio, offset, penalty_factor, lower, upper, positive, intercept,
-                   standardize, solver, tol, max_epochs, stop_dev_ratio, stop_dev_change, n_threads, time_budget,
-                   backend, progress):
+                   standardize, solver, tol, max_epochs, n_threads, time_budget, backend, progress, stop_dev_ratio=None,
+                   stop_dev_change=None):
     """The keyword arguments that all native functions share, checked, as keywords of the engine's `Batch`."""
     if solver != "auto" and solver not in SOLVERS:
         raise ValueError(f"solver = {solver!r} must be one of {', '.join(map(repr, ('auto', *SOLVERS)))}")
