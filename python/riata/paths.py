@@ -138,8 +138,9 @@ def fit_batch(X, Y, *, weights=None, l1_ratio=1.0, alphas=100, alpha_min_ratio=N
               backend="cpu", progress=None) -> BatchResult:
     """Fit B regularisation paths on one design in one call.
 
-    The problems differ in their targets, their row weights, or both. With the same `solver` each has, to the last bit,
-    the answer that `fit_path` gives for it alone, and none can spoil another: one that does not converge says so in its own `status`.
+    The problems differ in their targets, their row weights, or both. With the same `solver` each has, to the last bit, the
+    answer that `fit_path` gives for it alone, and none can spoil another: one that does not converge says so in its own
+    `status`.
 
     Parameters
     ----------

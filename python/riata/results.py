@@ -32,7 +32,8 @@ class PathResult:
     dev_ratio : ndarray of shape (L,)
         1 − deviance / null deviance on the training rows (R² for least squares).
     df : ndarray of shape (L,)
-        Degrees of freedom: coefficients other than 0, and 1 for the intercept if there is one.
+        Degrees of freedom: coefficients other than 0 (ridge, l1_ratio = 0: the trace of the hat matrix), and 1 for the
+        intercept if there is one.
     n_epochs : ndarray of int, shape (L,)
         Passes of coordinate descent.
     aic, bic, ebic : ndarray of shape (L,)
