@@ -104,3 +104,11 @@ def test_time_budget_ends_every_thread():
         assert set(found.status.ravel()) <= {0, 2}
         assert (found.status == 2).any()
         assert np.isnan(found.coef[found.status == 2]).all()
+
+
+def test_alphas_too_small_for_float64_are_not_called_converged():
+    """The largest alpha is about x·y, here 1e-600."""
+    _, X, y = drawn(60, 5)
+    found = solve(Batch(X * 1e-300, y * 1e-300, n_alphas=5))
+    assert (found.status == 3).all()
+    assert np.isnan(found.coef).all() or not np.isfinite(found.gap).any()

@@ -13,10 +13,12 @@ def alpha_max(form, gradient, l1_ratio):
     may = ((gradient > 0) & (form.upper > 0)) | ((gradient < 0) & (form.lower < 0))
     with np.errstate(over="ignore"):
         ratio = np.divide(np.abs(gradient), f1, out=np.zeros_like(gradient), where=may & (f1 > 0))
-        return ratio.max(axis=1, initial=0.0) * form.sigma[form.target] / np.maximum(l1_ratio, SMALLEST_L1_RATIO)
+        largest = ratio.max(axis=1, initial=0.0)
+        out = largest * form.sigma[form.target] / np.maximum(l1_ratio, SMALLEST_L1_RATIO)
+    return np.where((largest > 0) & (out == 0), np.nan, out)        # below what float64 can write: status not_finite
 
 
 def geometric(largest, n_alphas, ratio):
     """(B, n_alphas) geometric sequences; a problem whose solution is zero at every alpha gets one that starts at 1."""
-    largest = np.where(largest > 0, largest, 1.0)
+    largest = np.where(largest == 0, 1.0, largest)
     return largest[:, None] * np.geomspace(1.0, ratio, n_alphas) if n_alphas > 1 else largest[:, None]
