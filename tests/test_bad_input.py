@@ -100,10 +100,10 @@ def test_two_targets_are_for_fit_batch(data):
 @every_function
 @pytest.mark.parametrize(("weights", "message"), [
     (-np.ones(20), r"20 negative values, the first weights\[0\] = -1"),
-    (np.r_[np.ones(19), -0.5], r"1 negative values, the first weights\[19\] = -0.5"),
+    (np.r_[np.ones(19), -0.5], r"1 negative value, the first weights\[19\] = -0.5"),
     (np.zeros(20), "all weights are 0"),
     (np.r_[np.ones(19), np.nan], "weights has 1 NaN"),
-    (np.r_[np.ones(19), np.inf], "weights has 1 NaN or infinite"),
+    (np.r_[np.ones(19), np.inf], "weights has 1 NaN or infinite value, the first in row 19; drop this row"),
     (np.ones(19), "weights has 19 rows"),
     (np.array(["a"] * 20), "weights has dtype"),
 ], ids=["negative", "one_negative", "zero", "nan", "inf", "length", "text"])
@@ -347,3 +347,24 @@ def test_weight_zero_rows_may_hold_anything_finite(data):
     plain = riata.fit_path(X, y, weights=weights, alphas=[0.1], tol=1e-12).coef
     X[0], y[0] = 1e6, -1e6
     np.testing.assert_allclose(riata.fit_path(X, y, weights=weights, alphas=[0.1], tol=1e-12).coef, plain, atol=1e-6)
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"tol": -1}, r"tol = -1 is outside \(0, inf\): give a finite number above 0"),
+    ({"time_budget": 0}, r"time_budget = 0 is outside \(0, inf\): give a number above 0"),
+    ({"alpha_min_ratio": 2}, r"alpha_min_ratio = 2 is outside \(0, 1\): give a number above 0 and below 1")])
+def test_a_number_out_of_bounds_gets_a_remedy(data, options, message):
+    with pytest.raises(ValueError, match=message):
+        riata.fit_path(*data, **options)
+
+
+def test_missing_and_surplus_columns_are_named_at_prediction(data):
+    X, y = data
+    table = pd.DataFrame(X, columns=list("abcd"))
+    path = riata.fit_path(table, y, alphas=3)
+    with pytest.raises(ValueError, match="X has 3 columns; the model was fitted on 4: missing 'd'"):
+        path.predict(table[["a", "b", "c"]])
+    with pytest.raises(ValueError, match="X has 5 columns; the model was fitted on 4: drop 'e'"):
+        path.predict(table.assign(e=1.0))
+    with pytest.raises(ValueError, match="pass an X of 4 columns"):
+        path.predict(X[:, :3])

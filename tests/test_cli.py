@@ -315,3 +315,43 @@ def test_script_and_help():
     assert done.returncode == 0
     for command in ("fit", "predict", "demo", "info"):
         assert command in done.stdout
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (b"a,y\n", "d.csv has a header and no rows"),
+    (b"a,y", "d.csv has a header and no rows"),
+    (b"a;y\n1,5;2\n", "d.csv looks separated by semicolons (';'): save it with commas, and decimal points"),
+    (b"a,y\n1,2\n1,2,3\n", "d.csv, line 3: 3 fields, the header has 2; correct it"),
+    ("\u00e9,y\n1,2\n".encode("latin-1"), "d.csv is not UTF-8 text (line 1): save it as UTF-8"),
+    ("a,y\n1,2\n\u00e9,2\n".encode("latin-1"), "d.csv is not UTF-8 text (line 3): save it as UTF-8"),
+    (b"a,w,y\n1,1,2\n3,-1,4\n", "column 'w' (--weights) has 1 negative value, the first, -1, in row 2"),
+])
+def test_tables_that_would_be_misread(cli, tmp_path, content, message):
+    (tmp_path / "d.csv").write_bytes(content)
+    weights = ("--weights", "w") if b"w" in content else ()
+    code, out, err = cli("fit", "d.csv", "--target", "y", *weights)
+    assert (code, out) == (1, "")
+    assert message in err
+
+
+def test_folders_and_files_in_each_others_place(cli, table, tmp_path):
+    (tmp_path / "afile").write_text("mine")
+    assert cli("fit", ".", *FAST)[2].startswith("riata: . is a folder: give a file")
+    code, _, err = cli("fit", "diabetes.csv", *FAST, "--out", "afile")
+    assert (code, err) == (1, "riata: --out must be a folder, and afile is a file: choose another name\n")
+
+
+@pytest.mark.parametrize(("option", "value"), [("--time-budget", "0"), ("--l1-ratio", "2"), ("--rule", "2se")])
+def test_wrong_usage_names_the_option(cli, table, option, value):
+    code, _, err = cli("fit", "diabetes.csv", "--target", "y", option, value)
+    assert code == 2
+    assert option in err
+    assert "Value error" not in err
+
+
+def test_huge_columns_overflow_nothing(cli, table, tmp_path):
+    table.with_columns(pl.col("bmi") * 1e300).write_csv(tmp_path / "huge.csv")
+    code, out, err = cli("fit", "huge.csv", *FAST, "--no-plots", "--json")
+    assert (code, err) == (0, "")
+    sizes = [row["standardised"] for row in json.loads(out)["choices"]["min"]["coefficients"]]
+    assert np.isfinite(sizes).all()

@@ -125,11 +125,12 @@ def test_bad_models_are_refused(arguments, message):
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("{", "m.json: "),
+    ("{", "m.json is not a riata model or is damaged: no JSON at line 1, column 2; give"),
+    ("", "m.json is not a riata model or is damaged"),
     ("[1]", "not a riata model"),
     ('{"format": "other"}', "not a riata model"),
     ('{"format": "riata-linear-model", "format_version": 99, "riata": "9.0"}', "load it with riata 9.0 or newer"),
-    ('{"format": "riata-linear-model", "format_version": 1}', "damaged riata model: KeyError 'features'"),
+    ('{"format": "riata-linear-model", "format_version": 1}', "damaged riata model: 'features' is missing; save the model again"),
 ])
 def test_bad_files_are_refused(tmp_path, text, message):
     (tmp_path / "m.json").write_text(text)
@@ -141,7 +142,7 @@ def test_coefficient_of_an_unknown_feature_is_damage(tmp_path):
     document = small(np.random.default_rng(5)).to_dict()
     document["targets"][0]["coefficients"]["ghost"] = 1.0
     (tmp_path / "m.json").write_text(json.dumps(document))
-    with pytest.raises(ValueError, match="damaged riata model: KeyError 'ghost'"):
+    with pytest.raises(ValueError, match="damaged riata model: the coefficient of 'ghost' belongs to no feature; save"):
         load_model(tmp_path / "m.json")
 
 
@@ -171,3 +172,34 @@ def test_loading_needs_no_extra():
 def test_top_level_names():
     assert riata.save_model is save_model
     assert riata.load_model is load_model
+
+
+def test_bytes_are_no_model(tmp_path):
+    (tmp_path / "m.json").write_bytes(b"{\x80}")
+    with pytest.raises(ValueError, match="m.json is not a riata model: it is not text; give the model.json of a fit"):
+        load_model(tmp_path / "m.json")
+
+
+def test_text_in_place_of_an_intercept_is_named(tmp_path):
+    document = small(np.random.default_rng(5)).to_dict()
+    document["targets"][0]["intercept"] = "x"
+    (tmp_path / "m.json").write_text(json.dumps(document))
+    with pytest.raises(ValueError, match="m.json: damaged riata model: intercept = 'x' is not a number"):
+        load_model(tmp_path / "m.json")
+
+
+def test_a_write_that_fails_names_the_path_that_was_asked_for(tmp_path):
+    (tmp_path / "folder.json").mkdir()
+    for path in (tmp_path / "absent" / "m.json", tmp_path / "folder.json"):
+        with pytest.raises(OSError, match="cannot write") as caught:
+            save_model(LinearModel([1.0]), path)
+        assert caught.value.filename == str(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["folder.json"]
+
+
+def test_columns_of_one_name_fit_and_cannot_be_saved(tmp_path):
+    X = pd.DataFrame(np.random.default_rng(2).normal(size=(20, 2)), columns=["a", "a"])
+    path = riata.fit_path(X, X.to_numpy()[:, 0], alphas=[0.1])
+    assert path.predict(X).shape == (20, 1)
+    with pytest.raises(ValueError, match="'a' more than once: rename one of the columns"):
+        save_model(path, tmp_path / "m.json")

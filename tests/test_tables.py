@@ -130,8 +130,10 @@ def test_another_byte_order_is_converted():
     (np.arange(3.0), r"X has shape \(3,\).*reshape"),
     (np.zeros((2, 2, 2)), r"X has shape \(2, 2, 2\)"),
     (5.0, r"X has shape \(\)"),
+    (None, "X is None; pass an array"),
+    ("data.csv", "X is a str, 'data.csv', and must hold numbers; .*read it first"),
     ([[1, 2], [3]], "X cannot be read"),
-], ids=["object", "text", "complex", "dates", "masked", "1d", "3d", "scalar", "ragged"])
+], ids=["object", "text", "complex", "dates", "masked", "1d", "3d", "scalar", "none", "path", "ragged"])
 def test_what_is_not_a_real_matrix_is_refused(array, message):
     with pytest.raises(ValueError, match=message):
         design(array)

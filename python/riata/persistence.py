@@ -14,6 +14,7 @@ import numpy as np
 
 FORMAT = "riata-linear-model"
 FORMAT_VERSION = 1
+REWRITE = "save the model again"
 
 
 @contextmanager
@@ -23,7 +24,10 @@ def atomic_path(path):
     A reader sees the old file or the whole new one, never a part, also after a crash or Ctrl-C.
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent or ".")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent or ".")
+    except OSError as error:
+        raise type(error)(error.errno, f"cannot write, {error.strerror}", str(path)) from None
     os.close(handle)
     try:
         yield Path(name)
@@ -32,7 +36,10 @@ def atomic_path(path):
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(name, 0o666 & ~mask)          # mkstemp makes 0600; a report is an ordinary file
-        os.replace(name, path)
+        try:
+            os.replace(name, path)
+        except OSError as error:               # the caller asked for `path` and knows nothing of the temporary file
+            raise type(error)(error.errno, f"cannot write, {error.strerror}", str(path)) from None
     finally:
         if os.path.exists(name):
             os.unlink(name)
@@ -86,7 +93,11 @@ class LinearModel:
             raise ValueError(f"coef has shape {self.coef.shape}: give (p,) or (n_targets, p)")
         p, targets = self.coef.shape[-1], self.coef.shape[:-1]
         try:
-            self.intercept = np.broadcast_to(np.asarray(self.intercept, dtype=np.float64), targets).copy()[()]
+            intercept = np.asarray(self.intercept, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"intercept = {self.intercept!r} is not a number: give one number per target") from None
+        try:
+            self.intercept = np.broadcast_to(intercept, targets).copy()[()]
         except ValueError:
             raise ValueError(f"intercept has shape {np.shape(self.intercept)}, coef has shape {self.coef.shape}: "
                              "give one intercept per target") from None
@@ -159,7 +170,8 @@ class LinearModel:
     def from_dict(cls, document):
         """The model of a document; a ValueError says what is wrong with one that is none."""
         if not isinstance(document, dict) or document.get("format") != FORMAT:
-            raise ValueError(f"not a riata model: the field 'format' should be {FORMAT!r}")
+            raise ValueError(f"not a riata model: the field 'format' should be {FORMAT!r}; give a file that save_model "
+                             "or riata fit wrote")
         if document.get("format_version") != FORMAT_VERSION:
             raise ValueError(f"format_version is {document.get('format_version')!r}, this riata reads "
                              f"{FORMAT_VERSION}: load it with riata {document.get('riata', '(unknown)')} or newer")
@@ -169,14 +181,18 @@ class LinearModel:
             coef = np.zeros((len(targets), len(features)))
             for row, target in zip(coef, targets, strict=True):
                 for name, value in target["coefficients"].items():
+                    if name not in at:
+                        raise ValueError(f"the coefficient of {name!r} belongs to no feature")
                     row[at[name]] = value
             intercept = [target["intercept"] for target in targets]
             several = document["several_targets"]
             return cls(coef if several else coef[0], intercept if several else intercept[0], features,
                        [target["name"] for target in targets], encoding=document["encoding"], notes=document["notes"],
                        **document["penalty"])
-        except (KeyError, TypeError, IndexError, AttributeError) as error:
-            raise ValueError(f"damaged riata model: {type(error).__name__} {error}") from None
+        except KeyError as error:
+            raise ValueError(f"damaged riata model: {error} is missing; {REWRITE}") from None
+        except (TypeError, IndexError, AttributeError, ValueError) as error:
+            raise ValueError(f"damaged riata model: {error}; {REWRITE}") from None
 
 
 def _checked_names(names, count, argument, letter):
@@ -197,6 +213,9 @@ def _plain(value):
 
 def save_model(model, path, *, rule="min", alpha=None, target_names=None, encoding=None, notes=None):
     """Write a fitted linear model as JSON.
+
+    A saved model finds its columns by name, so their names must be distinct: a fit on two columns of one name predicts
+    by position and cannot be saved until one is renamed.
 
     Parameters
     ----------
@@ -219,7 +238,7 @@ def save_model(model, path, *, rule="min", alpha=None, target_names=None, encodi
     Raises
     ------
     ValueError
-        If ``rule`` is unknown, or the path has several alphas and none is named.
+        If ``rule`` is unknown, the path has several alphas and none is named, or two columns have one name.
     TypeError
         If ``model`` is none of the kinds above.
     """
@@ -273,8 +292,15 @@ def load_model(path):
     ValueError
         If the file is not JSON, not a riata model, damaged, or of a newer format.
     """
-    text = Path(path).read_text(encoding="utf-8")
+    data = Path(path).read_bytes()
     try:
-        return LinearModel.from_dict(json.loads(text))
-    except ValueError as error:        # JSONDecodeError is one, too
+        document = json.loads(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not a riata model: it is not text; give the model.json of a fit") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not a riata model or is damaged: no JSON at line {error.lineno}, column "
+                         f"{error.colno}; give the model.json of a fit, or {REWRITE}") from None
+    try:
+        return LinearModel.from_dict(document)
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

@@ -45,9 +45,11 @@ def standard_deviations(X, weights=None, block=1 << 22):
     step = max(1, block // max(n, 1))
     for j in range(0, p, step):
         columns = np.asarray(X[:, j:j + step], dtype=np.float64)
+        _, exponents = np.frexp(np.abs(columns).max(axis=0))           # powers of two: exact, and no square overflows
+        columns = np.ldexp(columns, -exponents)
         centred = columns - share @ columns
         constant = columns.min(axis=0) == columns.max(axis=0)          # else the rounding of the mean would show
-        deviations[j:j + step] = np.where(constant, 0.0, np.sqrt(share @ centred ** 2))
+        deviations[j:j + step] = np.where(constant, 0.0, np.ldexp(np.sqrt(share @ centred ** 2), exponents))
     return deviations
 
 
@@ -93,7 +95,7 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
         choices[which] = {
             "alpha": float(getattr(cv, f"alpha_{which}")), "l1_ratio": float(getattr(cv, f"l1_ratio_{which}")),
             "intercept": float(getattr(cv, f"intercept_{which}")), "heldout_error": error,
-            "heldout_se": _number(cv.deviance_se[r, i]), "heldout_r2": 1 - error / y_sd**2 if y_sd > 0 else None,
+            "heldout_se": _number(cv.deviance_se[r, i]), "heldout_r2": 1 - error / y_sd / y_sd if y_sd > 0 else None,
             "deviance_explained": _number(cv.paths[r].dev_ratio[i]), "gap": _number(cv.paths[r].gap[i]),
             "status": str(cv.paths[r].status[i]), "selected": int(used.size),
             "coefficients": [{"feature": names[j], "coefficient": float(coef[j]), "sign": "+" if coef[j] > 0 else "-",
@@ -101,7 +103,7 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
     notes = list(notes)
     if cv.alpha_min <= np.min(cv.alphas[cv.index_min[0]]) and np.shape(cv.alphas)[1] > 1:
         notes.append("The smallest held-out error lies at the smallest alpha of the grid: a longer grid "
-                     "(alpha_min_ratio) may do better.")
+                     "(--alpha-min-ratio; in Python alpha_min_ratio) may do better.")
     kinds, counts = np.unique(np.concatenate([np.ravel(cv.fold_status), *(path.status for path in cv.paths)]),
                               return_counts=True)
     gaps = np.concatenate([np.ravel(cv.fold_gap), *(path.gap for path in cv.paths)])
@@ -160,6 +162,7 @@ def write_report(cv, X, y, directory, *, summary, weights=None, encoding=None, p
     """
     from . import __version__
     directory = Path(directory)
+    refuse_file(directory)
     directory.mkdir(parents=True, exist_ok=True)
     files = {"coefficients": directory / "coefficients.csv", "model": directory / "model.json"}
     write_text(files["coefficients"], coefficient_table(summary))
@@ -172,6 +175,12 @@ def write_report(cv, X, y, directory, *, summary, weights=None, encoding=None, p
     files["summary"] = directory / "summary.md"
     write_text(files["summary"], markdown(summary, files, __version__))
     return {kind: str(path) for kind, path in files.items()}
+
+
+def refuse_file(directory, argument="directory"):
+    """Raise a ValueError if a report folder cannot be made because a file has its name."""
+    if Path(directory).is_file():
+        raise ValueError(f"{argument} must be a folder, and {directory} is a file: choose another name")
 
 
 def draw(cv, scale, directory, summary):

@@ -259,7 +259,14 @@ def path_of(solution, b, grid, *, n_samples, l1_ratio, settings, feature_names):
 def check_same_features(names, count, fitted_names, fitted_count):
     """Refuse new data whose columns are not those of the fit."""
     if count != fitted_count:
-        raise ValueError(f"X has {count} columns; the model was fitted on {fitted_count}")
+        known = names is not None and fitted_names is not None
+        absent = [name for name in fitted_names if name not in set(names)] if known else []
+        surplus = [name for name in names if name not in set(fitted_names)] if known else []
+        remedy = f": pass an X of {fitted_count} columns, in the order of the fit"
+        for those, what in ((surplus, "drop"), (absent, "missing")):
+            if those:
+                remedy = f": {what} {', '.join(map(repr, those[:5]))}{' and others' if len(those) > 5 else ''}"
+        raise ValueError(f"X has {count} columns; the model was fitted on {fitted_count}{remedy}")
     if names is None or fitted_names is None or names == fitted_names:
         return
     missing = [name for name in fitted_names if name not in set(names)]

@@ -6,6 +6,7 @@ or float64 ndarray of any strides, read-only or memory-mapped, passes through un
 """
 
 import sys
+from os import PathLike
 
 import numpy as np
 
@@ -96,6 +97,11 @@ def _not_two_dimensional(array, name):
 
 def _columns(table, name):
     """(array, names) of a table of whichever library it comes from, or of anything numpy can read."""
+    if table is None:
+        raise ValueError(f"{name} is None; pass an array or a table of numbers")
+    if isinstance(table, (str, bytes, PathLike)):
+        raise ValueError(f"{name} is a {type(table).__name__}, {str(table)[:60]!r}, and must hold numbers; if it names a "
+                         "file, read it first, for example with pandas.read_csv")
     pandas, polars, pyarrow = (sys.modules.get(library) for library in ("pandas", "polars", "pyarrow"))
     if pandas is not None and isinstance(table, getattr(pandas, "DataFrame", ())):
         return _pandas_columns(table, name, pandas)

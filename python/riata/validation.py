@@ -93,7 +93,7 @@ def check_weights(weights, n_samples, columns=False):
     negative = np.argwhere(values < 0)
     if len(negative):
         at = tuple(int(i) for i in negative[0])
-        raise ValueError(f"weights has {len(negative)} negative values, the first weights[{', '.join(map(str, at))}] = "
+        raise ValueError(f"weights has {len(negative)} negative value{'s' * (len(negative) > 1)}, the first weights[{', '.join(map(str, at))}] = "
                          f"{values[at]:g}. Weights must be 0 or more; 0 leaves a row out")
     empty = np.flatnonzero(np.atleast_1d(values.sum(axis=0)) <= 0)
     if len(empty):
@@ -208,7 +208,11 @@ def check_number(value, name, low, high=np.inf, low_open=False, high_open=False)
     inside = (value > low if low_open else value >= low) and (value < high if high_open else value <= high)
     if not inside:
         interval = f"{'(' if low_open else '['}{low:g}, {high:g}{')' if high_open or np.isinf(high) else ']'}"
-        raise ValueError(f"{name} = {value!r} is outside {interval}")
+        wanted = f"{'above' if low_open else 'at least'} {low:g}"
+        if not np.isinf(high):
+            wanted += f" and {'below' if high_open else 'at most'} {high:g}"
+        raise ValueError(f"{name} = {value!r} is outside {interval}: give a {'finite ' * bool(np.isinf(high) and high_open)}"
+                         f"number {wanted}")
     return float(value)
 
 
@@ -264,9 +268,10 @@ def _check_rows(values, n_samples, name):
         raise ValueError(f"{name} has {values.shape[0]} rows and X has {n_samples}; they must be equal")
     bad = ~np.isfinite(values)
     if bad.any():
-        row = int(np.argwhere(bad)[0][0])
-        raise ValueError(f"{name} has {int(bad.sum())} NaN or infinite values, the first in row {row}; drop these rows "
-                         "or replace the values")
+        row, count = int(np.argwhere(bad)[0][0]), int(bad.sum())
+        many = count > 1
+        raise ValueError(f"{name} has {count} NaN or infinite value{'s' * many}, the first in row {row}; drop "
+                         f"{'these rows' if many else 'this row'} or replace the value{'s' * many}")
 
 
 def _check_length(values, n_features, name):

@@ -1,5 +1,4 @@
 """The four commands and their options. Heavy modules are loaded by the command that needs them."""
-import enum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,21 +11,28 @@ app = typer.Typer(name="riata", add_completion=False, no_args_is_help=True, pret
                   help="Penalised linear models: cross-validated elastic nets with a certificate for every fit.")
 
 
-class Rule(enum.StrEnum):
-    """How alpha is chosen."""
-
-    minimum = "min"
-    one_se = "1se"
+def _rule(value: str):
+    if value not in ("min", "1se"):
+        raise typer.BadParameter(f"{value!r} is not one of 'min', '1se'")
+    return value
 
 
 def _ratios(text):
     try:
         ratios = sorted({float(part) for part in text.split(",")})
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a list of numbers such as .1,.5,1") from None
+        raise typer.BadParameter(f"{text!r} is not a list of numbers such as .1,.5,1",
+                                 param_hint="'--l1-ratio'") from None
     if not all(0 <= ratio <= 1 for ratio in ratios):
-        raise typer.BadParameter(f"{text!r}: each l1_ratio lies between 0 (ridge) and 1 (lasso)")
+        raise typer.BadParameter(f"{text!r}: each l1_ratio lies between 0 (ridge) and 1 (lasso)",
+                                 param_hint="'--l1-ratio'")
     return ratios
+
+
+def _positive(value: float | None):
+    if value is not None and not value > 0:
+        raise typer.BadParameter(f"{value:g} is not above 0: give a number of seconds")
+    return value
 
 
 def _columns(texts):
@@ -46,8 +52,8 @@ def fit(
     target: Annotated[str, typer.Option(help="Column to predict.")],
     l1_ratio: Annotated[str, typer.Option(help="Mixes to try, from 0 (ridge) to 1 (lasso).")] = ".1,.5,.9,1",
     cv: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 10,
-    rule: Annotated[Rule, typer.Option(help="Save the model with the smallest held-out error, or the simplest "
-                                            "within one standard error of it.")] = Rule.minimum,
+    rule: Annotated[str, typer.Option(metavar="[min|1se]", callback=_rule, help="Save the model with the smallest held-out error, or the simplest "
+                                            "within one standard error of it.")] = "min",
     out: Annotated[Path | None, typer.Option(help="Folder for the report; default: riata-report/<name of the data>.",
                                              show_default=False)] = None,
     standardize: Annotated[bool, typer.Option(help="Penalise on the scale of standardised columns.")] = True,
@@ -62,8 +68,8 @@ def fit(
     seed: Seed = 0,
     threads: Threads = None,
     tol: Annotated[float, typer.Option(min=1e-15, help="Largest relative duality gap of a converged fit.")] = 1e-6,
-    time_budget: Annotated[float | None, typer.Option(min=0.0, show_default=False, help="Stop fitting after so many "
-                                                      "seconds and keep what is done.")] = None,
+    time_budget: Annotated[float | None, typer.Option(callback=_positive, show_default=False, help="Stop fitting after "
+                                                      "so many seconds, above 0, and keep what is done.")] = None,
     plots: Annotated[bool, typer.Option(help="Draw the plots.")] = True,
     json: Json = False,
     quiet: Quiet = False,
@@ -73,14 +79,16 @@ def fit(
     Text columns are one-hot encoded: two levels make one 0/1 feature, more levels one each. Missing values are refused.
     """
     ratios = _ratios(l1_ratio)
+    from ..report import refuse_file
     from .files import read_table
     from .fitting import finish, problem_of_table, run
     dropped = _columns(drop or [])
     stem = data.name.removesuffix(".gz").rsplit(".", 1)[0]
+    directory = Path("riata-report") / stem if out is None else out
+    refuse_file(directory, "--out")                   # before the work, not after
     problem = problem_of_table(read_table(data), name=stem, target=target, weights=weights, groups=groups,
                                drop=dropped, cv=cv)
-    directory = Path("riata-report") / stem if out is None else out
-    summary = run(problem, directory, quiet=quiet, rule=rule.value, plots=plots, l1_ratio=ratios, alphas=alphas,
+    summary = run(problem, directory, quiet=quiet, rule=rule, plots=plots, l1_ratio=ratios, alphas=alphas,
                   alpha_min_ratio=alpha_min_ratio, standardize=standardize, seed=seed, n_threads=threads, tol=tol,
                   time_budget=time_budget)
     raise typer.Exit(finish([summary], summary, as_json=json, quiet=quiet))
@@ -135,9 +143,11 @@ def demo(
     quiet: Quiet = False,
 ):
     """Cross-validate an elastic net on two real data sets: diabetes (442 × 10) and NCI60 (64 × 6830)."""
+    from ..report import refuse_file
     from .console import say_error
     from .datasets import demo_problems
     from .fitting import finish, run
+    refuse_file(out, "--out")
     problems, missing = demo_problems(seed)
     if missing:
         say_error(missing)

@@ -89,7 +89,7 @@ def print_summary(summary, files, top=15):
     """The tables of a fit on stdout."""
     out = Console(highlight=False)
     out.print(f"[bold]{escape(summary['name'])}[/]: elastic net for {escape(summary['target'])}, "
-              f"{summary['rows']} rows × {summary['features']} features, "
+              f"{summary['rows']} rows × {summary['features']} feature{'s' * (summary['features'] != 1)}, "
               f"{summary['folds']} folds × {len(summary['l1_ratios'])} l1_ratios × "
               f"{summary['alphas_per_l1_ratio']} alphas")
     for note in summary["notes"]:

@@ -75,7 +75,7 @@ def refuse_missing(table, columns):
         bad = {name: count for name, count in counts.items() if count}
         if bad:
             where = listed(f"{name} ({count})" for name, count in bad.items())
-            columns = f"{len(bad)} column{'s' * (len(bad) > 1)} of {table.height} rows"
+            columns = f"{len(bad)} column{'s' * (len(bad) > 1)} of {table.height} row{'s' * (table.height != 1)}"
             raise ValueError(f"{what} in {columns}: {where}; {remedy}")
 
 

@@ -64,6 +64,11 @@ def problem_of_table(table, *, name, target, weights=None, groups=None, drop=(),
     left_out = set(drop)
     refuse_missing(table, [column for column in table.columns if column not in left_out])
     y, weight_values = (None if column is None else _numbers(table, column) for column in (target, weights))
+    if weight_values is not None and (weight_values < 0).any():
+        negative = np.flatnonzero(weight_values < 0)
+        count = f"{len(negative)} negative value{'s' * (len(negative) > 1)}"
+        raise ValueError(f"column {weights!r} (--weights) has {count}, the first, {weight_values[negative[0]]:g}, in "
+                         f"row {negative[0] + 1}: weights must be 0 or more; 0 leaves a row out")
     encoding = Encoding.fit(table, features)
     X, names = encoding.transform(table)
     if not names:
