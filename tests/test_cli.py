@@ -159,7 +159,7 @@ def test_missing_values_are_refused_with_names_and_counts(cli, table, tmp_path):
     (("fit", "diabetes.csv", "--target", "y", "--weights", "y"), "'y' is given as --target and as --weights"),
     (("fit", "diabetes.csv", "--target", "y", "--cv", "400"), "cv"),
     (("predict", "absent.json", "diabetes.csv"), "No such file or directory: absent.json"),
-    (("predict", "diabetes.csv", "diabetes.csv"), "diabetes.csv: "),
+    (("predict", "diabetes.csv", "diabetes.csv"), "diabetes.csv is not a riata model"),
     (("predict", "absent.json", "diabetes.csv", "--out", "p.xlsx"), "cannot tell the format of p.xlsx"),
 ])
 def test_user_errors_are_one_sentence(cli, table, arguments, message):

@@ -176,7 +176,7 @@ def test_top_level_names():
 
 def test_bytes_are_no_model(tmp_path):
     (tmp_path / "m.json").write_bytes(b"{\x80}")
-    with pytest.raises(ValueError, match="m.json is not a riata model: it is not text; give the model.json of a fit"):
+    with pytest.raises(ValueError, match=r"m\.json is not a riata model: it is not text; give the model.json of a fit"):
         load_model(tmp_path / "m.json")
 
 
@@ -184,7 +184,7 @@ def test_text_in_place_of_an_intercept_is_named(tmp_path):
     document = small(np.random.default_rng(5)).to_dict()
     document["targets"][0]["intercept"] = "x"
     (tmp_path / "m.json").write_text(json.dumps(document))
-    with pytest.raises(ValueError, match="m.json: damaged riata model: intercept = 'x' is not a number"):
+    with pytest.raises(ValueError, match=r"m\.json: damaged riata model: intercept = 'x' is not a number"):
         load_model(tmp_path / "m.json")
 
 

@@ -93,8 +93,9 @@ def check_weights(weights, n_samples, columns=False):
     negative = np.argwhere(values < 0)
     if len(negative):
         at = tuple(int(i) for i in negative[0])
-        raise ValueError(f"weights has {len(negative)} negative value{'s' * (len(negative) > 1)}, the first weights[{', '.join(map(str, at))}] = "
-                         f"{values[at]:g}. Weights must be 0 or more; 0 leaves a row out")
+        count = f"{len(negative)} negative value{'s' * (len(negative) > 1)}"
+        raise ValueError(f"weights has {count}, the first weights[{', '.join(map(str, at))}] = {values[at]:g}. Weights "
+                         "must be 0 or more; 0 leaves a row out")
     empty = np.flatnonzero(np.atleast_1d(values.sum(axis=0)) <= 0)
     if len(empty):
         where = "" if values.ndim == 1 else f" in column {empty[0]}"

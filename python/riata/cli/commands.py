@@ -52,8 +52,9 @@ def fit(
     target: Annotated[str, typer.Option(help="Column to predict.")],
     l1_ratio: Annotated[str, typer.Option(help="Mixes to try, from 0 (ridge) to 1 (lasso).")] = ".1,.5,.9,1",
     cv: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 10,
-    rule: Annotated[str, typer.Option(metavar="[min|1se]", callback=_rule, help="Save the model with the smallest held-out error, or the simplest "
-                                            "within one standard error of it.")] = "min",
+    rule: Annotated[str, typer.Option(metavar="[min|1se]", callback=_rule,
+                                      help="Save the model with the smallest held-out error, or the simplest "
+                                           "within one standard error of it.")] = "min",
     out: Annotated[Path | None, typer.Option(help="Folder for the report; default: riata-report/<name of the data>.",
                                              show_default=False)] = None,
     standardize: Annotated[bool, typer.Option(help="Penalise on the scale of standardised columns.")] = True,
