@@ -115,7 +115,9 @@ def test_constant_target(tmp_path, value):
 
 def test_without_plots_nothing_is_drawn(tmp_path):
     X, y, cv = diabetes_cv()
+    (tmp_path / "path.png").write_bytes(b"of an earlier report")
     files = write_report(cv, X, y, tmp_path, summary=summarize(cv, X, y), plots=False)
+    assert not (tmp_path / "path.png").exists()
     assert set(files) == {"coefficients", "model", "summary"}
     assert "![" not in (tmp_path / "summary.md").read_text()
 

@@ -22,6 +22,7 @@ from .persistence import atomic_path, save_model, write_text
 
 UNFINISHED = ("max_iter", "time_budget", "not_finite")
 DPI = 200
+PLOTS = ("path.png", "cv.png", "heatmap.png", "coefficients.png")
 
 
 def standard_deviations(X, weights=None, block=1 << 22):
@@ -170,6 +171,8 @@ def write_report(cv, X, y, directory, *, summary, weights=None, encoding=None, p
     save_model(cv, files["model"], rule=summary["rule"], target_names=[summary["target"]], encoding=encoding, notes={
         "data": summary["name"], "rows": summary["rows"], "rule": summary["rule"], "folds": summary["folds"],
         **{key: choice[key] for key in ("heldout_error", "heldout_se", "heldout_r2", "deviance_explained", "gap")}})
+    for name in PLOTS:                       # those of an earlier report in this folder do not belong to this one
+        (directory / name).unlink(missing_ok=True)
     if plots:
         files |= draw(cv, standardising_scale(X, y, weights), directory, summary)
     files["summary"] = directory / "summary.md"
