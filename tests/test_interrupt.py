@@ -11,6 +11,14 @@ from riata_engine.batch import Interrupted
 from riata_engine.solvers import working_set
 
 
+@pytest.fixture(autouse=True)
+def python_handles_sigint():
+    """As in a terminal; a shell that starts a job in the background lets it ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def problem(n, p):
     rng = np.random.default_rng(3)
     X = np.asfortranarray(rng.normal(size=(n, p)))
