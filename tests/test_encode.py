@@ -100,8 +100,10 @@ def test_marks_of_missing_values(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "text", "message"), [
-    ("t.xlsx", "", "cannot tell the format"), ("t.csv", "", "cannot read"), ("t.csv", "a,b\n", "has no rows"),
-    ("t.csv", "a,b\n1,2\n1,2,3\n", "cannot read"), ("t.csv", "a,b,a\n1,2,3\n", "two columns of one name: a"),
+    ("t.xlsx", "", "cannot tell the format"), ("t.csv", "", "is empty: it needs a header and rows"),
+    ("t.csv", "a,b\n", "has a header and no rows"),
+    ("t.csv", "a,b\n1,2\n1,2,3\n", "line 3: 3 fields, the header has 2"),
+    ("t.csv", "a,b,a\n1,2,3\n", "two columns of one name: a"),
     ("t.parquet", "no parquet", "cannot read"),
 ])
 def test_bad_files(tmp_path, name, text, message):
