@@ -183,10 +183,13 @@ def dual_value(problem, theta, u):
 
 
 def largest_scale(problem, u):
-    """The largest s with all g_j*(s u_j) finite: a lasso coefficient without a bound needs |s u_j| <= l1_j."""
+    """The largest s with all g_j*(s u_j) finite: a lasso coefficient without a bound needs |s u_j| <= l1_j.
+
+    A few ulps less than that, so that rounding does not put s u_j on the other side.
+    """
     unbounded = np.isinf(np.where(u > 0, problem.upper, problem.lower))
     binds = (problem.l2 == 0) & (u != 0) & unbounded & ~problem.left_out
-    return (problem.l1[binds] / np.abs(u[binds])).min(initial=Real(np.inf))
+    return (problem.l1[binds] / np.abs(u[binds])).min(initial=Real(np.inf)) * (1 - 4 * np.finfo(Real).eps)
 
 
 def dual_bound(problem, r, best_scale=False):

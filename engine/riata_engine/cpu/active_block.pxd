@@ -11,7 +11,7 @@ cdef struct Block:
     Py_ssize_t* slot            # where in the factor it was last seen
     Factor factor               # of the support at the last Newton step
     double* memory              # one allocation behind all that follows
-    double* H                   # capacity × capacity, H[a, b] = x_aᵀ x_b
+    float* H                    # capacity × capacity, H[a, b] = x_aᵀ x_b: what moves of the gradient need; it is made afresh from C
     double* h                   # diagonal of H
     double* c                   # x_aᵀ y
     double* g                   # c − H b, kept up to date

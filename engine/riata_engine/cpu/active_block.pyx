@@ -18,8 +18,8 @@ cdef enum:
 cdef void point(Block* A, double* memory, Py_ssize_t capacity) noexcept nogil:
     A.memory = memory
     A.capacity = capacity
-    A.H = memory
-    memory += capacity * capacity
+    A.H = <float*>memory
+    memory += capacity * capacity // 2
     A.h = memory
     A.c = memory + capacity
     A.g = memory + 2 * capacity
@@ -36,7 +36,7 @@ cdef void point(Block* A, double* memory, Py_ssize_t capacity) noexcept nogil:
 cdef int block_open(Block* A, Py_ssize_t capacity, const double* C, Py_ssize_t ldc) noexcept nogil:
     """An empty block over the pool's Gram matrix C. Non-zero when memory is short."""
     capacity = max(16, (capacity + 7) & ~7)
-    cdef double* memory = <double*>malloc((capacity * capacity + VECTORS * capacity) * sizeof(double))
+    cdef double* memory = <double*>malloc((capacity * capacity // 2 + VECTORS * capacity) * sizeof(double))
     A.index = <Py_ssize_t*>malloc(2 * capacity * sizeof(Py_ssize_t))
     A.slot = A.index + capacity
     factor_open(&A.factor)
@@ -67,7 +67,7 @@ cdef int enlarge(Block* A) noexcept nogil:
         block_close(&B)
         return 1
     for a in range(m):
-        memcpy(B.H + a * B.capacity, A.H + a * A.capacity, m * sizeof(double))
+        memcpy(B.H + a * B.capacity, A.H + a * A.capacity, m * sizeof(float))
     memcpy(B.h, A.h, m * sizeof(double))
     memcpy(B.c, A.c, m * sizeof(double))
     memcpy(B.g, A.g, m * sizeof(double))
@@ -92,16 +92,16 @@ cdef int block_append(Block* A, Py_ssize_t k, double b, double c, double g, doub
                       double upper) noexcept nogil:
     """Take pool feature k in, with coefficient b and gradient g. Non-zero when memory is short."""
     cdef Py_ssize_t a, m = A.m
-    cdef double v
+    cdef float v
     cdef const double* row
     if m == A.capacity and enlarge(A):
         return 1
     row = A.C + k * A.ldc
     for a in range(m):
-        v = row[A.index[a]]
+        v = <float>row[A.index[a]]
         A.H[m * A.capacity + a] = v
         A.H[a * A.capacity + m] = v
-    A.H[m * A.capacity + m] = row[k]
+    A.H[m * A.capacity + m] = <float>row[k]
     A.h[m] = row[k]
     A.index[m] = k
     A.slot[m] = 0
@@ -153,7 +153,7 @@ cdef void block_extrapolate(Block* A, double t) noexcept nogil:
     cdef Py_ssize_t a
     cdef double d, b
     cdef RowSum G
-    row_sum_open(&G, A.g, A.m)
+    row_sum_open(&G, A.g, A.m, True)
     for a in range(A.m):
         b = A.b[a]
         if b != 0 and A.old[a] != 0:
@@ -176,11 +176,11 @@ cdef double block_epoch(Block* A, double l1, double l2) noexcept nogil:
     cdef int k
     cdef double g, u, d, total = 0
     cdef RowSum G
-    row_sum_open(&G, A.g, m)
+    row_sum_open(&G, A.g, m, True)
     for a in range(m):
         g = A.g[a]
         for k in range(G.pending):
-            g += G.weight[k] * G.row[k][a]
+            g += G.weight[k] * (<const float*>G.row[k])[a]
         if A.b[a] == 0 and fabs(g) <= l1 * A.f1[a]:
             continue
         u = elastic_net_step(g + A.h[a] * A.b[a], A.h[a], l1 * A.f1[a], l2 * A.f2[a], A.lower[a], A.upper[a])

@@ -27,6 +27,7 @@ cdef enum:
 
 
 cdef double TIGHT = 1e-9                       # of the null objective
+cdef double SPURIOUS = 1e-6                    # of its threshold: a coefficient this small may be rounding
 
 
 cdef struct Problem:
@@ -72,7 +73,7 @@ cdef double refresh(const Problem* P, Scratch* W, double* ry) noexcept nogil:
     cdef double bc = 0, bg = 0
     cdef RowSum G
     memcpy(W.g, P.c, P.M * sizeof(double))
-    row_sum_open(&G, W.g, P.M)
+    row_sum_open(&G, W.g, P.M, False)
     for a in range(A.m):
         if A.b[a] != 0:
             row_sum_add(&G, P.C + A.index[a] * P.ldc, -A.b[a])
@@ -87,6 +88,21 @@ cdef double refresh(const Problem* P, Scratch* W, double* ry) noexcept nogil:
                 W.g[a] = 0                                  # neither enters nor counts in the gap: another problem's feature
     ry[0] = P.yy - bc
     return max(P.yy - bc - bg, 0.0)
+
+
+cdef bint drop_rounding(Scratch* W, double l1) noexcept nogil:
+    """Set to zero what only the rounding of the block's float32 rows let in: by the fresh gradient it does not pass its threshold."""
+    cdef Block* A = &W.A
+    cdef Py_ssize_t a
+    cdef double threshold
+    cdef bint any = False
+    for a in range(A.m):
+        threshold = l1 * A.f1[a]
+        if A.b[a] != 0 and A.h[a] * fabs(A.b[a]) <= SPURIOUS * threshold and \
+                fabs(A.g[a] + A.h[a] * A.b[a]) <= threshold * (1 + 1e-12):
+            A.b[a] = 0
+            any = True
+    return any
 
 
 cdef double certificate(const Problem* P, Scratch* W, double l1, double l2, double rr, double ry) noexcept nogil:
@@ -189,7 +205,7 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
     cdef Py_ssize_t l, k, a, taken
     cdef double l1, l2, before = P.start_l1, before2 = -1, rr, ry, gap, target, last, dev = 0, dev_before
     cdef bint lame, stuck
-    cdef int tries
+    cdef int tries, settle
     cdef double goal = P.tol * P.scale
     for k in range(P.M):
         W.position[k] = OUT if P.allowed == NULL else BARRED
@@ -231,9 +247,15 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
         target = 0.3 * goal
         last = INFINITY
         tries = 0
+        settle = 3 if P.by_kkt and l == 0 else 0
         while True:
             stuck = descend(P, W, l1, l2, target, &P.epochs[l], &P.newtons[l], &lame, signal, control, owner)
             rr = refresh(P, W, &ry)
+            if drop_rounding(W, l1):
+                rr = refresh(P, W, &ry)
+            if settle:                                       # free features came all the way from zero: float32 moves left their
+                settle -= 1                                  # rounding in the gradient, which at alpha_max decides who enters
+                continue
             gap = certificate(P, W, l1, l2, rr, ry)
             if gap <= goal:
                 P.status[l] = CONVERGED

@@ -185,7 +185,7 @@ cdef void move(Block* A, const Py_ssize_t* S, Py_ssize_t s, const double* u) noe
     """b_S = u, and the gradient with it."""
     cdef Py_ssize_t k, a
     cdef RowSum G
-    row_sum_open(&G, A.g, A.m)
+    row_sum_open(&G, A.g, A.m, True)
     for k in range(s):
         a = S[k]
         if u[k] != A.b[a]:

@@ -6,9 +6,10 @@ cdef struct RowSum:
     double* y
     Py_ssize_t n
     int pending
-    const double* row[ROWS]
+    bint single                 # the rows are float32
+    const void* row[ROWS]
     double weight[ROWS]
 
-cdef void row_sum_open(RowSum* S, double* y, Py_ssize_t n) noexcept nogil
-cdef void row_sum_add(RowSum* S, const double* row, double weight) noexcept nogil
+cdef void row_sum_open(RowSum* S, double* y, Py_ssize_t n, bint single) noexcept nogil
+cdef void row_sum_add(RowSum* S, const void* row, double weight) noexcept nogil
 cdef void row_sum_flush(RowSum* S) noexcept nogil
