@@ -60,6 +60,8 @@ class CVBatch:
             test_weights = None if self.weights is None else self.weights[test]
             for r, b in enumerate(self.held_out[:, k]):
                 fitted = np.isfinite(solution.intercept[b])
+                if not fitted.any():
+                    continue
                 prediction = self._predict(solution, b, fitted, test)
                 deviance[r, k, fitted] = np.average((self.y[test, None] - prediction) ** 2, axis=0, weights=test_weights)
         return deviance

@@ -66,7 +66,9 @@ class PathCV(RegressorMixin, LinearPredictor):
         self.mse_path_ = np.squeeze(np.moveaxis(errors, 2, 1))
         mean = errors.mean(axis=1)
         ratio, step = np.unravel_index(np.argmin(mean), mean.shape)
-        self.alpha_, self.l1_ratio_ = grids[ratio, step], l1_ratios[ratio]
+        self.alpha_ = grids[ratio, step]
+        if "l1_ratio" in vars(self):     # a parameter here, not of LassoCV
+            self.l1_ratio_ = l1_ratios[ratio]
         self.alphas_ = grids[0] if len(l1_ratios) == 1 or not isinstance(self.alphas, Integral) else grids
         self._set_solution(solution, batch.full[[ratio]], step, X.dtype, 1)
         return self
@@ -189,7 +191,7 @@ selection
 
     Attributes
     ----------
-    alpha_, l1_ratio_ (1.0), coef_, intercept_, mse_path_, alphas_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
+    alpha_, coef_, intercept_, mse_path_, alphas_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
         As in :class:`ElasticNetCV`.
     """
 
