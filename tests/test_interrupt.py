@@ -143,7 +143,8 @@ def test_a_cross_validation_stopped_before_any_choice():
     X, y = problem(300, 60)
     progress, _ = press_at(1)
     with pytest.raises(Interrupted) as caught:
-        riata.cross_validate_path(X, y, alphas=4000, alpha_min_ratio=1e-3, cv=4, solver="residual", n_threads=1, progress=progress)
+        riata.cross_validate_path(X, y, alphas=4000, alpha_min_ratio=1e-3, cv=4, solver="residual", n_threads=1,
+                                  progress=progress)
     part = caught.value.result
     assert not part.chosen
     assert part.oof_prediction is None

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from riata.argument_names import native
 from riata.arguments import check_arguments
 from riata.cv_batch import CVBatch, grid_batch
 from riata.cv_result import CVResult
@@ -12,6 +13,7 @@ from riata.validation import check_l1_ratios
 from riata_engine.batch import alpha_grid
 
 
+@native
 def cross_validate_path(X, y, *, l1_ratio=1.0, alphas=100, cv=10, groups=None, stratify=None, n_repeats=1, seed=0,
                         alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, lower=None, upper=None,
                         positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
@@ -74,7 +76,7 @@ max_epochs, n_threads, time_budget, backend, progress
     folds = make_folds(cv, len(given.y), y=given.y, X=given.X, weights=given.weights, groups=groups, stratify=stratify,
                        n_repeats=n_repeats, seed=seed)
     result = cross_validate(given, folds, l1_ratios)
-    warn_of_unconverged(*all_fits(result), tol, stacklevel=2)
+    warn_of_unconverged(*all_fits(result), tol, stacklevel=3)
     return result
 
 

@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
+from riata.argument_names import native
 from riata.arguments import check_arguments
 from riata.cross_validation import all_fits, cross_validate
 from riata.cv_batch import HeldOutMean
@@ -90,6 +91,7 @@ class NestedCVResult:
                 f"± {self.deviance_se:.2g}, R² {r2:.4f})")
 
 
+@native
 def nested_cross_validate(X, y, *, l1_ratio=1.0, alphas=100, cv=5, inner_cv=10, rule="min", groups=None, stratify=None,
                           n_repeats=1, seed=0, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None,
                           lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto",
@@ -171,7 +173,7 @@ max_epochs, n_threads, time_budget, backend, progress
             stopped.result = _scored(inner, outer.test[:k], rule, given, unfinished=getattr(stopped, "result", None))
             raise
     result = _scored(inner, outer.test, rule, given)
-    warn_of_unconverged(*(np.concatenate(part) for part in zip(*map(all_fits, inner), strict=True)), tol, stacklevel=2)
+    warn_of_unconverged(*(np.concatenate(part) for part in zip(*map(all_fits, inner), strict=True)), tol, stacklevel=3)
     return result
 
 

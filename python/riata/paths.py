@@ -4,6 +4,7 @@ from numbers import Real
 
 import numpy as np
 
+from riata.argument_names import native
 from riata.arguments import check_arguments
 from riata.results import BatchResult, PathResult, path_of, solved
 from riata.status import status_names, warn_of_unconverged
@@ -12,6 +13,7 @@ from riata.validation import check_l1_ratio
 from riata_engine.batch import Batch
 
 
+@native
 def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None,
              lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
              max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, n_threads=None, time_budget=None,
@@ -111,10 +113,11 @@ def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=No
 
     path = solved(Batch(given.X, given.y[:, None], weights=given.weights, l1_ratio=l1_ratio, **given.grid.keywords,
                         **given.settings), progress, result_of)
-    warn_of_unconverged(path.status, path.gap, tol, stacklevel=2)
+    warn_of_unconverged(path.status, path.gap, tol, stacklevel=3)
     return path
 
 
+@native
 def fit_batch(X, Y, *, weights=None, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, offset=None, penalty_factor=None,
               lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
               max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, n_threads=None, time_budget=None,
@@ -180,7 +183,7 @@ stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
 
     result = solved(Batch(given.X, targets, weights=weights, target=target, group=group, l1_ratio=l1_ratio,
                           **grid.keywords, **given.settings), progress, result_of)
-    warn_of_unconverged(result.status, result.gap, tol, stacklevel=2)
+    warn_of_unconverged(result.status, result.gap, tol, stacklevel=3)
     return result
 
 

@@ -34,7 +34,7 @@ def warn_of_unconverged(status, gap, tol, stacklevel):
     tol : float
         What the gaps should have reached.
     stacklevel : int
-        As in `warnings.warn`, seen from the caller of this function.
+        As in `warnings.warn`, seen from the caller of this function: 3 in a function that `riata.argument_names.native` wraps.
     """
     counts = {name: int(np.count_nonzero(status == name)) for name in WORTH_A_WARNING}
     counts = {name: count for name, count in counts.items() if count}
