@@ -3,14 +3,13 @@
 import numpy as np
 
 from riata.argument_names import native
-from riata.arguments import check_arguments
+from riata.arguments import check_arguments, derived_alphas
 from riata.cv_batch import CVBatch, grid_batch
 from riata.cv_result import CVResult
 from riata.folds import make_folds
 from riata.results import path_of, solved
 from riata.status import status_names, warn_of_unconverged
 from riata.validation import check_l1_ratios
-from riata_engine.batch import alpha_grid
 
 
 @native
@@ -84,8 +83,8 @@ def cross_validate(given, folds, l1_ratios):
     """`cross_validate_path` on checked `Arguments`, without its warning."""
     grid = given.grid
     if grid.alphas is None:
-        alphas = alpha_grid(grid_batch(given.X, given.y[:, None], l1_ratios, weights=given.weights,
-                                       settings=given.settings, **grid.keywords))
+        alphas = derived_alphas(grid_batch(given.X, given.y[:, None], l1_ratios, weights=given.weights,
+                                           settings=given.settings, **grid.keywords))
     else:
         alphas = np.broadcast_to(grid.alphas, (len(l1_ratios), len(grid.alphas)))
     batch = CVBatch(given.X, given.y, folds, given.weights, l1_ratios, given.settings)

@@ -63,7 +63,9 @@ class CVBatch:
                 if not fitted.any():
                     continue
                 prediction = self._predict(solution, b, fitted, test)
-                deviance[r, k, fitted] = np.average((self.y[test, None] - prediction) ** 2, axis=0, weights=test_weights)
+                with np.errstate(over="ignore"):       # infinite, and not chosen
+                    error = (self.y[test, None] - prediction) ** 2
+                deviance[r, k, fitted] = np.average(error, axis=0, weights=test_weights)
         return deviance
 
     def held_out_prediction(self, solution, r, step):

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from riata.results import PathResult, status_counts
+from riata.status import END_OF_GRID, UNDERFLOW
 from riata.tables import dataframe
 
 RULES = ("min", "1se")
@@ -67,10 +68,8 @@ class CVResult:
     oof_prediction: np.ndarray | None = None
 
     def __post_init__(self):
-        K = self.deviance.shape[-1]
         self.deviance_mean = self.deviance.mean(axis=-1)
-        self.deviance_se = (self.deviance.std(axis=-1, ddof=1) / np.sqrt(K) if K > 1
-                            else np.full(self.deviance_mean.shape, np.nan))
+        self.deviance_se = standard_error(self.deviance)
 
     @cached_property
     def _choice(self):
@@ -129,6 +128,20 @@ class CVResult:
     def feature_names(self):
         return self.paths[0].feature_names
 
+    @property
+    def notes(self):
+        """Sentences about what is odd with the data or the choice, if anything is."""
+        path = self.paths[0]
+        underflow = path.null_deviance == 0 and not path.notes
+        return [*path.notes, *([UNDERFLOW] if underflow else []), *([END_OF_GRID] if self.at_end_of_grid else [])]
+
+    @property
+    def at_end_of_grid(self):
+        """Whether the smallest mean is that of the smallest of several alphas: a smaller one may do better."""
+        if not self.chosen or self.alphas.shape[1] == 1 or self.alpha_min == 0:
+            return False
+        return bool(self.alpha_min == self.alphas[self.index_min[0]].min())
+
     def index(self, rule="min"):
         """(index of the l1_ratio, index of the alpha) that a rule, "min" or "1se", chooses."""
         if rule not in RULES:
@@ -178,8 +191,10 @@ class CVResult:
         for rule in RULES:
             r, i = self.index(rule)
             path = self.paths[r]
+            end = "  end of the grid" if path.alphas[i] == self.alpha_min and self.at_end_of_grid else ""
             lines.append(f"{rule:<5}{self.l1_ratios[r]:9.4g}{self.alphas[r, i]:12.5g}{self.deviance_mean[r, i]:12.5g}"
-                         f"{self.deviance_se[r, i]:11.3g}{path.df[i]:8.4g}{path.dev_ratio[i]:10.4f}")
+                         f"{self.deviance_se[r, i]:11.3g}{path.df[i]:8.4g}{path.dev_ratio[i]:10.4f}{end}")
+        lines += self.notes
         return "\n".join(lines)
 
     def __repr__(self):
@@ -194,6 +209,17 @@ class CVResult:
     def _coef(self, index):
         r, i = index
         return self.paths[r]._coef_rows(slice(i, i + 1))[0]
+
+
+def standard_error(deviance):
+    """Standard deviation (divisor K − 1) over the last axis, divided by √K; NaN if K < 2."""
+    K = deviance.shape[-1]
+    if K < 2:
+        return np.full(deviance.shape[:-1], np.nan)
+    largest = np.max(deviance, initial=0.0, where=np.isfinite(deviance))
+    exponent = np.frexp(largest)[1]                    # a power of two: exact, and no square over- or underflows
+    with np.errstate(invalid="ignore"):                # an infinite deviance has no standard error
+        return np.ldexp(np.ldexp(deviance, -exponent).std(axis=-1, ddof=1), exponent) / np.sqrt(K)
 
 
 def choose(mean, se, alphas):

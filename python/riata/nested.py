@@ -10,7 +10,7 @@ from riata.argument_names import native
 from riata.arguments import check_arguments
 from riata.cross_validation import all_fits, cross_validate
 from riata.cv_batch import HeldOutMean
-from riata.cv_result import RULES, CVResult
+from riata.cv_result import RULES, CVResult, standard_error
 from riata.folds import make_folds
 from riata.prediction import linear_predictor
 from riata.status import warn_of_unconverged
@@ -64,8 +64,7 @@ class NestedCVResult:
     @property
     def deviance_se(self):
         """Standard deviation of `deviance` (divisor K − 1) divided by √K; NaN for one fold."""
-        K = len(self.deviance)
-        return float(self.deviance.std(ddof=1) / np.sqrt(K)) if K > 1 else float("nan")
+        return float(standard_error(self.deviance))
 
     def to_frame(self):
         """One row per outer fold, as a pandas DataFrame if pandas is installed, a polars one otherwise."""

@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 
 from riata.argument_names import native
-from riata.arguments import check_arguments
+from riata.arguments import check_arguments, with_ridge_grid
 from riata.results import BatchResult, PathResult, path_of, solved
 from riata.status import status_names, warn_of_unconverged
 from riata.tables import vector
@@ -40,7 +40,8 @@ def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=No
         How many: a geometric grid from the smallest alpha whose coefficients are all 0. Or which, in any order:
         results keep that order.
     alpha_min_ratio : float in (0, 1), optional
-        Last alpha of the grid divided by the first. Default: 1e-3 if n > p, otherwise 1e-2.
+        Last alpha of the grid divided by the first. Default: 1e-3 if n > p, otherwise 1e-2; 1e-8 for ridge, whose grid
+        begins at the first alpha of l1_ratio = 0.001.
     weights : array_like of shape (n,), optional
         Row weights of 0 or more; only their ratios matter. 0 leaves a row out.
     offset : array_like of shape (n,), optional
@@ -111,8 +112,9 @@ def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=No
     def result_of(solution):
         return path_of(solution, 0, given, l1_ratio)
 
-    path = solved(Batch(given.X, given.y[:, None], weights=given.weights, l1_ratio=l1_ratio, **given.grid.keywords,
-                        **given.settings), progress, result_of)
+    batch = Batch(given.X, given.y[:, None], weights=given.weights, l1_ratio=l1_ratio, **given.grid.keywords,
+                  **given.settings)
+    path = solved(with_ridge_grid(batch), progress, result_of)
     warn_of_unconverged(path.status, path.gap, tol, stacklevel=3)
     return path
 
@@ -181,8 +183,9 @@ stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
             n_passes=solution.n_passes, solver=solution.solver, certificate=solution.certificate,
             profile_=solution.profile)
 
-    result = solved(Batch(given.X, targets, weights=weights, target=target, group=group, l1_ratio=l1_ratio,
-                          **grid.keywords, **given.settings), progress, result_of)
+    batch = Batch(given.X, targets, weights=weights, target=target, group=group, l1_ratio=l1_ratio, **grid.keywords,
+                  **given.settings)
+    result = solved(with_ridge_grid(batch), progress, result_of)
     warn_of_unconverged(result.status, result.gap, tol, stacklevel=3)
     return result
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from riata import information
 from riata.prediction import linear_predictor
-from riata.status import status_names
+from riata.status import CONSTANT_TARGET, status_names
 from riata.tables import dataframe
 from riata.validation import check_design, check_number, check_offset
 from riata_engine.batch import Interrupted, solve
@@ -91,6 +91,12 @@ class PathResult:
     def ebic(self):
         return information.ebic(self.dev_ratio, self.null_deviance, self.df, self.n_samples, self.n_features,
                                 intercept=self.fit_intercept)
+
+    @property
+    def notes(self):
+        """Sentences about what is odd with the data of this path, if anything is."""
+        unexplained = not (self.dev_ratio > 0).any()   # the null deviance of a target of scale 1e-170 underflows
+        return [CONSTANT_TARGET] if self.null_deviance == 0 and unexplained else []
 
     def at(self, alpha):
         """Index of `alpha` among `alphas`.
@@ -179,6 +185,7 @@ class PathResult:
         bic = self.bic
         lines += [f"{self.alphas[i]:11.4g} {self.df[i]:7.4g} {self.dev_ratio[i]:9.4f} {bic[i]:11.4f} {self.gap[i]:8.1e}"
                   f"  {self.status[i]}" for i in shown]
+        lines += self.notes
         return "\n".join(lines)
 
     def __repr__(self):
