@@ -127,7 +127,7 @@ def test_a_cross_validation_keeps_what_is_done(solver, n, p, forward):
     assert 0 < done.sum() + paths_done.sum() < done.size + paths_done.size
     np.testing.assert_array_equal(part.fold_status[done], "converged")
     np.testing.assert_array_equal(part.fold_status[~done], "skipped")
-    np.testing.assert_array_equal(part.deviance[done], whole.deviance[done])
+    np.testing.assert_allclose(part.deviance[done], whole.deviance[done], rtol=1e-13)     # products of fewer alphas at a time
     for kept, full in zip(part.paths, whole.paths, strict=True):
         fitted = kept.status == "converged"
         np.testing.assert_array_equal(kept.coef[fitted], full.coef[fitted])
