@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNetCV
 from sklearn.model_selection import KFold, ShuffleSplit, TimeSeriesSplit
 
 import riata
+from riata.arguments import RIDGE_MIN_RATIO
 from riata.cv_result import choose
+from riata.status import CONSTANT_TARGET, END_OF_GRID
 
 OPTIONS = {"alphas": [1.0, 0.3, 0.1, 0.03], "l1_ratio": [0.5, 1.0], "tol": 1e-14}
 
@@ -250,3 +253,77 @@ def test_progress_counts_all_fits(data):
     seen = []
     riata.cross_validate_path(*data, cv=5, progress=lambda done, total: seen.append((done, total)), **OPTIONS)
     assert seen[-1] == (2 * 6 * 4, 2 * 6 * 4)
+
+
+def test_a_minimum_at_the_end_of_the_grid_is_said():
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(80, 6))
+    y = X.sum(axis=1) + 0.01 * rng.normal(size=80)
+    short = riata.cross_validate_path(X, y, alphas=10, alpha_min_ratio=0.1, cv=4)
+    assert short.alpha_min == short.alphas[0, -1]
+    assert short.at_end_of_grid
+    assert short.summary().splitlines()[-1] == END_OF_GRID
+    assert short.summary().splitlines()[2].endswith("end of the grid")
+    upward = riata.cross_validate_path(X, y, alphas=short.alphas[0, ::-1], cv=4)
+    assert upward.at_end_of_grid
+    for cv in (riata.cross_validate_path(X, y, alphas=[0.1], cv=4), riata.cross_validate_path(X, y, alphas=[0.1, 0.0], cv=4),
+               riata.cross_validate_path(X, rng.normal(size=80), alphas=30, alpha_min_ratio=1e-3, cv=4)):
+        assert cv.notes == []
+        assert "end of the grid" not in cv.summary()
+
+
+@pytest.mark.parametrize("options", [{}, {"l1_ratio": 0.0}, {"weights": np.r_[np.ones(20), np.zeros(10)]},
+                                     {"offset": np.linspace(0, 1, 30)}, {"penalty_factor": [0, 1, 1]}])
+def test_a_constant_target_is_said(options):
+    X = np.random.default_rng(5).normal(size=(30, 3))
+    y = np.full(30, 0.1) + options.get("offset", 0.0)
+    if "weights" in options:
+        y[20:] = 7.0
+    path = riata.fit_path(X, y, alphas=4, **options)
+    assert path.notes == [CONSTANT_TARGET]
+    assert path.summary().splitlines()[-1] == CONSTANT_TARGET
+    np.testing.assert_allclose(path.coef, 0.0, atol=1e-20)
+    cv = riata.cross_validate_path(X, y, alphas=4, cv=3, **options)
+    assert cv.notes == [CONSTANT_TARGET]
+    assert cv.summary().splitlines()[-1] == CONSTANT_TARGET
+
+
+def test_a_target_that_varies_little_is_not_called_constant():
+    X = np.random.default_rng(5).normal(size=(30, 3))
+    for scale in (1e-100, 1e-200, 1e-300):
+        assert riata.fit_path(X, scale * X[:, 0], alphas=4).notes == []
+    assert riata.fit_path(X, np.full(30, 2.0), alphas=4, intercept=False).notes == []
+    assert riata.fit_path(X, np.zeros(30), alphas=4, intercept=False).notes == [CONSTANT_TARGET]
+
+
+@pytest.mark.parametrize("shape", ["diabetes", "little noise", "much noise", "wide"])
+def test_the_minimum_of_ridge_lies_inside_its_grid(shape):
+    rng = np.random.default_rng(8)
+    if shape == "diabetes":
+        X, y = load_diabetes(return_X_y=True, scaled=False)
+    else:
+        n, p, noise = {"little noise": (500, 30, 0.1), "much noise": (500, 30, 2.0), "wide": (100, 300, 1.0)}[shape]
+        X = rng.normal(size=(n, p))
+        y = X @ rng.normal(size=p)
+        y += noise * y.std() * rng.normal(size=n)
+    cv = riata.cross_validate_path(X, y, l1_ratio=0.0, cv=5, standardize=True)
+    np.testing.assert_allclose(cv.alphas[0, -1] / cv.alphas[0, 0], RIDGE_MIN_RATIO)
+    assert 5 < cv.index_min[1] < 95
+    assert cv.notes == []
+
+
+def test_the_grid_of_ridge_is_the_same_alone_and_among_others():
+    rng = np.random.default_rng(9)
+    X = rng.normal(size=(50, 6))
+    y = X.sum(axis=1) + rng.normal(size=50)
+    options = {"alphas": 20, "solver": "gram"}
+    alone = [riata.fit_path(X, y, l1_ratio=ratio, **options) for ratio in (0.0, 0.5)]
+    cv = riata.cross_validate_path(X, y, l1_ratio=[0.0, 0.5], cv=4, **options)
+    both = riata.fit_batch(X, np.column_stack([y, y]), l1_ratio=[0.0, 0.5], **options)
+    for r, path in enumerate(alone):
+        np.testing.assert_array_equal(path.alphas, cv.alphas[r])
+        np.testing.assert_array_equal(path.alphas, both.alphas[r])
+        np.testing.assert_array_equal(path.coef, both.coef[r])
+    given = riata.fit_path(X, y, l1_ratio=0.0, alpha_min_ratio=1e-2, **options)
+    np.testing.assert_allclose(given.alphas[-1], 1e-2 * given.alphas[0])
+    np.testing.assert_allclose(given.alphas[0], alone[0].alphas[0])

@@ -106,3 +106,75 @@ def test_in_another_thread_nothing_is_installed():
     thread.join()
     assert (seen[-1].status == "converged").all()
     assert all(handler is signal.default_int_handler for handler in seen[:-1])
+
+
+@pytest.mark.parametrize(("solver", "n", "p"), [("gram", 600, 200), ("working_set", 400, 30), ("residual", 400, 30)])
+@pytest.mark.parametrize("forward", [False, True])
+def test_a_cross_validation_keeps_what_is_done(solver, n, p, forward):
+    X, y = problem(n, p)
+    size = n // 5
+    cv = [(np.arange(size * (k + 1)), np.arange(size * (k + 1), size * (k + 2))) for k in range(4)] if forward else 4
+    options = {"l1_ratio": [0.5, 1.0], "alphas": 1000, "alpha_min_ratio": 1e-3, "cv": cv, "solver": solver, "n_threads": 1}
+    whole = riata.cross_validate_path(X, y, **options)
+    progress, pressed = press_at(2001)                 # of 2 · 5 · 1000, by weights (forward) or by l1_ratios first
+    with pytest.raises(Interrupted) as caught:
+        riata.cross_validate_path(X, y, progress=progress, **options)
+    assert pressed
+    part = caught.value.result
+    assert isinstance(part, riata.CVResult)
+    done = np.isfinite(part.deviance)
+    paths_done = np.concatenate([path.status for path in part.paths]) == "converged"
+    assert 0 < done.sum() + paths_done.sum() < done.size + paths_done.size
+    np.testing.assert_array_equal(part.fold_status[done], "converged")
+    np.testing.assert_array_equal(part.fold_status[~done], "skipped")
+    np.testing.assert_allclose(part.deviance[done], whole.deviance[done], rtol=1e-13)     # products of fewer alphas at a time
+    for kept, full in zip(part.paths, whole.paths, strict=True):
+        fitted = kept.status == "converged"
+        np.testing.assert_array_equal(kept.coef[fitted], full.coef[fitted])
+        assert np.isnan(kept.coef[~fitted]).all()
+    assert "skipped" in part.summary()
+    assert part.to_frame().shape[0] == 2000
+    if part.chosen:
+        assert np.isfinite(part.deviance[part.index_min]).all()
+        assert np.isfinite(part.oof_prediction[n - 1])
+
+
+def test_a_cross_validation_stopped_before_any_choice():
+    X, y = problem(300, 60)
+    progress, _ = press_at(1)
+    with pytest.raises(Interrupted) as caught:
+        riata.cross_validate_path(X, y, alphas=4000, alpha_min_ratio=1e-3, cv=4, solver="residual", n_threads=1,
+                                  progress=progress)
+    part = caught.value.result
+    assert not part.chosen
+    assert part.oof_prediction is None
+    assert (part.paths[0].status == "converged").any()
+    assert "nothing chosen" in part.summary()
+    assert part.to_frame().shape[0] == 4000
+    with pytest.raises(RuntimeError, match="no alpha was fitted in every fold"):
+        part.predict(X)
+
+
+@pytest.mark.parametrize("outer_done", [0, 1])
+def test_a_nested_cross_validation_keeps_the_outer_folds_that_are_done(outer_done):
+    X, y = problem(200, 40)
+    options = {"alphas": 600, "alpha_min_ratio": 1e-3, "cv": 4, "inner_cv": 3, "n_threads": 1, "solver": "residual"}
+    whole = riata.nested_cross_validate(X, y, **options)
+    progress, pressed = press_at(outer_done * 2400 + 1)         # 600 alphas of 3 folds and all rows in an outer fold
+    with pytest.raises(Interrupted) as caught:
+        riata.nested_cross_validate(X, y, progress=progress, **options)
+    assert pressed
+    part = caught.value.result
+    assert len(part.folds) == len(part.inner) == len(part.deviance) == outer_done
+    np.testing.assert_array_equal(part.deviance, whole.deviance[:outer_done])
+    np.testing.assert_array_equal(part.alpha, whole.alpha[:outer_done])
+    held_out = np.zeros(200, dtype=bool)
+    for test in part.folds:
+        held_out[test] = True
+    np.testing.assert_array_equal(part.oof_prediction[held_out], whole.oof_prediction[held_out])
+    assert np.isnan(part.oof_prediction[~held_out]).all()
+    assert "skipped" in part.unfinished.fold_status
+    assert f"{outer_done} outer folds" in part.summary()
+    assert np.isfinite(part.deviance_mean) == (outer_done > 0)
+    assert part.to_frame().shape[0] == outer_done
+    assert whole.unfinished is None

@@ -11,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import problems
+import riata
 from reference import alpha_max, null_objective, weighted_mean_squared_error
 
 TOL = 1e-10
@@ -244,3 +245,24 @@ def test_any_rearrangement(seed, n, p, solver, name, l1_ratio):
                           tol=TOL, **moved)
     back = [(coef[np.argsort(columns)], intercept) for coef, intercept in answers(second)]
     assert_same_path(X, y, alphas, l1_ratio, answers(first), back, **settings)
+
+
+@pytest.mark.parametrize("solver", ["gram", "working_set", "residual"])
+@pytest.mark.parametrize("p", [4, 80])
+@pytest.mark.parametrize("seed", range(3))
+def test_identical_columns_share_a_sum_and_with_an_l2_part_share_it_evenly(seed, p, solver):
+    """The lasso determines the sum of their coefficients only; any l2 part makes equal shares the one solution."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(60, p))
+    X = np.insert(X, [1, p], X[:, [0]], axis=1)
+    same = [0, 1, p + 1]
+    y = 2 * X[:, 0] + X[:, 2] + rng.normal(size=60)
+    lasso = riata.fit_path(X, y, alphas=[0.5, 0.2], solver=solver, tol=1e-12)
+    alone = riata.fit_path(X[:, 1:-1], y, alphas=[0.5, 0.2], solver=solver, tol=1e-12)
+    np.testing.assert_allclose(lasso.coef[:, same].sum(axis=1), alone.coef[:, 0], rtol=1e-4)
+    assert (lasso.coef[:, same] >= 0).all()            # all shares have the sign of the sum
+    for l1_ratio in (0.9, 0.5):
+        shares = riata.fit_path(X, y, alphas=[0.5, 0.2], l1_ratio=l1_ratio, solver=solver, tol=1e-12).coef[:, same]
+        np.testing.assert_allclose(shares, shares.mean(axis=1, keepdims=True) * np.ones(3), rtol=1e-3)
+    ridge = riata.fit_path(X, y, alphas=[0.5, 0.2], l1_ratio=0.0, tol=1e-12).coef[:, same]
+    np.testing.assert_allclose(ridge, ridge.mean(axis=1, keepdims=True) * np.ones(3), rtol=1e-9)

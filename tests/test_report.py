@@ -2,6 +2,7 @@
 import csv
 import json
 import struct
+import warnings
 
 import numpy as np
 import polars as pl
@@ -10,7 +11,17 @@ import pytest
 import riata
 from cross_validated import diabetes_cv
 from riata.persistence import load_model
-from riata.report import coefficient_table, standard_deviations, summarize, unfinished, write_report
+from riata.report import (
+    coefficient_table,
+    facts,
+    markdown,
+    standard_deviations,
+    standardising_scale,
+    summarize,
+    unfinished,
+    write_report,
+)
+from riata.status import CONSTANT_TARGET, END_OF_GRID, UNDERFLOW
 
 
 @pytest.mark.parametrize("block", [1, 7, 1 << 22])
@@ -131,3 +142,50 @@ def test_nothing_selected(tmp_path):
     write_report(cv, X, y, tmp_path, summary=summary)
     assert summary["choices"]["min"]["coefficients"] == []
     assert "| (none) |" in (tmp_path / "summary.md").read_text()
+
+
+def test_a_report_says_that_y_is_constant():
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    y = np.full(30, 0.1)
+    summary = summarize(riata.cross_validate_path(X, y, alphas=5, cv=3), X, y)
+    assert summary["notes"] == [CONSTANT_TARGET]
+    assert f"- {CONSTANT_TARGET}" in markdown(summary, {}, "1")
+
+
+def test_a_report_says_where_the_grid_ends_too_early():
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    y = X.sum(axis=1)
+    summary = summarize(riata.cross_validate_path(X, y, alphas=5, alpha_min_ratio=0.5, cv=3), X, y)
+    assert summary["notes"] == [END_OF_GRID]
+    assert summary["choices"]["min"]["end_of_grid"]
+    assert facts(summary)[0][1].endswith(" (end of the grid)")
+    assert "(end of the grid)" in markdown(summary, {}, "1")
+
+
+@pytest.mark.parametrize("x_scale", [1e-300, 1.0, 1e300])
+@pytest.mark.parametrize("y_scale", [1e-300, 1e-140, 1.0, 1e140])
+def test_sizes_at_extreme_scales(x_scale, y_scale):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 4))
+    y = X[:, 0] + 0.5 * rng.normal(size=50)
+    options = {"alphas": 6, "cv": 3, "standardize": True}
+    plain = summarize(riata.cross_validate_path(X, y, **options), X, y)["choices"]["min"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        scale = standardising_scale(X * x_scale, y * y_scale)
+        assert np.isfinite(scale).all()
+        if y_scale / x_scale > 1e300:                  # the coefficients are beyond float64
+            return
+        cv = riata.cross_validate_path(X * x_scale, y * y_scale, **options)
+        summary = summarize(cv, X * x_scale, y * y_scale)
+    json.dumps(summary, allow_nan=False)
+    choice = summary["choices"]["min"]
+    if y_scale == 1e-300:                              # squared errors of 1e-600 are 0: it is said, and no R² is made up
+        assert summary["notes"] == [UNDERFLOW]
+        assert choice["heldout_r2"] is None
+        return
+    assert summary["notes"] == []
+    assert choice["heldout_r2"] == pytest.approx(plain["heldout_r2"], rel=1e-6)
+    if y_scale / x_scale > 1e-300:                     # else the coefficients are 0 or nearly
+        expected = {row["feature"]: row["standardised"] for row in plain["coefficients"]}
+        assert {row["feature"]: row["standardised"] for row in choice["coefficients"]} == pytest.approx(expected, rel=1e-6)

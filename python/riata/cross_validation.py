@@ -2,23 +2,17 @@
 
 import numpy as np
 
+from riata.argument_names import native
+from riata.arguments import check_arguments, derived_alphas
+from riata.cv_batch import CVBatch, grid_batch
 from riata.cv_result import CVResult
 from riata.folds import make_folds
-from riata.paths import grid_arguments, rows_used
-from riata.prediction import linear_predictor
-from riata.results import path_of
+from riata.results import path_of, solved
 from riata.status import status_names, warn_of_unconverged
-from riata.validation import (
-    check_alphas,
-    check_design,
-    check_l1_ratios,
-    check_settings,
-    check_target,
-    check_weights,
-)
-from riata_engine.batch import Batch, alpha_grid, solve
+from riata.validation import check_l1_ratios
 
 
+@native
 def cross_validate_path(X, y, *, l1_ratio=1.0, alphas=100, cv=10, groups=None, stratify=None, n_repeats=1, seed=0,
                         alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, lower=None, upper=None,
                         positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
@@ -63,6 +57,9 @@ max_epochs, n_threads, time_budget, backend, progress
         For bad arguments, naming the argument, the value and the remedy.
     RuntimeError
         If no alpha was fitted in every fold.
+    riata_engine.batch.Interrupted
+        On Ctrl-C; its `.result` is the CVResult of the paths and folds as far as they went, the rest NaN and `skipped`. It
+        chooses among what was fitted in every fold (see `CVResult.chosen`).
 
     Warns
     -----
@@ -73,60 +70,41 @@ max_epochs, n_threads, time_budget, backend, progress
     ----------
     Hastie, Tibshirani and Friedman (2009), "The Elements of Statistical Learning", 2nd edition, section 7.10.
     """
-    matrix, names = check_design(X)
-    n, p = matrix.shape
-    target = check_target(y, n)
-    weights = check_weights(weights, n)
+    given = check_arguments(locals())
     l1_ratios = check_l1_ratios(l1_ratio)
-    grid = check_alphas(alphas)
-    settings = check_settings(
-        n, p, alpha_min_ratio=alpha_min_ratio, offset=offset, penalty_factor=penalty_factor, lower=lower, upper=upper,
-        positive=positive, intercept=intercept, standardize=standardize, solver=solver, tol=tol, max_epochs=max_epochs,
-        n_threads=n_threads, time_budget=time_budget,
-        backend=backend, progress=progress)
-    folds = make_folds(cv, n, y=target, X=matrix, weights=weights, groups=groups, stratify=stratify,
+    folds = make_folds(cv, len(given.y), y=given.y, X=given.X, weights=given.weights, groups=groups, stratify=stratify,
                        n_repeats=n_repeats, seed=seed)
-    result = cross_validate(matrix, target, folds, weights=weights, l1_ratios=l1_ratios, grid=grid, settings=settings,
-                            feature_names=names, progress=progress)
-    warn_of_unconverged(*all_fits(result), tol, stacklevel=2)
+    result = cross_validate(given, folds, l1_ratios)
+    warn_of_unconverged(*all_fits(result), tol, stacklevel=3)
     return result
 
 
-def cross_validate(matrix, target, folds, *, weights, l1_ratios, grid, settings, feature_names, progress):
-    """`cross_validate_path` on checked arguments, without its warning."""
-    n, R, K = matrix.shape[0], len(l1_ratios), len(folds)
-    targets = target[:, None]
+def cross_validate(given, folds, l1_ratios):
+    """`cross_validate_path` on checked `Arguments`, without its warning."""
+    grid = given.grid
     if grid.alphas is None:
-        derived = alpha_grid(Batch(matrix, targets, weights=weights, target=np.zeros(R, dtype=np.intp),
-                                   group=np.zeros(R, dtype=np.intp), l1_ratio=l1_ratios, **grid_arguments(grid),
-                                   **settings))
+        alphas = derived_alphas(grid_batch(given.X, given.y[:, None], l1_ratios, weights=given.weights,
+                                           settings=given.settings, **grid.keywords))
     else:
-        derived = np.broadcast_to(grid.alphas, (R, len(grid.alphas)))
-    # Problem r·(K+1) is l1_ratio r on all rows, the K after it are its folds. Folds need few of their coefficients, so
-    # that the batch keeps them sparse.
-    solution = solve(Batch(matrix, targets, target=np.zeros(R * (K + 1), dtype=np.intp),
-                           group=np.tile(np.arange(K + 1, dtype=np.intp), R), l1_ratio=np.repeat(l1_ratios, K + 1),
-                           alphas=np.repeat(derived, K + 1, axis=0), store="sparse",
-                           **row_sets(folds, weights, n), **settings), progress=progress)
-    used = rows_used(weights, n)
-    full = np.arange(R) * (K + 1)
-    paths = [path_of(solution, b, grid, n_samples=used, l1_ratio=l1_ratios[r], settings=settings,
-                     feature_names=feature_names) for r, b in enumerate(full)]
-    fold_problems = full[:, None] + 1 + np.arange(K)                                   # (R, K)
-    if folds.train is None:
-        deviance = solution.held_out_deviance[fold_problems]                           # (R, K, L)
-    else:
-        deviance = deviance_on_test_rows(solution, fold_problems, matrix, target, folds, weights, settings["offset"])
+        alphas = np.broadcast_to(grid.alphas, (len(l1_ratios), len(grid.alphas)))
+    batch = CVBatch(given.X, given.y, folds, given.weights, l1_ratios, given.settings)
     back = slice(None) if grid.back is None else grid.back
-    result = CVResult(
-        l1_ratios=l1_ratios, alphas=np.stack([path.alphas for path in paths]),
-        deviance=np.ascontiguousarray(deviance.transpose(0, 2, 1)[:, back]), paths=paths, folds=folds.test,
-        fold_status=status_names(solution.status[fold_problems]).transpose(0, 2, 1)[:, back],
-        fold_gap=solution.gap[fold_problems].transpose(0, 2, 1)[:, back])
-    r, i = result.index_min
-    solved_at = i if grid.back is None else grid.back[i]
-    result.oof_prediction = _held_out_predictions(solution, fold_problems[r], solved_at, matrix, folds,
-                                                  settings["offset"])
+
+    def result_of(solution):
+        paths = [path_of(solution, b, given, l1_ratio) for b, l1_ratio in zip(batch.full, l1_ratios, strict=True)]
+        deviance = batch.deviance(solution).transpose(0, 2, 1)[:, back]
+        result = CVResult(
+            l1_ratios=l1_ratios, alphas=np.stack([path.alphas for path in paths]), deviance=np.ascontiguousarray(deviance),
+            paths=paths, folds=folds.test,
+            fold_status=status_names(solution.status[batch.held_out]).transpose(0, 2, 1)[:, back],
+            fold_gap=solution.gap[batch.held_out].transpose(0, 2, 1)[:, back])
+        if result.chosen:
+            r, i = result.index_min
+            result.oof_prediction = batch.held_out_prediction(solution, r, i if grid.back is None else grid.back[i])
+        return result
+
+    result = solved(batch.problems(alphas), given.progress, result_of)
+    result.index("min")                                # raises where nothing can be chosen
     return result
 
 
@@ -134,40 +112,3 @@ def all_fits(result):
     """(status, gap) of every fit of a cross-validation: of the paths on all rows, and of the folds."""
     return (np.concatenate([*(path.status for path in result.paths), result.fold_status.ravel()]),
             np.concatenate([*(path.gap for path in result.paths), result.fold_gap.ravel()]))
-
-
-def row_sets(folds, weights, n):
-    """The groups 0 (all rows), 1, ..., K of a batch: held-out rows where folds are taken away from the whole."""
-    if folds.train is None:
-        return {"weights": weights, "held_out": [np.empty(0, dtype=np.intp), *folds.test]}
-    base = np.ones(n) if weights is None else weights
-    columns = np.empty((n, len(folds) + 1), order="F")
-    columns[:, 0] = base
-    for k, train in enumerate(folds.train):
-        columns[:, k + 1] = base * np.bincount(train, minlength=n)
-    return {"weights": columns}
-
-
-def deviance_on_test_rows(solution, fold_problems, matrix, target, folds, weights, offset):
-    """(R, K, L) weighted mean squared errors where a fold's test rows are not simply the rest of its training rows."""
-    R, K = fold_problems.shape
-    deviance = np.full((R, K, solution.alphas.shape[1]), np.nan)
-    for k, test in enumerate(folds.test):
-        test_weights = None if weights is None else weights[test]
-        for r, b in enumerate(fold_problems[:, k]):
-            fitted = np.isfinite(solution.intercept[b])
-            prediction = linear_predictor(matrix, solution.coef[b][fitted], solution.intercept[b][fitted], offset, test)
-            deviance[r, k, fitted] = np.average((target[test, None] - prediction) ** 2, axis=0, weights=test_weights)
-    return deviance
-
-
-def _held_out_predictions(solution, problems, at, matrix, folds, offset):
-    """(n,) means over the folds that hold a row out; NaN for rows that none does."""
-    n = matrix.shape[0]
-    total, times = np.zeros(n), np.zeros(n, dtype=np.intp)
-    for b, test in zip(problems, folds.test, strict=True):
-        prediction = linear_predictor(matrix, solution.coef[b][[at]], solution.intercept[b, [at]], offset, test)
-        np.add.at(total, test, prediction[:, 0])
-        np.add.at(times, test, 1)
-    with np.errstate(invalid="ignore"):                # 0 / 0 is the NaN that is meant
-        return total / times

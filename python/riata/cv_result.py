@@ -1,10 +1,12 @@
 """What a cross-validation hands back."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from riata.results import PathResult, status_counts
+from riata.status import END_OF_GRID, UNDERFLOW
 from riata.tables import dataframe
 
 RULES = ("min", "1se")
@@ -19,6 +21,9 @@ class CVResult:
     rule (Breiman, Friedman, Olshen and Stone 1984) takes, at that l1_ratio, the largest alpha whose mean is at most
     the minimum plus its standard error: a larger penalty, a simpler model. With a single fold there is no standard
     error, and both rules choose the same.
+
+    What was not fitted, because of a `time_budget` or Ctrl-C, is NaN, and takes no part in the choice. Where Ctrl-C left no
+    (l1_ratio, alpha) that is fitted in every fold, `chosen` is False, and whatever needs a choice raises a RuntimeError.
 
     Attributes
     ----------
@@ -43,8 +48,8 @@ class CVResult:
         The one of `l1_ratio_min`.
     oof_prediction : ndarray of shape (n,)
         Prediction of each row by the models of the folds that held it out, at (l1_ratio_min, alpha_min): the mean over
-        these folds, NaN for a row that none held out. The pair was chosen with these rows: see
-        `riata.nested_cross_validate` for an honest score.
+        these folds, NaN for a row that none held out; None where nothing is chosen. The pair was chosen with these rows:
+        see `riata.nested_cross_validate` for an honest score.
     folds : list of K integer arrays
         Rows held out.
     fold_status : ndarray of str, shape (R, L, K)
@@ -63,11 +68,25 @@ class CVResult:
     oof_prediction: np.ndarray | None = None
 
     def __post_init__(self):
-        K = self.deviance.shape[-1]
         self.deviance_mean = self.deviance.mean(axis=-1)
-        self.deviance_se = (self.deviance.std(axis=-1, ddof=1) / np.sqrt(K) if K > 1
-                            else np.full(self.deviance_mean.shape, np.nan))
-        self.index_min, self.index_1se = choose(self.deviance_mean, self.deviance_se, self.alphas)
+        self.deviance_se = standard_error(self.deviance)
+
+    @cached_property
+    def _choice(self):
+        return choose(self.deviance_mean, self.deviance_se, self.alphas)
+
+    @property
+    def index_min(self):
+        return self._choice[0]
+
+    @property
+    def index_1se(self):
+        return self._choice[1]
+
+    @property
+    def chosen(self):
+        """Whether some alpha was fitted in every fold. Only a cross-validation that Ctrl-C stopped early can say no."""
+        return bool(np.isfinite(self.deviance_mean).any())
 
     @property
     def alpha_min(self):
@@ -109,6 +128,20 @@ class CVResult:
     def feature_names(self):
         return self.paths[0].feature_names
 
+    @property
+    def notes(self):
+        """Sentences about what is odd with the data or the choice, if anything is."""
+        path = self.paths[0]
+        underflow = path.null_deviance == 0 and not path.notes
+        return [*path.notes, *([UNDERFLOW] if underflow else []), *([END_OF_GRID] if self.at_end_of_grid else [])]
+
+    @property
+    def at_end_of_grid(self):
+        """Whether the smallest mean is that of the smallest of several alphas: a smaller one may do better."""
+        if not self.chosen or self.alphas.shape[1] == 1 or self.alpha_min == 0:
+            return False
+        return bool(self.alpha_min == self.alphas[self.index_min[0]].min())
+
     def index(self, rule="min"):
         """(index of the l1_ratio, index of the alpha) that a rule, "min" or "1se", chooses."""
         if rule not in RULES:
@@ -144,32 +177,49 @@ class CVResult:
             columns[name] = np.concatenate([getattr(path, name) for path in self.paths])
         for rule in RULES:
             chosen = np.zeros((R, L), dtype=bool)
-            chosen[self.index(rule)] = True
+            if self.chosen:
+                chosen[self.index(rule)] = True
             columns[f"chosen_{rule}"] = chosen.ravel()
         return dataframe(columns)
 
     def summary(self):
         """A few lines of text: what was fitted, and what each rule chooses."""
+        if not self.chosen:
+            return repr(self)
         lines = [repr(self),
                  f"{'rule':<5}{'l1_ratio':>9}{'alpha':>12}{'deviance':>12}{'se':>11}{'df':>8}{'dev_ratio':>10}"]
         for rule in RULES:
             r, i = self.index(rule)
             path = self.paths[r]
+            end = "  end of the grid" if path.alphas[i] == self.alpha_min and self.at_end_of_grid else ""
             lines.append(f"{rule:<5}{self.l1_ratios[r]:9.4g}{self.alphas[r, i]:12.5g}{self.deviance_mean[r, i]:12.5g}"
-                         f"{self.deviance_se[r, i]:11.3g}{path.df[i]:8.4g}{path.dev_ratio[i]:10.4f}")
+                         f"{self.deviance_se[r, i]:11.3g}{path.df[i]:8.4g}{path.dev_ratio[i]:10.4f}{end}")
+        lines += self.notes
         return "\n".join(lines)
 
     def __repr__(self):
         R, L, K = self.deviance.shape
         path = self.paths[0]
         status = np.concatenate([self.fold_status.ravel(), *(path.status for path in self.paths)])
+        choice = (f"alpha_min={self.alpha_min:.4g}, alpha_1se={self.alpha_1se:.4g}, l1_ratio_min={self.l1_ratio_min:g}"
+                  if self.chosen else "nothing chosen: no alpha was fitted in every fold")
         return (f"CVResult(n_samples={path.n_samples}, n_features={path.n_features}, {R} l1_ratios x {L} alphas x {K} "
-                f"folds, {status_counts(status)}, alpha_min={self.alpha_min:.4g}, alpha_1se={self.alpha_1se:.4g}, "
-                f"l1_ratio_min={self.l1_ratio_min:g})")
+                f"folds, {status_counts(status)}, {choice})")
 
     def _coef(self, index):
         r, i = index
         return self.paths[r]._coef_rows(slice(i, i + 1))[0]
+
+
+def standard_error(deviance):
+    """Standard deviation (divisor K − 1) over the last axis, divided by √K; NaN if K < 2."""
+    K = deviance.shape[-1]
+    if K < 2:
+        return np.full(deviance.shape[:-1], np.nan)
+    largest = np.max(deviance, initial=0.0, where=np.isfinite(deviance))
+    exponent = np.frexp(largest)[1]                    # a power of two: exact, and no square over- or underflows
+    with np.errstate(invalid="ignore"):                # an infinite deviance has no standard error
+        return np.ldexp(np.ldexp(deviance, -exponent).std(axis=-1, ddof=1), exponent) / np.sqrt(K)
 
 
 def choose(mean, se, alphas):

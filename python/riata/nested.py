@@ -1,25 +1,21 @@
 """Nested cross-validation: an honest score of the whole procedure, choice of alpha and l1_ratio included."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 
 import numpy as np
 
+from riata.argument_names import native
+from riata.arguments import check_arguments
 from riata.cross_validation import all_fits, cross_validate
-from riata.cv_result import RULES
+from riata.cv_batch import HeldOutMean
+from riata.cv_result import RULES, CVResult, standard_error
 from riata.folds import make_folds
 from riata.prediction import linear_predictor
 from riata.status import warn_of_unconverged
 from riata.tables import dataframe
-from riata.validation import (
-    check_alphas,
-    check_design,
-    check_l1_ratios,
-    check_settings,
-    check_target,
-    check_weights,
-)
+from riata.validation import check_l1_ratios
 
 INNER_REPEAT = 1 << 32   # inner folds are numbered away from the repetitions of the outer ones
 
@@ -45,6 +41,9 @@ class NestedCVResult:
         The inner cross-validations.
     rule : str
         "min" or "1se".
+    unfinished : CVResult or None
+        After Ctrl-C: the inner cross-validation that it stopped. All other attributes speak of the outer folds that were
+        done by then; means over none are NaN.
     """
 
     oof_prediction: np.ndarray
@@ -55,17 +54,17 @@ class NestedCVResult:
     folds: list
     inner: list
     rule: str
+    unfinished: CVResult | None = None
 
     @property
     def deviance_mean(self):
         """Mean of `deviance` over the outer folds."""
-        return float(self.deviance.mean())
+        return float(self.deviance.mean()) if len(self.deviance) else float("nan")
 
     @property
     def deviance_se(self):
         """Standard deviation of `deviance` (divisor K − 1) divided by √K; NaN for one fold."""
-        K = len(self.deviance)
-        return float(self.deviance.std(ddof=1) / np.sqrt(K)) if K > 1 else float("nan")
+        return float(standard_error(self.deviance))
 
     def to_frame(self):
         """One row per outer fold, as a pandas DataFrame if pandas is installed, a polars one otherwise."""
@@ -85,10 +84,13 @@ class NestedCVResult:
         return "\n".join(lines)
 
     def __repr__(self):
+        defined = self.r2[~np.isnan(self.r2)]
+        r2 = defined.mean() if len(defined) else float("nan")
         return (f"NestedCVResult({len(self.folds)} outer folds, rule={self.rule!r}, deviance {self.deviance_mean:.5g} "
-                f"± {self.deviance_se:.2g}, R² {np.nanmean(self.r2):.4f})")
+                f"± {self.deviance_se:.2g}, R² {r2:.4f})")
 
 
+@native
 def nested_cross_validate(X, y, *, l1_ratio=1.0, alphas=100, cv=5, inner_cv=10, rule="min", groups=None, stratify=None,
                           n_repeats=1, seed=0, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None,
                           lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto",
@@ -130,6 +132,9 @@ max_epochs, n_threads, time_budget, backend, progress
         For bad arguments, naming the argument, the value and the remedy.
     RuntimeError
         If in some outer fold no alpha was fitted in every inner fold.
+    KeyboardInterrupt
+        On Ctrl-C (`riata_engine.batch.Interrupted` within a fit); its `.result` is the NestedCVResult of the outer folds
+        that are done.
 
     Warns
     -----
@@ -144,18 +149,10 @@ max_epochs, n_threads, time_budget, backend, progress
     """
     if rule not in RULES:
         raise ValueError(f"rule = {rule!r} must be 'min' or '1se'")
-    matrix, names = check_design(X)
-    n, p = matrix.shape
-    target = check_target(y, n)
-    weights = check_weights(weights, n)
+    given = check_arguments(locals())
     l1_ratios = check_l1_ratios(l1_ratio)
-    grid = check_alphas(alphas)
-    settings = check_settings(
-        n, p, alpha_min_ratio=alpha_min_ratio, offset=offset, penalty_factor=penalty_factor, lower=lower, upper=upper,
-        positive=positive, intercept=intercept, standardize=standardize, solver=solver, tol=tol, max_epochs=max_epochs,
-        n_threads=n_threads, time_budget=time_budget,
-        backend=backend, progress=progress)
-    data = {"y": target, "X": matrix, "groups": groups}
+    n, weights = len(given.y), given.weights
+    data = {"y": given.y, "X": given.X, "groups": groups}
     outer = make_folds(cv, n, weights=weights, stratify=stratify if _is_int(cv) else None, n_repeats=n_repeats,
                        seed=seed, **data)
     tasks = []                                         # all folds are made, and refused, before anything is fitted
@@ -167,11 +164,15 @@ max_epochs, n_threads, time_budget, backend, progress
     clock = _Clock(time_budget, progress, [len(l1_ratios) * (len(folds) + 1) for _, folds in tasks])
     inner = []
     for k, (fold_weights, folds) in enumerate(tasks):
-        inner.append(cross_validate(matrix, target, folds, weights=fold_weights, l1_ratios=l1_ratios, grid=grid,
-                                    settings={**settings, "time_budget": clock.budget(k)}, feature_names=names,
-                                    progress=clock.progress(k)))
-    result = _scored(inner, outer.test, rule, matrix, target, weights, settings["offset"])
-    warn_of_unconverged(*(np.concatenate(part) for part in zip(*map(all_fits, inner), strict=True)), tol, stacklevel=2)
+        part = replace(given, weights=fold_weights, settings={**given.settings, "time_budget": clock.budget(k)},
+                       progress=clock.progress(k))
+        try:
+            inner.append(cross_validate(part, folds, l1_ratios))
+        except KeyboardInterrupt as stopped:
+            stopped.result = _scored(inner, outer.test[:k], rule, given, unfinished=getattr(stopped, "result", None))
+            raise
+    result = _scored(inner, outer.test, rule, given)
+    warn_of_unconverged(*(np.concatenate(part) for part in zip(*map(all_fits, inner), strict=True)), tol, stacklevel=3)
     return result
 
 
@@ -189,23 +190,22 @@ def _training(outer, k, weights, n):
     return np.flatnonzero(times), times if weights is None else weights * times
 
 
-def _scored(inner, tests, rule, matrix, target, weights, offset):
-    n, K = len(target), len(tests)
-    total, times = np.zeros(n), np.zeros(n, dtype=np.intp)
+def _scored(inner, tests, rule, given, unfinished=None):
+    K, predicted = len(tests), HeldOutMean(len(given.y))
     deviance, r2, alpha, l1_ratio = (np.empty(K) for _ in range(4))
     for k, (result, test) in enumerate(zip(inner, tests, strict=True)):
         r, i = result.index(rule)
-        path = result.paths[r]
-        prediction = linear_predictor(matrix, path.stored_coef[[i]], path.intercept[[i]], offset, test)[:, 0]
-        np.add.at(total, test, prediction)
-        np.add.at(times, test, 1)
-        fold_weights = None if weights is None else weights[test]
-        deviance[k] = np.average((target[test] - prediction) ** 2, weights=fold_weights)
-        spread = np.average((target[test] - np.average(target[test], weights=fold_weights)) ** 2, weights=fold_weights)
+        path, y = result.paths[r], given.y[test]
+        prediction = linear_predictor(given.X, path.stored_coef[[i]], path.intercept[[i]], given.settings["offset"],
+                                      test)[:, 0]
+        predicted.add(test, prediction)
+        fold_weights = None if given.weights is None else given.weights[test]
+        deviance[k] = np.average((y - prediction) ** 2, weights=fold_weights)
+        spread = np.average((y - np.average(y, weights=fold_weights)) ** 2, weights=fold_weights)
         r2[k] = 1.0 - deviance[k] / spread if spread > 0 else np.nan
         alpha[k], l1_ratio[k] = result.alphas[r, i], result.l1_ratios[r]
-    with np.errstate(invalid="ignore"):                # 0 / 0 is the NaN that is meant
-        return NestedCVResult(total / times, deviance, r2, alpha, l1_ratio, list(tests), inner, rule)
+    return NestedCVResult(predicted.mean(), deviance, r2, alpha, l1_ratio, list(tests), inner, rule,
+                          unfinished)
 
 
 class _Clock:

@@ -4,21 +4,16 @@ from numbers import Real
 
 import numpy as np
 
-from riata.results import BatchResult, PathResult, path_of
+from riata.argument_names import native
+from riata.arguments import check_arguments, with_ridge_grid
+from riata.results import BatchResult, PathResult, path_of, solved
 from riata.status import status_names, warn_of_unconverged
 from riata.tables import vector
-from riata.validation import (
-    check_alphas,
-    check_design,
-    check_l1_ratio,
-    check_settings,
-    check_target,
-    check_targets,
-    check_weights,
-)
-from riata_engine.batch import Batch, Interrupted, solve
+from riata.validation import check_l1_ratio
+from riata_engine.batch import Batch
 
 
+@native
 def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None,
              lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
              max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, n_threads=None, time_budget=None,
@@ -45,7 +40,8 @@ def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=No
         How many: a geometric grid from the smallest alpha whose coefficients are all 0. Or which, in any order:
         results keep that order.
     alpha_min_ratio : float in (0, 1), optional
-        Last alpha of the grid divided by the first. Default: 1e-3 if n > p, otherwise 1e-2.
+        Last alpha of the grid divided by the first. Default: 1e-3 if n > p, otherwise 1e-2; 1e-8 for ridge, whose grid
+        begins at the first alpha of l1_ratio = 0.001.
     weights : array_like of shape (n,), optional
         Row weights of 0 or more; only their ratios matter. 0 leaves a row out.
     offset : array_like of shape (n,), optional
@@ -110,28 +106,20 @@ def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=No
     >>> path.coef.round(6).tolist()
     [[3.0, 2.0, 1.0, 0.0]]
     """
-    matrix, names = check_design(X)
-    n, p = matrix.shape
-    target = check_target(y, n)
-    weights = check_weights(weights, n)
+    given = check_arguments(locals())
     l1_ratio = check_l1_ratio(l1_ratio)
-    grid = check_alphas(alphas)
-    settings = check_settings(
-        n, p, alpha_min_ratio=alpha_min_ratio, offset=offset, penalty_factor=penalty_factor, lower=lower, upper=upper,
-        positive=positive, intercept=intercept, standardize=standardize, solver=solver, tol=tol, max_epochs=max_epochs,
-        stop_dev_ratio=stop_dev_ratio, stop_dev_change=stop_dev_change, n_threads=n_threads, time_budget=time_budget,
-        backend=backend, progress=progress)
 
     def result_of(solution):
-        return path_of(solution, 0, grid, n_samples=rows_used(weights, n), l1_ratio=l1_ratio, settings=settings,
-                       feature_names=names)
+        return path_of(solution, 0, given, l1_ratio)
 
-    path = _solved(Batch(matrix, target[:, None], weights=weights, l1_ratio=l1_ratio, **grid_arguments(grid),
-                         **settings), progress, result_of)
-    warn_of_unconverged(path.status, path.gap, tol, stacklevel=2)
+    batch = Batch(given.X, given.y[:, None], weights=given.weights, l1_ratio=l1_ratio, **given.grid.keywords,
+                  **given.settings)
+    path = solved(with_ridge_grid(batch), progress, result_of)
+    warn_of_unconverged(path.status, path.gap, tol, stacklevel=3)
     return path
 
 
+@native
 def fit_batch(X, Y, *, weights=None, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, offset=None, penalty_factor=None,
               lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
               max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, n_threads=None, time_budget=None,
@@ -175,19 +163,10 @@ stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
     sklearn.exceptions.ConvergenceWarning
         Once, with counts over the whole batch.
     """
-    matrix, names = check_design(X)
-    n, p = matrix.shape
-    targets = check_targets(Y, n)
-    weights = check_weights(weights, n, columns=True)
-    problems = _problems(targets, weights)
+    given = check_arguments(locals())
+    targets, weights, grid, problems = given.y, given.weights, given.grid, given.n_problems
     l1_ratio = np.full(problems, check_l1_ratio(l1_ratio)) if isinstance(l1_ratio, Real) else _per_problem(
         l1_ratio, problems)
-    grid = check_alphas(alphas, problems)
-    settings = check_settings(
-        n, p, alpha_min_ratio=alpha_min_ratio, offset=offset, penalty_factor=penalty_factor, lower=lower, upper=upper,
-        positive=positive, intercept=intercept, standardize=standardize, solver=solver, tol=tol, max_epochs=max_epochs,
-        stop_dev_ratio=stop_dev_ratio, stop_dev_change=stop_dev_change, n_threads=n_threads, time_budget=time_budget,
-        backend=backend, progress=progress)
     every = np.arange(problems, dtype=np.intp)
     target = every if targets.shape[1] > 1 else np.zeros(problems, dtype=np.intp)
     own_weights = weights is not None and weights.ndim == 2 and weights.shape[1] == problems
@@ -198,44 +177,17 @@ stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
                     for name in ("alphas", "coef", "intercept", "gap", "dev_ratio", "df", "n_epochs")}
         return BatchResult(
             **restored, status=_restored(status_names(solution.status), grid), l1_ratio=l1_ratio,
-            null_deviance=np.asarray(solution.null_deviance), n_features=p, fit_intercept=settings["intercept"],
-            n_samples=np.broadcast_to(rows_used(weights, n), problems), tol=settings["tol"], feature_names=names,
+            null_deviance=np.asarray(solution.null_deviance), n_features=given.X.shape[1],
+            fit_intercept=given.settings["intercept"], n_samples=np.broadcast_to(given.rows_used, problems),
+            tol=given.settings["tol"], feature_names=given.feature_names,
             n_passes=solution.n_passes, solver=solution.solver, certificate=solution.certificate,
             profile_=solution.profile)
 
-    result = _solved(Batch(matrix, targets, weights=weights, target=target, group=group, l1_ratio=l1_ratio,
-                           **grid_arguments(grid), **settings), progress, result_of)
-    warn_of_unconverged(result.status, result.gap, tol, stacklevel=2)
+    batch = Batch(given.X, targets, weights=weights, target=target, group=group, l1_ratio=l1_ratio, **grid.keywords,
+                  **given.settings)
+    result = solved(with_ridge_grid(batch), progress, result_of)
+    warn_of_unconverged(result.status, result.gap, tol, stacklevel=3)
     return result
-
-
-def _solved(batch, progress, result_of):
-    """The result of a batch; on Ctrl-C the exception carries that of what is done as `.result`."""
-    try:
-        return result_of(solve(batch, progress=progress))
-    except Interrupted as stopped:
-        stopped.result = result_of(stopped.solution)
-        raise
-
-
-def grid_arguments(grid):
-    """A `Grid` as keywords of the engine's `Batch`."""
-    return {"n_alphas": grid.count} if grid.alphas is None else {"alphas": grid.alphas}
-
-
-def rows_used(weights, n_samples):
-    """Rows with a positive weight: an int, or one per column of weights."""
-    return n_samples if weights is None else np.count_nonzero(weights, axis=0)
-
-
-def _problems(targets, weights):
-    """B, from targets (n, T) and weights None, (n,) or (n, G)."""
-    T, G = targets.shape[1], 1 if weights is None or weights.ndim == 1 else weights.shape[1]
-    if weights is not None and weights.ndim == 2 and G == 0:
-        raise ValueError("weights has 0 columns; pass one per problem, or (n,)")
-    if T > 1 and G > 1 and T != G:
-        raise ValueError(f"Y has {T} columns and weights has {G}; give them equally many, or one of them a single one")
-    return max(T, G)
 
 
 def _per_problem(l1_ratio, problems):

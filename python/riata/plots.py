@@ -3,113 +3,18 @@
 Every function takes an optional matplotlib ``Axes``, draws on it and returns it. Without one, a new pyplot figure with
 a constrained layout is made. matplotlib is imported on the first call, not before.
 
-Colours are those of Okabe and Ito (Color Universal Design, 2008) without the yellow, which is too pale on white; heat
-maps use cividis (Nunez, Anderton and Renslow, PLoS ONE 13(7), 2018). Both stay readable with every common form of
-colour blindness.
+Heat maps use cividis (Nunez, Anderton and Renslow, PLoS ONE 13(7), 2018), which stays readable with every common form of
+colour blindness, as the colours of the lines do (`riata.plot_style`).
 """
-from functools import wraps
-
 import numpy as np
 
-from .label_placement import spread
+from .plot_axes import alpha_axis, count_axis, label_ends, mark_alphas
+from .plot_style import GREY, INK, PALETTE, axes_of, names_of, new_axes, shorten, styled
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-GREY = "#9A9A9A"
-INK = "#222222"
-STYLE = {
-    "font.size": 9.0, "axes.titlesize": 10.0, "axes.titleweight": "bold", "axes.titlelocation": "left",
-    "axes.labelsize": 9.5, "axes.edgecolor": "#444444", "axes.linewidth": 0.8, "axes.labelcolor": INK,
-    "axes.spines.top": False, "axes.spines.right": False, "text.color": INK, "xtick.color": "#444444",
-    "ytick.color": "#444444", "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "legend.frameon": False,
-    "legend.fontsize": 8.5, "legend.title_fontsize": 8.5, "lines.solid_capstyle": "round", "axes.axisbelow": True,
-    "svg.fonttype": "none", "pdf.fonttype": 42,
-}
+__all__ = ["coefficients_height", "cv_marks", "new_axes", "plot_coefficients", "plot_cv", "plot_heatmap", "plot_path"]
 
 
-def _styled(function):
-    """Run a plotting function under the style above; say what to install where matplotlib is missing."""
-    @wraps(function)
-    def drawn(*args, **kwargs):
-        try:
-            import matplotlib as mpl
-        except ImportError as error:
-            raise ImportError('plots need matplotlib: pip install "riata[plot]"') from error
-        with mpl.rc_context(STYLE):
-            return function(*args, **kwargs)
-    return drawn
-
-
-@_styled
-def new_axes(width, height):
-    """Axes on a styled figure of so many inches that pyplot knows nothing of: nothing to close, no display needed.
-
-    Save it with ``ax.figure.savefig(...)``.
-    """
-    from matplotlib.figure import Figure
-    return Figure(figsize=(width, height), layout="constrained").subplots()
-
-
-def _axes(ax, width, height):
-    if ax is not None:
-        return ax
-    from matplotlib import pyplot as plt
-    return plt.subplots(figsize=(width, height), layout="constrained")[1]
-
-
-def _names(names, p):
-    return [f"x{j}" for j in range(p)] if names is None else [str(name) for name in names]
-
-
-def _shorten(name, length=22):
-    return name if len(name) <= length else name[: length - 1] + "…"
-
-
-def _alpha_axis(ax, alphas):
-    """Log axis with strong penalties on the left, so that features enter from left to right."""
-    finite = np.asarray(alphas)[np.asarray(alphas) > 0]
-    if finite.size == 0:
-        raise ValueError("alphas holds no positive value: there is nothing to draw against log alpha")
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-    low, high = finite.min(), finite.max()
-    decades = np.log10(high / low)
-    ax.set_xscale("log")
-    ax.set_xlim((high * 10 ** (0.015 * decades), low) if high > low else (high * 1.3, low / 1.3))
-    steps = (1.0,) if decades > 2.5 else (1.0, 3.0) if decades > 1.4 else (1.0, 2.0, 5.0)
-    ax.xaxis.set_major_locator(LogLocator(subs=steps))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda alpha, _: f"{alpha:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_xlabel("alpha (log scale, weaker penalty to the right)")
-
-
-def _count_axis(ax, alphas, counts):
-    """Second axis on top: how many coefficients are not zero at some of the alphas."""
-    order = np.argsort(alphas)
-    alphas, counts = np.asarray(alphas)[order], np.asarray(counts)[order]
-    keep = alphas > 0
-    alphas, counts = alphas[keep], counts[keep]
-    where = np.unique(np.linspace(0, alphas.size - 1, min(9, alphas.size)).round().astype(int))
-    top = ax.secondary_xaxis("top")
-    top.set_xticks(alphas[where], [str(int(c)) for c in counts[where]])
-    top.minorticks_off()
-    top.tick_params(length=2.5, labelsize=8, pad=1.5)
-    top.spines["top"].set_visible(False)
-    top.set_xlabel("non-zero coefficients", fontsize=8.5, labelpad=4)
-
-
-def _mark_alphas(ax, marks):
-    """Vertical lines at chosen alphas, named beside the line; the two names are kept apart."""
-    marks = sorted(marks.items(), key=lambda item: -item[1])
-    left, right = np.log(ax.get_xlim())
-    at = [(np.log(alpha) - left) / (right - left) for _, alpha in marks]       # fractions of the width
-    for k, (name, alpha) in enumerate(marks):
-        ax.axvline(alpha, color=INK, lw=1.0, ls=("--" if "SE" in name else "-"), zorder=1.5)
-        right = k > 0 and at[k] - at[k - 1] < 0.05          # on its left, unless the line before it stands there
-        ax.annotate(name, (alpha, 0.985), xycoords=("data", "axes fraction"), xytext=(4 if right else -3, 0),
-                    textcoords="offset points", rotation=90, ha="left" if right else "right", va="top", fontsize=8,
-                    color=INK, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}, zorder=5)
-
-
-@_styled
+@styled
 def plot_path(result, ax=None, *, top=10, scale=None, marks=None, title=None):
     """Draw a coefficient path against log alpha, with the names of the largest features.
 
@@ -141,9 +46,9 @@ def plot_path(result, ax=None, *, top=10, scale=None, marks=None, title=None):
     """
     from matplotlib.collections import LineCollection
 
-    ax = _axes(ax, 6.8, 4.4)
+    ax = axes_of(ax, 6.8, 4.4)
     alphas, coef = np.asarray(result.alphas, float), np.asarray(result.coef, float)
-    names = _names(result.feature_names, coef.shape[1])
+    names = names_of(result.feature_names, coef.shape[1])
     if scale is not None:
         scale = np.asarray(scale, float)
         if scale.shape != (coef.shape[1],):
@@ -154,7 +59,7 @@ def plot_path(result, ax=None, *, top=10, scale=None, marks=None, title=None):
     alphas, coef = alphas[solved], coef[solved]
     order = np.argsort(-alphas)
     alphas, coef = alphas[order], coef[order]
-    _alpha_axis(ax, alphas)
+    alpha_axis(ax, alphas)
 
     chosen = _largest_features(alphas, coef, marks, top)
     others = np.setdiff1d(np.flatnonzero(np.any(coef != 0, axis=0)), chosen)
@@ -166,11 +71,11 @@ def plot_path(result, ax=None, *, top=10, scale=None, marks=None, title=None):
                 ls="-" if k < len(PALETTE) else (0, (4, 1.5)))
     low, high = min(coef.min(initial=0.0), 0.0), max(coef.max(initial=0.0), 0.0)
     pad = 0.05 * (high - low) or 1.0
-    ax.set_ylim(low - pad, high + (3 if marks else 1) * pad)          # headroom for the names of the marks
-    _label_ends(ax, [_shorten(names[j]) for j in chosen], [coef[-1, j] for j in chosen])
-    _count_axis(ax, alphas, (coef != 0).sum(axis=1))
+    ax.set_ylim(low - pad, high + pad)
     if marks:
-        _mark_alphas(ax, marks)
+        mark_alphas(ax, marks, alphas, coef.max(axis=1, initial=0.0))
+    label_ends(ax, [shorten(names[j]) for j in chosen], alphas[-1], [coef[-1, j] for j in chosen])
+    count_axis(ax, alphas, (coef != 0).sum(axis=1))
     ax.set_ylabel("coefficient" if scale is None else "standardised coefficient")
     ax.set_title(f"Elastic-net path, l1_ratio = {result.l1_ratio:g}" if title is None else title, pad=8)
     return ax
@@ -186,21 +91,7 @@ def _largest_features(alphas, coef, marks, top):
     return [int(j) for j in ranked[:top] if size[j] > 0]
 
 
-def _label_ends(ax, names, ends):
-    """Names at the right edge, each joined to the end of its line, never one over another."""
-    low, high = ax.get_ylim()
-    inches = ax.get_position().height * ax.figure.get_figheight()
-    fractions = (np.asarray(ends, float) - low) / (high - low)
-    placed = spread(fractions, 8.5 * 1.22 / 72 / inches, 0.01, 0.99)
-    for k, (name, start, height) in enumerate(zip(names, fractions, placed, strict=True)):
-        colour = PALETTE[k % len(PALETTE)]
-        ax.plot([1.0, 1.022, 1.03], [start, height, height], transform=ax.transAxes, color=colour, lw=0.7,
-                clip_on=False, zorder=2)
-        ax.text(1.037, height, name, transform=ax.transAxes, color=colour, fontsize=8.5, ha="left",
-                va="center_baseline")
-
-
-@_styled
+@styled
 def plot_cv(cv, ax=None, *, title=None):
     """Draw held-out error against log alpha with one standard error to each side.
 
@@ -223,11 +114,11 @@ def plot_cv(cv, ax=None, *, title=None):
     """
     from matplotlib import colormaps
 
-    ax = _axes(ax, 7.4, 4.2)
+    ax = axes_of(ax, 7.4, 4.2)
     alphas, mean, se = (np.asarray(a, float) for a in (cv.alphas, cv.deviance_mean, cv.deviance_se))
     ratios = np.asarray(cv.l1_ratios, float)
     best, i = cv.index_min
-    _alpha_axis(ax, alphas[best])
+    alpha_axis(ax, alphas[best])
     se = np.nan_to_num(se)                                      # a single fold has no standard error
     bottom, band = mean[best, i], mean[best, i] + se[best, i]
     ax.axhspan(bottom, band, color=PALETTE[5], alpha=0.28, lw=0, zorder=0.5, label="minimum to + 1 SE")
@@ -239,15 +130,16 @@ def plot_cv(cv, ax=None, *, title=None):
                 elinewidth=0.8, capsize=1.3, capthick=0.8, zorder=3,
                 label=f"l1_ratio {ratios[best]:g}, the best, ± 1 SE")
     for index, marker, name in ((cv.index_min, "o", "minimum"), (cv.index_1se, "s", "1-SE")):
-        ax.plot(alphas[index], mean[index], marker, ms=7, mfc="none", mec=INK, mew=1.3, zorder=4, ls="none",
+        ax.plot(alphas[index], mean[index], marker, ms=7, mfc="none", mec=INK, mew=1.3, zorder=4, ls="none", clip_on=False,
                 label=f"{name}: alpha {alphas[index]:.3g}")
     null = _null_error(mean[best], alphas[best])
     ceiling = min(np.nanmax(mean[best] + se[best]), 1.6 * null)             # an over-fitted tail may leave the frame
     floor = np.nanmin(mean[best] - se[best])
     span = (ceiling - floor) or abs(floor) or 1.0                           # a constant target leaves no spread
     ax.set_ylim(floor - 0.05 * span, ceiling + 0.07 * span)
-    _count_axis(ax, alphas[best], (np.nan_to_num(cv.paths[best].coef) != 0).sum(axis=1))
-    _mark_alphas(ax, cv_marks(cv))
+    count_axis(ax, alphas[best], (np.nan_to_num(cv.paths[best].coef) != 0).sum(axis=1))
+    edges = [np.interp(-np.log(alphas[best]), -np.log(alphas[r]), mean[r]) for r in range(ratios.size)]
+    mark_alphas(ax, cv_marks(cv), alphas[best], np.max([mean[best] + se[best], *edges], axis=0))
     ax.set_ylabel("held-out mean squared error")
     handles, labels = ax.get_legend_handles_labels()
     order = sorted(range(len(labels)), key=lambda k: ("best" not in labels[k], "alpha" not in labels[k],
@@ -269,7 +161,7 @@ def cv_marks(cv):
     return {"minimum": float(cv.alpha_min), "1-SE": float(cv.alpha_1se)}
 
 
-@_styled
+@styled
 def plot_heatmap(cv, ax=None, *, title=None):
     """Draw held-out error over (alpha, l1_ratio), the chosen cells marked.
 
@@ -292,12 +184,12 @@ def plot_heatmap(cv, ax=None, *, title=None):
     from matplotlib.colors import PowerNorm
 
     ratios, alphas, mean = (np.asarray(a, float) for a in (cv.l1_ratios, cv.alphas, cv.deviance_mean))
-    ax = _axes(ax, 6.8, 2.0 + 0.38 * ratios.size)
+    ax = axes_of(ax, 6.8, 2.0 + 0.38 * ratios.size)
     rows = np.argsort(ratios, kind="stable")
     floor, null = np.nanmin(mean), _null_error(mean[cv.index_min[0]], alphas[cv.index_min[0]])
     ceiling = max(min(np.nanmax(mean), null * 1.02), floor * (1 + 1e-9) + 1e-300)
     norm = PowerNorm(0.5, vmin=floor, vmax=ceiling)       # most colours go to the flat valley around the minimum
-    _alpha_axis(ax, [edge for row in alphas for edge in _log_edges(row)])
+    alpha_axis(ax, [edge for row in alphas for edge in _log_edges(row)])
     for height, r in enumerate(rows):
         edges = _log_edges(alphas[r])
         mesh = ax.pcolormesh(edges, [height - 0.46, height + 0.46], mean[r][None, :], cmap="cividis", norm=norm,
@@ -306,8 +198,8 @@ def plot_heatmap(cv, ax=None, *, title=None):
             ax.plot(alphas[r, np.nanargmin(mean[r])], height, "o", ms=3.2, color="white", mec="black", mew=0.4)
     place = {int(r): height for height, r in enumerate(rows)}
     for (r, i), marker, name in ((cv.index_min, "o", "minimum"), (cv.index_1se, "s", "1-SE")):
-        ax.plot(alphas[r, i], place[r], marker, ms=10, mfc="none", mec="white", mew=3.2, zorder=4)
-        ax.plot(alphas[r, i], place[r], marker, ms=10, mfc="none", mec=PALETTE[1], mew=1.8, zorder=5, ls="none",
+        ax.plot(alphas[r, i], place[r], marker, ms=10, mfc="none", mec="white", mew=3.2, zorder=4, clip_on=False)
+        ax.plot(alphas[r, i], place[r], marker, ms=10, mfc="none", mec=PALETTE[1], mew=1.8, zorder=5, ls="none", clip_on=False,
                 label=f"{name}: alpha {alphas[r, i]:.3g}, l1_ratio {ratios[r]:g}")
     ax.plot([], [], "o", ms=3.2, color="white", mec="black", mew=0.6, ls="none", label="best of its row")
     ax.set_yticks(range(ratios.size), [f"{ratios[r]:g}" for r in rows])
@@ -335,7 +227,7 @@ def _log_edges(alphas):
     return np.exp(np.concatenate([[2 * log[0] - middle[0]], middle, [2 * log[-1] - middle[-1]]]))
 
 
-@_styled
+@styled
 def plot_coefficients(names, size, *, other=None, labels=("minimum", "1-SE"), top=25, ax=None, title=None,
                       xlabel="standardised coefficient"):
     """Draw the largest coefficients as horizontal bars, largest on top.
@@ -359,11 +251,11 @@ def plot_coefficients(names, size, *, other=None, labels=("minimum", "1-SE"), to
     matplotlib Axes
     """
     size = np.asarray(size, float)
-    names = _names(names, size.size)
+    names = names_of(names, size.size)
     reach = np.abs(size) if other is None else np.maximum(np.abs(size), np.abs(np.asarray(other, float)))
     ranked = np.lexsort((np.arange(size.size), -reach, -np.abs(size)))
     rows = [int(j) for j in ranked[:top] if reach[j] > 0]
-    ax = _axes(ax, 5.6, coefficients_height(len(rows)))
+    ax = axes_of(ax, 5.6, coefficients_height(len(rows)))
     if not rows:
         ax.text(0.5, 0.5, "every coefficient is zero", transform=ax.transAxes, ha="center", va="center")
         ax.set_yticks([])
@@ -378,7 +270,7 @@ def plot_coefficients(names, size, *, other=None, labels=("minimum", "1-SE"), to
         ax.plot(second[second != 0], positions[second != 0], "D", ms=4.6, mfc="white", mec=INK, mew=1.1, ls="none",
                 label=labels[1], zorder=3)
     ax.axvline(0, color="#444444", lw=0.8, zorder=2.5)
-    ax.set_yticks(positions, [_shorten(names[j], 30) for j in rows])
+    ax.set_yticks(positions, [shorten(names[j], 30) for j in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)

@@ -76,10 +76,10 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
     -------
     dict
         ``choices["min" | "1se"]`` hold ``alpha``, ``l1_ratio``, ``intercept``, ``heldout_error`` and ``heldout_se``
-        (mean squared error over the folds), ``heldout_r2`` (1 − error / variance of y), ``deviance_explained`` (on the
-        training rows) and ``coefficients``, largest standardised size first: ``feature``, ``coefficient``, ``sign``,
-        ``standardised`` = coefficient · sd(x_j) / sd(y). ``largest_gap`` and ``status`` count every fit, those of the
-        folds too.
+        (mean squared error over the folds), ``heldout_r2`` (1 − error / variance of y, None without a variance),
+        ``deviance_explained`` (on the training rows), ``end_of_grid`` (whether the smallest alpha of the grid did best)
+        and ``coefficients``, largest standardised size first: ``feature``, ``coefficient``, ``sign``, ``standardised`` =
+        coefficient · sd(x_j) / sd(y). ``largest_gap`` and ``status`` count every fit, those of the folds too.
     """
     if rule not in ("min", "1se"):
         raise ValueError(f"rule is {rule!r}: give 'min' or '1se'")
@@ -96,15 +96,12 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
         choices[which] = {
             "alpha": float(getattr(cv, f"alpha_{which}")), "l1_ratio": float(getattr(cv, f"l1_ratio_{which}")),
             "intercept": float(getattr(cv, f"intercept_{which}")), "heldout_error": error,
-            "heldout_se": _number(cv.deviance_se[r, i]), "heldout_r2": 1 - error / y_sd / y_sd if y_sd > 0 else None,
+            "heldout_se": _number(cv.deviance_se[r, i]), "heldout_r2": _r2(error, y_sd),
             "deviance_explained": _number(cv.paths[r].dev_ratio[i]), "gap": _number(cv.paths[r].gap[i]),
-            "status": str(cv.paths[r].status[i]), "selected": int(used.size),
+            "end_of_grid": cv.at_end_of_grid and (r, i) == cv.index_min, "status": str(cv.paths[r].status[i]),
+            "selected": int(used.size),
             "coefficients": [{"feature": names[j], "coefficient": float(coef[j]), "sign": "+" if coef[j] > 0 else "-",
                               "standardised": float(coef[j] * scale[j])} for j in used]}
-    notes = list(notes)
-    if cv.alpha_min <= np.min(cv.alphas[cv.index_min[0]]) and np.shape(cv.alphas)[1] > 1:
-        notes.append("The smallest held-out error lies at the smallest alpha of the grid: a longer grid "
-                     "(--alpha-min-ratio; in Python alpha_min_ratio) may do better.")
     kinds, counts = np.unique(np.concatenate([np.ravel(cv.fold_status), *(path.status for path in cv.paths)]),
                               return_counts=True)
     gaps = np.concatenate([np.ravel(cv.fold_gap), *(path.gap for path in cv.paths)])
@@ -115,7 +112,12 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
         "largest_gap": float(np.nanmax(gaps)) if np.isfinite(gaps).any() else None,
         "status": {str(kind): int(count) for kind, count in zip(kinds, counts, strict=True)},
         "certificate": cv.path.certificate, "solver": cv.path.solver,
-        "passes_over_x": int(cv.path.n_passes), "seconds": seconds, "notes": notes}
+        "passes_over_x": int(cv.path.n_passes), "seconds": seconds, "notes": [*notes, *cv.notes]}
+
+
+def _r2(error, y_sd):
+    """1 − error / y_sd²; None where y is constant, or so small that its squares are 0."""
+    return 1 - error / y_sd / y_sd if y_sd * y_sd >= np.finfo(np.float64).tiny else None
 
 
 def _number(value):
@@ -137,7 +139,10 @@ def standardising_scale(X, y, weights=None):
     """Factors sd(x_j) / sd(y) that turn coefficients into standardised sizes; all 0 for a constant y."""
     y_sd = standard_deviations(np.asarray(y)[:, None], weights)[0]
     x_sd = standard_deviations(X, weights)
-    return x_sd / y_sd if y_sd > 0 else np.zeros_like(x_sd)
+    if y_sd == 0:
+        return np.zeros_like(x_sd)
+    with np.errstate(over="ignore"):                   # where the ratio is beyond float64, the coefficients are 0 or nearly
+        return np.minimum(x_sd / y_sd, np.finfo(np.float64).max)
 
 
 def write_report(cv, X, y, directory, *, summary, weights=None, encoding=None, plots=True):
@@ -238,7 +243,8 @@ def facts(summary):
     def show(value, digits=".4g"):
         return "not defined" if value is None else format(value, digits)
     pairs = [summary["choices"][which] for which in ("min", "1se")]
-    rows = [("alpha", *(show(c["alpha"]) for c in pairs)), ("l1_ratio", *(show(c["l1_ratio"], "g") for c in pairs)),
+    rows = [("alpha", *(show(c["alpha"]) + " (end of the grid)" * c["end_of_grid"] for c in pairs)),
+            ("l1_ratio", *(show(c["l1_ratio"], "g") for c in pairs)),
             ("held-out mean squared error",
              *(f"{c['heldout_error']:.4g}" + ("" if c["heldout_se"] is None else f" ± {c['heldout_se']:.3g}")
                for c in pairs)),

@@ -7,9 +7,10 @@ import numpy as np
 
 from riata import information
 from riata.prediction import linear_predictor
-from riata.status import status_names
+from riata.status import CONSTANT_TARGET, status_names
 from riata.tables import dataframe
 from riata.validation import check_design, check_number, check_offset
+from riata_engine.batch import Interrupted, solve
 
 
 @dataclass(eq=False, repr=False)
@@ -90,6 +91,12 @@ class PathResult:
     def ebic(self):
         return information.ebic(self.dev_ratio, self.null_deviance, self.df, self.n_samples, self.n_features,
                                 intercept=self.fit_intercept)
+
+    @property
+    def notes(self):
+        """Sentences about what is odd with the data of this path, if anything is."""
+        unexplained = not (self.dev_ratio > 0).any()   # the null deviance of a target of scale 1e-170 underflows
+        return [CONSTANT_TARGET] if self.null_deviance == 0 and unexplained else []
 
     def at(self, alpha):
         """Index of `alpha` among `alphas`.
@@ -178,6 +185,7 @@ class PathResult:
         bic = self.bic
         lines += [f"{self.alphas[i]:11.4g} {self.df[i]:7.4g} {self.dev_ratio[i]:9.4f} {bic[i]:11.4f} {self.gap[i]:8.1e}"
                   f"  {self.status[i]}" for i in shown]
+        lines += self.notes
         return "\n".join(lines)
 
     def __repr__(self):
@@ -243,16 +251,26 @@ class BatchResult:
                 f"{status_counts(self.status)}, largest gap {_largest(self.gap)}, solver={self.solver!r})")
 
 
-def path_of(solution, b, grid, *, n_samples, l1_ratio, settings, feature_names):
-    """The `PathResult` of problem `b` of an engine's solution, in the caller's order of alphas."""
+def solved(batch, progress, result_of):
+    """The result of a batch; on Ctrl-C the exception carries that of what is done as `.result`."""
+    try:
+        return result_of(solve(batch, progress=progress))
+    except Interrupted as stopped:
+        stopped.result = result_of(stopped.solution)
+        raise
+
+
+def path_of(solution, b, given, l1_ratio):
+    """The `PathResult` of problem `b` of an engine's solution, in the order of alphas of the `Arguments` given."""
+    def restored(values):
+        return given.grid.restore(values, b)
+
     coef = solution.coef[b]
     return PathResult(
-        alphas=grid.restore(solution.alphas[b], b), stored_coef=grid.restore(coef, b),
-        intercept=grid.restore(solution.intercept[b], b), gap=grid.restore(solution.gap[b], b),
-        status=grid.restore(status_names(solution.status[b]), b), dev_ratio=grid.restore(solution.dev_ratio[b], b),
-        df=grid.restore(solution.df[b], b), n_epochs=grid.restore(solution.n_epochs[b], b), l1_ratio=float(l1_ratio),
-        null_deviance=float(solution.null_deviance[b]), n_samples=int(n_samples), n_features=coef.shape[1],
-        fit_intercept=settings["intercept"], tol=settings["tol"], feature_names=feature_names,
+        **{name: restored(getattr(solution, name)[b]) for name in ("alphas", "intercept", "gap", "dev_ratio", "df", "n_epochs")},
+        stored_coef=restored(coef), status=restored(status_names(solution.status[b])), l1_ratio=float(l1_ratio),
+        null_deviance=float(solution.null_deviance[b]), n_samples=int(given.rows_used), n_features=coef.shape[1],
+        fit_intercept=given.settings["intercept"], tol=given.settings["tol"], feature_names=given.feature_names,
         n_passes=solution.n_passes, solver=solution.solver, certificate=solution.certificate, profile_=solution.profile)
 
 

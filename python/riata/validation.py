@@ -1,4 +1,4 @@
-"""Checks of the arguments that the native functions share: each error names the argument, the value and the remedy."""
+"""Checks of single arguments of the native functions: each error names the argument, the value and the remedy."""
 
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -6,7 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from riata.tables import column_label, design, vector
-from riata_engine.batch import SOLVERS, first_non_finite_column
+from riata_engine.batch import first_non_finite_column
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,11 @@ class Grid:
     count: int | None
     alphas: np.ndarray | None = None
     back: np.ndarray | None = None
+
+    @property
+    def keywords(self):
+        """The grid as keywords of the engine's `Batch`."""
+        return {"n_alphas": self.count} if self.alphas is None else {"alphas": self.alphas}
 
     def restore(self, values, member=None):
         """Reorder results (L, ...) of one problem to the caller's order of alphas."""
@@ -231,37 +236,6 @@ def check_flag(value, name):
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} = {value!r} must be True or False")
     return bool(value)
-
-
-def check_settings(n_samples, n_features, *, alpha_min_ratio, offset, penalty_factor, lower, upper, positive, intercept,
-                   standardize, solver, tol, max_epochs, n_threads, time_budget, backend, progress, stop_dev_ratio=None,
-                   stop_dev_change=None):
-    """The keyword arguments that all native functions share, checked, as keywords of the engine's `Batch`."""
-    if solver != "auto" and solver not in SOLVERS:
-        raise ValueError(f"solver = {solver!r} must be one of {', '.join(map(repr, ('auto', *SOLVERS)))}")
-    if progress is not None and not callable(progress):
-        raise TypeError(f"progress = {progress!r} must be None or a function of (done, total)")
-    lower, upper = check_box(lower, upper, positive, n_features)
-    return {
-        "alpha_min_ratio": None if alpha_min_ratio is None else check_number(
-            alpha_min_ratio, "alpha_min_ratio", 0.0, 1.0, low_open=True, high_open=True),
-        "offset": check_offset(offset, n_samples),
-        "penalty_factor": check_penalty_factor(penalty_factor, n_features),
-        "lower": lower,
-        "upper": upper,
-        "intercept": check_flag(intercept, "intercept"),
-        "standardize": check_flag(standardize, "standardize"),
-        "solver": solver,
-        "tol": check_number(tol, "tol", 0.0, low_open=True, high_open=True),
-        "max_epochs": check_count(max_epochs, "max_epochs"),
-        "stop_dev_ratio": None if stop_dev_ratio is None else check_number(
-            stop_dev_ratio, "stop_dev_ratio", 0.0, 1.0, low_open=True),
-        "stop_dev_change": None if stop_dev_change is None else check_number(
-            stop_dev_change, "stop_dev_change", 0.0, 1.0, high_open=True),
-        "n_threads": None if n_threads is None else check_count(n_threads, "n_threads"),
-        "time_budget": None if time_budget is None else check_number(time_budget, "time_budget", 0.0, low_open=True),
-        "backend": backend,
-    }
 
 
 def _check_rows(values, n_samples, name):

@@ -153,7 +153,8 @@ def demo(
     if missing:
         say_error(missing)
     summaries = [run(problem, out / problem.name.lower(), quiet=quiet, plots=plots, seed=seed, n_threads=threads,
-                     l1_ratio=[0.1, 0.5, 0.9, 0.95, 0.99, 1.0], alphas=100, standardize=True) for problem in problems]
+                     l1_ratio=[0.1, 0.5, 0.9, 0.95, 0.99, 1.0], alphas=100, standardize=True,
+                     alpha_min_ratio=problem.alpha_min_ratio) for problem in problems]
     raise typer.Exit(finish(summaries, {"datasets": summaries, "missing": missing}, as_json=json, quiet=quiet))
 
 

@@ -71,7 +71,8 @@ def nci60(folder, seed=0, cv=10):
                           "first column (Ross et al., Nature Genetics 24, 2000, as in James et al., An Introduction to "
                           "Statistical Learning).",
                           "Folds hold every tumour type evenly; repeated measurements of one cell line (K562, MCF7) "
-                          "share a fold."])
+                          "share a fold."],
+                   alpha_min_ratio=1e-3)            # at 1e-2 the minimum is the grid's end, or three alphas before it
 
 
 def _dealt_folds(labels, together, k, seed):

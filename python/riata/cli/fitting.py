@@ -24,6 +24,7 @@ class Problem:
     cv: object = 10
     encoding: dict = None
     notes: list = field(default_factory=list)
+    alpha_min_ratio: float = None
 
     def table(self):
         """X as a polars table, so that the fit knows the names."""

@@ -9,12 +9,25 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d,
 
 from riata_engine.batch import first_non_finite_column
 
+from ._certified import dual_gap
+from ._parameters import check_parameters
+
 _FLOATS = (np.float64, np.float32)   # kept as given; everything else becomes float64
 _DESIGN = {"accept_sparse": "csc", "dtype": _FLOATS}
 
 
 class LinearPredictor(BaseEstimator):
     """A model that predicts ``X @ coef_.T + intercept_``."""
+
+    def _keep(self, arguments):
+        """Set the arguments of a constructor, its ``locals()``, as attributes: scikit-learn's contract for ``__init__``."""
+        for name, value in arguments.items():
+            if name != "self":
+                setattr(self, name, value)
+
+    def _check_parameters(self, **rules):
+        """Check the constructor's parameters by the table (see ``check_parameters``)."""
+        check_parameters(type(self).__name__, vars(self), **rules)
 
     def predict(self, X):
         """Predict with the linear model.
@@ -52,9 +65,23 @@ class LinearPredictor(BaseEstimator):
         else:
             self.intercept_ = dtype.type(intercept[0]) if y_ndim == 1 else np.array(intercept, dtype=dtype)
 
+    def _set_solution(self, solution, problems, step, dtype, y_ndim):
+        """Set the fitted attributes from one alpha, number ``step``, of the given problems of a batch.
 
-def checked_data(estimator, X, y, sample_weight, *, single_target=False):
+        ``n_iter_`` (at least 1) and ``dual_gap_`` are numbers for one problem.
+        """
+        coef = solution.coef
+        rows = coef[problems, step] if isinstance(coef, np.ndarray) else np.vstack([coef[b][[step]].toarray() for b in problems])
+        self._set_coefficients(rows, solution.intercept[problems, step], dtype, y_ndim)
+        epochs = [max(1, int(count)) for count in solution.n_epochs[problems, step]]
+        gaps = dual_gap(solution)[problems, step]
+        self.n_iter_, self.dual_gap_ = (epochs[0], gaps[0]) if len(epochs) == 1 else (epochs, gaps)
+
+
+def checked_data(estimator, X, y, sample_weight, *, single_target=False, check_input=True):
     """Validate and convert the arguments of ``fit``.
+
+    ``check_input=False`` takes the caller's word for shapes and types; only y's layout is arranged.
 
     Returns
     -------
@@ -63,6 +90,11 @@ def checked_data(estimator, X, y, sample_weight, *, single_target=False):
     weights : None or ndarray of shape (n,), float64
     y_ndim : 1 or 2, the axes of the y that was passed
     """
+    if not check_input:
+        Y = np.asarray(y, dtype=np.float64)
+        estimator.n_features_in_ = X.shape[1]
+        weights = None if sample_weight is None or np.ndim(sample_weight) == 0 else np.asarray(sample_weight, np.float64)
+        return X, as_columns(Y), weights, Y.ndim
     if is_plain(X) and is_plain(y, (1,) if single_target else (1, 2)) and len(X) == len(y):
         estimator.n_features_in_ = X.shape[1]
         if hasattr(estimator, "feature_names_in_"):
@@ -85,7 +117,12 @@ def checked_data(estimator, X, y, sample_weight, *, single_target=False):
             f"Found input variables with inconsistent numbers of samples: X has {X.shape[0]} rows, y has {y.shape[0]}."
         )
     Y = np.asarray(y, dtype=np.float64)
-    return canonical(X), Y.reshape(-1, 1) if Y.ndim == 1 else Y, checked_weights(sample_weight, X.shape[0]), y.ndim
+    return canonical(X), as_columns(Y), checked_weights(sample_weight, X.shape[0]), y.ndim
+
+
+def as_columns(Y):
+    """Targets (n,) or (n, n_targets) as (n, n_targets)."""
+    return Y.reshape(-1, 1) if Y.ndim == 1 else Y
 
 
 def is_plain(array, ndim=(2,)):

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from riata_engine.batch import STATUS, solve
 
-DEFAULT_MAX_EPOCHS = 100_000   # for max_iter=None
+_DEFAULT_MAX_EPOCHS = 100_000   # for max_iter=None
 
 _CODE = {name: code for code, name in enumerate(STATUS)}
 
@@ -45,6 +45,17 @@ def solve_certified(owner, batch, verbose=0):
             stacklevel=3,
         )
     return solution
+
+
+def engine_settings(parameters, n_features):
+    """scikit-learn's ``fit_intercept``, ``positive``, ``tol`` and ``max_iter`` as keywords of the engine's ``Batch``."""
+    max_iter = parameters["max_iter"]
+    return {
+        "lower": np.zeros(n_features) if parameters["positive"] else None,
+        "intercept": bool(parameters["fit_intercept"]),
+        "tol": float(parameters["tol"]),
+        "max_epochs": _DEFAULT_MAX_EPOCHS if max_iter is None else int(max_iter),
+    }
 
 
 def dual_gap(solution):

@@ -9,8 +9,8 @@ from sklearn.utils import metadata_routing
 from riata_engine.batch import Batch
 
 from ._base import LinearPredictor, checked_data
-from ._certified import DEFAULT_MAX_EPOCHS, dual_gap, solve_certified
-from ._parameters import check_gram_shape, check_parameters
+from ._certified import engine_settings, solve_certified
+from ._parameters import check_gram_shape
 from ._paths import enet_path
 
 
@@ -109,17 +109,7 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, LinearPredictor):
         random_state=None,
         selection="cyclic",
     ):
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.fit_intercept = fit_intercept
-        self.precompute = precompute
-        self.max_iter = max_iter
-        self.copy_X = copy_X
-        self.tol = tol
-        self.warm_start = warm_start
-        self.positive = positive
-        self.random_state = random_state
-        self.selection = selection
+        self._keep(locals())
 
     def fit(self, X, y, sample_weight=None, check_input=True):
         """Fit the model.
@@ -145,32 +135,14 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, LinearPredictor):
         ValueError
             If a parameter, X, y or sample_weight cannot be used; the message names it and the remedy.
         """
-        check_parameters(self, _NAMES)
-        if check_input:
-            X, Y, weights, y_ndim = checked_data(self, X, y, sample_weight)
-        else:
-            X, Y, weights, y_ndim = _trusted_data(self, X, y, sample_weight)
-        check_gram_shape(type(self).__name__, self.precompute, X.shape[1])
-        solution = solve_certified(
-            type(self).__name__,
-            Batch(
-                X,
-                Y,
-                weights=weights,
-                l1_ratio=float(self.l1_ratio),
-                alphas=np.array([self.alpha], dtype=np.float64),
-                lower=np.zeros(X.shape[1]) if self.positive else None,
-                intercept=bool(self.fit_intercept),
-                tol=float(self.tol),
-                max_epochs=DEFAULT_MAX_EPOCHS if self.max_iter is None else int(self.max_iter),
-            ),
-        )
-        self._set_coefficients(solution.coef[:, 0], solution.intercept[:, 0], X.dtype, y_ndim)
-        epochs = [max(1, int(count)) for count in solution.n_epochs[:, 0]]
-        gaps = dual_gap(solution)[:, 0]
-        one = Y.shape[1] == 1
-        self.n_iter_ = epochs[0] if one else epochs
-        self.dual_gap_ = gaps[0] if one else gaps
+        self._check_parameters()
+        owner = type(self).__name__
+        X, Y, weights, y_ndim = checked_data(self, X, y, sample_weight, check_input=check_input)
+        check_gram_shape(owner, self.precompute, X.shape[1])
+        batch = Batch(X, Y, weights=weights, l1_ratio=float(self.l1_ratio), alphas=np.array([self.alpha], dtype=np.float64),
+                      **engine_settings(vars(self), X.shape[1]))
+        solution = solve_certified(owner, batch)
+        self._set_solution(solution, np.arange(Y.shape[1]), 0, X.dtype, y_ndim)
         return self
 
     @property
@@ -204,7 +176,7 @@ class Lasso(ElasticNet):
     R. Tibshirani (1996), Regression shrinkage and selection via the lasso. JRSS B 58, 267–288.
     """
 
-    path = staticmethod(enet_path)
+    l1_ratio = 1.0   # no parameter here
 
     def __init__(
         self,
@@ -220,30 +192,4 @@ class Lasso(ElasticNet):
         random_state=None,
         selection="cyclic",
     ):
-        super().__init__(
-            alpha=alpha,
-            l1_ratio=1.0,
-            fit_intercept=fit_intercept,
-            precompute=precompute,
-            copy_X=copy_X,
-            max_iter=max_iter,
-            tol=tol,
-            warm_start=warm_start,
-            positive=positive,
-            random_state=random_state,
-            selection=selection,
-        )
-
-
-_NAMES = (
-    "alpha", "l1_ratio", "fit_intercept", "precompute", "max_iter", "copy_X", "tol", "warm_start", "positive",
-    "random_state", "selection",
-)  # fmt: skip
-
-
-def _trusted_data(estimator, X, y, sample_weight):
-    """The data of ``fit(check_input=False)``: shapes and types are the caller's word, only y's layout is arranged."""
-    y = np.asarray(y, dtype=np.float64)
-    estimator.n_features_in_ = X.shape[1]
-    weights = None if sample_weight is None or np.ndim(sample_weight) == 0 else np.asarray(sample_weight, np.float64)
-    return X, y.reshape(-1, 1) if y.ndim == 1 else y, weights, y.ndim
+        self._keep(locals())

@@ -8,13 +8,12 @@ from sklearn.base import RegressorMixin
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
-from riata.cross_validation import deviance_on_test_rows, row_sets
+from riata.cv_batch import CVBatch, grid_batch
 from riata.folds import make_folds
-from riata_engine.batch import Batch
 
 from ._base import LinearPredictor, checked_data
-from ._certified import DEFAULT_MAX_EPOCHS, dual_gap, solve_certified
-from ._parameters import InvalidParameterError, check_gram_shape, check_parameters, descending_alphas
+from ._certified import engine_settings, solve_certified
+from ._parameters import InvalidParameterError, check_gram_shape, descending_alphas
 from ._paths import automatic_alphas, enet_path, lasso_path
 from ._routing import routed
 
@@ -47,72 +46,41 @@ class PathCV(RegressorMixin, LinearPredictor):
             If a parameter, X, y, sample_weight or a fold cannot be used; the message names it and the remedy.
         """
         owner = type(self).__name__
-        self._check_parameters()
+        self._check_parameters(l1_ratio="l1_ratios")
         X, Y, weights, _ = checked_data(self, X, y, sample_weight, single_target=True)
         check_gram_shape(owner, self.precompute, X.shape[1])
         l1_ratios = self._l1_ratios()
-        problem = {
-            "weights": weights,
-            "lower": np.zeros(X.shape[1]) if self.positive else None,
-            "intercept": bool(self.fit_intercept),
-            "tol": float(self.tol),
-            "max_epochs": DEFAULT_MAX_EPOCHS if self.max_iter is None else int(self.max_iter),
-            "n_threads": None if self.n_jobs is None else effective_n_jobs(self.n_jobs),
-        }
-        grids = self._grids(owner, X, Y, l1_ratios, problem)
-        splitter = check_cv(self.cv)
-        split_params = routed(self, sample_weight, params).get("splitter", {}).get("split", {})
-        y, n_samples = Y[:, 0], X.shape[0]
-        folds = make_folds(list(splitter.split(X, y, **split_params)), n_samples, weights=weights)
-
-        # problem r·(K+1) is l1_ratio r on all rows, the K after it leave one fold out each
-        n_ratios, n_groups = len(l1_ratios), len(folds) + 1
-        solution = solve_certified(
-            owner,
-            Batch(
-                X,
-                Y,
-                target=np.zeros(n_ratios * n_groups, dtype=np.intp),
-                group=np.tile(np.arange(n_groups, dtype=np.intp), n_ratios),
-                l1_ratio=np.repeat(l1_ratios, n_groups),
-                alphas=np.repeat(grids, n_groups, axis=0),
-                store="sparse",
-                **problem | row_sets(folds, weights, n_samples),
-            ),
-            self.verbose,
-        )
-        problems = np.arange(n_ratios * n_groups).reshape(n_ratios, n_groups)[:, 1:]
-        if folds.train is None:
-            errors = solution.held_out_deviance[problems]
+        settings = engine_settings(vars(self), X.shape[1])
+        settings["n_threads"] = None if self.n_jobs is None else effective_n_jobs(self.n_jobs)
+        if isinstance(self.alphas, Integral):
+            grids = automatic_alphas(owner, grid_batch(X, Y, l1_ratios, weights=weights, settings=settings,
+                                                       n_alphas=int(self.alphas), alpha_min_ratio=float(self.eps)))
         else:
-            errors = deviance_on_test_rows(solution, problems, X, y, folds, weights, None)
+            grids = np.tile(descending_alphas(owner, self.alphas), (len(l1_ratios), 1))
+        split_params = routed(self, sample_weight, params).get("splitter", {}).get("split", {})
+        splits = check_cv(self.cv).split(X, Y[:, 0], **split_params)
+        folds = make_folds(list(splits), X.shape[0], weights=weights)
+        batch = CVBatch(X, Y[:, 0], folds, weights, l1_ratios, settings)
+        solution = solve_certified(owner, batch.problems(grids), self.verbose)
+        errors = batch.deviance(solution)
         self.mse_path_ = np.squeeze(np.moveaxis(errors, 2, 1))
         mean = errors.mean(axis=1)
         ratio, step = np.unravel_index(np.argmin(mean), mean.shape)
-        best = ratio * n_groups
         self.alpha_ = grids[ratio, step]
-        self.alphas_ = grids[0] if n_ratios == 1 or not isinstance(self.alphas, Integral) else grids
-        self._set_l1_ratio(l1_ratios[ratio])
-        coef = solution.coef[best][[step]].toarray()
-        self._set_coefficients(coef, solution.intercept[best, [step]], X.dtype, 1)
-        self.dual_gap_ = dual_gap(solution)[best, step]
-        self.n_iter_ = max(1, int(solution.n_epochs[best, step]))
+        if "l1_ratio" in vars(self):     # a parameter here, not of LassoCV
+            self.l1_ratio_ = l1_ratios[ratio]
+        self.alphas_ = grids[0] if len(l1_ratios) == 1 or not isinstance(self.alphas, Integral) else grids
+        self._set_solution(solution, batch.full[[ratio]], step, X.dtype, 1)
         return self
 
-    def _grids(self, owner, X, Y, l1_ratios, problem):
-        """alphas (n_l1_ratios, n_alphas), descending: scikit-learn's grid, from all rows."""
-        if not isinstance(self.alphas, Integral):
-            return np.tile(descending_alphas(owner, self.alphas), (len(l1_ratios), 1))
-        batch = Batch(
-            X,
-            Y,
-            target=np.zeros(len(l1_ratios), dtype=np.intp),
-            l1_ratio=l1_ratios,
-            n_alphas=int(self.alphas),
-            alpha_min_ratio=float(self.eps),
-            **problem,
-        )
-        return automatic_alphas(owner, batch)
+    def _l1_ratios(self):
+        ratios = np.atleast_1d(np.asarray(self.l1_ratio, dtype=np.float64))
+        if ratios.ndim != 1 or ratios.size == 0 or not np.all((ratios >= 0) & (ratios <= 1)):
+            raise InvalidParameterError(
+                f"The 'l1_ratio' parameter of {type(self).__name__} must hold numbers in [0, 1]. Got {self.l1_ratio!r} "
+                "instead."
+            )
+        return ratios
 
     def get_metadata_routing(self):
         """How metadata is routed: ``sample_weight`` is used here, what the splitter asks for goes to its ``split``.
@@ -209,34 +177,7 @@ class ElasticNetCV(PathCV):
         random_state=None,
         selection="cyclic",
     ):
-        self.l1_ratio = l1_ratio
-        self.eps = eps
-        self.alphas = alphas
-        self.fit_intercept = fit_intercept
-        self.precompute = precompute
-        self.max_iter = max_iter
-        self.tol = tol
-        self.cv = cv
-        self.copy_X = copy_X
-        self.verbose = verbose
-        self.n_jobs = n_jobs
-        self.positive = positive
-        self.random_state = random_state
-        self.selection = selection
-
-    def _check_parameters(self):
-        check_parameters(self, (*_NAMES, "l1_ratio"), l1_ratio="l1_ratios")
-
-    def _l1_ratios(self):
-        ratios = np.atleast_1d(np.asarray(self.l1_ratio, dtype=np.float64))
-        if ratios.ndim != 1 or ratios.size == 0 or not np.all((ratios >= 0) & (ratios <= 1)):
-            raise InvalidParameterError(
-                f"The 'l1_ratio' parameter of ElasticNetCV must hold numbers in [0, 1]. Got {self.l1_ratio!r} instead."
-            )
-        return ratios
-
-    def _set_l1_ratio(self, value):
-        self.l1_ratio_ = value
+        self._keep(locals())
 
 
 class LassoCV(PathCV):
@@ -255,6 +196,7 @@ selection
     """
 
     path = staticmethod(lasso_path)
+    l1_ratio = 1.0   # no parameter here
 
     def __init__(
         self,
@@ -273,31 +215,4 @@ selection
         random_state=None,
         selection="cyclic",
     ):
-        self.eps = eps
-        self.alphas = alphas
-        self.fit_intercept = fit_intercept
-        self.precompute = precompute
-        self.max_iter = max_iter
-        self.tol = tol
-        self.copy_X = copy_X
-        self.cv = cv
-        self.verbose = verbose
-        self.n_jobs = n_jobs
-        self.positive = positive
-        self.random_state = random_state
-        self.selection = selection
-
-    def _check_parameters(self):
-        check_parameters(self, _NAMES)
-
-    def _l1_ratios(self):
-        return np.ones(1)
-
-    def _set_l1_ratio(self, value):
-        pass
-
-
-_NAMES = (
-    "eps", "alphas", "fit_intercept", "precompute", "max_iter", "tol", "copy_X", "verbose", "n_jobs", "positive",
-    "random_state", "selection",
-)  # fmt: skip
+        self._keep(locals())

@@ -79,11 +79,14 @@ def check_parameter(owner, name, value, rule=None):
         raise InvalidParameterError(f"The {name!r} parameter of {owner} must be {what}. Got {value!r} instead.")
 
 
-def check_parameters(estimator, names, **rules):
-    """Check the parameters ``names`` of ``estimator``; ``rules`` maps a name to another row of the table."""
-    owner = type(estimator).__name__
-    for name in names:
-        check_parameter(owner, name, getattr(estimator, name), rules.get(name))
+def check_parameters(owner, values, **rules):
+    """Check those of ``values`` (name -> value) that the table knows.
+
+    ``rules`` maps a name to another row of the table, or to None where ``owner`` checks that parameter itself.
+    """
+    for name, value in values.items():
+        if rules.get(name, name) in _RULES:
+            check_parameter(owner, name, value, rules.get(name))
 
 
 def check_gram_shape(owner, precompute, n_features):

@@ -6,10 +6,15 @@ from sklearn.utils.validation import check_array, check_consistent_length
 from riata_engine.batch import Batch, alpha_grid
 
 from ._base import canonical, checked_weights
-from ._certified import DEFAULT_MAX_EPOCHS, dual_gap, solve_certified
-from ._parameters import check_gram_shape, check_parameter, descending_alphas
+from ._certified import dual_gap, engine_settings, solve_certified
+from ._parameters import check_gram_shape, check_parameter, check_parameters, descending_alphas
 
 _TINY = np.finfo(np.float64).resolution   # the grid of a y that no feature explains (scikit-learn's)
+
+#: what ``**params`` may hold, and what cannot be chosen in one of the two functions
+_PARAMS = {"tol": 1e-4, "max_iter": 1000, "sample_weight": None, "random_state": None, "selection": "cyclic",
+           "do_screening": True, "check_input": True}
+_FIXED = {"l1_ratio": 1.0, "fit_intercept": False}
 
 
 def enet_path(
@@ -88,10 +93,7 @@ def enet_path(
     J. Friedman, T. Hastie and R. Tibshirani (2010), Regularization paths for generalized linear models via coordinate
     descent. Journal of Statistical Software 33(1).
     """
-    return _path(
-        "enet_path", X, y, l1_ratio, eps, n_alphas, alphas, precompute, coef_init, verbose, return_n_iter, positive,
-        check_input, params,
-    )  # fmt: skip
+    return _path("enet_path", locals())
 
 
 def lasso_path(
@@ -122,11 +124,7 @@ def lasso_path(
     alphas, coefs, dual_gaps[, n_iters]
         As in :func:`enet_path`.
     """
-    check_input = params.pop("check_input", True)
-    return _path(
-        "lasso_path", X, y, 1.0, eps, n_alphas, alphas, precompute, coef_init, verbose, return_n_iter, positive,
-        check_input, params,
-    )  # fmt: skip
+    return _path("lasso_path", locals())
 
 
 def automatic_alphas(owner, batch):
@@ -143,47 +141,37 @@ def automatic_alphas(owner, batch):
     return np.where(grids[:, :1] > _TINY, grids, _TINY)
 
 
-def _path(
-    owner, X, y, l1_ratio, eps, n_alphas, alphas, precompute, coef_init, verbose, return_n_iter, positive, check_input,
-    params,
-):  # fmt: skip
-    tol, max_iter = params.pop("tol", 1e-4), params.pop("max_iter", 1000)
-    sample_weight = params.pop("sample_weight", None)
-    for name in ("random_state", "selection"):
-        if name in params:
-            check_parameter(owner, name, params.pop(name))
-    params.pop("do_screening", None)
-    if params:
-        raise ValueError(f"{owner} got unexpected parameters: {', '.join(sorted(params))}.")
+def _path(owner, arguments):
+    """A path from the arguments of :func:`enet_path` or :func:`lasso_path`, ``**params`` among them as a dict."""
+    unexpected = arguments["params"].keys() - _PARAMS.keys()
+    if unexpected:
+        raise ValueError(f"{owner} got unexpected parameters: {', '.join(sorted(unexpected))}.")
+    given = {**_FIXED, **_PARAMS, **arguments, **arguments["params"]}
+    X, y, n_alphas, alphas = given["X"], given["y"], given["n_alphas"], given["alphas"]
     if not (n_alphas is None or (isinstance(n_alphas, str) and n_alphas == "deprecated")):
         check_parameter(owner, "alphas", n_alphas)
         alphas = n_alphas if alphas is None or np.ndim(alphas) == 0 else alphas
     alphas = 100 if alphas is None else alphas
-    for name, value in (("l1_ratio", l1_ratio), ("alphas", alphas), ("precompute", precompute), ("tol", tol),
-                        ("max_iter", max_iter), ("positive", positive), ("verbose", verbose)):  # fmt: skip
-        check_parameter(owner, name, value)
-    X, Y = _checked(owner, X, y, check_input)
-    check_gram_shape(owner, precompute, X.shape[1])
-    if coef_init is not None and np.shape(coef_init)[-1:] != (X.shape[1],):
-        raise ValueError(f"coef_init of {owner} has shape {np.shape(coef_init)}; X has {X.shape[1]} features.")
+    check_parameters(owner, {**given, "alphas": alphas})
+    X, Y = _checked(owner, X, y, given["check_input"])
+    check_gram_shape(owner, given["precompute"], X.shape[1])
+    start = given["coef_init"]
+    if start is not None and np.shape(start)[-1:] != (X.shape[1],):
+        raise ValueError(f"coef_init of {owner} has shape {np.shape(start)}; X has {X.shape[1]} features.")
     problem = {
-        "weights": checked_weights(sample_weight, X.shape[0]),
-        "l1_ratio": float(l1_ratio),
-        "lower": np.zeros(X.shape[1]) if positive else None,
-        "intercept": False,
-        "tol": float(tol),
-        "max_epochs": DEFAULT_MAX_EPOCHS if max_iter is None else int(max_iter),
+        "weights": checked_weights(given["sample_weight"], X.shape[0]),
+        "l1_ratio": float(given["l1_ratio"]),
+        **engine_settings(given, X.shape[1]),
     }
     if np.ndim(alphas) == 0:
-        check_parameter(owner, "eps", eps)
-        grid = Batch(X, Y, n_alphas=int(alphas), alpha_min_ratio=float(eps), **problem)
+        grid = Batch(X, Y, n_alphas=int(alphas), alpha_min_ratio=float(given["eps"]), **problem)
         alphas = automatic_alphas(owner, grid)[0]
     else:
         alphas = descending_alphas(owner, alphas)
-    solution = solve_certified(owner, Batch(X, Y, alphas=alphas, **problem), verbose)
+    solution = solve_certified(owner, Batch(X, Y, alphas=alphas, **problem), given["verbose"])
     coefs = np.asfortranarray(solution.coef[0].T, dtype=X.dtype)
     path = alphas, coefs if np.ndim(y) == 1 else coefs[None], dual_gap(solution)[0]
-    return (*path, [int(count) for count in solution.n_epochs[0]]) if return_n_iter else path
+    return (*path, [int(count) for count in solution.n_epochs[0]]) if given["return_n_iter"] else path
 
 
 def _checked(owner, X, y, check_input):

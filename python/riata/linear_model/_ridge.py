@@ -10,8 +10,8 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from riata_engine.batch import Batch, RidgeDecomposition
 
 from ._base import LinearPredictor, checked_data
-from ._certified import DEFAULT_MAX_EPOCHS, solve_certified
-from ._parameters import InvalidParameterError, check_parameter, check_parameters
+from ._certified import engine_settings, solve_certified
+from ._parameters import InvalidParameterError, check_parameter
 
 
 class Ridge(MultiOutputMixin, RegressorMixin, LinearPredictor):
@@ -82,14 +82,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPredictor):
         positive=False,
         random_state=None,
     ):
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.copy_X = copy_X
-        self.max_iter = max_iter
-        self.tol = tol
-        self.solver = solver
-        self.positive = positive
-        self.random_state = random_state
+        self._keep(locals())
 
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
@@ -112,25 +105,16 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPredictor):
         ValueError
             If a parameter, X, y or sample_weight cannot be used; the message names it and the remedy.
         """
-        check_parameters(self, _NAMES)
+        self._check_parameters(alpha=None)
         _check_solver(self.solver, self.positive)
         X, Y, weights, y_ndim = checked_data(self, X, y, sample_weight)
         weights, total = summed_weights(sample_weight, weights, X.shape[0])
         alphas = _alpha_per_target(self.alpha, Y.shape[1]) / total
         if self.positive:
+            settings = engine_settings(vars(self), X.shape[1])
             solution = solve_certified(
                 "Ridge",
-                Batch(
-                    X,
-                    Y,
-                    weights=weights,
-                    l1_ratio=0.0,
-                    alphas=alphas[:, None],
-                    lower=np.zeros(X.shape[1]),
-                    intercept=bool(self.fit_intercept),
-                    tol=float(self.tol) ** 2,
-                    max_epochs=DEFAULT_MAX_EPOCHS if self.max_iter is None else int(self.max_iter),
-                ),
+                Batch(X, Y, weights=weights, l1_ratio=0.0, alphas=alphas[:, None], **settings | {"tol": settings["tol"] ** 2}),
             )
             coef, intercept, self.solver_ = solution.coef[:, 0], solution.intercept[:, 0], solution.solver
             self.n_iter_ = np.maximum(solution.n_epochs[:, 0], 1)
@@ -148,9 +132,6 @@ class Ridge(MultiOutputMixin, RegressorMixin, LinearPredictor):
                 )
         self._set_coefficients(coef, intercept, X.dtype, y_ndim)
         return self
-
-
-_NAMES = ("fit_intercept", "copy_X", "max_iter", "tol", "solver", "positive", "random_state")
 
 
 def summed_weights(sample_weight, weights, n_samples):

@@ -9,12 +9,12 @@ from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
-from riata.cross_validation import row_sets
+from riata.cv_batch import row_sets
 from riata.folds import make_folds
 from riata_engine.batch import RidgeDecomposition
 
 from ._base import LinearPredictor, checked_data
-from ._parameters import InvalidParameterError, check_parameters
+from ._parameters import InvalidParameterError
 from ._ridge import Ridge, at_target_alphas, summed_weights
 from ._routing import routed
 
@@ -78,13 +78,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPredictor):
         store_cv_results=False,
         alpha_per_target=False,
     ):
-        self.alphas = alphas
-        self.fit_intercept = fit_intercept
-        self.scoring = scoring
-        self.cv = cv
-        self.gcv_mode = gcv_mode
-        self.store_cv_results = store_cv_results
-        self.alpha_per_target = alpha_per_target
+        self._keep(locals())
 
     def fit(self, X, y, sample_weight=None, **params):
         """Choose alpha and fit on all rows.
@@ -109,7 +103,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPredictor):
         ValueError
             If a parameter, X, y, sample_weight or a fold cannot be used; the message names it and the remedy.
         """
-        self._check_parameters()
+        self._check_parameters(alphas=None)
         alphas = self._alphas()
         X, Y, weights, y_ndim = checked_data(self, X, y, sample_weight)
         y = Y[:, 0] if y_ndim == 1 else Y
@@ -130,8 +124,8 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPredictor):
         self._set_coefficients(coef, intercept, X.dtype, y_ndim)
         return self
 
-    def _check_parameters(self):
-        check_parameters(self, ("fit_intercept", "gcv_mode", "store_cv_results", "alpha_per_target"))
+    def _check_parameters(self, **rules):
+        super()._check_parameters(**rules)
         if isinstance(self.scoring, str):
             if self.scoring not in get_scorer_names():
                 raise InvalidParameterError(

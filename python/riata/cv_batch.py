@@ -1,0 +1,115 @@
+"""A cross-validation as one batch: every l1_ratio on all rows, and without the rows of each fold, on one design."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from riata.folds import Folds
+from riata.prediction import linear_predictor
+from riata_engine.batch import Batch
+
+
+@dataclass(frozen=True)
+class CVBatch:
+    """The problems of a cross-validation: number r·(K+1) is l1_ratio r on all rows, the K after it leave out a fold each.
+
+    Attributes
+    ----------
+    X : ndarray or sparse matrix of shape (n, p)
+    y : ndarray of shape (n,)
+    folds : Folds
+        K of them.
+    weights : ndarray of shape (n,), or None
+    l1_ratios : ndarray of shape (R,)
+    settings : dict
+        Further keywords of the engine's `Batch`, the same for all problems.
+    """
+
+    X: object
+    y: np.ndarray
+    folds: Folds
+    weights: np.ndarray | None
+    l1_ratios: np.ndarray
+    settings: dict
+
+    @property
+    def full(self):
+        """(R,) problems on all rows."""
+        return np.arange(len(self.l1_ratios)) * (len(self.folds) + 1)
+
+    @property
+    def held_out(self):
+        """(R, K) problems that leave a fold out."""
+        return self.full[:, None] + 1 + np.arange(len(self.folds))
+
+    def problems(self, alphas):
+        """The engine's batch at alphas (R, L). Few of a fold's coefficients are needed, so that it keeps them sparse."""
+        R, groups = len(self.l1_ratios), len(self.folds) + 1
+        return Batch(self.X, self.y[:, None], target=np.zeros(R * groups, dtype=np.intp),
+                     group=np.tile(np.arange(groups, dtype=np.intp), R), l1_ratio=np.repeat(self.l1_ratios, groups),
+                     alphas=np.repeat(alphas, groups, axis=0), store="sparse",
+                     **row_sets(self.folds, self.weights, len(self.y)), **self.settings)
+
+    def deviance(self, solution):
+        """(R, K, L) weighted mean squared errors on the held-out rows; NaN where a fold was not fitted."""
+        if self.folds.train is None:
+            return solution.held_out_deviance[self.held_out]
+        # Test rows that are not simply the rest of the training rows: the engine knows nothing of them.
+        deviance = np.full((*self.held_out.shape, solution.alphas.shape[1]), np.nan)
+        for k, test in enumerate(self.folds.test):
+            test_weights = None if self.weights is None else self.weights[test]
+            for r, b in enumerate(self.held_out[:, k]):
+                fitted = np.isfinite(solution.intercept[b])
+                if not fitted.any():
+                    continue
+                prediction = self._predict(solution, b, fitted, test)
+                with np.errstate(over="ignore"):       # infinite, and not chosen
+                    error = (self.y[test, None] - prediction) ** 2
+                deviance[r, k, fitted] = np.average(error, axis=0, weights=test_weights)
+        return deviance
+
+    def held_out_prediction(self, solution, r, step):
+        """(n,) predictions at alpha number `step` of l1_ratio r: means over the folds that hold a row out, else NaN."""
+        total = HeldOutMean(len(self.y))
+        for b, test in zip(self.held_out[r], self.folds.test, strict=True):
+            total.add(test, self._predict(solution, b, [step], test)[:, 0])
+        return total.mean()
+
+    def _predict(self, solution, b, steps, rows):
+        return linear_predictor(self.X, solution.coef[b][steps], solution.intercept[b, steps], self.settings.get("offset"),
+                                rows)
+
+
+class HeldOutMean:
+    """The mean prediction of each row over the folds that hold it out."""
+
+    def __init__(self, n_samples):
+        self.total, self.times = np.zeros(n_samples), np.zeros(n_samples, dtype=np.intp)
+
+    def add(self, rows, prediction):
+        """Take in the predictions of one fold's rows; a row may occur more than once."""
+        np.add.at(self.total, rows, prediction)
+        np.add.at(self.times, rows, 1)
+
+    def mean(self):
+        """(n,); NaN for a row that no fold held out."""
+        with np.errstate(invalid="ignore"):            # 0 / 0 is the NaN that is meant
+            return self.total / self.times
+
+
+def grid_batch(X, Y, l1_ratios, *, weights, settings, **grid):
+    """The engine's batch of every l1_ratio on all rows: `alpha_grid` derives the alphas of a cross-validation from it."""
+    zeros = np.zeros(len(l1_ratios), dtype=np.intp)
+    return Batch(X, Y, weights=weights, target=zeros, group=zeros, l1_ratio=l1_ratios, **settings, **grid)
+
+
+def row_sets(folds, weights, n):
+    """The groups 0 (all rows), 1, ..., K of a batch: held-out rows where folds are taken away from the whole."""
+    if folds.train is None:
+        return {"weights": weights, "held_out": [np.empty(0, dtype=np.intp), *folds.test]}
+    base = np.ones(n) if weights is None else weights
+    columns = np.empty((n, len(folds) + 1), order="F")
+    columns[:, 0] = base
+    for k, train in enumerate(folds.train):
+        columns[:, k + 1] = base * np.bincount(train, minlength=n)
+    return {"weights": columns}

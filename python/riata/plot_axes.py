@@ -1,0 +1,94 @@
+"""What stands on and beside the axes of a figure: the alpha axis, counts of features, chosen alphas, names of lines."""
+import numpy as np
+
+from .label_placement import spread
+from .plot_style import INK, PALETTE
+
+MARGIN = 0.02            # of the width, beyond the largest and the smallest alpha: a marker there is drawn whole
+NAME_WIDTH = 0.05        # of the width: a name that stands upright
+
+
+def alpha_axis(ax, alphas):
+    """Log axis with strong penalties on the left, so that features enter from left to right."""
+    finite = np.asarray(alphas)[np.asarray(alphas) > 0]
+    if finite.size == 0:
+        raise ValueError("alphas holds no positive value: there is nothing to draw against log alpha")
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    low, high = finite.min(), finite.max()
+    decades = np.log10(high / low)
+    ax.set_xscale("log")
+    margin = 10 ** (MARGIN * decades)
+    ax.set_xlim((high * margin, low / margin) if high > low else (high * 1.3, low / 1.3))
+    steps = (1.0,) if decades > 2.5 else (1.0, 3.0) if decades > 1.4 else (1.0, 2.0, 5.0)
+    ax.xaxis.set_major_locator(LogLocator(subs=steps))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda alpha, _: f"{alpha:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlabel("alpha (log scale, weaker penalty to the right)")
+
+
+def count_axis(ax, alphas, counts):
+    """Second axis on top: how many coefficients are not zero at some of the alphas."""
+    order = np.argsort(alphas)
+    alphas, counts = np.asarray(alphas)[order], np.asarray(counts)[order]
+    keep = alphas > 0
+    alphas, counts = alphas[keep], counts[keep]
+    where = np.unique(np.linspace(0, alphas.size - 1, min(9, alphas.size)).round().astype(int))
+    top = ax.secondary_xaxis("top")
+    top.set_xticks(alphas[where], [str(int(c)) for c in counts[where]])
+    top.minorticks_off()
+    top.tick_params(length=2.5, labelsize=8, pad=1.5)
+    top.spines["top"].set_visible(False)
+    top.set_xlabel("non-zero coefficients", fontsize=8.5, labelpad=4)
+
+
+def mark_alphas(ax, marks, alphas, top):
+    """Vertical lines at chosen alphas, named at their upper ends.
+
+    The y axis is raised where a name would stand on what is drawn: `top` (L,) is its upper edge at `alphas`. A name stands
+    left of its line, or right of it where another line is close on the left; at the right edge the names stand in a row.
+    """
+    marks = sorted(marks.items(), key=lambda item: -item[1])
+    at = [_fraction(ax, alpha) for _, alpha in marks]
+    low, high = ax.get_ylim()
+    inches = ax.get_position().height * ax.figure.get_figheight()
+    order = np.argsort(-np.asarray(alphas))
+    where, edge = _fraction(ax, np.asarray(alphas)[order]), np.asarray(top, float)[order]
+    fitted = np.isfinite(edge)
+    for (name, _), x in zip(marks, at, strict=True):
+        near = np.linspace(x - 2 * NAME_WIDTH, x + NAME_WIDTH, 25)
+        highest = np.interp(near, where[fitted], edge[fitted]).max()
+        free = 1 - (5.2 * len(name) + 10) / 72 / inches                  # height below the name, as a fraction
+        if free > 0.3:
+            high = max(high, low + (highest - low) / free)
+    ax.set_ylim(low, high)
+    for k, (name, alpha) in enumerate(marks):
+        ax.axvline(alpha, color=INK, lw=1.0, ls=("--" if "SE" in name else "-"), zorder=1.5)
+        crowded = k > 0 and at[k] - at[k - 1] < NAME_WIDTH
+        right = crowded and at[k] < 1 - NAME_WIDTH
+        x = at[k]
+        if k + 1 < len(at) and at[k + 1] - at[k] < NAME_WIDTH and at[k + 1] >= 1 - NAME_WIDTH:
+            x = at[k + 1] - NAME_WIDTH
+        ax.annotate(name, (x, 0.985), xycoords="axes fraction", xytext=(4 if right else -3, 0), textcoords="offset points",
+                    rotation=90, ha="left" if right else "right", va="top", fontsize=8, color=INK,
+                    bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}, zorder=5)
+
+
+def _fraction(ax, alpha):
+    """Where an alpha stands, as a fraction of the width of the axes."""
+    left, right = np.log(ax.get_xlim())
+    return (np.log(alpha) - left) / (right - left)
+
+
+def label_ends(ax, names, alpha, ends):
+    """Names beside the right edge, each joined to the end of its line (at `alpha`), never one over another."""
+    start_at = _fraction(ax, alpha)
+    low, high = ax.get_ylim()
+    inches = ax.get_position().height * ax.figure.get_figheight()
+    fractions = (np.asarray(ends, float) - low) / (high - low)
+    placed = spread(fractions, 8.5 * 1.22 / 72 / inches, 0.01, 0.99)
+    for k, (name, start, height) in enumerate(zip(names, fractions, placed, strict=True)):
+        colour = PALETTE[k % len(PALETTE)]
+        ax.plot([start_at, 1.012, 1.03], [start, height, height], transform=ax.transAxes, color=colour, lw=0.7,
+                clip_on=False, zorder=2)
+        ax.text(1.037, height, name, transform=ax.transAxes, color=colour, fontsize=8.5, ha="left",
+                va="center_baseline")
