@@ -29,4 +29,3 @@ cdef double block_gap(const Block* A, double l1, double l2, double yy) noexcept 
 cdef double block_objective(const Block* A, double l1, double l2, double yy) noexcept nogil
 cdef int block_newton(Block* A, double l1, double l2, double yy) noexcept nogil
 cdef double block_newton_flops(const Block* A) noexcept nogil
-cdef void axpy(double* y, const double* x, double a, Py_ssize_t n) noexcept nogil

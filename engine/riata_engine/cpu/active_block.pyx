@@ -5,6 +5,7 @@ from libc.stdlib cimport malloc, free
 from libc.string cimport memcpy
 from scipy.linalg.cython_lapack cimport dpotrf, dpotrs
 from riata_engine.cpu.certificate cimport duality_gap
+from riata_engine.cpu.row_sum cimport RowSum, row_sum_add, row_sum_flush, row_sum_open
 
 include "../formulas/penalties.py"
 
@@ -133,16 +134,6 @@ cdef void block_keep_nonzero(Block* A, Py_ssize_t* position) noexcept nogil:
     A.m = u
 
 
-cdef cloned_void axpy_loop(double* y, const double* x, double a, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        y[i] += a * x[i]
-
-
-cdef void axpy(double* y, const double* x, double a, Py_ssize_t n) noexcept nogil:
-    axpy_loop(y, x, a, n)
-
-
 cdef void block_extrapolate(Block* A, double t) noexcept nogil:
     """Start the next alpha on the line through the last two solutions: the path is piecewise linear, nearly so for an elastic net.
 
@@ -150,6 +141,8 @@ cdef void block_extrapolate(Block* A, double t) noexcept nogil:
     """
     cdef Py_ssize_t a
     cdef double d, b
+    cdef RowSum G
+    row_sum_open(&G, A.g, A.m)
     for a in range(A.m):
         b = A.b[a]
         if b != 0 and A.old[a] != 0:
@@ -157,38 +150,38 @@ cdef void block_extrapolate(Block* A, double t) noexcept nogil:
             A.old[a] = b
             if (b + d) * b > 0 and A.lower[a] <= b + d <= A.upper[a] and d != 0:
                 A.b[a] = b + d
-                axpy_loop(A.g, A.H + a * A.capacity, -d, A.m)
+                row_sum_add(&G, A.H + a * A.capacity, -d)
         else:
             A.old[a] = b
-
-
-cdef cloned_void epoch_loop(Py_ssize_t m, const double* H, Py_ssize_t ld, const double* h, double* g, double* b, const double* f1,
-                            const double* f2, const double* lower, const double* upper, double l1, double l2,
-                            double* decrease, long long* flops) noexcept nogil:
-    cdef Py_ssize_t a, i, moves = 0
-    cdef double u, d, total = 0
-    cdef const double* row
-    for a in range(m):
-        if b[a] == 0 and fabs(g[a]) <= l1 * f1[a]:
-            continue
-        u = elastic_net_step(g[a] + h[a] * b[a], h[a], l1 * f1[a], l2 * f2[a], lower[a], upper[a])
-        d = u - b[a]
-        if d != 0:
-            b[a] = u
-            row = H + a * ld
-            for i in range(m):                               # g -= d * H[a]
-                g[i] -= d * row[i]
-            total += (h[a] + l2 * f2[a]) * d * d
-            moves += 1
-    decrease[0] = total
-    flops[0] += 2 * m * moves + 8 * m
+    row_sum_flush(&G)
 
 
 cdef double block_epoch(Block* A, double l1, double l2) noexcept nogil:
-    """One cycle of coordinate descent; returns Σ (h + l2)(Δb)², twice what the objective lost at the least."""
-    cdef double decrease
-    epoch_loop(A.m, A.H, A.capacity, A.h, A.g, A.b, A.f1, A.f2, A.lower, A.upper, l1, l2, &decrease, &A.flops)
-    return decrease
+    """One cycle of coordinate descent; returns Σ (h + l2)(Δb)², twice what the objective lost at the least.
+
+    The gradient is brought up to date eight moves at a time; in between, the moves that are pending are taken off one entry.
+    """
+    cdef Py_ssize_t a, m = A.m, moves = 0
+    cdef int k
+    cdef double g, u, d, total = 0
+    cdef RowSum G
+    row_sum_open(&G, A.g, m)
+    for a in range(m):
+        g = A.g[a]
+        for k in range(G.pending):
+            g += G.weight[k] * G.row[k][a]
+        if A.b[a] == 0 and fabs(g) <= l1 * A.f1[a]:
+            continue
+        u = elastic_net_step(g + A.h[a] * A.b[a], A.h[a], l1 * A.f1[a], l2 * A.f2[a], A.lower[a], A.upper[a])
+        d = u - A.b[a]
+        if d != 0:
+            A.b[a] = u
+            row_sum_add(&G, A.H + a * A.capacity, -d)
+            total += (A.h[a] + l2 * A.f2[a]) * d * d
+            moves += 1
+    row_sum_flush(&G)
+    A.flops += 2 * m * moves + 8 * m
+    return total
 
 
 cdef double residual_norm2(const Block* A, double yy, double* residual_y) noexcept nogil:
@@ -241,6 +234,7 @@ cdef int block_newton(Block* A, double l1, double l2, double yy) noexcept nogil:
     cdef double* F
     cdef double* d
     cdef double* kept
+    cdef RowSum G
     if S == NULL:
         return 2
     for a in range(m):
@@ -280,6 +274,7 @@ cdef int block_newton(Block* A, double l1, double l2, double yy) noexcept nogil:
         sign = 1 if A.b[a] > 0 else -1
         d[k] = A.g[a] - l1 * A.f1[a] * sign - l2 * A.f2[a] * A.b[a]
     dpotrs(&uplo, &n, &nrhs, F, &n, d, &n, &info)
+    row_sum_open(&G, A.g, m)
     for k in range(s):
         a = S[k]
         u = A.b[a] + d[k]
@@ -299,8 +294,9 @@ cdef int block_newton(Block* A, double l1, double l2, double yy) noexcept nogil:
             ratio = 1
         t = min(t, ratio)
         if u != A.b[a]:
-            axpy_loop(A.g, A.H + a * ld, A.b[a] - u, m)
+            row_sum_add(&G, A.H + a * ld, A.b[a] - u)
             A.b[a] = u
+    row_sum_flush(&G)
     if cut and block_objective(A, l1, l2, yy) > before:
         memcpy(A.b, kept, m * sizeof(double))
         memcpy(A.g, kept + m, m * sizeof(double))
@@ -311,8 +307,9 @@ cdef int block_newton(Block* A, double l1, double l2, double yy) noexcept nogil:
                 u = 0
             u = min(max(u, A.lower[a]), A.upper[a])
             if u != A.b[a]:
-                axpy_loop(A.g, A.H + a * ld, A.b[a] - u, m)
+                row_sum_add(&G, A.H + a * ld, A.b[a] - u)
                 A.b[a] = u
+        row_sum_flush(&G)
     A.flops = 0
     free(F)
     free(S)

@@ -9,9 +9,10 @@ from cython.parallel cimport parallel, threadid
 from libc.math cimport fabs, log, sqrt, INFINITY
 from libc.stdlib cimport malloc, free
 from libc.string cimport memset, memcpy
-from riata_engine.cpu.active_block cimport (Block, axpy, block_append, block_close, block_epoch, block_extrapolate, block_gap,
+from riata_engine.cpu.active_block cimport (Block, block_append, block_close, block_epoch, block_extrapolate, block_gap,
                                             block_keep_nonzero, block_newton, block_newton_flops, block_open)
 from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
+from riata_engine.cpu.row_sum cimport RowSum, row_sum_add, row_sum_flush, row_sum_open
 from riata_engine.cpu.control cimport Control, Signal, fetch_add, overdue, poll, wait_for_others
 
 cdef enum:
@@ -68,10 +69,13 @@ cdef double refresh(const Problem* P, Scratch* W, double* ry) noexcept nogil:
     cdef Block* A = &W.A
     cdef Py_ssize_t a
     cdef double bc = 0, bg = 0
+    cdef RowSum G
     memcpy(W.g, P.c, P.M * sizeof(double))
+    row_sum_open(&G, W.g, P.M)
     for a in range(A.m):
         if A.b[a] != 0:
-            axpy(W.g, P.C + A.index[a] * P.ldc, -A.b[a], P.M)
+            row_sum_add(&G, P.C + A.index[a] * P.ldc, -A.b[a])
+    row_sum_flush(&G)
     for a in range(A.m):
         A.g[a] = W.g[A.index[a]]
         bc += A.b[a] * A.c[a]
