@@ -37,8 +37,8 @@ TOL, TIGHT = 1e-6, 1e-13
 #: certificates carry a claim for these; the others hold no coefficients
 CLAIMING = {STATUS.index(name) for name in ("converged", "max_iter", "degenerate")}
 EPS = np.finfo(np.float64).eps
-#: a claim is judged with a margin of 1 % and of a thousandth of the tolerance
-MARGIN, FLOOR = 1.01, 1e-3 * TOL
+#: a claim is judged with a margin of 1 %, and of what a gap in Gram space may leave to rounding: see docs/architecture.md
+MARGIN, FLOOR = 1.01, 0.05 * TOL
 #: squares below this share of the mean square of y are rounding: y counts as constant (see ``slack``)
 CONSTANT = 4e-30
 SEEDS_A_TASK = 50

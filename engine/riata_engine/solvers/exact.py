@@ -47,9 +47,10 @@ def solve_least_squares(form, alphas, options, store, control, clock):
 
 
 def _raw_scale(form, group):
-    """Standard deviations of the columns of X in one weight group."""
+    """Standard deviations of the columns of X in one weight group; 1 where there is no penalty to scale."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(form.design.multiplier > 0, form.spread[group] / form.design.multiplier, 0.0)
+        scale = np.where(form.design.multiplier > 0, form.spread[group] / form.design.multiplier, 0.0)
+    return np.where(form.factor == 0, 1.0, scale)
 
 
 def _keep(form, store, problem, coef, gap, status):

@@ -25,7 +25,7 @@ class PathStore:
         self.sigma = form.sigma[form.target]
         self.multiplier = form.design.multiplier
         # mean of z·(1/multiplier) in units of the coefficient of z: what the intercept takes off
-        self.mean = form.shift + form.design.center * self.multiplier
+        self.mean = form.shift + (form.design.center + form.origin) * self.multiplier
         self.coef = np.full((B, L, p), np.nan) if kind == "dense" else None
         self.rows = [[None] * L for _ in range(B)] if kind == "sparse" else None
         self.intercept = np.full((B, L), np.nan)

@@ -16,8 +16,6 @@ from riata_engine.cpu.targets import weighted_means, weighted_squares
 GUARD = 1e-8
 #: and below this share, computed directly, it is rounding: the column is constant within the fold
 CONSTANT = 1e-26
-#: means beyond this many standard deviations are taken off before columns are multiplied
-FAR = 30.0
 
 
 @dataclass
@@ -70,12 +68,7 @@ def _sums(form, parts, count, weights, control, n_threads):
     out = []
     for k in range(count):
         rows = None if parts is None else np.flatnonzero(parts == k)
-        if not dense and _far_from_zero(form.design):
-            part = form.design if rows is None else Design(form.design.X[rows], form.design.center, form.design.multiplier)
-            pick = slice(None) if rows is None else rows
-            accumulate(part, None, None if weights is None else weights[pick], np.ascontiguousarray(one_y[pick]), C[k:k + 1],
-                       c[k:k + 1], control, n_threads)
-        elif not dense:
+        if not dense:
             _sparse_products(form.design, rows, weights, one_y, C[k], c[k])
         Y = form.Y if rows is None else form.Y[rows]
         v = np.ones(len(Y)) if weights is None else np.ascontiguousarray(weights if rows is None else weights[rows])
@@ -84,11 +77,6 @@ def _sums(form, parts, count, weights, control, n_threads):
         weighted_squares(Y, v, np.zeros(T), yy)
         out.append(_Sums(C[k], c[k, :, 0], c[k, :, 1:], float(v.sum()), y, yy))
     return out
-
-
-def _far_from_zero(design):
-    """Whether means dwarf the standard deviations: SciPy's product of the raw columns would lose what centring leaves."""
-    return bool(np.any(np.abs(design.center) * design.multiplier > FAR))
 
 
 def _sparse_products(design, rows, weights, one_y, C, c):
