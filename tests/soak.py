@@ -25,7 +25,6 @@ import warnings
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from itertools import repeat
 
 import numpy as np
 
@@ -169,12 +168,12 @@ def _judge_one(problem, null, at, found, fields, alphas, tight, where, tally, to
         return
     kkt = found[next(iter(claims))].certificate == "kkt"
     lowest = min(claims.values(), key=lambda claim: claim[0])
-    bounds = [lowest[0], reference.Real(0)]              # of the optimum, from above and from below
+    bounds = [lowest[0], reference.Real(0), lowest[2][0]]    # of the optimum, from above and from below; the best coefficients
     doubtful = _sharpen(problem, bounds, claims, [claim[2] for claim in [lowest, *claims.values()]], kkt)
     if doubtful:
         _sharpen(problem, bounds, claims, _tight_answers(fields, tight, at, alphas), kkt)
     for solver, (value, allowed, answer, gap) in claims.items():
-        if value - bounds[0] > allowed and not (kkt and _outside_box(problem, answer, bounds, null)):
+        if value - bounds[0] > allowed and not (kkt and _outside_box(problem, answer[0], bounds[2], null)):
             tally.certificates["false"] += 1
             tally.wrong.append(f"{where} {solver}: claims {gap:.1e}, at least {float((value - bounds[0]) / null):.1e} "
                                f"(slack {float(allowed / null - gap):.1e})")
@@ -197,7 +196,7 @@ def _sharpen(problem, bounds, claims, candidates, kkt):
             return False
         value = reference.objective(problem, coef, intercept)
         if value < bounds[0]:
-            bounds[0] = value
+            bounds[0], bounds[2] = value, coef
         if not kkt:
             residual = problem.residual(coef, intercept)
             for best_scale in (False, True):
@@ -219,13 +218,13 @@ def _tight_answers(fields, tight, at, alphas):
             if solution.status[at] in CLAIMING and np.isfinite(solution.coef[at]).all()]
 
 
-def _outside_box(problem, answer, bounds, null):
-    """Whether a KKT measure says nothing here: a coefficient of the best answer known may lie outside its box."""
-    return reference.boxed_gap(problem, *answer) * null < answer_excess(problem, answer, bounds)
-
-
-def answer_excess(problem, answer, bounds):
-    return reference.objective(problem, *answer) - bounds[0]
+def _outside_box(problem, coef, best, null):
+    """Whether a KKT measure promises nothing here: the best coefficients known lie outside its box (docs/architecture.md)."""
+    centred = problem.X - (problem.w @ problem.X if problem.intercept else 0)
+    curvature = problem.w @ centred**2
+    with np.errstate(divide="ignore"):
+        box = 2 * (np.abs(coef) + np.sqrt(2 * null / curvature))
+    return bool((np.abs(best) > box).any())
 
 
 def judge_all(seeds, tol=TOL):
