@@ -27,7 +27,7 @@ class Statistics:
     held_C: np.ndarray | None        # (G, p, p) Σ v (z − d)(z − d)ᵀ over held-out rows, v of sum one over them
     held_c: np.ndarray | None        # (G, p, T)
     held_yy: np.ndarray | None       # (G, T)
-    size: np.ndarray | None = None   # (G,) how many times larger than √C_jj the numbers were that C came from, at most
+    size: np.ndarray                 # (G,) how many times larger than √C_jj the numbers were that C came from, at most
 
 
 @dataclass
@@ -140,7 +140,7 @@ def group_statistics(form, control, n_threads, deviance=True):
             weights[form.held_out[g]] = 0.0
             C[g], c[g] = _direct(form, g, weights, control, n_threads)
         elif part is not None:
-            size[g] = _inflation(np.diagonal(C[g]), spread + d**2)
+            size[g] = inflation(np.diagonal(C[g]), spread + d**2)
         _mend(C[g], spread)
         if holding and deviance and part is not None:
             held[0][g], held[1][g], held[2][g] = part.about(d, ybar)
@@ -159,7 +159,7 @@ def _direct(form, g, weights, control, n_threads):
     return C, c
 
 
-def _inflation(variance, of):
+def inflation(variance, of):
     """√ of the largest ratio of what was subtracted to what is left."""
     left = variance > CONSTANT * of
     return float(np.sqrt(np.max(of[left] / variance[left], initial=1.0)))
