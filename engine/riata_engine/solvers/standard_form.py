@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
 
-from riata_engine.cpu.design import Design, moments, scan
-from riata_engine.cpu.sparse import sparse_moments
+from riata_engine.cpu.design import Design
+from riata_engine.cpu.moments import moments, scan
 from riata_engine.cpu.targets import weighted_means, weighted_squares
 from riata_engine.solvers.free_features import FreeFeatures
 
@@ -96,7 +96,7 @@ class StandardForm:
 
     def _find_variance(self, control, n_threads):
         if not isinstance(self.design.X, np.ndarray):
-            found = [sparse_moments(self.design.X, np.ascontiguousarray(v), self.design.multiplier) for v in self.V.T]
+            found = [moments(self.design.X, v, self.design.multiplier, control, n_threads) for v in np.ascontiguousarray(self.V.T)]
             return np.stack([variance if self.intercept else variance + mean**2 for mean, variance in found])
         square = self.design.transposed_matvec(np.ascontiguousarray(self.V.T), 1, control, n_threads, squared=True)
         return np.maximum(square - self.shift**2, 0.0)
@@ -136,9 +136,9 @@ def standard_form(batch, control, n_threads):
     n, p = X.shape
     V, base, held_out = _row_weights(batch, n)
 
-    largest, _ = scan(X)
+    largest, _ = scan(X, control, n_threads)
     factor = 1.0 / power_of_two(largest)
-    mean, variance = moments(X, base, factor)
+    mean, variance = moments(X, base, factor, control, n_threads)
     flat = np.sqrt(variance) <= CONSTANT * largest * factor
     if not batch.intercept:
         variance = variance + mean**2
@@ -239,7 +239,8 @@ def _penalty_factors(form, control, n_threads):
         if form.intercept:
             variance = form.variance(control, n_threads)
         else:                                # the standard deviation is about the mean all the same (glmnet's rule)
-            variance = np.stack([moments(form.design.X, np.ascontiguousarray(v), form.design.multiplier)[1] for v in form.V.T])
+            variance = np.stack([moments(form.design.X, np.ascontiguousarray(v), form.design.multiplier, control, n_threads)[1]
+                                 for v in form.V.T])
         m = form.spread = np.sqrt(variance)
     form.f1 = np.ascontiguousarray(f * m)
     with np.errstate(over="ignore"):
