@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy import sparse
 
-from riata_engine.backend import get_backend
+from riata_engine.backend import require_backend
 from riata_engine.cpu.build import build_info
 from riata_engine.cpu.control import Control, Stopped
 from riata_engine.cpu.moments import scan
@@ -232,7 +232,7 @@ def solve(batch, progress=None):
     Interrupted
         On Ctrl-C, with what is done.
     """
-    get_backend(batch.backend)
+    require_backend(batch.backend)
     with single_threaded_blas():
         control, clock = Control(batch.time_budget, progress), Clock()
         with orderly_interrupt(control):

@@ -96,7 +96,8 @@ class StandardForm:
 
     def _find_variance(self, control, n_threads):
         if not isinstance(self.design.X, np.ndarray):
-            found = [moments(self.design.X, v, self.design.multiplier, control, n_threads) for v in np.ascontiguousarray(self.V.T)]
+            X, unit = self.design.X, self.design.multiplier
+            found = [moments(X, v, unit, control, n_threads) for v in np.ascontiguousarray(self.V.T)]
             return np.stack([variance if self.intercept else variance + mean**2 for mean, variance in found])
         square = self.design.transposed_matvec(np.ascontiguousarray(self.V.T), 1, control, n_threads, squared=True)
         return np.maximum(square - self.shift**2, 0.0)
