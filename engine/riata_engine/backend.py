@@ -12,4 +12,4 @@ def require_backend(name):
         If ``name`` is no backend of this build.
     """
     if name not in BACKENDS:
-        raise ValueError(f"backend={name!r} is not one of {BACKENDS}: this build computes on the CPU only, so leave backend='cpu'")
+        raise ValueError(f"backend={name!r} is not one of {BACKENDS}: this build has no other; leave backend='cpu'")

@@ -63,7 +63,7 @@ class PathStore:
             self._keep_entries(problem * self.L + first + row, columns[at], values[row, at])
 
     def put_paths(self, paths):
-        """Whole paths of all problems as sparse rows: alpha l holds (index, value)[ends[l − 1]:ends[l]] of a path's coefficients of z."""
+        """Whole paths of all problems, coefficients of z: alpha l of a path holds (index, value)[ends[l − 1]:ends[l]]."""
         form, (B, L) = self.form, self.gap.shape
         index, value = (np.concatenate([path[k] for path in paths]) for k in range(2))
         ends = np.stack([path[2] for path in paths])
