@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import scipy.linalg
+from riata_engine.cpu.control import Control, Stopped
+from riata_engine.cpu.moments import moments, scan
 
 import problems
 from reference import alpha_max, duality_gap, kkt_violation, null_objective, objective, solve
@@ -233,3 +235,25 @@ def test_bounds_that_hold_everything(solver):
         assert float(objective(one, solution.coef[0, i], solution.intercept[0, i])) == pytest.approx(
             float(objective(one, coef, intercept)), rel=1e-13)
         assert kkt_violation(one, solution.coef[0, i], solution.intercept[0, i]) < 1e-12
+
+
+@pytest.mark.parametrize("storage", ["fortran", "c", "strided", "csc"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_first_looks_at_x_share_columns_among_threads_and_stop(storage, dtype):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((4000, 700)) + 3
+    X[rng.random(X.shape) < 0.3] = 0
+    kept = problems.stored(X, storage, dtype)
+    v = rng.random(4000)
+    v /= v.sum()
+    factor = 2.0 ** rng.integers(-3, 4, 700)
+    one = scan(kept, Control(), 1), moments(kept, v, factor, Control(), 1)
+    two = scan(kept, Control(), 2), moments(kept, v, factor, Control(), 2)
+    np.testing.assert_array_equal(one[0][0], two[0][0])
+    np.testing.assert_array_equal(one[1], two[1])
+    dense = X.astype(dtype).astype(float) * factor
+    np.testing.assert_array_equal(one[0][0], np.abs(X.astype(dtype)).max(axis=0))
+    np.testing.assert_allclose(one[1], [v @ dense, v @ (dense - v @ dense) ** 2], rtol=1e-10)
+    for look in (lambda control: scan(kept, control), lambda control: moments(kept, v, factor, control)):
+        with pytest.raises(Stopped):
+            look(Control(time_budget=0.0))

@@ -3,8 +3,8 @@
 BACKENDS = ("cpu",)
 
 
-def get_backend(name="cpu"):
-    """The compiled modules of a backend.
+def require_backend(name):
+    """Refuse a backend that this build does not have; ``solve`` asks before anything else.
 
     Raises
     ------
@@ -12,7 +12,4 @@ def get_backend(name="cpu"):
         If ``name`` is no backend of this build.
     """
     if name not in BACKENDS:
-        raise ValueError(f"backend={name!r} is not one of {BACKENDS}")
-    import riata_engine.cpu as module
-
-    return module
+        raise ValueError(f"backend={name!r} is not one of {BACKENDS}: this build has no other; leave backend='cpu'")

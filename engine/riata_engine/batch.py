@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy import sparse
 
-from riata_engine.backend import get_backend
+from riata_engine.backend import require_backend
 from riata_engine.cpu.build import build_info
 from riata_engine.cpu.control import Control, Stopped
-from riata_engine.cpu.design import scan
+from riata_engine.cpu.moments import scan
 from riata_engine.interrupt import orderly_interrupt
 from riata_engine.solvers.choice import choose
 from riata_engine.solvers.clock import Clock
@@ -167,7 +167,8 @@ class Interrupted(KeyboardInterrupt):
 
 def first_non_finite_column(X):
     """Index of the first column with a NaN or an infinity, or −1: one pass, no copy."""
-    return scan(_canonical(X))[1]
+    with _stopped_by_signals(control := Control()):
+        return scan(_canonical(X), control, thread_count(None))[1]
 
 
 def _options(batch, form):
@@ -231,7 +232,7 @@ def solve(batch, progress=None):
     Interrupted
         On Ctrl-C, with what is done.
     """
-    get_backend(batch.backend)
+    require_backend(batch.backend)
     with single_threaded_blas():
         control, clock = Control(batch.time_budget, progress), Clock()
         with orderly_interrupt(control):

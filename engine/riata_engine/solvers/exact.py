@@ -15,6 +15,8 @@ def solve_kernel(form, alphas, options, store, control, clock):
             ridge = RidgeDecomposition(form.design.X, form.V[:, group], form.intercept,
                                        np.where(form.barred, np.inf, form.factor), scale)
             store.n_passes += 1
+            # a Gram matrix sees no further than √eps: where it took free features for collinear there is no dual point but zero
+            lost = ridge.free_degenerate and ridge.free_rank < form.free_features(control, options.n_threads).rank[group]
         for problem in np.flatnonzero(form.group == group):
             if control.check():
                 return
@@ -22,8 +24,10 @@ def solve_kernel(form, alphas, options, store, control, clock):
                 y = form.Y[:, form.target[problem]]
                 coef, intercept = ridge.coefficients(alphas[problem], y)
                 gap = ridge.duality_gap(alphas[problem], y, coef, intercept)[:, 0]
+                if lost:
+                    gap = ridge.objective(alphas[problem], y, coef, intercept)[:, 0]
                 status = np.where(gap <= options.tol, CONVERGED, MAX_ITER)
-                _keep(form, store, problem, coef[:, 0], gap, DEGENERATE if ridge.free_degenerate else status)
+                _keep(form, store, problem, coef[:, 0], gap, DEGENERATE if ridge.free_degenerate and not lost else status)
                 store.df[problem] = ridge.effective_df(alphas[problem]) + form.intercept
             control.done += alphas.shape[1]
 
@@ -47,9 +51,10 @@ def solve_least_squares(form, alphas, options, store, control, clock):
 
 
 def _raw_scale(form, group):
-    """Standard deviations of the columns of X in one weight group."""
+    """Standard deviations of the columns of X in one weight group; 1 where there is no penalty to scale."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(form.design.multiplier > 0, form.spread[group] / form.design.multiplier, 0.0)
+        scale = np.where(form.design.multiplier > 0, form.spread[group] / form.design.multiplier, 0.0)
+    return np.where(form.factor == 0, 1.0, scale)
 
 
 def _keep(form, store, problem, coef, gap, status):

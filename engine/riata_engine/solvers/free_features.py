@@ -12,6 +12,8 @@ import numpy as np
 
 #: singular values below this many eps of the largest, times the larger side, count as zero
 RANK = 30
+#: a column of z, of standard deviation one to two over all rows, counts as constant within a weight group below this
+CONSTANT = 1e-13
 
 
 class FreeFeatures:
@@ -40,7 +42,9 @@ class FreeFeatures:
         self.least = [None] * G                          # takes a solution to the one of least norm, where there are many
         for g in range(G):
             # of the columns, not of their Gram matrix, whose eigenvalues are squares: half of the digits would be gone
-            _, s, Vt = np.linalg.svd(np.sqrt(form.V[:, g, None]) * (self.Z - self.shift[g]), full_matrices=False)
+            A = np.sqrt(form.V[:, g, None]) * (self.Z - self.shift[g])
+            A[:, np.sqrt((A**2).sum(axis=0)) <= CONSTANT * np.maximum(1.0, np.abs(self.shift[g]))] = 0.0
+            _, s, Vt = np.linalg.svd(A, full_matrices=False)
             kept = s > RANK * np.finfo(float).eps * max(n, q) * s.max(initial=1e-300)
             self.rank[g] = kept.sum()
             self.K[g, :, :self.rank[g]] = Vt[kept].T / s[kept]

@@ -8,7 +8,7 @@ import numpy as np
 from riata_engine.cpu.gram_path import gram_path
 from riata_engine.solvers.certificate import certify_by_residual, rounding
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER
-from riata_engine.solvers.statistics import group_statistics
+from riata_engine.solvers.statistics import group_statistics, inflation
 
 
 def solve_gram(form, alphas, options, store, control, clock):
@@ -25,7 +25,9 @@ def solve_gram(form, alphas, options, store, control, clock):
     if len(form.free):
         free = form.free_features(control, options.n_threads)
         c = free.gradient(c)
-        C = np.stack([free.project_gram(C[g], g) for g in range(len(C))])
+        whole, C = C, np.stack([free.project_gram(C[g], g) for g in range(len(C))])
+        for g in np.unique(form.group):
+            statistics.size[g] *= inflation(np.abs(np.diagonal(C[g])), np.diagonal(whole[g]))
         yy = np.maximum(yy - free.explained(), 0.0)
     c = np.ascontiguousarray(c)
     l1, l2 = options.penalties(form, alphas)

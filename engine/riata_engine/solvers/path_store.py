@@ -25,9 +25,10 @@ class PathStore:
         self.sigma = form.sigma[form.target]
         self.multiplier = form.design.multiplier
         # mean of z·(1/multiplier) in units of the coefficient of z: what the intercept takes off
-        self.mean = form.shift + form.design.center * self.multiplier
+        self.mean = form.shift + (form.design.center + form.origin) * self.multiplier
         self.coef = np.full((B, L, p), np.nan) if kind == "dense" else None
-        self.rows = [[None] * L for _ in range(B)] if kind == "sparse" else None
+        self.L = L
+        self.entries = []                                  # sparse: (problem·L + alpha, column, coefficient), in any order
         self.intercept = np.full((B, L), np.nan)
         self.gap = np.full((B, L), np.nan)
         self.residual = np.full((B, L), np.nan)            # Σ v r² in units of sigma²
@@ -58,17 +59,35 @@ class PathStore:
             part[:] = 0.0
             part[:, columns] = values
         elif self.kind == "sparse":
-            for k, row in enumerate(values):
-                used = np.flatnonzero(row)
-                order = np.argsort(columns[used], kind="stable")
-                self.rows[problem][first + k] = (columns[used][order], row[used][order])
+            row, at = np.nonzero(values)
+            self._keep_entries(problem * self.L + first + row, columns[at], values[row, at])
 
-    def put_rows(self, problem, index, value, ends):
-        """A whole path as sparse rows: alpha l holds (index, value)[ends[l − 1]:ends[l]], coefficients of z."""
-        solved = self.status[problem] != SKIPPED
-        for l in np.flatnonzero(solved):
-            part = slice(ends[l - 1] if l else 0, ends[l])
-            self.put(problem, l, value[None, part], index[part])
+    def put_paths(self, paths):
+        """Whole paths of all problems, coefficients of z: alpha l of a path holds (index, value)[ends[l − 1]:ends[l]]."""
+        form, (B, L) = self.form, self.gap.shape
+        index, value = (np.concatenate([path[k] for path in paths]) for k in range(2))
+        ends = np.stack([path[2] for path in paths])
+        row = np.repeat(np.arange(B * L), np.diff(ends, axis=1, prepend=0).ravel())
+        problem = row // L
+        g, t = form.group, form.target
+        self.df[:] = np.bincount(row, value != 0, B * L).reshape(B, L) + form.intercept
+        self.intercept[:] = 0.0
+        if form.intercept:
+            moved = np.bincount(row, value * self.mean[g[problem], index], B * L).reshape(B, L)
+            self.intercept[:] = self.sigma[:, None] * ((form.base_mean[t] + form.ybar[g, t])[:, None] - moved)
+        if self.kind == "none":
+            return
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = value * self.multiplier[index] * self.sigma[problem]
+        if self.kind == "dense":
+            self.coef[:] = 0.0
+            self.coef[problem, row % L, index] = value
+        else:
+            used = value != 0
+            self._keep_entries(row[used], index[used], value[used])
+
+    def _keep_entries(self, row, column, value):
+        self.entries.append((row, column.astype(np.int32), value))
 
     def put_many(self, problems, b, free=None):
         """Coefficients b (k, L, p) of z of k whole problems (overwritten here to save memory)."""
@@ -89,11 +108,8 @@ class PathStore:
             if b.base is not self.coef:
                 self.coef[problems] = b
         elif self.kind == "sparse":
-            for k, problem in enumerate(problems):
-                path = sparse.csr_array(b[k])
-                for row in range(path.shape[0]):
-                    part = slice(path.indptr[row], path.indptr[row + 1])
-                    self.rows[problem][row] = (path.indices[part], path.data[part])
+            k, l, column = np.nonzero(b)
+            self._keep_entries(problems[k] * self.L + l, column, b[k, l, column])
 
     def flag_degenerate(self, groups):
         """Problems whose weight group has collinear features without a penalty: the minimum-norm answer, and said so."""
@@ -107,7 +123,10 @@ class PathStore:
         if self.kind == "dense":
             self.coef = np.concatenate([self.coef, later.coef], axis=1)
         elif self.kind == "sparse":
-            self.rows = [a + b for a, b in zip(self.rows, later.rows, strict=True)]
+            L = self.L + later.L
+            self.entries = [(row // self.L * L + row % self.L, *rest) for row, *rest in self.entries]
+            self.entries += [(row // later.L * L + self.L + row % later.L, *rest) for row, *rest in later.entries]
+        self.L += later.L
         self.n_cholesky = self.n_cholesky + later.n_cholesky
         self.n_passes += later.n_passes
         return self
@@ -130,12 +149,16 @@ class PathStore:
         """(B, L, p) array, list of B CSR arrays (L, p) whose unsolved rows are empty, or None."""
         if self.kind != "sparse":
             return self.coef
-        nothing = (np.empty(0, np.intp), np.empty(0))
+        B, p = self.form.n_problems, self.form.shape[1]
+        row, column, value = (np.concatenate([np.empty(0, kind), *(entry[k] for entry in self.entries)])
+                              for k, kind in enumerate((np.intp, np.int32, float)))
+        self.entries = []
+        order = np.lexsort((column, row))
+        column, value = column[order], value[order]
+        ends = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=B * self.L))])
         out = []
-        for rows in self.rows:
-            parts = [nothing if row is None else row for row in rows]
-            indptr = np.cumsum([0] + [len(index) for index, _ in parts])
-            shape = (len(rows), self.form.shape[1])
-            out.append(sparse.csr_array((np.concatenate([v for _, v in parts]), np.concatenate([i for i, _ in parts]), indptr),
-                                        shape=shape))
+        for first in range(0, B * self.L, self.L):
+            ends_here = ends[first:first + self.L + 1]
+            part = slice(ends_here[0], ends_here[-1])
+            out.append(sparse.csr_array((value[part], column[part], ends_here - ends_here[0]), shape=(self.L, p)))
         return out

@@ -39,12 +39,11 @@ def solve_residual(form, alphas, options, store, control, clock):
             control, options.n_threads,
             store.gap, store.residual, store.held_out, store.status, store.n_epochs)
     store.n_passes += passes
-    for problem, (index, value, ends) in enumerate(paths):
-        if free is not None and free.least[g[problem]] is not None:
-            _shorten(free, g[problem], value, ends)
-        store.put_rows(problem, index, value, ends)
     if free is not None:
+        for problem in np.flatnonzero(free.degenerate[g]):
+            _shorten(free, g[problem], *paths[problem][1:])
         store.flag_degenerate(free.degenerate)
+    store.put_paths(paths)
 
 
 def _shorten(free, group, value, ends):

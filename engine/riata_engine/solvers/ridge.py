@@ -220,6 +220,28 @@ class RidgeDecomposition:
         null = 0.5 * (self.design.v @ Yc**2)
         return np.divide(gap, null, out=np.where(gap > 0, np.inf, 0.0), where=null > 0)
 
+    def objective(self, alphas, Y, coef, intercept):
+        """
+        The objective of given coefficients divided by that at b = 0: the gap to the dual point of zero.
+
+        Parameters as for `duality_gap`.
+
+        Returns
+        -------
+        ndarray, shape (L, T)
+        """
+        Yc, mean_y = self._centred(Y)
+        alphas = np.array(alphas, np.float64, ndmin=1)
+        null = self.design.v @ Yc**2
+        if self.kept is not None:
+            coef = coef[..., self.kept]
+        L, T, p = coef.shape
+        fitted = self.design.dot((coef * self.design.unit).reshape(L * T, p).T).reshape(self.n, L, T)
+        level = np.asarray(intercept) + (coef * self.design.unit) @ self.design.mean - mean_y
+        square = np.einsum("i,ilt->lt", self.design.v, np.square(Yc[:, None] - fitted - level))
+        value = square + alphas[:, None] * (np.square(coef) @ self._form.root**2)
+        return np.divide(value, null, out=np.where(value > 0, np.inf, 0.0), where=null > 0)
+
     def _alphas(self, alphas):
         alphas = np.array(alphas, np.float64, ndmin=1)
         if alphas.ndim != 1 or not (alphas >= 0).all():

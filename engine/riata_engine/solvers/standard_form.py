@@ -11,18 +11,19 @@ The intercept and the features without any penalty are profiled out (Frisch & Wa
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import sparse
 
-from riata_engine.cpu.design import Design, moments, scan
-from riata_engine.cpu.sparse import sparse_moments
+from riata_engine.cpu.design import Design
+from riata_engine.cpu.moments import moments, scan
 from riata_engine.cpu.targets import weighted_means, weighted_squares
 from riata_engine.solvers.free_features import FreeFeatures
 
-#: a column counts as constant when its standard deviation is below this many units of its largest value
+#: a column or a target counts as constant when its standard deviation is below this many units of its size
 CONSTANT = 2e-15
 #: exponents that keep squares and products of powers of two finite
 EXPONENTS = 1000
-#: below this share of the mean square, a target's variance is rounding
-NO_VARIANCE = 1e-26
+#: sparse columns whose mean is more standard deviations than this are stored centred
+FAR = 30.0
 #: a penalty factor beyond this holds its coefficient at zero all the same
 LARGEST = 1e300
 
@@ -32,6 +33,7 @@ class StandardForm:
     """A batch in standard form. n rows, p columns, T targets, G weight groups, B problems."""
 
     design: Design
+    origin: np.ndarray                # (p,) taken off the columns of X before ``design`` saw them
     V: np.ndarray                     # (n, G) row weights, each column sums to one
     held_out: list | None             # rows of weight 0, one array a group
     held_out_weight: np.ndarray       # (n,) row weights, sum one, before anything is held out
@@ -94,7 +96,8 @@ class StandardForm:
 
     def _find_variance(self, control, n_threads):
         if not isinstance(self.design.X, np.ndarray):
-            found = [sparse_moments(self.design.X, np.ascontiguousarray(v), self.design.multiplier) for v in self.V.T]
+            X, unit = self.design.X, self.design.multiplier
+            found = [moments(X, v, unit, control, n_threads) for v in np.ascontiguousarray(self.V.T)]
             return np.stack([variance if self.intercept else variance + mean**2 for mean, variance in found])
         square = self.design.transposed_matvec(np.ascontiguousarray(self.V.T), 1, control, n_threads, squared=True)
         return np.maximum(square - self.shift**2, 0.0)
@@ -125,14 +128,19 @@ def _row_weights(batch, n):
 
 
 def standard_form(batch, control, n_threads):
-    """Bring a ``Batch`` into standard form: three passes over X (scan, moments, means of the weight groups)."""
+    """Bring a ``Batch`` into standard form: three passes over X (scan, moments, means of the weight groups).
+
+    Memory that is held whatever ``max_memory`` says: V (n, G), Y (n, T), and a few (G, p); of sparse X with columns far from
+    zero, a copy in float64 (see ``_near_zero``).
+    """
     X = batch.X
     n, p = X.shape
     V, base, held_out = _row_weights(batch, n)
 
-    largest, _ = scan(X)
+    largest, _ = scan(X, control, n_threads)
     factor = 1.0 / power_of_two(largest)
-    mean, variance = moments(X, base, factor)
+    mean, variance = moments(X, base, factor, control, n_threads)
+    flat = np.sqrt(variance) <= CONSTANT * largest * factor
     if not batch.intercept:
         variance = variance + mean**2
         center = np.zeros(p)
@@ -142,6 +150,7 @@ def standard_form(batch, control, n_threads):
     constant = sd <= CONSTANT * largest * factor
     multiplier = np.where(constant, 0.0, factor / power_of_two(sd))
     moderate = bool(np.all((largest < 1e100) & (np.abs(center) * multiplier < 1e3)))
+    X, center, origin = _near_zero(X, center, multiplier)
     design = Design(X, center, multiplier, direct=moderate)
 
     Y, base_mean, sigma = _targets(batch, base)
@@ -153,6 +162,8 @@ def standard_form(batch, control, n_threads):
         shift = np.zeros((V.shape[1], p))
 
     penalty = np.ones(p) if batch.penalty_factor is None else np.asarray(batch.penalty_factor, dtype=float)
+    if batch.standardize and not batch.intercept:        # a penalty on b_j·s_j with s_j = 0 is none
+        penalty = np.where(flat & np.isfinite(penalty), 0.0, penalty)
     lower = np.full(p, -np.inf) if batch.lower is None else np.asarray(batch.lower, dtype=float)
     upper = np.full(p, np.inf) if batch.upper is None else np.asarray(batch.upper, dtype=float)
     barred = constant | np.isinf(penalty) | ((lower == 0) & (upper == 0))
@@ -163,10 +174,27 @@ def standard_form(batch, control, n_threads):
     lower[barred], upper[barred] = 0.0, 0.0
     lower[free], upper[free] = 0.0, 0.0
 
-    form = StandardForm(design, V, held_out, base, Y, base_mean, sigma, batch.target,
+    form = StandardForm(design, origin, V, held_out, base, Y, base_mean, sigma, batch.target,
                         batch.group, batch.intercept, batch.standardize, penalty, barred, lower, upper, free, shift, ybar, yy)
     _penalty_factors(form, control, n_threads)
     return form
+
+
+def _near_zero(X, center, multiplier):
+    """(X, center, origin) with the sparse columns stored centred whose mean dwarfs their standard deviation.
+
+    Sparse columns are centred after their products, which leaves an error of eps·(mean / standard deviation)² of the
+    coefficient: a mean of 1e6 standard deviations leaves no correct digit. A column can be so far from zero only where (in
+    weight) all but a thousandth of its entries are stored, so that storing the rest costs little. Such an X is copied in float64.
+    """
+    far = np.abs(center) * multiplier > FAR
+    if isinstance(X, np.ndarray) or not far.any():
+        return X, center, np.zeros_like(center)
+    columns = np.flatnonzero(far)
+    filled = sparse.csc_array(X[:, columns].toarray().astype(np.float64) - center[columns])
+    order = np.argsort(np.concatenate([np.flatnonzero(~far), columns]))
+    X = sparse.hstack([X[:, np.flatnonzero(~far)].astype(np.float64), filled], format="csc")[:, order]
+    return X, np.where(far, 0.0, center), np.where(far, center, 0.0)
 
 
 def _targets(batch, base):
@@ -179,6 +207,8 @@ def _targets(batch, base):
         weighted_means(Y, base, mean)
         Y -= mean
     weighted_squares(Y, base, np.zeros(Y.shape[1]), square)
+    flat = square <= (CONSTANT * mean) ** 2
+    Y[:, flat], square[flat] = 0.0, 0.0
     unit = power_of_two(np.sqrt(square))
     Y /= unit
     return Y, mean / unit, span * unit
@@ -196,7 +226,7 @@ def _target_moments(batch, Y, base_mean, V):
         if batch.intercept:
             weighted_means(part, weights[g], mean)
         weighted_squares(part, weights[g], mean, square)
-        square[square <= NO_VARIANCE * (mean**2 + base_mean[used] ** 2)] = 0.0
+        square[square <= CONSTANT**2 * (mean**2 + base_mean[used] ** 2)] = 0.0
         ybar[g, used], yy[g, used] = mean, square
     return ybar, yy
 
@@ -210,7 +240,8 @@ def _penalty_factors(form, control, n_threads):
         if form.intercept:
             variance = form.variance(control, n_threads)
         else:                                # the standard deviation is about the mean all the same (glmnet's rule)
-            variance = np.stack([moments(form.design.X, np.ascontiguousarray(v), form.design.multiplier)[1] for v in form.V.T])
+            variance = np.stack([moments(form.design.X, np.ascontiguousarray(v), form.design.multiplier, control, n_threads)[1]
+                                 for v in form.V.T])
         m = form.spread = np.sqrt(variance)
     form.f1 = np.ascontiguousarray(f * m)
     with np.errstate(over="ignore"):

@@ -16,8 +16,6 @@ from riata_engine.cpu.targets import weighted_means, weighted_squares
 GUARD = 1e-8
 #: and below this share, computed directly, it is rounding: the column is constant within the fold
 CONSTANT = 1e-26
-#: means beyond this many standard deviations are taken off before columns are multiplied
-FAR = 30.0
 
 
 @dataclass
@@ -29,7 +27,7 @@ class Statistics:
     held_C: np.ndarray | None        # (G, p, p) Σ v (z − d)(z − d)ᵀ over held-out rows, v of sum one over them
     held_c: np.ndarray | None        # (G, p, T)
     held_yy: np.ndarray | None       # (G, T)
-    size: np.ndarray | None = None   # (G,) how many times larger than √C_jj the numbers were that C came from, at most
+    size: np.ndarray                 # (G,) how many times larger than √C_jj the numbers were that C came from, at most
 
 
 @dataclass
@@ -70,12 +68,7 @@ def _sums(form, parts, count, weights, control, n_threads):
     out = []
     for k in range(count):
         rows = None if parts is None else np.flatnonzero(parts == k)
-        if not dense and _far_from_zero(form.design):
-            part = form.design if rows is None else Design(form.design.X[rows], form.design.center, form.design.multiplier)
-            pick = slice(None) if rows is None else rows
-            accumulate(part, None, None if weights is None else weights[pick], np.ascontiguousarray(one_y[pick]), C[k:k + 1],
-                       c[k:k + 1], control, n_threads)
-        elif not dense:
+        if not dense:
             _sparse_products(form.design, rows, weights, one_y, C[k], c[k])
         Y = form.Y if rows is None else form.Y[rows]
         v = np.ones(len(Y)) if weights is None else np.ascontiguousarray(weights if rows is None else weights[rows])
@@ -84,11 +77,6 @@ def _sums(form, parts, count, weights, control, n_threads):
         weighted_squares(Y, v, np.zeros(T), yy)
         out.append(_Sums(C[k], c[k, :, 0], c[k, :, 1:], float(v.sum()), y, yy))
     return out
-
-
-def _far_from_zero(design):
-    """Whether means dwarf the standard deviations: SciPy's product of the raw columns would lose what centring leaves."""
-    return bool(np.any(np.abs(design.center) * design.multiplier > FAR))
 
 
 def _sparse_products(design, rows, weights, one_y, C, c):
@@ -152,7 +140,7 @@ def group_statistics(form, control, n_threads, deviance=True):
             weights[form.held_out[g]] = 0.0
             C[g], c[g] = _direct(form, g, weights, control, n_threads)
         elif part is not None:
-            size[g] = _inflation(np.diagonal(C[g]), spread + d**2)
+            size[g] = inflation(np.diagonal(C[g]), spread + d**2)
         _mend(C[g], spread)
         if holding and deviance and part is not None:
             held[0][g], held[1][g], held[2][g] = part.about(d, ybar)
@@ -171,7 +159,7 @@ def _direct(form, g, weights, control, n_threads):
     return C, c
 
 
-def _inflation(variance, of):
+def inflation(variance, of):
     """√ of the largest ratio of what was subtracted to what is left."""
     left = variance > CONSTANT * of
     return float(np.sqrt(np.max(of[left] / variance[left], initial=1.0)))

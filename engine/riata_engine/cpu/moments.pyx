@@ -1,0 +1,200 @@
+# What is known of X before it is a design: the largest entry of every column, its mean and its variance. Columns are shared out
+# in tiles of fixed size, and a column's sums run on one thread: the bits do not depend on the number of threads.
+import numpy as np
+from cython cimport floating
+from cython.parallel cimport prange, threadid
+from libc.float cimport DBL_MAX, FLT_MAX
+from riata_engine.cpu.control cimport Control, Signal, poll, worth
+from riata_engine.cpu.control import Stopped
+
+cdef extern from "riata_simd.h":
+    ctypedef void cloned_void "RIATA_CLONED_VOID"
+
+cdef enum:
+    NARROW = 16                            # columns a tile
+    WIDE = 256                             # where rows are contiguous: short pieces of rows are read at half the speed
+
+cdef struct Raw:
+    # X as it was given: dense with any strides (in elements), or CSC
+    Py_ssize_t n, p, row, col
+    Py_ssize_t tile
+    bint sparse, single                    # single: the values are float32
+    const char* data
+    const long long* indptr
+    const int* indices
+
+
+cdef object look(X, Raw* raw):
+    """Fill ``raw``; returns what must live as long as it is used."""
+    cdef const long long[::1] indptr
+    cdef const int[::1] indices
+    raw.n, raw.p = X.shape
+    raw.sparse = not isinstance(X, np.ndarray)
+    values = np.ascontiguousarray(X.data) if raw.sparse else X
+    raw.single = values.dtype == np.float32
+    raw.row, raw.col, raw.indptr, raw.indices, keep = 1, 0, NULL, NULL, values
+    if raw.sparse:
+        keep = np.ascontiguousarray(X.indptr, dtype=np.int64), np.ascontiguousarray(X.indices, dtype=np.int32), values
+        indptr, indices = keep[0], keep[1]
+        raw.indptr = &indptr[0]
+        raw.indices = &indices[0] if indices.shape[0] else NULL
+    else:
+        raw.row, raw.col = [s // values.itemsize for s in values.strides]
+    raw.tile = WIDE if raw.row > raw.col > 0 else NARROW
+    raw.data = <const char*><Py_ssize_t>values.__array_interface__["data"][0]
+    return keep
+
+
+cdef cloned_void scan_dense(const floating* x, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t p, double* largest,
+                            double* bad) noexcept nogil:
+    """largest[j] = max |x_ij|; bad[j] counts the NaNs and infinities.
+
+    They are found by comparison: sums such as x·0 do not survive -fassociative-math.
+    """
+    cdef Py_ssize_t i, j
+    cdef floating a, b, top = FLT_MAX if floating is float else DBL_MAX
+    cdef const floating* v
+    if row == 1:
+        for j in range(p):
+            v = x + j * col
+            a = 0
+            b = 0
+            for i in range(n):
+                a = max(a, v[i] if v[i] >= 0 else -v[i])
+                b += 0 if -top <= v[i] <= top else 1
+            largest[j] = a
+            bad[j] = b
+    else:
+        for i in range(n):
+            for j in range(p):
+                a = x[i * row + j * col]
+                largest[j] = max(largest[j], a if a >= 0 else -a)
+                bad[j] += 0 if -top <= a <= top else 1
+
+
+cdef void scan_tile(const Raw* X, Py_ssize_t t, double* largest, double* bad) noexcept nogil:
+    cdef Py_ssize_t j0 = t * X.tile, j1 = min(X.p, j0 + X.tile), j
+    if X.sparse:
+        for j in range(j0, j1):
+            if X.single:
+                scan_dense[float](<const float*>X.data + X.indptr[j], 1, 0, X.indptr[j + 1] - X.indptr[j], 1, largest + j, bad + j)
+            else:
+                scan_dense[double](<const double*>X.data + X.indptr[j], 1, 0, X.indptr[j + 1] - X.indptr[j], 1, largest + j, bad + j)
+    elif X.single:
+        scan_dense[float](<const float*>X.data + j0 * X.col, X.row, X.col, X.n, j1 - j0, largest + j0, bad + j0)
+    else:
+        scan_dense[double](<const double*>X.data + j0 * X.col, X.row, X.col, X.n, j1 - j0, largest + j0, bad + j0)
+
+
+def scan(X, Control control, int n_threads=1):
+    """(largest |x| of each column, index of the first column with a NaN or an infinity or -1), one pass, no copy.
+
+    Raises
+    ------
+    Stopped
+        If ``control`` was told to stop.
+    """
+    cdef Raw raw
+    cdef Signal* signal = &control.signal
+    cdef void* handle = <void*>control
+    keep = look(X, &raw)
+    cdef Py_ssize_t t, tiles = (raw.p + raw.tile - 1) // raw.tile
+    cdef double[::1] largest = np.zeros(raw.p), bad = np.zeros(raw.p)
+    if raw.n and raw.p:
+        n_threads = worth(<double>raw.n * raw.p, n_threads)
+        for t in prange(tiles, num_threads=n_threads, schedule="dynamic", nogil=True):
+            if signal.stop == 0:
+                scan_tile(&raw, t, &largest[0], &bad[0])
+            if threadid() == 0:
+                poll(signal, handle)
+    del keep
+    if signal.stop:
+        raise Stopped
+    wrong = np.flatnonzero(bad)
+    return np.asarray(largest), int(wrong[0]) if len(wrong) else -1
+
+
+cdef cloned_void dense_moments(const floating* x, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t p, const double* v,
+                               double* mean, double* variance, const double* factor) noexcept nogil:
+    cdef Py_ssize_t i, j
+    cdef double a, d
+    cdef const floating* u
+    if row == 1:
+        for j in range(p):
+            u = x + j * col
+            a = 0
+            for i in range(n):
+                a += v[i] * (u[i] * factor[j])
+            mean[j] = a
+            d = 0
+            for i in range(n):
+                d += v[i] * (u[i] * factor[j] - a) * (u[i] * factor[j] - a)
+            variance[j] = d
+    else:
+        for i in range(n):
+            for j in range(p):
+                mean[j] += v[i] * (x[i * row + j * col] * factor[j])
+        for i in range(n):
+            for j in range(p):
+                d = x[i * row + j * col] * factor[j] - mean[j]
+                variance[j] += v[i] * d * d
+
+
+cdef void sparse_moments(const floating* values, const long long* indptr, const int* indices, Py_ssize_t n, Py_ssize_t j0,
+                         Py_ssize_t j1, const double* v, double* mean, double* variance, const double* factor) noexcept nogil:
+    """The same of the columns of a CSC matrix; the zeros that are not stored count too."""
+    cdef Py_ssize_t j
+    cdef long long a
+    cdef double total, stored, d
+    for j in range(j0, j1):
+        total = 0
+        stored = 0
+        for a in range(indptr[j], indptr[j + 1]):
+            total += v[indices[a]] * (values[a] * factor[j])
+            stored += v[indices[a]]
+        mean[j] = total
+        # the zeros that are not stored: none in a full column, whose Σ v need not be one to the last bit
+        d = (1 - stored) * total * total if stored < 1 and indptr[j + 1] - indptr[j] < n else 0
+        for a in range(indptr[j], indptr[j + 1]):
+            d += v[indices[a]] * (values[a] * factor[j] - total) * (values[a] * factor[j] - total)
+        variance[j] = d
+
+
+cdef void moments_tile(const Raw* X, Py_ssize_t t, const double* v, double* mean, double* variance, const double* factor) noexcept nogil:
+    cdef Py_ssize_t j0 = t * X.tile, j1 = min(X.p, j0 + X.tile)
+    if X.sparse:
+        if X.single:
+            sparse_moments[float](<const float*>X.data, X.indptr, X.indices, X.n, j0, j1, v, mean, variance, factor)
+        else:
+            sparse_moments[double](<const double*>X.data, X.indptr, X.indices, X.n, j0, j1, v, mean, variance, factor)
+    elif X.single:
+        dense_moments[float](<const float*>X.data + j0 * X.col, X.row, X.col, X.n, j1 - j0, v, mean + j0, variance + j0, factor + j0)
+    else:
+        dense_moments[double](<const double*>X.data + j0 * X.col, X.row, X.col, X.n, j1 - j0, v, mean + j0, variance + j0, factor + j0)
+
+
+def moments(X, const double[::1] v, const double[::1] factor, Control control, int n_threads=1):
+    """Mean and variance of each column of X·factor under weights v (Σ v = 1): two passes (the second from cache for columns).
+
+    Raises
+    ------
+    Stopped
+        If ``control`` was told to stop.
+    """
+    cdef Raw raw
+    cdef Signal* signal = &control.signal
+    cdef void* handle = <void*>control
+    keep = look(X, &raw)
+    cdef Py_ssize_t t, tiles = (raw.p + raw.tile - 1) // raw.tile
+    cdef double[::1] mean = np.zeros(raw.p), variance = np.zeros(raw.p)
+    if raw.n and raw.p:
+        n_threads = worth(4.0 * raw.n * raw.p, n_threads)
+        for t in prange(tiles, num_threads=n_threads, schedule="dynamic", nogil=True):
+            if signal.stop == 0:
+                moments_tile(&raw, t, &v[0], &mean[0], &variance[0], &factor[0])
+            if threadid() == 0:
+                poll(signal, handle)
+    del keep
+    if signal.stop:
+        raise Stopped
+    return np.asarray(mean), np.asarray(variance)
