@@ -1,0 +1,362 @@
+# Coordinate descent on the residual of one problem. A coordinate costs the stored entries of its column, and no Gram matrix is
+# ever formed.
+#
+# Centring is implicit: with ρ the running residual, which lacks the constant, Σ v ρ = S and the true residual is ρ − S, so that
+# x̃_jᵀ V r = mult_j (x_jᵀ V ρ − center_j S) where center_j = Σ v x_ij is the group's own mean.
+#
+# Features in play (the support and what may enter it) are kept as records in the order of their columns, so that an epoch reads
+# memory forwards. Most epochs visit the support only.
+from cython cimport floating
+from libc.math cimport fabs, INFINITY as inf
+from libc.stdlib cimport malloc, free, calloc
+from libc.string cimport memcpy
+
+include "../formulas/penalties.py"
+
+cdef extern from "riata_simd.h":
+    ctypedef void cloned_void "RIATA_CLONED_VOID"
+
+cdef extern from "riata_gather.h":
+    void riata_prefetch(const void* address) nogil
+    void riata_column_dots_double(const double* x, const long long* indptr, const int* index, Py_ssize_t first, Py_ssize_t last,
+                                  const double* r, double* out) nogil
+    void riata_column_dots_float(const float* x, const long long* indptr, const int* index, Py_ssize_t first, Py_ssize_t last,
+                                 const double* r, double* out) nogil
+
+cdef enum:
+    LEFT_OUT = 0
+    AT_REST = 1
+    IN_PLAY = 2
+    AHEAD = 6                       # columns between a prefetch and its use
+
+
+cdef cloned_void dense_dot(const floating* x, double shift, const double* u, Py_ssize_t n, double* out) noexcept nogil:
+    """Σ (x − shift) u: Σ u is zero but for rounding, which a large mean would blow up."""
+    cdef Py_ssize_t i
+    cdef double s = 0
+    for i in range(n):
+        s += (x[i] - shift) * u[i]
+    out[0] = s
+
+
+cdef cloned_void dense_axpy(const floating* x, const double* v, double a, double shift, Py_ssize_t n, double* u) noexcept nogil:
+    """u -= a·v∘(x − shift)."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        u[i] -= a * v[i] * (x[i] - shift)
+
+
+cdef cloned_void dense_subtract(const floating* x, double a, double shift, Py_ssize_t n, double* r) noexcept nogil:
+    """r -= a·(x − shift)."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        r[i] -= a * (x[i] - shift)
+
+
+cdef inline double slope(const floating* x, const State* S, const Column* c) noexcept nogil:
+    """z_jᵀ V r."""
+    cdef const int* index
+    cdef double s = 0, s2 = 0
+    cdef Py_ssize_t a
+    x += c.start
+    if S.X.sparse:
+        index = S.X.indices + c.start
+        for a in range(0, c.length - 1, 2):
+            s += x[a] * S.u[index[a]]
+            s2 += x[a + 1] * S.u[index[a + 1]]
+        if c.length % 2:
+            s += x[c.length - 1] * S.u[index[c.length - 1]]
+        return c.multiplier * (s + s2 - c.mean * S.total)
+    dense_dot(x, c.mean, S.u, c.length, &s)
+    return c.multiplier * s
+
+
+cdef inline void move(const floating* x, State* S, const Column* c, double d) noexcept nogil:
+    """The coefficient of z_j grows by d: r -= d·(z_j − mean)."""
+    cdef const int* index
+    cdef double step = d * c.multiplier
+    cdef Py_ssize_t a
+    x += c.start
+    if S.X.sparse:
+        index = S.X.indices + c.start
+        if S.intercept:
+            S.total -= step * c.mean
+        if S.level > 0:
+            step *= S.level
+            for a in range(c.length):
+                S.u[index[a]] -= step * x[a]
+        else:
+            for a in range(c.length):
+                S.u[index[a]] -= step * x[a] * S.v[index[a]]
+    else:
+        dense_axpy(x, S.v, step, c.mean, c.length, S.u)
+
+
+cdef void step_on_free(const floating* x, State* S) noexcept nogil:
+    """The exact step on all features without a penalty at once: afterwards r is orthogonal to them.
+
+    δ = K Kᵀ z_Fᵀ V r, where K Kᵀ is the pseudo-inverse of their Gram matrix; steps stay in its range, so that collinear free
+    features get their minimum-norm coefficients.
+    """
+    cdef Py_ssize_t i, j, q = S.n_free
+    cdef double d
+    for i in range(q):
+        S.slopes[i] = slope(x, S, S.free + i)
+        S.slopes[q + i] = 0
+    for i in range(q):
+        for j in range(q):
+            S.slopes[q + j] += S.K[i * q + j] * S.slopes[i]
+    for i in range(q):
+        d = 0
+        for j in range(q):
+            d += S.K[i * q + j] * S.slopes[q + j]
+        if d != 0:
+            S.free[i].b += d
+            move(x, S, S.free + i, d)
+
+
+cdef void descend(const floating* x, State* S, const Py_ssize_t* order, Py_ssize_t k, double l1, double l2, Epoch* seen) noexcept nogil:
+    """One step on each of k features: those at the positions ``order`` in play, or all where it is NULL."""
+    cdef Py_ssize_t q
+    cdef Column* c
+    cdef const Column* later
+    cdef double a, curvature, z, u, d, decrease = 0, worst = 0, norm = 0, smooth = 0
+    for q in range(k):
+        if S.X.sparse and q + AHEAD < k:
+            later = S.play + (order[q + AHEAD] if order != NULL else q + AHEAD)
+            riata_prefetch(x + later.start)
+            riata_prefetch(<const char*>(x + later.start) + 64)
+            riata_prefetch(S.X.indices + later.start)
+        c = S.play + (order[q] if order != NULL else q)
+        a = l1 * c.f1
+        z = slope(x, S, c)
+        if c.b == 0 and fabs(z) <= a:
+            continue
+        u = elastic_net_step(z + c.h * c.b, c.h, a, l2 * c.f2, c.lower, c.upper)
+        d = u - c.b
+        norm += c.f1 * fabs(u)
+        if d != 0:
+            c.b = u
+            move(x, S, c, d)
+            curvature = c.h + l2 * c.f2
+            decrease += curvature * d * d
+            z = curvature * fabs(d)                         # by so much the gradient had been off
+            worst = max(worst, z / c.f1 if c.f1 > 0 else inf)
+            smooth += z * z / (2 * l2 * c.f2) if l2 * c.f2 > 0 else inf
+    step_on_free(x, S)
+    seen.decrease = decrease
+    # two dual points: the residual scaled back by the worst violation, and (elastic net) the residual as it is
+    u = min(worst * norm if l1 > 0 and norm > 0 else inf, smooth)
+    seen.gap = decrease + (u if u < inf else 0)
+
+
+cdef void epoch(State* S, bint support_only, double l1, double l2, Epoch* seen) noexcept nogil:
+    """One step on every feature in play, or on those of the support."""
+    cdef const Py_ssize_t* order = S.support if support_only else NULL
+    cdef Py_ssize_t k = S.n_support if support_only else S.m
+    if S.X.single:
+        descend[float](<const float*>S.X.data, S, order, k, l1, l2, seen)
+    else:
+        descend[double](<const double*>S.X.data, S, order, k, l1, l2, seen)
+
+
+cdef void find_support(State* S) noexcept nogil:
+    cdef Py_ssize_t q, k = 0
+    for q in range(S.m):
+        S.support[k] = q
+        k += S.play[q].b != 0
+    S.n_support = k
+
+
+cdef void subtract(const floating* x, State* S, const Column* c) noexcept nogil:
+    cdef const int* index
+    cdef double step = c.b * c.multiplier
+    cdef Py_ssize_t a
+    if step == 0:
+        return
+    x += c.start
+    if S.X.sparse:
+        index = S.X.indices + c.start
+        for a in range(c.length):
+            S.r[index[a]] -= step * x[a]
+        if S.intercept:
+            S.total -= step * c.mean
+    else:
+        dense_subtract(x, step, c.mean, c.length, S.r)
+
+
+cdef void renew(const floating* x, State* S) noexcept nogil:
+    """The residual from y and the coefficients, without the rounding of many small moves."""
+    cdef Py_ssize_t i, q
+    memcpy(S.r, S.y, S.X.n * sizeof(double))
+    S.total = 0
+    for q in range(S.m):
+        subtract(x, S, S.play + q)
+    for q in range(S.n_free):
+        subtract(x, S, S.free + q)
+    for i in range(S.X.n):
+        S.u[i] = S.v[i] * S.r[i]
+
+
+cdef void gradient(const floating* x, State* S) noexcept nogil:
+    """t = Zᵀ V r of every feature of the model: one pass over X."""
+    cdef Py_ssize_t j
+    cdef double s
+    cdef const Columns* X = S.X
+    if X.sparse:
+        if floating is float:
+            riata_column_dots_float(x, X.indptr, X.indices, 0, X.p, S.u, S.t)
+        else:
+            riata_column_dots_double(x, X.indptr, X.indices, 0, X.p, S.u, S.t)
+        for j in range(X.p):
+            S.t[j] = X.multiplier[j] * (S.t[j] - S.mean[j] * S.total) if S.place[j] else 0.0
+    else:
+        for j in range(X.p):
+            s = 0
+            if S.place[j]:
+                dense_dot(x + j * X.col, S.mean[j], S.u, X.n, &s)
+            S.t[j] = X.multiplier[j] * s
+
+
+cdef void refresh_typed(const floating* x, State* S) noexcept nogil:
+    cdef Py_ssize_t q
+    renew(x, S)
+    if S.n_free:
+        step_on_free(x, S)
+        renew(x, S)
+    gradient(x, S)
+    for q in range(S.m):
+        S.b[S.play[q].j] = S.play[q].b
+    for q in range(S.n_free):
+        S.b[S.free[q].j] = S.free[q].b
+
+
+cdef void refresh(State* S) noexcept nogil:
+    """r, b and t afresh from the coefficients: what a certificate is made of."""
+    if S.X.single:
+        refresh_typed[float](<const float*>S.X.data, S)
+    else:
+        refresh_typed[double](<const double*>S.X.data, S)
+
+
+cdef double norms(const State* S, double* residual_y) noexcept nogil:
+    """‖r‖² and ⟨r, y⟩ as of the last refresh; y is centred."""
+    cdef Py_ssize_t i
+    cdef double rr = 0, ry = 0, r
+    for i in range(S.X.n):
+        r = S.r[i] - S.total
+        rr += S.v[i] * r * r
+        ry += S.v[i] * r * S.y[i]
+    residual_y[0] = ry
+    return rr
+
+
+cdef void fill(const State* S, Column* c, Py_ssize_t j) noexcept nogil:
+    cdef const Columns* X = S.X
+    c.j = j
+    c.start = X.indptr[j] if X.sparse else j * X.col
+    c.length = X.indptr[j + 1] - X.indptr[j] if X.sparse else X.n
+    c.b = S.b[j]
+    c.h = S.h[j]
+    c.mean = S.mean[j]
+    c.multiplier = X.multiplier[j]
+    c.f1 = S.f1[j]
+    c.f2 = S.f2[j]
+    c.lower = S.lower[j] * S.bound_scale
+    c.upper = S.upper[j] * S.bound_scale
+
+
+cdef void drop_resting(State* S, double threshold) noexcept nogil:
+    """Out of play: features at zero whose gradient is not above the threshold."""
+    cdef Py_ssize_t q, kept = 0
+    cdef Column* c
+    for q in range(S.m):
+        c = S.play + q
+        if c.b != 0 or fabs(S.t[c.j]) > threshold * c.f1:
+            if kept < q:
+                S.play[kept] = c[0]
+            kept += 1
+        else:
+            S.place[c.j] = AT_REST
+    S.m = kept
+
+
+cdef Py_ssize_t admit(State* S, double threshold) noexcept nogil:
+    """Into play: features whose gradient is above the threshold and points to where their bounds let them go.
+
+    Returns how many there are, or −1 where memory is short.
+    """
+    cdef Py_ssize_t j, q, k = 0, at, room
+    cdef Column* larger
+    cdef Py_ssize_t* support
+    for j in range(S.X.p):
+        if S.place[j] == AT_REST and fabs(S.t[j]) > threshold * S.f1[j] * (1 + 1e-12):
+            if (S.upper[j] > 0 if S.t[j] > 0 else S.lower[j] < 0):
+                S.newcomers[k] = j
+                k += 1
+    if S.m + k > S.capacity:
+        room = min(S.X.p, max(2 * (S.m + k), 64))
+        larger = <Column*>malloc(room * sizeof(Column))
+        support = <Py_ssize_t*>malloc((room + 1) * sizeof(Py_ssize_t))
+        if larger == NULL or support == NULL:
+            free(larger)
+            free(support)
+            return -1
+        if S.m:
+            memcpy(larger, S.play, S.m * sizeof(Column))
+        free(S.play)
+        free(S.support)
+        S.play, S.support, S.capacity = larger, support, room
+    at = S.m + k                                        # both lists ascend: merged from behind
+    q = S.m
+    j = k
+    while j > 0:
+        at -= 1
+        if q > 0 and S.play[q - 1].j > S.newcomers[j - 1]:
+            q -= 1
+            S.play[at] = S.play[q]
+        else:
+            j -= 1
+            fill(S, S.play + at, S.newcomers[j])
+            S.place[S.newcomers[j]] = IN_PLAY
+    S.m += k
+    return k
+
+
+cdef int open_state(State* S, const Py_ssize_t* free_features) noexcept nogil:
+    """Room for the state of one problem, all coefficients zero; 1 where memory is short. The caller has set what it is made of."""
+    cdef Py_ssize_t n = S.X.n, p = S.X.p, q = S.n_free, i, j
+    cdef double* memory = <double*>calloc(2 * n + 2 * p + 2 * q + 1, sizeof(double))
+    S.place = <char*>calloc(p + 1, 1)
+    S.newcomers = <Py_ssize_t*>malloc((p + 1) * sizeof(Py_ssize_t))
+    S.free = <Column*>malloc((q + 1) * sizeof(Column))
+    S.r = memory
+    S.play = NULL
+    S.support = NULL
+    S.m, S.capacity, S.n_support = 0, 0, 0
+    if memory == NULL or S.place == NULL or S.newcomers == NULL or S.free == NULL:
+        return 1
+    S.u = memory + n
+    S.b = memory + 2 * n
+    S.t = memory + 2 * n + p
+    S.slopes = memory + 2 * n + 2 * p
+    S.level = S.v[0]
+    for i in range(n):
+        if S.v[i] != S.level:
+            S.level = 0
+            break
+    for j in range(p):
+        if S.h[j] > 0 and (S.lower[j] < 0 or S.upper[j] > 0):
+            S.place[j] = AT_REST
+    for i in range(q):
+        fill(S, S.free + i, free_features[i])
+    return 0
+
+
+cdef void close_state(State* S) noexcept nogil:
+    free(S.r)
+    free(S.place)
+    free(S.newcomers)
+    free(S.free)
+    free(S.play)
+    free(S.support)
