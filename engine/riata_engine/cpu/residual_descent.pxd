@@ -3,8 +3,9 @@ from riata_engine.cpu.design cimport Columns
 cdef struct Column:
     # a feature in play: all that a coordinate step reads of it, side by side
     Py_ssize_t j
-    long long start             # first entry in X: stored entry of a CSC matrix, element of a dense one
-    Py_ssize_t length           # entries
+    const char* x               # its entries: in X, or a copy
+    const int* index            # their rows (sparse)
+    Py_ssize_t length
     double b
     double h                    # weighted variance of z
     double mean                 # mean of the raw column in this group
@@ -13,6 +14,12 @@ cdef struct Column:
     double f2
     double lower                # bounds, already scaled
     double upper
+
+cdef struct Block:
+    # memory for copies of columns: a list of blocks, the newest first
+    Block* older
+    Py_ssize_t used
+    Py_ssize_t size
 
 cdef struct State:
     # the residual of one problem, its coefficients, and what they are made of
@@ -34,12 +41,13 @@ cdef struct State:
     double* b                   # (p,) coefficients as of the last refresh
     double* t                   # (p,) Zᵀ V r as of the last pass; 0 for features that are left out of the model
     char* place                 # (p,) LEFT_OUT, AT_REST or IN_PLAY
-    Column* play                # features in play, by ascending j
+    Column* play                # features in play, in the order in which they came
     Py_ssize_t m
     Py_ssize_t capacity
     Py_ssize_t* support         # positions in play of the coefficients other than zero
     Py_ssize_t n_support
-    Py_ssize_t* newcomers       # (p,) scratch
+    char** copied               # (p,) copies of short columns that have been in play
+    Block* block                # where they are
     Column* free                # features without a penalty, and K (n_free, n_free): K Kᵀ = pseudo-inverse of their Gram matrix
     Py_ssize_t n_free
     const double* K

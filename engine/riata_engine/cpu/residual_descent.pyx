@@ -4,8 +4,8 @@
 # Centring is implicit: with ρ the running residual, which lacks the constant, Σ v ρ = S and the true residual is ρ − S, so that
 # x̃_jᵀ V r = mult_j (x_jᵀ V ρ − center_j S) where center_j = Σ v x_ij is the group's own mean.
 #
-# Features in play (the support and what may enter it) are kept as records in the order of their columns, so that an epoch reads
-# memory forwards. Most epochs visit the support only.
+# Features in play (the support and what may enter it) are kept as records, and short columns as copies, in the order in which
+# they came into play, so that an epoch reads memory forwards. Most epochs visit the support only.
 from cython cimport floating
 from libc.math cimport fabs, INFINITY as inf
 from libc.stdlib cimport malloc, free, calloc
@@ -28,6 +28,8 @@ cdef enum:
     AT_REST = 1
     IN_PLAY = 2
     AHEAD = 6                       # columns between a prefetch and its use
+    SHORT = 64                      # entries of a column below which a copy pays: a longer one is read forwards as it is
+    BLOCK = 262144                  # bytes
 
 
 cdef cloned_void dense_dot(const floating* x, double shift, const double* u, Py_ssize_t n, double* out) noexcept nogil:
@@ -53,14 +55,13 @@ cdef cloned_void dense_subtract(const floating* x, double a, double shift, Py_ss
         r[i] -= a * (x[i] - shift)
 
 
-cdef inline double slope(const floating* x, const State* S, const Column* c) noexcept nogil:
-    """z_jᵀ V r."""
-    cdef const int* index
+cdef inline double slope(const floating* kind, const State* S, const Column* c) noexcept nogil:
+    """z_jᵀ V r. ``kind`` only tells the type of the entries, here and below."""
+    cdef const floating* x = <const floating*>c.x
+    cdef const int* index = c.index
     cdef double s = 0, s2 = 0
     cdef Py_ssize_t a
-    x += c.start
     if S.X.sparse:
-        index = S.X.indices + c.start
         for a in range(0, c.length - 1, 2):
             s += x[a] * S.u[index[a]]
             s2 += x[a + 1] * S.u[index[a + 1]]
@@ -71,14 +72,13 @@ cdef inline double slope(const floating* x, const State* S, const Column* c) noe
     return c.multiplier * s
 
 
-cdef inline void move(const floating* x, State* S, const Column* c, double d) noexcept nogil:
+cdef inline void move(const floating* kind, State* S, const Column* c, double d) noexcept nogil:
     """The coefficient of z_j grows by d: r -= d·(z_j − mean)."""
-    cdef const int* index
+    cdef const floating* x = <const floating*>c.x
+    cdef const int* index = c.index
     cdef double step = d * c.multiplier
     cdef Py_ssize_t a
-    x += c.start
     if S.X.sparse:
-        index = S.X.indices + c.start
         if S.intercept:
             S.total -= step * c.mean
         if S.level > 0:
@@ -92,7 +92,7 @@ cdef inline void move(const floating* x, State* S, const Column* c, double d) no
         dense_axpy(x, S.v, step, c.mean, c.length, S.u)
 
 
-cdef void step_on_free(const floating* x, State* S) noexcept nogil:
+cdef void step_on_free(const floating* kind, State* S) noexcept nogil:
     """The exact step on all features without a penalty at once: afterwards r is orthogonal to them.
 
     δ = K Kᵀ z_Fᵀ V r, where K Kᵀ is the pseudo-inverse of their Gram matrix; steps stay in its range, so that collinear free
@@ -101,7 +101,7 @@ cdef void step_on_free(const floating* x, State* S) noexcept nogil:
     cdef Py_ssize_t i, j, q = S.n_free
     cdef double d
     for i in range(q):
-        S.slopes[i] = slope(x, S, S.free + i)
+        S.slopes[i] = slope(kind, S, S.free + i)
         S.slopes[q + i] = 0
     for i in range(q):
         for j in range(q):
@@ -112,10 +112,10 @@ cdef void step_on_free(const floating* x, State* S) noexcept nogil:
             d += S.K[i * q + j] * S.slopes[q + j]
         if d != 0:
             S.free[i].b += d
-            move(x, S, S.free + i, d)
+            move(kind, S, S.free + i, d)
 
 
-cdef void descend(const floating* x, State* S, const Py_ssize_t* order, Py_ssize_t k, double l1, double l2, Epoch* seen) noexcept nogil:
+cdef void descend(const floating* kind, State* S, const Py_ssize_t* order, Py_ssize_t k, double l1, double l2, Epoch* seen) noexcept nogil:
     """One step on each of k features: those at the positions ``order`` in play, or all where it is NULL."""
     cdef Py_ssize_t q
     cdef Column* c
@@ -124,12 +124,12 @@ cdef void descend(const floating* x, State* S, const Py_ssize_t* order, Py_ssize
     for q in range(k):
         if S.X.sparse and q + AHEAD < k:
             later = S.play + (order[q + AHEAD] if order != NULL else q + AHEAD)
-            riata_prefetch(x + later.start)
-            riata_prefetch(<const char*>(x + later.start) + 64)
-            riata_prefetch(S.X.indices + later.start)
+            riata_prefetch(later.x)
+            riata_prefetch(later.x + 64)
+            riata_prefetch(later.index)
         c = S.play + (order[q] if order != NULL else q)
         a = l1 * c.f1
-        z = slope(x, S, c)
+        z = slope(kind, S, c)
         if c.b == 0 and fabs(z) <= a:
             continue
         u = elastic_net_step(z + c.h * c.b, c.h, a, l2 * c.f2, c.lower, c.upper)
@@ -137,13 +137,13 @@ cdef void descend(const floating* x, State* S, const Py_ssize_t* order, Py_ssize
         norm += c.f1 * fabs(u)
         if d != 0:
             c.b = u
-            move(x, S, c, d)
+            move(kind, S, c, d)
             curvature = c.h + l2 * c.f2
             decrease += curvature * d * d
             z = curvature * fabs(d)                         # by so much the gradient had been off
             worst = max(worst, z / c.f1 if c.f1 > 0 else inf)
             smooth += z * z / (2 * l2 * c.f2) if l2 * c.f2 > 0 else inf
-    step_on_free(x, S)
+    step_on_free(kind, S)
     seen.decrease = decrease
     # two dual points: the residual scaled back by the worst violation, and (elastic net) the residual as it is
     u = min(worst * norm if l1 > 0 and norm > 0 else inf, smooth)
@@ -168,15 +168,14 @@ cdef void find_support(State* S) noexcept nogil:
     S.n_support = k
 
 
-cdef void subtract(const floating* x, State* S, const Column* c) noexcept nogil:
-    cdef const int* index
+cdef void subtract(const floating* kind, State* S, const Column* c) noexcept nogil:
+    cdef const floating* x = <const floating*>c.x
+    cdef const int* index = c.index
     cdef double step = c.b * c.multiplier
     cdef Py_ssize_t a
     if step == 0:
         return
-    x += c.start
     if S.X.sparse:
-        index = S.X.indices + c.start
         for a in range(c.length):
             S.r[index[a]] -= step * x[a]
         if S.intercept:
@@ -185,15 +184,15 @@ cdef void subtract(const floating* x, State* S, const Column* c) noexcept nogil:
         dense_subtract(x, step, c.mean, c.length, S.r)
 
 
-cdef void renew(const floating* x, State* S) noexcept nogil:
+cdef void renew(const floating* kind, State* S) noexcept nogil:
     """The residual from y and the coefficients, without the rounding of many small moves."""
     cdef Py_ssize_t i, q
     memcpy(S.r, S.y, S.X.n * sizeof(double))
     S.total = 0
     for q in range(S.m):
-        subtract(x, S, S.play + q)
+        subtract(kind, S, S.play + q)
     for q in range(S.n_free):
-        subtract(x, S, S.free + q)
+        subtract(kind, S, S.free + q)
     for i in range(S.X.n):
         S.u[i] = S.v[i] * S.r[i]
 
@@ -251,11 +250,14 @@ cdef double norms(const State* S, double* residual_y) noexcept nogil:
     return rr
 
 
-cdef void fill(const State* S, Column* c, Py_ssize_t j) noexcept nogil:
+cdef int fill(State* S, Column* c, Py_ssize_t j) noexcept nogil:
+    """The record of feature j; 1 where memory is short."""
     cdef const Columns* X = S.X
+    cdef Py_ssize_t itemsize = sizeof(float) if X.single else sizeof(double), start = X.indptr[j] if X.sparse else j * X.col
     c.j = j
-    c.start = X.indptr[j] if X.sparse else j * X.col
-    c.length = X.indptr[j + 1] - X.indptr[j] if X.sparse else X.n
+    c.length = X.indptr[j + 1] - start if X.sparse else X.n
+    c.x = X.data + start * itemsize
+    c.index = X.indices + start if X.sparse else NULL
     c.b = S.b[j]
     c.h = S.h[j]
     c.mean = S.mean[j]
@@ -264,6 +266,32 @@ cdef void fill(const State* S, Column* c, Py_ssize_t j) noexcept nogil:
     c.f2 = S.f2[j]
     c.lower = S.lower[j] * S.bound_scale
     c.upper = S.upper[j] * S.bound_scale
+    if X.sparse and c.length < SHORT:
+        if S.copied[j] == NULL:
+            S.copied[j] = copy_of(S, c, itemsize)
+            if S.copied[j] == NULL:
+                return 1
+        c.x = S.copied[j]
+        c.index = <const int*>(c.x + c.length * itemsize)
+    return 0
+
+
+cdef char* copy_of(State* S, const Column* c, Py_ssize_t itemsize) noexcept nogil:
+    """The entries of a column and their rows, one behind the other."""
+    cdef Py_ssize_t values = c.length * itemsize, rows = c.length * sizeof(int), bytes = (values + rows + 7) // 8 * 8
+    cdef Block* new
+    cdef char* at
+    if S.block == NULL or S.block.used + bytes > S.block.size:
+        new = <Block*>malloc(sizeof(Block) + BLOCK)
+        if new == NULL:
+            return NULL
+        new.older, new.used, new.size = S.block, 0, BLOCK
+        S.block = new
+    at = <char*>(S.block + 1) + S.block.used
+    S.block.used += bytes
+    memcpy(at, c.x, values)
+    memcpy(at + values, c.index, rows)
+    return at
 
 
 cdef void drop_resting(State* S, double threshold) noexcept nogil:
@@ -286,41 +314,31 @@ cdef Py_ssize_t admit(State* S, double threshold) noexcept nogil:
 
     Returns how many there are, or −1 where memory is short.
     """
-    cdef Py_ssize_t j, q, k = 0, at, room
+    cdef Py_ssize_t j, before = S.m, room
+    cdef double least = threshold * (1 + 1e-12)
     cdef Column* larger
     cdef Py_ssize_t* support
     for j in range(S.X.p):
-        if S.place[j] == AT_REST and fabs(S.t[j]) > threshold * S.f1[j] * (1 + 1e-12):
-            if (S.upper[j] > 0 if S.t[j] > 0 else S.lower[j] < 0):
-                S.newcomers[k] = j
-                k += 1
-    if S.m + k > S.capacity:
-        room = min(S.X.p, max(2 * (S.m + k), 64))
-        larger = <Column*>malloc(room * sizeof(Column))
-        support = <Py_ssize_t*>malloc((room + 1) * sizeof(Py_ssize_t))
-        if larger == NULL or support == NULL:
-            free(larger)
-            free(support)
+        if S.place[j] != AT_REST or fabs(S.t[j]) <= least * S.f1[j] or not (S.upper[j] > 0 if S.t[j] > 0 else S.lower[j] < 0):
+            continue
+        if S.m == S.capacity:
+            room = min(S.X.p, max(2 * S.m, 64))
+            larger = <Column*>malloc(room * sizeof(Column))
+            support = <Py_ssize_t*>malloc((room + 1) * sizeof(Py_ssize_t))
+            if larger == NULL or support == NULL:
+                free(larger)
+                free(support)
+                return -1
+            if S.m:
+                memcpy(larger, S.play, S.m * sizeof(Column))
+            free(S.play)
+            free(S.support)
+            S.play, S.support, S.capacity = larger, support, room
+        if fill(S, S.play + S.m, j):
             return -1
-        if S.m:
-            memcpy(larger, S.play, S.m * sizeof(Column))
-        free(S.play)
-        free(S.support)
-        S.play, S.support, S.capacity = larger, support, room
-    at = S.m + k                                        # both lists ascend: merged from behind
-    q = S.m
-    j = k
-    while j > 0:
-        at -= 1
-        if q > 0 and S.play[q - 1].j > S.newcomers[j - 1]:
-            q -= 1
-            S.play[at] = S.play[q]
-        else:
-            j -= 1
-            fill(S, S.play + at, S.newcomers[j])
-            S.place[S.newcomers[j]] = IN_PLAY
-    S.m += k
-    return k
+        S.place[j] = IN_PLAY
+        S.m += 1
+    return S.m - before
 
 
 cdef int open_state(State* S, const Py_ssize_t* free_features) noexcept nogil:
@@ -328,13 +346,14 @@ cdef int open_state(State* S, const Py_ssize_t* free_features) noexcept nogil:
     cdef Py_ssize_t n = S.X.n, p = S.X.p, q = S.n_free, i, j
     cdef double* memory = <double*>calloc(2 * n + 2 * p + 2 * q + 1, sizeof(double))
     S.place = <char*>calloc(p + 1, 1)
-    S.newcomers = <Py_ssize_t*>malloc((p + 1) * sizeof(Py_ssize_t))
+    S.copied = <char**>calloc(p + 1, sizeof(char*))
+    S.block = NULL
     S.free = <Column*>malloc((q + 1) * sizeof(Column))
     S.r = memory
     S.play = NULL
     S.support = NULL
     S.m, S.capacity, S.n_support = 0, 0, 0
-    if memory == NULL or S.place == NULL or S.newcomers == NULL or S.free == NULL:
+    if memory == NULL or S.place == NULL or S.copied == NULL or S.free == NULL:
         return 1
     S.u = memory + n
     S.b = memory + 2 * n
@@ -349,14 +368,20 @@ cdef int open_state(State* S, const Py_ssize_t* free_features) noexcept nogil:
         if S.h[j] > 0 and (S.lower[j] < 0 or S.upper[j] > 0):
             S.place[j] = AT_REST
     for i in range(q):
-        fill(S, S.free + i, free_features[i])
+        if fill(S, S.free + i, free_features[i]):
+            return 1
     return 0
 
 
 cdef void close_state(State* S) noexcept nogil:
+    cdef Block* older
+    while S.block != NULL:
+        older = S.block.older
+        free(S.block)
+        S.block = older
     free(S.r)
     free(S.place)
-    free(S.newcomers)
+    free(S.copied)
     free(S.free)
     free(S.play)
     free(S.support)
