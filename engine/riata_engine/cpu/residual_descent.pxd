@@ -38,6 +38,7 @@ cdef struct State:
     double* r                   # (n,) residual as of the last refresh (sparse: ρ)
     double* u                   # (n,) V r, kept up to date (sparse: V ρ)
     double total                # sparse: S = Σ v ρ
+    double* direction           # (n,) scratch of the Newton step
     double* b                   # (p,) coefficients as of the last refresh
     double* t                   # (p,) Zᵀ V r as of the last pass; 0 for features that are left out of the model
     char* place                 # (p,) LEFT_OUT, AT_REST or IN_PLAY
@@ -51,7 +52,7 @@ cdef struct State:
     Column* free                # features without a penalty, and K (n_free, n_free): K Kᵀ = pseudo-inverse of their Gram matrix
     Py_ssize_t n_free
     const double* K
-    double* slopes              # 2·n_free of scratch
+    double* slopes              # 3·n_free of scratch
 
 cdef struct Epoch:
     double decrease             # at least so much of twice the objective

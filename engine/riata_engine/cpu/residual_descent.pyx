@@ -6,15 +6,12 @@
 #
 # Features in play (the support and what may enter it) are kept as records, and short columns as copies, in the order in which
 # they came into play, so that an epoch reads memory forwards. Most epochs visit the support only.
-from cython cimport floating
 from libc.math cimport fabs, INFINITY as inf
 from libc.stdlib cimport malloc, free, calloc
 from libc.string cimport memcpy
 
 include "../formulas/penalties.py"
-
-cdef extern from "riata_simd.h":
-    ctypedef void cloned_void "RIATA_CLONED_VOID"
+include "residual_columns.pxi"
 
 cdef extern from "riata_gather.h":
     void riata_prefetch(const void* address) nogil
@@ -30,89 +27,6 @@ cdef enum:
     AHEAD = 6                       # columns between a prefetch and its use
     SHORT = 64                      # entries of a column below which a copy pays: a longer one is read forwards as it is
     BLOCK = 262144                  # bytes
-
-
-cdef cloned_void dense_dot(const floating* x, double shift, const double* u, Py_ssize_t n, double* out) noexcept nogil:
-    """Σ (x − shift) u: Σ u is zero but for rounding, which a large mean would blow up."""
-    cdef Py_ssize_t i
-    cdef double s = 0
-    for i in range(n):
-        s += (x[i] - shift) * u[i]
-    out[0] = s
-
-
-cdef cloned_void dense_axpy(const floating* x, const double* v, double a, double shift, Py_ssize_t n, double* u) noexcept nogil:
-    """u -= a·v∘(x − shift)."""
-    cdef Py_ssize_t i
-    for i in range(n):
-        u[i] -= a * v[i] * (x[i] - shift)
-
-
-cdef cloned_void dense_subtract(const floating* x, double a, double shift, Py_ssize_t n, double* r) noexcept nogil:
-    """r -= a·(x − shift)."""
-    cdef Py_ssize_t i
-    for i in range(n):
-        r[i] -= a * (x[i] - shift)
-
-
-cdef inline double slope(const floating* kind, const State* S, const Column* c) noexcept nogil:
-    """z_jᵀ V r. ``kind`` only tells the type of the entries, here and below."""
-    cdef const floating* x = <const floating*>c.x
-    cdef const int* index = c.index
-    cdef double s = 0, s2 = 0
-    cdef Py_ssize_t a
-    if S.X.sparse:
-        for a in range(0, c.length - 1, 2):
-            s += x[a] * S.u[index[a]]
-            s2 += x[a + 1] * S.u[index[a + 1]]
-        if c.length % 2:
-            s += x[c.length - 1] * S.u[index[c.length - 1]]
-        return c.multiplier * (s + s2 - c.mean * S.total)
-    dense_dot(x, c.mean, S.u, c.length, &s)
-    return c.multiplier * s
-
-
-cdef inline void move(const floating* kind, State* S, const Column* c, double d) noexcept nogil:
-    """The coefficient of z_j grows by d: r -= d·(z_j − mean)."""
-    cdef const floating* x = <const floating*>c.x
-    cdef const int* index = c.index
-    cdef double step = d * c.multiplier
-    cdef Py_ssize_t a
-    if S.X.sparse:
-        if S.intercept:
-            S.total -= step * c.mean
-        if S.level > 0:
-            step *= S.level
-            for a in range(c.length):
-                S.u[index[a]] -= step * x[a]
-        else:
-            for a in range(c.length):
-                S.u[index[a]] -= step * x[a] * S.v[index[a]]
-    else:
-        dense_axpy(x, S.v, step, c.mean, c.length, S.u)
-
-
-cdef void step_on_free(const floating* kind, State* S) noexcept nogil:
-    """The exact step on all features without a penalty at once: afterwards r is orthogonal to them.
-
-    δ = K Kᵀ z_Fᵀ V r, where K Kᵀ is the pseudo-inverse of their Gram matrix; steps stay in its range, so that collinear free
-    features get their minimum-norm coefficients.
-    """
-    cdef Py_ssize_t i, j, q = S.n_free
-    cdef double d
-    for i in range(q):
-        S.slopes[i] = slope(kind, S, S.free + i)
-        S.slopes[q + i] = 0
-    for i in range(q):
-        for j in range(q):
-            S.slopes[q + j] += S.K[i * q + j] * S.slopes[i]
-    for i in range(q):
-        d = 0
-        for j in range(q):
-            d += S.K[i * q + j] * S.slopes[q + j]
-        if d != 0:
-            S.free[i].b += d
-            move(kind, S, S.free + i, d)
 
 
 cdef void descend(const floating* kind, State* S, const Py_ssize_t* order, Py_ssize_t k, double l1, double l2, Epoch* seen) noexcept nogil:
@@ -166,22 +80,6 @@ cdef void find_support(State* S) noexcept nogil:
         S.support[k] = q
         k += S.play[q].b != 0
     S.n_support = k
-
-
-cdef void subtract(const floating* kind, State* S, const Column* c) noexcept nogil:
-    cdef const floating* x = <const floating*>c.x
-    cdef const int* index = c.index
-    cdef double step = c.b * c.multiplier
-    cdef Py_ssize_t a
-    if step == 0:
-        return
-    if S.X.sparse:
-        for a in range(c.length):
-            S.r[index[a]] -= step * x[a]
-        if S.intercept:
-            S.total -= step * c.mean
-    else:
-        dense_subtract(x, step, c.mean, c.length, S.r)
 
 
 cdef void renew(const floating* kind, State* S) noexcept nogil:
@@ -344,7 +242,7 @@ cdef Py_ssize_t admit(State* S, double threshold) noexcept nogil:
 cdef int open_state(State* S, const Py_ssize_t* free_features) noexcept nogil:
     """Room for the state of one problem, all coefficients zero; 1 where memory is short. The caller has set what it is made of."""
     cdef Py_ssize_t n = S.X.n, p = S.X.p, q = S.n_free, i, j
-    cdef double* memory = <double*>calloc(2 * n + 2 * p + 2 * q + 1, sizeof(double))
+    cdef double* memory = <double*>calloc(3 * n + 2 * p + 3 * q + 1, sizeof(double))
     S.place = <char*>calloc(p + 1, 1)
     S.copied = <char**>calloc(p + 1, sizeof(char*))
     S.block = NULL
@@ -356,9 +254,10 @@ cdef int open_state(State* S, const Py_ssize_t* free_features) noexcept nogil:
     if memory == NULL or S.place == NULL or S.copied == NULL or S.free == NULL:
         return 1
     S.u = memory + n
-    S.b = memory + 2 * n
-    S.t = memory + 2 * n + p
-    S.slopes = memory + 2 * n + 2 * p
+    S.direction = memory + 2 * n
+    S.b = memory + 3 * n
+    S.t = memory + 3 * n + p
+    S.slopes = memory + 3 * n + 2 * p
     S.level = S.v[0]
     for i in range(n):
         if S.v[i] != S.level:

@@ -11,13 +11,15 @@ from riata_engine.cpu.control cimport Control, Signal, fetch_add, overdue, poll,
 from riata_engine.cpu.design cimport Columns, Design
 from riata_engine.cpu.residual_descent cimport (
     Epoch, State, admit, close_state, drop_resting, epoch, find_support, norms, open_state, refresh)
+from riata_engine.cpu.residual_newton cimport newton
 
 cdef enum:
     CONVERGED = 0
     MAX_ITER = 1
     TIME_BUDGET = 2
     SKIPPED = 5
-    SUPPORT_EPOCHS = 50         # at most so many between two looks at everything in play
+    SLOW = 16                   # epochs to go at which a Newton step is dearer no more
+    PRODUCTS = 100              # iterations of conjugate gradients in one Newton step
 
 cdef double ROUNDING = 1e-30    # a decrease of this share of the objective says that rounding is reached
 
@@ -64,31 +66,41 @@ cdef double certified_gap(const State* S, const Task* T, Py_ssize_t l, double rr
     return duality_gap(S.X.p, S.t, S.b, T.l1[l], T.l2[l], S.f1, S.f2, S.lower, S.upper, S.bound_scale, rr, ry)
 
 
-cdef bint descend(State* S, const Task* T, Py_ssize_t l, double aim, int* epochs, Signal* signal, void* control,
-                  bint owner) noexcept nogil:
-    """Epochs until the gap over the features in play is about ``aim``; whether rounding lets them go no further.
+cdef int descend(State* S, const Task* T, Py_ssize_t l, double aim, int* epochs, Signal* signal, void* control,
+                 bint owner) noexcept nogil:
+    """Epochs until the gap over the features in play is about ``aim``: 0, or 1 where rounding lets them go no further, or −1 where
+    memory is short.
 
-    Between two epochs over everything in play, epochs over the support go on until they are ten times as close.
+    Between two epochs over everything in play, epochs over the support go on until they are ten times as close. Where, at the rate
+    seen, they would go on for long, a Newton step takes over.
     """
     cdef Epoch seen
-    cdef double goal
-    cdef int k
+    cdef double goal, before, rate
+    cdef int k, products
     while True:
         epoch(S, False, T.l1[l], T.l2[l], &seen)
         epochs[0] += 1
         if seen.decrease <= ROUNDING * T.scale:
-            return True
+            return 1
         if seen.gap <= aim or epochs[0] >= T.max_epochs or stopped(signal, control, owner):
-            return False
+            return 0
         find_support(S)
         goal = max(0.1 * seen.gap, 0.5 * aim)
         k = 0
-        while seen.gap > goal and k < SUPPORT_EPOCHS and S.n_support < S.m and epochs[0] < T.max_epochs and not signal.stop:
+        while seen.gap > goal and S.n_support and epochs[0] < T.max_epochs and not signal.stop:
+            before = seen.gap
             epoch(S, True, T.l1[l], T.l2[l], &seen)
             epochs[0] += 1
             k += 1
             if k % 4 == 0:
                 stopped(signal, control, owner)
+            rate = seen.gap / before
+            if k >= 4 and (rate >= 1 or seen.gap * rate**SLOW > aim):
+                products = newton(S, T.l1[l], T.l2[l], max(1e-8, min(0.1, 0.3 * aim / seen.gap)), PRODUCTS)
+                if products < 0:
+                    return -1
+                epochs[0] += products
+                break
 
 
 cdef int keep(const State* S, Answer* A) noexcept nogil:
@@ -138,7 +150,7 @@ cdef int one_path(State* S, const Task* T, Answer* A, Signal* signal, void* cont
     """One problem's path; 1 where memory is short."""
     cdef Py_ssize_t l, k, L = T.L, came
     cdef double before = inf, rr, ry, goal = T.tol * T.scale, aim = 1, found, last, dev = 0, dev_before
-    cdef bint stuck
+    cdef int stuck
     for l in range(L):
         A.status[l] = SKIPPED
         A.ends[l] = 0
@@ -158,6 +170,8 @@ cdef int one_path(State* S, const Task* T, Answer* A, Signal* signal, void* cont
         last = inf
         while True:
             stuck = descend(S, T, l, aim * goal, &A.epochs[l], signal, control, owner)
+            if stuck < 0:
+                return 1
             refresh(S)
             A.passes += 1
             rr = norms(S, &ry)

@@ -1,0 +1,3 @@
+from riata_engine.cpu.residual_descent cimport State
+
+cdef int newton(State* S, double l1, double l2, double reduction, int most) noexcept nogil
