@@ -18,7 +18,7 @@ cdef enum:
     MAX_ITER = 1
     TIME_BUDGET = 2
     SKIPPED = 5
-    SLOW = 16                   # epochs to go at which a Newton step is dearer no more
+    SLOW = 40                   # epochs to go at which a Newton step is dearer no more
     PRODUCTS = 100              # iterations of conjugate gradients in one Newton step
 
 cdef double ROUNDING = 1e-30    # a decrease of this share of the objective says that rounding is reached
