@@ -26,7 +26,7 @@ cdef enum:
     IN_PLAY = 2
     AHEAD = 6                       # columns between a prefetch and its use
     SHORT = 64                      # entries of a column below which a copy pays: a longer one is read forwards as it is
-    BLOCK = 262144                  # bytes
+    BLOCK = 65536                   # bytes
 
 
 cdef void descend(const floating* kind, State* S, const Py_ssize_t* order, Py_ssize_t k, double l1, double l2, Epoch* seen) noexcept nogil:

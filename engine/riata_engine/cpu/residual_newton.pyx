@@ -5,6 +5,7 @@
 from libc.math cimport INFINITY as inf
 from libc.stdlib cimport malloc, free
 from libc.string cimport memset
+from riata_engine.cpu.control cimport Signal, attend
 from riata_engine.cpu.residual_descent cimport Column, State
 
 include "../formulas/penalties.py"
@@ -45,7 +46,7 @@ cdef double gain(const State* S, const Py_ssize_t* moving, Py_ssize_t k, const d
 
 
 cdef int step(const floating* kind, State* S, double l1, double l2, double reduction, int most, Py_ssize_t* moving,
-              double* work) noexcept nogil:
+              double* work, Signal* signal, void* control, bint owner) noexcept nogil:
     cdef Py_ssize_t i, k = 0, room = S.n_support
     cdef double* c = work                   # gradient before the step
     cdef double* d = work + room            # the step
@@ -71,7 +72,7 @@ cdef int step(const floating* kind, State* S, double l1, double l2, double reduc
     for i in range(S.n_free):
         S.slopes[2 * S.n_free + i] = S.free[i].b
     swap(S, &total)
-    while iterations < most and size > reduction * reduction * first:
+    while iterations < most and size > reduction * reduction * first and not attend(signal, control, owner):
         iterations += 1
         product(kind, S, moving, k, way, H)
         curvature = 0
@@ -128,7 +129,7 @@ cdef void _restore_free(State* S) noexcept nogil:
         S.free[i].b = S.slopes[2 * S.n_free + i]
 
 
-cdef int newton(State* S, double l1, double l2, double reduction, int most) noexcept nogil:
+cdef int newton(State* S, double l1, double l2, double reduction, int most, Signal* signal, void* control, bint owner) noexcept nogil:
     """Towards the solution on the signs of the support, until its gradient is ``reduction`` times as large or after ``most`` products.
 
     The objective never grows. Returns the number of products, or −1 where memory is short.
@@ -138,9 +139,9 @@ cdef int newton(State* S, double l1, double l2, double reduction, int most) noex
     cdef int done = -1
     if moving != NULL and work != NULL:
         if S.X.single:
-            done = step[float](<const float*>S.X.data, S, l1, l2, reduction, most, moving, work)
+            done = step[float](<const float*>S.X.data, S, l1, l2, reduction, most, moving, work, signal, control, owner)
         else:
-            done = step[double](<const double*>S.X.data, S, l1, l2, reduction, most, moving, work)
+            done = step[double](<const double*>S.X.data, S, l1, l2, reduction, most, moving, work, signal, control, owner)
     free(moving)
     free(work)
     return done

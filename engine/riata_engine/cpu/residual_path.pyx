@@ -7,8 +7,8 @@ from libc.math cimport INFINITY as inf
 from libc.stdlib cimport malloc, free, calloc
 from libc.string cimport memcpy
 from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
-from riata_engine.cpu.control cimport Control, Signal, fetch_add, overdue, poll, wait_for_others
-from riata_engine.cpu.design cimport Columns, Design
+from riata_engine.cpu.control cimport Control, Signal, attend, fetch_add, wait_for_others
+from riata_engine.cpu.design cimport Design
 from riata_engine.cpu.residual_descent cimport (
     Epoch, State, admit, close_state, drop_resting, epoch, find_support, norms, open_state, refresh)
 from riata_engine.cpu.residual_newton cimport newton
@@ -55,10 +55,6 @@ cdef struct Answer:
     long long passes
 
 
-cdef inline bint stopped(Signal* signal, void* control, bint owner) noexcept nogil:
-    return (poll(signal, control) if owner else overdue(signal)) != 0
-
-
 cdef double certified_gap(const State* S, const Task* T, Py_ssize_t l, double rr, double ry) noexcept nogil:
     """The gap of what the last refresh has computed."""
     if T.by_kkt:
@@ -82,7 +78,7 @@ cdef int descend(State* S, const Task* T, Py_ssize_t l, double aim, int* epochs,
         epochs[0] += 1
         if seen.decrease <= ROUNDING * T.scale:
             return 1
-        if seen.gap <= aim or epochs[0] >= T.max_epochs or stopped(signal, control, owner):
+        if seen.gap <= aim or epochs[0] >= T.max_epochs or attend(signal, control, owner):
             return 0
         find_support(S)
         goal = max(0.1 * seen.gap, 0.5 * aim)
@@ -93,10 +89,11 @@ cdef int descend(State* S, const Task* T, Py_ssize_t l, double aim, int* epochs,
             epochs[0] += 1
             k += 1
             if k % 4 == 0:
-                stopped(signal, control, owner)
+                attend(signal, control, owner)
             rate = seen.gap / before
             if k >= 4 and (rate >= 1 or seen.gap * rate**SLOW > aim):
-                products = newton(S, T.l1[l], T.l2[l], max(1e-8, min(0.1, 0.3 * aim / seen.gap)), PRODUCTS)
+                products = newton(S, T.l1[l], T.l2[l], max(1e-8, min(0.1, 0.3 * aim / seen.gap)), PRODUCTS,
+                                  signal, control, owner)
                 if products < 0:
                     return -1
                 epochs[0] += products
@@ -157,7 +154,7 @@ cdef int one_path(State* S, const Task* T, Answer* A, Signal* signal, void* cont
     refresh(S)
     A.passes += 1
     for l in range(L):
-        if stopped(signal, control, owner):
+        if attend(signal, control, owner):
             for k in range(l, L):
                 A.status[k] = TIME_BUDGET if signal.stop == 2 else SKIPPED
             return 0

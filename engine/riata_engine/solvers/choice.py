@@ -9,7 +9,8 @@ SMALL = 2**26
 PASSES = 900
 #: what an entry of a Gram matrix costs beside its products, and of a fold's: written and read several times, in flops
 ENTRY, FOLD_ENTRY = 100, 1000
-#: what a path by residual descent costs, in flops a stored entry of X: passes and epochs; ten times as much where columns are much alike
+#: what a path by residual descent costs, in flops a stored entry of X: passes and epochs. Up to ten times as much where columns
+#: are much alike
 DESCENT = 1400
 #: stored share of a sparse matrix above which column gathers into dense storage pay
 DENSE = 0.2
@@ -45,9 +46,8 @@ def choose(wish, form, alphas, options):
         other_flops = PASSES * n * p * density * B + n * support * support * sums
     else:
         other_flops = DESCENT * n * p * density * B
-    if gram_bytes <= SMALL or gram_bytes < options.max_memory / 2:
-        if gram_flops <= other_flops or p <= 128:
-            return "gram"
+    if (gram_flops <= other_flops or p <= 128) and (gram_bytes <= SMALL or gram_bytes < options.max_memory / 2):
+        return "gram"
     if (dense or density > DENSE) and 8 * support * (n + G * support) < options.max_memory:
         return "working_set"
     return "residual"
