@@ -22,6 +22,8 @@ cdef double duality_gap(Py_ssize_t m, const double* t, const double* b, double l
     cdef int k, smooth = 0
     for j in range(m):
         a = l1 * f1[j]
+        if l2 == 0 and b[j] == 0 and fabs(t[j]) * limit <= a:
+            continue                                     # most features of a lasso: adds nothing, and no scale makes it bind
         q = l2 * f2[j]
         lo = lower[j]
         hi = upper[j]

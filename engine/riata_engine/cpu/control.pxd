@@ -16,5 +16,6 @@ cdef int poll(Signal* signal, void* control) noexcept nogil
 cdef double monotonic() noexcept nogil
 cdef int worth(double flops, int n_threads) noexcept nogil
 cdef int overdue(Signal* signal) noexcept nogil
+cdef int attend(Signal* signal, void* control, bint owner) noexcept nogil
 cdef long fetch_add(long* counter, long value) noexcept nogil
 cdef void wait_for_others(long* finished, long total, Signal* signal, void* control) noexcept nogil

@@ -99,6 +99,11 @@ cdef int overdue(Signal* signal) noexcept nogil:
     return signal.stop
 
 
+cdef int attend(Signal* signal, void* control, bint owner) noexcept nogil:
+    """``poll`` from the thread that owns the control, ``overdue`` from the others."""
+    return poll(signal, control) if owner else overdue(signal)
+
+
 cdef void wait_for_others(long* finished, long total, Signal* signal, void* control) noexcept nogil:
     """The owner's last duty: it stays answerable while other threads still work."""
     while riata_fetch_add(finished, 0) < total:

@@ -1,316 +1,215 @@
-# Whole regularisation paths by coordinate descent on the residual: a coordinate costs its stored entries, and no Gram matrix is
-# ever formed. The solver of sparse X and of supports too large for a Gram matrix.
-#
-# Centring is implicit: with ρ the running residual, which lacks the constant, Σ v ρ = S and the true residual is ρ − S, so that
-# x̃_jᵀ V r = mult_j (x_jᵀ V ρ − center_j S) where center_j = Σ v x_ij is the group's own mean.
+# Whole regularisation paths by coordinate descent on the residual: the solver of sparse X and of supports too large for a Gram
+# matrix. Descent stops at an estimate of the gap that costs nothing (the steps just taken tell by how much the gradient had been
+# off), so that mostly one pass over X an alpha both certifies it and names the features for the next.
 import numpy as np
-from cython cimport floating
 from cython.parallel cimport parallel, threadid
-from libc.math cimport fabs, INFINITY as inf
+from libc.math cimport INFINITY as inf
 from libc.stdlib cimport malloc, free, calloc
 from libc.string cimport memcpy
 from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
-from riata_engine.cpu.control cimport Control, Signal, fetch_add, overdue, poll, wait_for_others
-from riata_engine.cpu.design cimport Columns, Design
-
-include "../formulas/penalties.py"
-
-cdef extern from "riata_simd.h":
-    ctypedef void cloned_void "RIATA_CLONED_VOID"
+from riata_engine.cpu.control cimport Control, Signal, attend, fetch_add, wait_for_others
+from riata_engine.cpu.design cimport Design
+from riata_engine.cpu.residual_descent cimport (
+    Epoch, State, admit, close_state, drop_resting, epoch, find_support, norms, open_state, refresh)
+from riata_engine.cpu.residual_newton cimport newton
 
 cdef enum:
     CONVERGED = 0
     MAX_ITER = 1
     TIME_BUDGET = 2
     SKIPPED = 5
+    SLOW = 40                   # epochs to go at which a Newton step is dearer no more
+    PRODUCTS = 100              # iterations of conjugate gradients in one Newton step
+
+cdef double ROUNDING = 1e-30    # a decrease of this share of the objective says that rounding is reached
 
 
-cdef cloned_void dense_dot(const floating* x, double shift, const double* r, Py_ssize_t n, double* out) noexcept nogil:
-    """Σ (x − shift) r: Σ r is zero but for rounding, which a large mean would blow up."""
-    cdef Py_ssize_t i
-    cdef double s = 0
-    for i in range(n):
-        s += (x[i] - shift) * r[i]
-    out[0] = s
+cdef struct Task:
+    # one problem's path: what to solve, when to stop
+    double scale                # null objective, 1 where that is 0
+    const double* l1            # (L,)
+    const double* l2
+    Py_ssize_t L
+    double tol
+    long max_epochs
+    double stop_dev_ratio
+    double stop_dev_change
+    bint by_kkt
+    const Py_ssize_t* held      # held-out rows
+    Py_ssize_t n_held
+    const double* w             # (n,) their weights
 
 
-cdef cloned_void dense_axpy(const floating* x, const double* v, double a, double shift, Py_ssize_t n, double* r, double* vr) noexcept nogil:
-    """r -= a·(x − shift), and vr = v∘r with it."""
-    cdef Py_ssize_t i
-    for i in range(n):
-        r[i] -= a * (x[i] - shift)
-        vr[i] = v[i] * r[i]
+cdef struct Answer:
+    # where the path goes; coefficients are appended to growing (index, value) arrays, and ends[l] closes alpha l
+    long long taken
+    Py_ssize_t room
+    Py_ssize_t* index
+    double* value
+    Py_ssize_t* ends
+    double* gap
+    double* residual
+    double* held_out
+    signed char* status
+    int* epochs
+    long long passes
 
 
-cdef struct State:
-    # the residual of one problem and what it needs
-    const Columns* X
-    const double* v                # (n,) weights, sum one
-    const double* mean             # (p,) mean of the raw column in this group
-    const double* h                # (p,) weighted variance of z
-    double* r                      # dense: the true residual; sparse: ρ
-    double* vr                     # v∘r
-    double total                   # sparse: S = Σ v ρ
-    bint intercept
-    const Py_ssize_t* free         # features without a penalty and K (n_free, n_free), K Kᵀ = pseudo-inverse of their Gram matrix
-    Py_ssize_t n_free
-    const double* K
-    double* slopes                 # 2·n_free of scratch
+cdef double certified_gap(const State* S, const Task* T, Py_ssize_t l, double rr, double ry) noexcept nogil:
+    """The gap of what the last refresh has computed."""
+    if T.by_kkt:
+        return boxed_gap(S.X.p, S.t, S.b, T.l1[l], T.l2[l], S.f1, S.f2, S.lower, S.upper, S.bound_scale, S.h, T.scale)
+    return duality_gap(S.X.p, S.t, S.b, T.l1[l], T.l2[l], S.f1, S.f2, S.lower, S.upper, S.bound_scale, rr, ry)
 
 
-cdef double slope(const State* S, Py_ssize_t j) noexcept nogil:
-    """z_jᵀ V r."""
-    cdef const Columns* X = S.X
-    cdef double s = 0
-    cdef long long a
-    if X.sparse:
-        if X.single:
-            for a in range(X.indptr[j], X.indptr[j + 1]):
-                s += (<const float*>X.data)[a] * S.vr[X.indices[a]]
-        else:
-            for a in range(X.indptr[j], X.indptr[j + 1]):
-                s += (<const double*>X.data)[a] * S.vr[X.indices[a]]
-        return X.multiplier[j] * (s - S.mean[j] * S.total)
-    if X.single:
-        dense_dot[float](<const float*>X.data + j * X.col, S.mean[j], S.vr, X.n, &s)
-    else:
-        dense_dot[double](<const double*>X.data + j * X.col, S.mean[j], S.vr, X.n, &s)
-    return X.multiplier[j] * s
+cdef int descend(State* S, const Task* T, Py_ssize_t l, double aim, int* epochs, Signal* signal, void* control,
+                 bint owner) noexcept nogil:
+    """Epochs until the gap over the features in play is about ``aim``: 0, or 1 where rounding lets them go no further, or −1 where
+    memory is short.
 
-
-cdef void move(State* S, Py_ssize_t j, double d) noexcept nogil:
-    """The coefficient of z_j grows by d: r -= d·(z_j − mean)."""
-    cdef const Columns* X = S.X
-    cdef double a = d * X.multiplier[j], u
-    cdef long long q
-    cdef int i
-    if X.sparse:
-        for q in range(X.indptr[j], X.indptr[j + 1]):
-            i = X.indices[q]
-            u = a * ((<const float*>X.data)[q] if X.single else (<const double*>X.data)[q])
-            S.r[i] -= u
-            S.vr[i] -= u * S.v[i]
-        if S.intercept:
-            S.total -= a * S.mean[j]
-    elif X.single:
-        dense_axpy[float](<const float*>X.data + j * X.col, S.v, a, S.mean[j], X.n, S.r, S.vr)
-    else:
-        dense_axpy[double](<const double*>X.data + j * X.col, S.v, a, S.mean[j], X.n, S.r, S.vr)
-
-
-cdef void step_on_free(State* S, double* b) noexcept nogil:
-    """The exact step on all features without a penalty at once: afterwards r is orthogonal to them.
-
-    δ = K Kᵀ z_Fᵀ V r, where K Kᵀ is the pseudo-inverse of their Gram matrix; steps stay in its range, so that collinear free
-    features get their minimum-norm coefficients.
+    Between two epochs over everything in play, epochs over the support go on until they are ten times as close. Where, at the rate
+    seen, they would go on for long, a Newton step takes over.
     """
-    cdef Py_ssize_t i, j, q = S.n_free
-    cdef double d
-    if q == 0:
-        return
-    for i in range(q):
-        S.slopes[i] = slope(S, S.free[i])
-        S.slopes[q + i] = 0
-    for i in range(q):
-        for j in range(q):
-            S.slopes[q + j] += S.K[i * q + j] * S.slopes[i]
-    for i in range(q):
-        d = 0
-        for j in range(q):
-            d += S.K[i * q + j] * S.slopes[q + j]
-        if d != 0:
-            b[S.free[i]] += d
-            move(S, S.free[i], d)
+    cdef Epoch seen
+    cdef double goal, before, rate
+    cdef int k, products
+    while True:
+        epoch(S, False, T.l1[l], T.l2[l], &seen)
+        epochs[0] += 1
+        if seen.decrease <= ROUNDING * T.scale:
+            return 1
+        if seen.gap <= aim or epochs[0] >= T.max_epochs or attend(signal, control, owner):
+            return 0
+        find_support(S)
+        goal = max(0.1 * seen.gap, 0.5 * aim)
+        k = 0
+        while seen.gap > goal and S.n_support and epochs[0] < T.max_epochs and not signal.stop:
+            before = seen.gap
+            epoch(S, True, T.l1[l], T.l2[l], &seen)
+            epochs[0] += 1
+            k += 1
+            if k % 4 == 0:
+                attend(signal, control, owner)
+            rate = seen.gap / before
+            if k >= 4 and (rate >= 1 or seen.gap * rate**SLOW > aim):
+                products = newton(S, T.l1[l], T.l2[l], max(1e-8, min(0.1, 0.3 * aim / seen.gap)), PRODUCTS,
+                                  signal, control, owner)
+                if products < 0:
+                    return -1
+                epochs[0] += products
+                break
 
 
-cdef double norms(const State* S, const double* y, double* residual_y) noexcept nogil:
-    """‖r‖² and ⟨r, y⟩ afresh from the residual; y is centred."""
-    cdef Py_ssize_t i
-    cdef double rr = 0, ry = 0, r
-    for i in range(S.X.n):
-        r = S.r[i] - S.total
-        rr += S.v[i] * r * r
-        ry += S.v[i] * r * y[i]
-    residual_y[0] = ry
-    return rr
-
-
-cdef void rebuild(State* S, const double* y, const double* b, Py_ssize_t p) noexcept nogil:
-    """The residual from y and the coefficients, without the rounding of many small moves."""
-    cdef Py_ssize_t i, j
-    for i in range(S.X.n):
-        S.r[i] = y[i]
-        S.vr[i] = y[i] * S.v[i]
-    S.total = 0
-    for j in range(p):
-        if b[j] != 0:
-            move(S, j, b[j])
-
-
-cdef int one_path(State* S, const double* y, double scale, Py_ssize_t p, const double* f1, const double* f2, const double* lower,
-                  const double* upper, double bound_scale, const double* l1, const double* l2, Py_ssize_t L, double tol,
-                  long max_epochs, double stop_dev_ratio, double stop_dev_change, bint by_kkt, double* b, double* t,
-                  Py_ssize_t* active, char* inside, Signal* signal, void* control, bint owner,
-                  const Py_ssize_t* held, Py_ssize_t n_held, const double* w,
-                  long long* taken, Py_ssize_t* room, Py_ssize_t** index, double** value, Py_ssize_t* ends, double* gap,
-                  double* residual, double* held_out,
-                  signed char* status, int* epochs, long long* passes) noexcept nogil:
-    """One problem's path. Coefficients are appended to growing (index, value) arrays; ends[l] closes alpha l."""
-    cdef Py_ssize_t l, j, k, m = 0, kept, nonzero
-    cdef double before = inf, decrease, u, d, a, q, z, rr, ry, goal = tol * scale, target, found, dev = 0, dev_before, weight, e, last
-    cdef bint stuck
+cdef int keep(const State* S, Answer* A) noexcept nogil:
+    """Append the coefficients other than zero; those of free features always, and last."""
+    cdef Py_ssize_t q, nonzero = S.n_free
     cdef Py_ssize_t* larger_index
     cdef double* larger_value
-    dev = 0
-    for l in range(L):
-        status[l] = SKIPPED
-        ends[l] = taken[0]
-    rebuild(S, y, b, p)
-    step_on_free(S, b)
-    for j in range(p):
-        inside[j] = 0
-        t[j] = slope(S, j) if (lower[j] < 0 or upper[j] > 0) and h_positive(S, j) else 0
-    passes[0] += 1
-    for l in range(L):
-        if (poll(signal, control) if owner else overdue(signal)):
-            for k in range(l, L):
-                status[k] = TIME_BUDGET if signal.stop == 2 else SKIPPED
-            return 0
-        epochs[l] = 0
-        kept = 0
-        for k in range(m):                                  # features that have gone to zero leave
-            j = active[k]
-            if b[j] != 0:
-                active[kept] = j
-                kept += 1
-            else:
-                inside[j] = 0
-        m = kept
-        d = max(2 * l1[l] - before, 0.0) if before < inf else l1[l]
-        for j in range(p):                                  # strong rule
-            if not inside[j] and h_positive(S, j) and may_enter(t[j], lower[j], upper[j]) and fabs(t[j]) > d * f1[j] * (1 + 1e-12):
-                inside[j] = 1
-                active[m] = j
-                m += 1
-        target = 0.3 * goal
-        last = inf
-        while True:
-            stuck = False
-            while True:
-                decrease = 0
-                for k in range(m):
-                    j = active[k]
-                    a = l1[l] * f1[j]
-                    q = l2[l] * f2[j]
-                    z = slope(S, j)
-                    if b[j] == 0 and fabs(z) <= a:
-                        continue
-                    u = elastic_net_step(z + S.h[j] * b[j], S.h[j], a, q, lower[j] * bound_scale, upper[j] * bound_scale)
-                    d = u - b[j]
-                    if d != 0:
-                        b[j] = u
-                        move(S, j, d)
-                        decrease += (S.h[j] + q) * d * d
-                step_on_free(S, b)
-                epochs[l] += 1
-                if epochs[l] % 4 == 0:
-                    if owner:
-                        poll(signal, control)
-                    else:
-                        overdue(signal)
-                if decrease == 0:
-                    stuck = True
-                    break
-                if decrease <= target or epochs[l] >= max_epochs or signal.stop:
-                    break
-            rebuild(S, y, b, p)
-            step_on_free(S, b)
-            rr = norms(S, y, &ry)
-            for j in range(p):
-                t[j] = slope(S, j) if (lower[j] < 0 or upper[j] > 0) and h_positive(S, j) else 0
-            passes[0] += 1
-            if by_kkt:
-                found = boxed_gap(p, t, b, l1[l], l2[l], f1, f2, lower, upper, bound_scale, S.h, scale)
-            else:
-                found = duality_gap(p, t, b, l1[l], l2[l], f1, f2, lower, upper, bound_scale, rr, ry)
-            if found <= goal:
-                status[l] = CONVERGED
-                break
-            if signal.stop:
-                break
-            if epochs[l] >= max_epochs:
-                status[l] = MAX_ITER
-                break
-            kept = m
-            for j in range(p):
-                if not inside[j] and h_positive(S, j) and may_enter(t[j], lower[j], upper[j]) and fabs(t[j]) > l1[l] * f1[j] * (1 + 1e-12):
-                    inside[j] = 1
-                    active[m] = j
-                    m += 1
-            if m == kept:
-                if stuck and found >= last:
-                    status[l] = MAX_ITER
-                    break
-                target *= 0.1
-            last = found
-        if status[l] == SKIPPED:
-            status[l] = TIME_BUDGET if signal.stop == 2 else SKIPPED
-            for k in range(l + 1, L):
-                status[k] = status[l]
-            return 0
-        nonzero = S.n_free
-        for k in range(m):
-            nonzero += b[active[k]] != 0
-        if taken[0] + nonzero > room[0]:
-            room[0] = 2 * (taken[0] + nonzero)
-            larger_index = <Py_ssize_t*>malloc(room[0] * sizeof(Py_ssize_t))
-            larger_value = <double*>malloc(room[0] * sizeof(double))
-            if larger_index == NULL or larger_value == NULL:
-                free(larger_index)
-                free(larger_value)
-                return 1
-            memcpy(larger_index, index[0], taken[0] * sizeof(Py_ssize_t))
-            memcpy(larger_value, value[0], taken[0] * sizeof(double))
-            free(index[0])
-            free(value[0])
-            index[0] = larger_index
-            value[0] = larger_value
-        for k in range(m):
-            if b[active[k]] != 0:
-                index[0][taken[0]] = active[k]
-                value[0][taken[0]] = b[active[k]]
-                taken[0] += 1
-        for k in range(S.n_free):
-            index[0][taken[0]] = S.free[k]
-            value[0][taken[0]] = b[S.free[k]]
-            taken[0] += 1
-        for k in range(l, L):
-            ends[k] = taken[0]
-        gap[l] = found / scale
-        residual[l] = rr
-        if n_held:
-            e = 0
-            weight = 0
-            for k in range(n_held):
-                d = S.r[held[k]] - S.total
-                e += w[held[k]] * d * d
-                weight += w[held[k]]
-            held_out[l] = e / weight
-        before = l1[l]
-        fetch_add(&signal.done, 1)
-        dev_before = dev
-        dev = 1 - rr / (2 * scale)
-        if dev >= stop_dev_ratio or (stop_dev_change >= 0 and l >= 4 and dev - dev_before < stop_dev_change * dev):
-            return 0
+    for q in range(S.m):
+        nonzero += S.play[q].b != 0
+    if A.taken + nonzero > A.room:
+        A.room = 2 * (A.taken + nonzero)
+        larger_index = <Py_ssize_t*>malloc(A.room * sizeof(Py_ssize_t))
+        larger_value = <double*>malloc(A.room * sizeof(double))
+        if larger_index == NULL or larger_value == NULL:
+            free(larger_index)
+            free(larger_value)
+            return 1
+        if A.taken:
+            memcpy(larger_index, A.index, A.taken * sizeof(Py_ssize_t))
+            memcpy(larger_value, A.value, A.taken * sizeof(double))
+        free(A.index)
+        free(A.value)
+        A.index, A.value = larger_index, larger_value
+    for q in range(S.m):
+        if S.play[q].b != 0:
+            A.index[A.taken] = S.play[q].j
+            A.value[A.taken] = S.play[q].b
+            A.taken += 1
+    for q in range(S.n_free):
+        A.index[A.taken] = S.free[q].j
+        A.value[A.taken] = S.free[q].b
+        A.taken += 1
     return 0
 
 
-cdef inline bint h_positive(const State* S, Py_ssize_t j) noexcept nogil:
-    return S.h[j] > 0
+cdef double held_out_error(const State* S, const Task* T) noexcept nogil:
+    cdef Py_ssize_t k
+    cdef double d, e = 0, weight = 0
+    for k in range(T.n_held):
+        d = S.r[T.held[k]] - S.total
+        e += T.w[T.held[k]] * d * d
+        weight += T.w[T.held[k]]
+    return e / weight
 
 
-cdef inline bint may_enter(double t, double lower, double upper) noexcept nogil:
-    return upper > 0 if t > 0 else lower < 0
+cdef int one_path(State* S, const Task* T, Answer* A, Signal* signal, void* control, bint owner) noexcept nogil:
+    """One problem's path; 1 where memory is short."""
+    cdef Py_ssize_t l, k, L = T.L, came
+    cdef double before = inf, rr, ry, goal = T.tol * T.scale, aim = 1, found, last, dev = 0, dev_before
+    cdef int stuck
+    for l in range(L):
+        A.status[l] = SKIPPED
+        A.ends[l] = 0
+    refresh(S)
+    A.passes += 1
+    for l in range(L):
+        if attend(signal, control, owner):
+            for k in range(l, L):
+                A.status[k] = TIME_BUDGET if signal.stop == 2 else SKIPPED
+            return 0
+        A.epochs[l] = 0
+        found = max(2 * T.l1[l] - before, 0.0) if before < inf else T.l1[l]
+        drop_resting(S, found)
+        if admit(S, found) < 0:                              # strong rule
+            return 1
+        aim = 0.3 if T.by_kkt else min(1.0, 2 * aim)
+        last = inf
+        while True:
+            stuck = descend(S, T, l, aim * goal, &A.epochs[l], signal, control, owner)
+            if stuck < 0:
+                return 1
+            refresh(S)
+            A.passes += 1
+            rr = norms(S, &ry)
+            found = certified_gap(S, T, l, rr, ry)
+            if found <= goal:
+                A.status[l] = CONVERGED
+                break
+            if signal.stop:
+                break
+            if A.epochs[l] >= T.max_epochs:
+                A.status[l] = MAX_ITER
+                break
+            came = admit(S, T.l1[l])
+            if came < 0:
+                return 1
+            if came == 0:
+                if stuck and found >= last:
+                    A.status[l] = MAX_ITER
+                    break
+                aim *= 0.1 if T.by_kkt else max(0.1, min(0.5, 0.5 * goal / found))
+            last = found
+        if A.status[l] == SKIPPED:
+            A.status[l] = TIME_BUDGET if signal.stop == 2 else SKIPPED
+            for k in range(l + 1, L):
+                A.status[k] = A.status[l]
+            return 0
+        if keep(S, A):
+            return 1
+        for k in range(l, L):
+            A.ends[k] = A.taken
+        A.gap[l] = found / T.scale
+        A.residual[l] = rr
+        if T.n_held:
+            A.held_out[l] = held_out_error(S, T)
+        before = T.l1[l]
+        fetch_add(&signal.done, 1)
+        dev_before = dev
+        dev = 1 - rr / (2 * T.scale)
+        if dev >= T.stop_dev_ratio or (T.stop_dev_change >= 0 and l >= 4 and dev - dev_before < T.stop_dev_change * dev):
+            return 0
+    return 0
 
 
 def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] mean, const double[:, ::1] h,
@@ -345,32 +244,46 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
     cdef Py_ssize_t b, B = y.shape[0], L = l1.shape[1], q = free_features.shape[0]
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
-    cdef Columns* X = &design.view
     cdef long begun = 0, finished = 0, failed = 0
     cdef Py_ssize_t[:, ::1] ends = np.zeros((B, L), dtype=np.intp)
-    cdef long long[::1] taken = np.zeros(B, dtype=np.int64)
-    cdef long long[::1] passes = np.zeros(B, dtype=np.int64)
-    cdef Py_ssize_t** index = <Py_ssize_t**>calloc(B + 1, sizeof(Py_ssize_t*))
-    cdef double** value = <double**>calloc(B + 1, sizeof(double*))
+    cdef long long passes = 0
+    cdef State* states = <State*>calloc(B + 1, sizeof(State))
+    cdef Task* tasks = <Task*>calloc(B + 1, sizeof(Task))
+    cdef Answer* answers = <Answer*>calloc(B + 1, sizeof(Answer))
+    cdef State* S
+    cdef Task* T
+    cdef Answer* A
+    cdef Py_ssize_t g
     cdef Py_ssize_t[::1] i_out
     cdef double[::1] v_out
     try:
-        if index == NULL or value == NULL:
+        if states == NULL or tasks == NULL or answers == NULL:
             raise MemoryError("residual_path: no room for the list of problems")
+        for b in range(B):
+            g = group[b]
+            S, T, A = &states[b], &tasks[b], &answers[b]
+            S.X, S.y, S.v, S.mean, S.h = &design.view, &y[b, 0], &V[g, 0], &mean[g, 0], &h[g, 0]
+            S.f1, S.f2 = &f1[g if f1.shape[0] > 1 else 0, 0], &f2[g if f2.shape[0] > 1 else 0, 0]
+            S.lower, S.upper, S.bound_scale, S.intercept = &lower[0], &upper[0], bound_scale[b], intercept
+            S.n_free = q
+            S.K = &K[g, 0, 0] if q else NULL
+            T.scale = scale[b] if scale[b] > 0 else 1.0
+            T.l1, T.l2, T.L = &l1[b, 0], &l2[b, 0], L
+            T.tol, T.max_epochs, T.by_kkt = tol, max_epochs, by_kkt
+            T.stop_dev_ratio, T.stop_dev_change = stop_dev_ratio, stop_dev_change
+            T.held, T.n_held, T.w = &held[0] + held_ptr[g], held_ptr[g + 1] - held_ptr[g], &w[0]
+            A.ends, A.gap, A.residual, A.held_out = &ends[b, 0], &gap[b, 0], &residual[b, 0], &held_out[b, 0]
+            A.status, A.epochs = &status[b, 0], &epochs[b, 0]
         n_threads = max(1, min(n_threads, <int>B))
         with nogil, parallel(num_threads=n_threads):
             while True:
                 b = fetch_add(&begun, 1)
                 if b >= B:
                     break
-                if run(X, &V[group[b], 0], &mean[group[b], 0], &h[group[b], 0], &y[b, 0], scale[b],
-                       &f1[group[b] if f1.shape[0] > 1 else 0, 0], &f2[group[b] if f2.shape[0] > 1 else 0, 0], &lower[0], &upper[0],
-                       bound_scale[b], &l1[b, 0], &l2[b, 0], L, tol, max_epochs, stop_dev_ratio, stop_dev_change, by_kkt, intercept,
-                       &free_features[0] if q else NULL, q, &K[group[b], 0, 0] if q else NULL,
-                       &held[0] + held_ptr[group[b]], held_ptr[group[b] + 1] - held_ptr[group[b]], &w[0], signal, handle,
-                       threadid() == 0, &taken[b], &index[b], &value[b], &ends[b, 0], &gap[b, 0], &residual[b, 0],
-                       &held_out[b, 0], &status[b, 0], &epochs[b, 0], &passes[b]):
+                if (open_state(&states[b], &free_features[0] if q else NULL)
+                        or one_path(&states[b], &tasks[b], &answers[b], signal, handle, threadid() == 0)):
                     fetch_add(&failed, 1)
+                close_state(&states[b])
                 fetch_add(&finished, 1)
             if threadid() == 0:
                 wait_for_others(&finished, <long>B, signal, handle)
@@ -378,54 +291,19 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
             raise MemoryError("residual_path: no room for the residual or the coefficients of a problem")
         out = []
         for b in range(B):
-            i_out = np.empty(taken[b], dtype=np.intp)
-            v_out = np.empty(taken[b])
-            if taken[b]:
-                memcpy(&i_out[0], index[b], taken[b] * sizeof(Py_ssize_t))
-                memcpy(&v_out[0], value[b], taken[b] * sizeof(double))
+            passes += answers[b].passes
+            i_out = np.empty(answers[b].taken, dtype=np.intp)
+            v_out = np.empty(answers[b].taken)
+            if answers[b].taken:
+                memcpy(&i_out[0], answers[b].index, answers[b].taken * sizeof(Py_ssize_t))
+                memcpy(&v_out[0], answers[b].value, answers[b].taken * sizeof(double))
             out.append((np.asarray(i_out), np.asarray(v_out), np.asarray(ends[b])))
-        return out, int(np.asarray(passes).sum())
+        return out, passes
     finally:
-        if index != NULL and value != NULL:
+        if answers != NULL:
             for b in range(B):
-                free(index[b])
-                free(value[b])
-        free(index)
-        free(value)
-
-
-cdef int run(const Columns* X, const double* v, const double* mean, const double* h, const double* y, double scale, const double* f1,
-             const double* f2, const double* lower, const double* upper, double bound_scale, const double* l1, const double* l2,
-             Py_ssize_t L, double tol, long max_epochs, double stop_dev_ratio, double stop_dev_change, bint by_kkt, bint intercept,
-             const Py_ssize_t* free_features, Py_ssize_t q, const double* K, const Py_ssize_t* held, Py_ssize_t n_held,
-             const double* w, Signal* signal, void* control, bint owner,
-             long long* taken, Py_ssize_t** index, double** value, Py_ssize_t* ends, double* gap, double* residual, double* held_out,
-             signed char* status, int* epochs, long long* passes) noexcept nogil:
-    cdef State S
-    cdef Py_ssize_t n = X.n, p = X.p, room = 1024
-    cdef double* memory = <double*>calloc(2 * n + 2 * p + 2 * q + 1, sizeof(double))
-    cdef Py_ssize_t* active = <Py_ssize_t*>malloc((p + 1) * sizeof(Py_ssize_t))
-    cdef char* inside = <char*>malloc(p + 1)
-    cdef int code = 1
-    index[0] = <Py_ssize_t*>malloc(room * sizeof(Py_ssize_t))
-    value[0] = <double*>malloc(room * sizeof(double))
-    if memory != NULL and active != NULL and inside != NULL and index[0] != NULL and value[0] != NULL:
-        S.X = X
-        S.v = v
-        S.mean = mean
-        S.h = h
-        S.r = memory
-        S.vr = memory + n
-        S.total = 0
-        S.intercept = intercept
-        S.free = free_features
-        S.n_free = q
-        S.K = K
-        S.slopes = memory + 2 * n + 2 * p
-        code = one_path(&S, y, scale if scale > 0 else 1.0, p, f1, f2, lower, upper, bound_scale, l1, l2, L, tol, max_epochs,
-                        stop_dev_ratio, stop_dev_change, by_kkt, memory + 2 * n, memory + 2 * n + p, active, inside, signal, control, owner,
-                        held, n_held, w, taken, &room, index, value, ends, gap, residual, held_out, status, epochs, passes)
-    free(memory)
-    free(active)
-    free(inside)
-    return code
+                free(answers[b].index)
+                free(answers[b].value)
+        free(states)
+        free(tasks)
+        free(answers)

@@ -9,6 +9,9 @@ SMALL = 2**26
 PASSES = 900
 #: what an entry of a Gram matrix costs beside its products, and of a fold's: written and read several times, in flops
 ENTRY, FOLD_ENTRY = 100, 1000
+#: what a path by residual descent costs, in flops a stored entry of X: passes and epochs. Up to ten times as much where columns
+#: are much alike
+DESCENT = 1400
 #: stored share of a sparse matrix above which column gathers into dense storage pay
 DENSE = 0.2
 
@@ -39,12 +42,12 @@ def choose(wish, form, alphas, options):
     gram_bytes = 8 * p * p * (G if G == 1 else 2 * G)
     gram_flops = n * p * p * density * sums + (ENTRY if G == 1 else FOLD_ENTRY) * G * p * p
     support = min(n, p) / 2
-    set_flops = PASSES * n * p * density * B + n * support * support * sums
-    if gram_bytes <= SMALL or gram_bytes < options.max_memory / 2:
-        if gram_flops <= set_flops or p <= 128:
-            return "gram"
-        if not dense and n * density * p * p < 1e9:
-            return "gram"
+    if dense or density > DENSE:
+        other_flops = PASSES * n * p * density * B + n * support * support * sums
+    else:
+        other_flops = DESCENT * n * p * density * B
+    if (gram_flops <= other_flops or p <= 128) and (gram_bytes <= SMALL or gram_bytes < options.max_memory / 2):
+        return "gram"
     if (dense or density > DENSE) and 8 * support * (n + G * support) < options.max_memory:
         return "working_set"
     return "residual"

@@ -1,0 +1,68 @@
+from riata_engine.cpu.design cimport Columns
+
+cdef struct Column:
+    # a feature in play: all that a coordinate step reads of it, side by side
+    Py_ssize_t j
+    const char* x               # its entries: in X, or a copy
+    const int* index            # their rows (sparse)
+    Py_ssize_t length
+    double b
+    double h                    # weighted variance of z
+    double mean                 # mean of the raw column in this group
+    double multiplier
+    double f1                   # penalty factors
+    double f2
+    double lower                # bounds, already scaled
+    double upper
+
+cdef struct Block:
+    # memory for copies of columns: a list of blocks, the newest first
+    Block* older
+    Py_ssize_t used
+    Py_ssize_t size
+
+cdef struct State:
+    # the residual of one problem, its coefficients, and what they are made of
+    const Columns* X
+    const double* y             # (n,) centred target
+    const double* v             # (n,) weights, sum one
+    double level                # the weight of every row where they are all the same, else 0
+    const double* mean          # (p,), and so on: see Column
+    const double* h
+    const double* f1
+    const double* f2
+    const double* lower
+    const double* upper
+    double bound_scale
+    bint intercept
+    double* r                   # (n,) residual as of the last refresh (sparse: ρ)
+    double* u                   # (n,) V r, kept up to date (sparse: V ρ)
+    double total                # sparse: S = Σ v ρ
+    double* direction           # (n,) scratch of the Newton step
+    double* b                   # (p,) coefficients as of the last refresh
+    double* t                   # (p,) Zᵀ V r as of the last pass; 0 for features that are left out of the model
+    char* place                 # (p,) LEFT_OUT, AT_REST or IN_PLAY
+    Column* play                # features in play, in the order in which they came
+    Py_ssize_t m
+    Py_ssize_t capacity
+    Py_ssize_t* support         # positions in play of the coefficients other than zero
+    Py_ssize_t n_support
+    char** copied               # (p,) copies of short columns that have been in play
+    Block* block                # where they are
+    Column* free                # features without a penalty, and K (n_free, n_free): K Kᵀ = pseudo-inverse of their Gram matrix
+    Py_ssize_t n_free
+    const double* K
+    double* slopes              # 3·n_free of scratch
+
+cdef struct Epoch:
+    double decrease             # at least so much of twice the objective
+    double gap                  # estimate of the duality gap over the features in play, from the steps taken
+
+cdef int open_state(State* S, const Py_ssize_t* free_features) noexcept nogil
+cdef void close_state(State* S) noexcept nogil
+cdef void drop_resting(State* S, double threshold) noexcept nogil
+cdef Py_ssize_t admit(State* S, double threshold) noexcept nogil
+cdef void find_support(State* S) noexcept nogil
+cdef void epoch(State* S, bint support_only, double l1, double l2, Epoch* seen) noexcept nogil
+cdef void refresh(State* S) noexcept nogil
+cdef double norms(const State* S, double* residual_y) noexcept nogil

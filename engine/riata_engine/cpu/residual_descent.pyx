@@ -1,0 +1,286 @@
+# Coordinate descent on the residual of one problem. A coordinate costs the stored entries of its column, and no Gram matrix is
+# ever formed.
+#
+# Centring is implicit: with ρ the running residual, which lacks the constant, Σ v ρ = S and the true residual is ρ − S, so that
+# x̃_jᵀ V r = mult_j (x_jᵀ V ρ − center_j S) where center_j = Σ v x_ij is the group's own mean.
+#
+# Features in play (the support and what may enter it) are kept as records, and short columns as copies, in the order in which
+# they came into play, so that an epoch reads memory forwards. Most epochs visit the support only.
+from libc.math cimport fabs, INFINITY as inf
+from libc.stdlib cimport malloc, free, calloc
+from libc.string cimport memcpy
+
+include "../formulas/penalties.py"
+include "residual_columns.pxi"
+
+cdef extern from "riata_gather.h":
+    void riata_prefetch(const void* address) nogil
+    void riata_column_dots_double(const double* x, const long long* indptr, const int* index, Py_ssize_t first, Py_ssize_t last,
+                                  const double* r, double* out) nogil
+    void riata_column_dots_float(const float* x, const long long* indptr, const int* index, Py_ssize_t first, Py_ssize_t last,
+                                 const double* r, double* out) nogil
+
+cdef enum:
+    LEFT_OUT = 0
+    AT_REST = 1
+    IN_PLAY = 2
+    AHEAD = 6                       # columns between a prefetch and its use
+    SHORT = 64                      # entries of a column below which a copy pays: a longer one is read forwards as it is
+    BLOCK = 65536                   # bytes
+
+
+cdef void descend(const floating* kind, State* S, const Py_ssize_t* order, Py_ssize_t k, double l1, double l2, Epoch* seen) noexcept nogil:
+    """One step on each of k features: those at the positions ``order`` in play, or all where it is NULL."""
+    cdef Py_ssize_t q
+    cdef Column* c
+    cdef const Column* later
+    cdef double a, curvature, z, u, d, decrease = 0, worst = 0, norm = 0, smooth = 0
+    for q in range(k):
+        if S.X.sparse and q + AHEAD < k:
+            later = S.play + (order[q + AHEAD] if order != NULL else q + AHEAD)
+            riata_prefetch(later.x)
+            riata_prefetch(later.x + 64)
+            riata_prefetch(later.index)
+        c = S.play + (order[q] if order != NULL else q)
+        a = l1 * c.f1
+        z = slope(kind, S, c)
+        if c.b == 0 and fabs(z) <= a:
+            continue
+        u = elastic_net_step(z + c.h * c.b, c.h, a, l2 * c.f2, c.lower, c.upper)
+        d = u - c.b
+        norm += c.f1 * fabs(u)
+        if d != 0:
+            c.b = u
+            move(kind, S, c, d)
+            curvature = c.h + l2 * c.f2
+            decrease += curvature * d * d
+            z = curvature * fabs(d)                         # by so much the gradient had been off
+            worst = max(worst, z / c.f1 if c.f1 > 0 else inf)
+            smooth += z * z / (2 * l2 * c.f2) if l2 * c.f2 > 0 else inf
+    step_on_free(kind, S)
+    seen.decrease = decrease
+    # two dual points: the residual scaled back by the worst violation, and (elastic net) the residual as it is
+    u = min(worst * norm if l1 > 0 and norm > 0 else inf, smooth)
+    seen.gap = decrease + (u if u < inf else 0)
+
+
+cdef void epoch(State* S, bint support_only, double l1, double l2, Epoch* seen) noexcept nogil:
+    """One step on every feature in play, or on those of the support."""
+    cdef const Py_ssize_t* order = S.support if support_only else NULL
+    cdef Py_ssize_t k = S.n_support if support_only else S.m
+    if S.X.single:
+        descend[float](<const float*>S.X.data, S, order, k, l1, l2, seen)
+    else:
+        descend[double](<const double*>S.X.data, S, order, k, l1, l2, seen)
+
+
+cdef void find_support(State* S) noexcept nogil:
+    cdef Py_ssize_t q, k = 0
+    for q in range(S.m):
+        S.support[k] = q
+        k += S.play[q].b != 0
+    S.n_support = k
+
+
+cdef void renew(const floating* kind, State* S) noexcept nogil:
+    """The residual from y and the coefficients, without the rounding of many small moves."""
+    cdef Py_ssize_t i, q
+    memcpy(S.r, S.y, S.X.n * sizeof(double))
+    S.total = 0
+    for q in range(S.m):
+        subtract(kind, S, S.play + q)
+    for q in range(S.n_free):
+        subtract(kind, S, S.free + q)
+    for i in range(S.X.n):
+        S.u[i] = S.v[i] * S.r[i]
+
+
+cdef void gradient(const floating* x, State* S) noexcept nogil:
+    """t = Zᵀ V r of every feature of the model: one pass over X."""
+    cdef Py_ssize_t j
+    cdef double s
+    cdef const Columns* X = S.X
+    if X.sparse:
+        if floating is float:
+            riata_column_dots_float(x, X.indptr, X.indices, 0, X.p, S.u, S.t)
+        else:
+            riata_column_dots_double(x, X.indptr, X.indices, 0, X.p, S.u, S.t)
+        for j in range(X.p):
+            S.t[j] = X.multiplier[j] * (S.t[j] - S.mean[j] * S.total) if S.place[j] else 0.0
+    else:
+        for j in range(X.p):
+            s = 0
+            if S.place[j]:
+                dense_dot(x + j * X.col, S.mean[j], S.u, X.n, &s)
+            S.t[j] = X.multiplier[j] * s
+
+
+cdef void refresh_typed(const floating* x, State* S) noexcept nogil:
+    cdef Py_ssize_t q
+    renew(x, S)
+    if S.n_free:
+        step_on_free(x, S)
+        renew(x, S)
+    gradient(x, S)
+    for q in range(S.m):
+        S.b[S.play[q].j] = S.play[q].b
+    for q in range(S.n_free):
+        S.b[S.free[q].j] = S.free[q].b
+
+
+cdef void refresh(State* S) noexcept nogil:
+    """r, b and t afresh from the coefficients: what a certificate is made of."""
+    if S.X.single:
+        refresh_typed[float](<const float*>S.X.data, S)
+    else:
+        refresh_typed[double](<const double*>S.X.data, S)
+
+
+cdef double norms(const State* S, double* residual_y) noexcept nogil:
+    """‖r‖² and ⟨r, y⟩ as of the last refresh; y is centred."""
+    cdef Py_ssize_t i
+    cdef double rr = 0, ry = 0, r
+    for i in range(S.X.n):
+        r = S.r[i] - S.total
+        rr += S.v[i] * r * r
+        ry += S.v[i] * r * S.y[i]
+    residual_y[0] = ry
+    return rr
+
+
+cdef int fill(State* S, Column* c, Py_ssize_t j) noexcept nogil:
+    """The record of feature j; 1 where memory is short."""
+    cdef const Columns* X = S.X
+    cdef Py_ssize_t itemsize = sizeof(float) if X.single else sizeof(double), start = X.indptr[j] if X.sparse else j * X.col
+    c.j = j
+    c.length = X.indptr[j + 1] - start if X.sparse else X.n
+    c.x = X.data + start * itemsize
+    c.index = X.indices + start if X.sparse else NULL
+    c.b = S.b[j]
+    c.h = S.h[j]
+    c.mean = S.mean[j]
+    c.multiplier = X.multiplier[j]
+    c.f1 = S.f1[j]
+    c.f2 = S.f2[j]
+    c.lower = S.lower[j] * S.bound_scale
+    c.upper = S.upper[j] * S.bound_scale
+    if X.sparse and c.length < SHORT:
+        if S.copied[j] == NULL:
+            S.copied[j] = copy_of(S, c, itemsize)
+            if S.copied[j] == NULL:
+                return 1
+        c.x = S.copied[j]
+        c.index = <const int*>(c.x + c.length * itemsize)
+    return 0
+
+
+cdef char* copy_of(State* S, const Column* c, Py_ssize_t itemsize) noexcept nogil:
+    """The entries of a column and their rows, one behind the other."""
+    cdef Py_ssize_t values = c.length * itemsize, rows = c.length * sizeof(int), bytes = (values + rows + 7) // 8 * 8
+    cdef Block* new
+    cdef char* at
+    if S.block == NULL or S.block.used + bytes > S.block.size:
+        new = <Block*>malloc(sizeof(Block) + BLOCK)
+        if new == NULL:
+            return NULL
+        new.older, new.used, new.size = S.block, 0, BLOCK
+        S.block = new
+    at = <char*>(S.block + 1) + S.block.used
+    S.block.used += bytes
+    memcpy(at, c.x, values)
+    memcpy(at + values, c.index, rows)
+    return at
+
+
+cdef void drop_resting(State* S, double threshold) noexcept nogil:
+    """Out of play: features at zero whose gradient is not above the threshold."""
+    cdef Py_ssize_t q, kept = 0
+    cdef Column* c
+    for q in range(S.m):
+        c = S.play + q
+        if c.b != 0 or fabs(S.t[c.j]) > threshold * c.f1:
+            if kept < q:
+                S.play[kept] = c[0]
+            kept += 1
+        else:
+            S.place[c.j] = AT_REST
+    S.m = kept
+
+
+cdef Py_ssize_t admit(State* S, double threshold) noexcept nogil:
+    """Into play: features whose gradient is above the threshold and points to where their bounds let them go.
+
+    Returns how many there are, or −1 where memory is short.
+    """
+    cdef Py_ssize_t j, before = S.m, room
+    cdef double least = threshold * (1 + 1e-12)
+    cdef Column* larger
+    cdef Py_ssize_t* support
+    for j in range(S.X.p):
+        if S.place[j] != AT_REST or fabs(S.t[j]) <= least * S.f1[j] or not (S.upper[j] > 0 if S.t[j] > 0 else S.lower[j] < 0):
+            continue
+        if S.m == S.capacity:
+            room = min(S.X.p, max(2 * S.m, 64))
+            larger = <Column*>malloc(room * sizeof(Column))
+            support = <Py_ssize_t*>malloc((room + 1) * sizeof(Py_ssize_t))
+            if larger == NULL or support == NULL:
+                free(larger)
+                free(support)
+                return -1
+            if S.m:
+                memcpy(larger, S.play, S.m * sizeof(Column))
+            free(S.play)
+            free(S.support)
+            S.play, S.support, S.capacity = larger, support, room
+        if fill(S, S.play + S.m, j):
+            return -1
+        S.place[j] = IN_PLAY
+        S.m += 1
+    return S.m - before
+
+
+cdef int open_state(State* S, const Py_ssize_t* free_features) noexcept nogil:
+    """Room for the state of one problem, all coefficients zero; 1 where memory is short. The caller has set what it is made of."""
+    cdef Py_ssize_t n = S.X.n, p = S.X.p, q = S.n_free, i, j
+    cdef double* memory = <double*>calloc(3 * n + 2 * p + 3 * q + 1, sizeof(double))
+    S.place = <char*>calloc(p + 1, 1)
+    S.copied = <char**>calloc(p + 1, sizeof(char*))
+    S.block = NULL
+    S.free = <Column*>malloc((q + 1) * sizeof(Column))
+    S.r = memory
+    S.play = NULL
+    S.support = NULL
+    S.m, S.capacity, S.n_support = 0, 0, 0
+    if memory == NULL or S.place == NULL or S.copied == NULL or S.free == NULL:
+        return 1
+    S.u = memory + n
+    S.direction = memory + 2 * n
+    S.b = memory + 3 * n
+    S.t = memory + 3 * n + p
+    S.slopes = memory + 3 * n + 2 * p
+    S.level = S.v[0]
+    for i in range(n):
+        if S.v[i] != S.level:
+            S.level = 0
+            break
+    for j in range(p):
+        if S.h[j] > 0 and (S.lower[j] < 0 or S.upper[j] > 0):
+            S.place[j] = AT_REST
+    for i in range(q):
+        if fill(S, S.free + i, free_features[i]):
+            return 1
+    return 0
+
+
+cdef void close_state(State* S) noexcept nogil:
+    cdef Block* older
+    while S.block != NULL:
+        older = S.block.older
+        free(S.block)
+        S.block = older
+    free(S.r)
+    free(S.place)
+    free(S.copied)
+    free(S.free)
+    free(S.play)
+    free(S.support)
