@@ -104,7 +104,7 @@ cdef int newton_step(Block* A, double l1, double l2, double yy) noexcept nogil:
     up to the first crossing, where it surely falls. Returns 0 if it moved the whole way (the block is solved for these signs),
     1 if it was cut, 2 if it could not be taken.
     """
-    cdef Py_ssize_t s = 0, a, k, q = 0, m = A.m, most
+    cdef Py_ssize_t s = 0, a, m = A.m, most
     cdef int outcome
     cdef Py_ssize_t* S
     cdef double* x

@@ -10,5 +10,6 @@ cdef void factor_open(Factor* F) noexcept nogil
 cdef void factor_close(Factor* F) noexcept nogil
 cdef void factor_reset(Factor* F, double l2, double jitter) noexcept nogil
 cdef void factor_cut(Factor* F, Py_ssize_t first) noexcept nogil
-cdef int factor_append(Factor* F, const Py_ssize_t* features, Py_ssize_t k, const double* C, Py_ssize_t ldc, const double* f2) noexcept nogil
+cdef int factor_append(Factor* F, const Py_ssize_t* features, Py_ssize_t k, const double* C, Py_ssize_t ldc,
+                       const double* f2) noexcept nogil
 cdef int factor_solve(Factor* F, double* x, const Py_ssize_t* left, Py_ssize_t q) noexcept nogil

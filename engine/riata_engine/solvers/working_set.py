@@ -222,6 +222,8 @@ class _Run:
             member.tries += 1
             outside = self.eligible.copy()
             outside[self.pool.columns[member.allowed]] = False
+            # a bound may hold a feature at zero whatever its gradient: such a one is not coming in
+            outside &= (self.form.design.multiplier > 0) & np.where(gradient[0] > 0, self.form.upper > 0, self.form.lower < 0)
             row = self._row(problem)
             violators = outside & (np.abs(gradient[0]) > self.form.f1[row] * self.l1[problem, block.start])
             if violators.any():
