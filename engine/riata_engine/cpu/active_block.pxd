@@ -1,8 +1,15 @@
+from riata_engine.cpu.support_factor cimport Factor
+
+
 cdef struct Block:
     # The active block of one problem in Gram space: the features in play, their Gram matrix and all that a coordinate step
     # reads, side by side in memory. Everything is in the order in which the features came in.
     Py_ssize_t m, capacity
+    const double* C             # the pool's Gram matrix and its leading dimension
+    Py_ssize_t ldc
     Py_ssize_t* index           # position in the pool
+    Py_ssize_t* slot            # where in the factor it was last seen
+    Factor factor               # of the support at the last Newton step
     double* memory              # one allocation behind all that follows
     double* H                   # capacity × capacity, H[a, b] = x_aᵀ x_b
     double* h                   # diagonal of H
@@ -18,15 +25,12 @@ cdef struct Block:
     double* work2
     long long flops             # spent on epochs since last reset
 
-cdef int block_open(Block* A, Py_ssize_t capacity) noexcept nogil
+cdef int block_open(Block* A, Py_ssize_t capacity, const double* C, Py_ssize_t ldc) noexcept nogil
 cdef void block_close(Block* A) noexcept nogil
-cdef int block_append(Block* A, Py_ssize_t k, double b, const double* C, Py_ssize_t ldc, double c, double g, double f1, double f2,
-                      double lower, double upper) noexcept nogil
+cdef int block_append(Block* A, Py_ssize_t k, double b, double c, double g, double f1, double f2, double lower,
+                      double upper) noexcept nogil
 cdef void block_keep_nonzero(Block* A, Py_ssize_t* position) noexcept nogil
 cdef void block_extrapolate(Block* A, double t) noexcept nogil
 cdef double block_epoch(Block* A, double l1, double l2) noexcept nogil
 cdef double block_gap(const Block* A, double l1, double l2, double yy) noexcept nogil
 cdef double block_objective(const Block* A, double l1, double l2, double yy) noexcept nogil
-cdef int block_newton(Block* A, double l1, double l2, double yy) noexcept nogil
-cdef double block_newton_flops(const Block* A) noexcept nogil
-cdef void axpy(double* y, const double* x, double a, Py_ssize_t n) noexcept nogil

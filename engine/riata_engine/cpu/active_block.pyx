@@ -1,10 +1,10 @@
-# The active block of one problem in Gram space (see active_block.pxd): coordinate descent on it, and the Newton step that ends
-# coordinate descent's slow tail. On a fixed set of signs the solution is linear:  (H_SS + l2 F2) b_S = c_S − l1 F1 sign(b_S).
+# The active block of one problem in Gram space (see active_block.pxd) and coordinate descent on it.
 from libc.math cimport fabs, INFINITY as inf
 from libc.stdlib cimport malloc, free
 from libc.string cimport memcpy
-from scipy.linalg.cython_lapack cimport dpotrf, dpotrs
 from riata_engine.cpu.certificate cimport duality_gap
+from riata_engine.cpu.row_sum cimport RowSum, row_sum_add, row_sum_flush, row_sum_open
+from riata_engine.cpu.support_factor cimport factor_close, factor_open
 
 include "../formulas/penalties.py"
 
@@ -33,11 +33,15 @@ cdef void point(Block* A, double* memory, Py_ssize_t capacity) noexcept nogil:
     A.work2 = memory + 10 * capacity
 
 
-cdef int block_open(Block* A, Py_ssize_t capacity) noexcept nogil:
-    """Non-zero when memory is short."""
+cdef int block_open(Block* A, Py_ssize_t capacity, const double* C, Py_ssize_t ldc) noexcept nogil:
+    """An empty block over the pool's Gram matrix C. Non-zero when memory is short."""
     capacity = max(16, (capacity + 7) & ~7)
     cdef double* memory = <double*>malloc((capacity * capacity + VECTORS * capacity) * sizeof(double))
-    A.index = <Py_ssize_t*>malloc(capacity * sizeof(Py_ssize_t))
+    A.index = <Py_ssize_t*>malloc(2 * capacity * sizeof(Py_ssize_t))
+    A.slot = A.index + capacity
+    factor_open(&A.factor)
+    A.C = C
+    A.ldc = ldc
     A.m = 0
     A.flops = 0
     A.memory = NULL
@@ -51,6 +55,7 @@ cdef int block_open(Block* A, Py_ssize_t capacity) noexcept nogil:
 cdef void block_close(Block* A) noexcept nogil:
     free(A.memory)
     free(A.index)
+    factor_close(&A.factor)
     A.memory = NULL
     A.index = NULL
 
@@ -58,7 +63,7 @@ cdef void block_close(Block* A) noexcept nogil:
 cdef int enlarge(Block* A) noexcept nogil:
     cdef Block B
     cdef Py_ssize_t a, m = A.m
-    if block_open(&B, A.capacity + A.capacity // 2):
+    if block_open(&B, A.capacity + A.capacity // 2, A.C, A.ldc):
         block_close(&B)
         return 1
     for a in range(m):
@@ -73,6 +78,9 @@ cdef int enlarge(Block* A) noexcept nogil:
     memcpy(B.lower, A.lower, m * sizeof(double))
     memcpy(B.upper, A.upper, m * sizeof(double))
     memcpy(B.index, A.index, m * sizeof(Py_ssize_t))
+    memcpy(B.slot, A.slot, m * sizeof(Py_ssize_t))
+    B.factor = A.factor
+    factor_open(&A.factor)
     B.m = m
     B.flops = A.flops
     block_close(A)
@@ -80,20 +88,23 @@ cdef int enlarge(Block* A) noexcept nogil:
     return 0
 
 
-cdef int block_append(Block* A, Py_ssize_t k, double b, const double* C, Py_ssize_t ldc, double c, double g, double f1, double f2,
-                      double lower, double upper) noexcept nogil:
-    """Take pool feature k in, with coefficient b and gradient g; C is the pool's Gram matrix. Non-zero when memory is short."""
+cdef int block_append(Block* A, Py_ssize_t k, double b, double c, double g, double f1, double f2, double lower,
+                      double upper) noexcept nogil:
+    """Take pool feature k in, with coefficient b and gradient g. Non-zero when memory is short."""
     cdef Py_ssize_t a, m = A.m
     cdef double v
+    cdef const double* row
     if m == A.capacity and enlarge(A):
         return 1
+    row = A.C + k * A.ldc
     for a in range(m):
-        v = C[k * ldc + A.index[a]]
+        v = row[A.index[a]]
         A.H[m * A.capacity + a] = v
         A.H[a * A.capacity + m] = v
-    A.H[m * A.capacity + m] = C[k * ldc + k]
-    A.h[m] = C[k * ldc + k]
+    A.H[m * A.capacity + m] = row[k]
+    A.h[m] = row[k]
     A.index[m] = k
+    A.slot[m] = 0
     A.c[m] = c
     A.g[m] = g
     A.b[m] = b
@@ -129,18 +140,9 @@ cdef void block_keep_nonzero(Block* A, Py_ssize_t* position) noexcept nogil:
         A.lower[a] = A.lower[kept[a]]
         A.upper[a] = A.upper[kept[a]]
         A.index[a] = A.index[kept[a]]
+        A.slot[a] = A.slot[kept[a]]
         position[A.index[a]] = a
     A.m = u
-
-
-cdef cloned_void axpy_loop(double* y, const double* x, double a, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        y[i] += a * x[i]
-
-
-cdef void axpy(double* y, const double* x, double a, Py_ssize_t n) noexcept nogil:
-    axpy_loop(y, x, a, n)
 
 
 cdef void block_extrapolate(Block* A, double t) noexcept nogil:
@@ -150,6 +152,8 @@ cdef void block_extrapolate(Block* A, double t) noexcept nogil:
     """
     cdef Py_ssize_t a
     cdef double d, b
+    cdef RowSum G
+    row_sum_open(&G, A.g, A.m)
     for a in range(A.m):
         b = A.b[a]
         if b != 0 and A.old[a] != 0:
@@ -157,38 +161,38 @@ cdef void block_extrapolate(Block* A, double t) noexcept nogil:
             A.old[a] = b
             if (b + d) * b > 0 and A.lower[a] <= b + d <= A.upper[a] and d != 0:
                 A.b[a] = b + d
-                axpy_loop(A.g, A.H + a * A.capacity, -d, A.m)
+                row_sum_add(&G, A.H + a * A.capacity, -d)
         else:
             A.old[a] = b
-
-
-cdef cloned_void epoch_loop(Py_ssize_t m, const double* H, Py_ssize_t ld, const double* h, double* g, double* b, const double* f1,
-                            const double* f2, const double* lower, const double* upper, double l1, double l2,
-                            double* decrease, long long* flops) noexcept nogil:
-    cdef Py_ssize_t a, i, moves = 0
-    cdef double u, d, total = 0
-    cdef const double* row
-    for a in range(m):
-        if b[a] == 0 and fabs(g[a]) <= l1 * f1[a]:
-            continue
-        u = elastic_net_step(g[a] + h[a] * b[a], h[a], l1 * f1[a], l2 * f2[a], lower[a], upper[a])
-        d = u - b[a]
-        if d != 0:
-            b[a] = u
-            row = H + a * ld
-            for i in range(m):                               # g -= d * H[a]
-                g[i] -= d * row[i]
-            total += (h[a] + l2 * f2[a]) * d * d
-            moves += 1
-    decrease[0] = total
-    flops[0] += 2 * m * moves + 8 * m
+    row_sum_flush(&G)
 
 
 cdef double block_epoch(Block* A, double l1, double l2) noexcept nogil:
-    """One cycle of coordinate descent; returns Σ (h + l2)(Δb)², twice what the objective lost at the least."""
-    cdef double decrease
-    epoch_loop(A.m, A.H, A.capacity, A.h, A.g, A.b, A.f1, A.f2, A.lower, A.upper, l1, l2, &decrease, &A.flops)
-    return decrease
+    """One cycle of coordinate descent; returns Σ (h + l2)(Δb)², twice what the objective lost at the least.
+
+    The gradient is brought up to date eight moves at a time; in between, the moves that are pending are taken off one entry.
+    """
+    cdef Py_ssize_t a, m = A.m, moves = 0
+    cdef int k
+    cdef double g, u, d, total = 0
+    cdef RowSum G
+    row_sum_open(&G, A.g, m)
+    for a in range(m):
+        g = A.g[a]
+        for k in range(G.pending):
+            g += G.weight[k] * G.row[k][a]
+        if A.b[a] == 0 and fabs(g) <= l1 * A.f1[a]:
+            continue
+        u = elastic_net_step(g + A.h[a] * A.b[a], A.h[a], l1 * A.f1[a], l2 * A.f2[a], A.lower[a], A.upper[a])
+        d = u - A.b[a]
+        if d != 0:
+            A.b[a] = u
+            row_sum_add(&G, A.H + a * A.capacity, -d)
+            total += (A.h[a] + l2 * A.f2[a]) * d * d
+            moves += 1
+    row_sum_flush(&G)
+    A.flops += 2 * m * moves + 8 * m
+    return total
 
 
 cdef double residual_norm2(const Block* A, double yy, double* residual_y) noexcept nogil:
@@ -215,105 +219,3 @@ cdef double block_objective(const Block* A, double l1, double l2, double yy) noe
         if A.b[a] != 0:
             total += elastic_net_value(A.b[a], l1 * A.f1[a], l2 * A.f2[a])
     return total
-
-
-cdef double block_newton_flops(const Block* A) noexcept nogil:
-    """What a Newton step costs, in flops of an epoch (BLAS-3 arithmetic runs about four times as fast as an epoch's)."""
-    cdef double s = 0
-    cdef Py_ssize_t a
-    for a in range(A.m):
-        s += A.b[a] != 0
-    return s * s * s / (12 if A.m < 450 else 45) + 8 * s * s + 4 * s * A.m + 500
-
-
-cdef int block_newton(Block* A, double l1, double l2, double yy) noexcept nogil:
-    """Go to the minimiser for the present support and signs, or as far as the signs and bounds allow.
-
-    First the whole step with crossing coefficients set to zero, which is kept if the objective does not rise; else the step
-    up to the first crossing, where it surely falls. Returns 0 if it moved the whole way (the block is solved for these signs),
-    1 if it was cut, 2 if it could not be taken.
-    """
-    cdef Py_ssize_t s = 0, a, k, ld = A.capacity, m = A.m
-    cdef int info, n, nrhs = 1, cut = 0, attempt
-    cdef char uplo = b"L"
-    cdef double before, t = 1, ratio, jitter, u, sign, largest = 0
-    cdef Py_ssize_t* S = <Py_ssize_t*>malloc(max(m, 1) * sizeof(Py_ssize_t))
-    cdef double* F
-    cdef double* d
-    cdef double* kept
-    if S == NULL:
-        return 2
-    for a in range(m):
-        if A.b[a] != 0 and A.lower[a] < A.b[a] < A.upper[a]:
-            S[s] = a
-            s += 1
-    F = <double*>malloc((s * s + 2 * m + 2 * s + 1) * sizeof(double))
-    if F == NULL or s == 0:
-        free(F)
-        free(S)
-        return 2
-    d = F + s * s
-    kept = d + s                                             # b and g before the step
-    memcpy(kept, A.b, m * sizeof(double))
-    memcpy(kept + m, A.g, m * sizeof(double))
-    before = block_objective(A, l1, l2, yy)
-    n = <int>s
-    for attempt in range(2):
-        largest = 0
-        for k in range(s):
-            for a in range(k, s):
-                F[k * s + a] = A.H[S[k] * ld + S[a]]
-            F[k * s + k] += l2 * A.f2[S[k]]
-            largest = max(largest, F[k * s + k])
-        jitter = largest * (0 if attempt == 0 else 1e-9)
-        for k in range(s):
-            F[k * s + k] += jitter
-        dpotrf(&uplo, &n, F, &n, &info)
-        if info == 0:
-            break
-    if info != 0:
-        free(F)
-        free(S)
-        return 2
-    for k in range(s):
-        a = S[k]
-        sign = 1 if A.b[a] > 0 else -1
-        d[k] = A.g[a] - l1 * A.f1[a] * sign - l2 * A.f2[a] * A.b[a]
-    dpotrs(&uplo, &n, &nrhs, F, &n, d, &n, &info)
-    for k in range(s):
-        a = S[k]
-        u = A.b[a] + d[k]
-        if l1 * A.f1[a] > 0 and u * A.b[a] < 0:
-            ratio = -A.b[a] / d[k]
-            cut = 1
-            u = 0
-        elif u > A.upper[a]:
-            ratio = (A.upper[a] - A.b[a]) / d[k]
-            cut = 1
-            u = A.upper[a]
-        elif u < A.lower[a]:
-            ratio = (A.lower[a] - A.b[a]) / d[k]
-            cut = 1
-            u = A.lower[a]
-        else:
-            ratio = 1
-        t = min(t, ratio)
-        if u != A.b[a]:
-            axpy_loop(A.g, A.H + a * ld, A.b[a] - u, m)
-            A.b[a] = u
-    if cut and block_objective(A, l1, l2, yy) > before:
-        memcpy(A.b, kept, m * sizeof(double))
-        memcpy(A.g, kept + m, m * sizeof(double))
-        for k in range(s):
-            a = S[k]
-            u = A.b[a] + t * d[k]
-            if l1 * A.f1[a] > 0 and (u * A.b[a] < 0 or fabs(u) <= 1e-14 * fabs(A.b[a])):
-                u = 0
-            u = min(max(u, A.lower[a]), A.upper[a])
-            if u != A.b[a]:
-                axpy_loop(A.g, A.H + a * ld, A.b[a] - u, m)
-                A.b[a] = u
-    A.flops = 0
-    free(F)
-    free(S)
-    return 1 if cut or jitter > 0 else 0

@@ -9,9 +9,11 @@ from cython.parallel cimport parallel, threadid
 from libc.math cimport fabs, log, sqrt, INFINITY
 from libc.stdlib cimport malloc, free
 from libc.string cimport memset, memcpy
-from riata_engine.cpu.active_block cimport (Block, axpy, block_append, block_close, block_epoch, block_extrapolate, block_gap,
-                                            block_keep_nonzero, block_newton, block_newton_flops, block_open)
+from riata_engine.cpu.active_block cimport (Block, block_append, block_close, block_epoch, block_extrapolate, block_gap,
+                                            block_keep_nonzero, block_open)
 from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
+from riata_engine.cpu.row_sum cimport RowSum, row_sum_add, row_sum_flush, row_sum_open
+from riata_engine.cpu.newton_step cimport newton_flops, newton_step
 from riata_engine.cpu.control cimport Control, Signal, fetch_add, overdue, poll, wait_for_others
 
 cdef enum:
@@ -68,10 +70,13 @@ cdef double refresh(const Problem* P, Scratch* W, double* ry) noexcept nogil:
     cdef Block* A = &W.A
     cdef Py_ssize_t a
     cdef double bc = 0, bg = 0
+    cdef RowSum G
     memcpy(W.g, P.c, P.M * sizeof(double))
+    row_sum_open(&G, W.g, P.M)
     for a in range(A.m):
         if A.b[a] != 0:
-            axpy(W.g, P.C + A.index[a] * P.ldc, -A.b[a], P.M)
+            row_sum_add(&G, P.C + A.index[a] * P.ldc, -A.b[a])
+    row_sum_flush(&G)
     for a in range(A.m):
         A.g[a] = W.g[A.index[a]]
         bc += A.b[a] * A.c[a]
@@ -122,7 +127,7 @@ cdef int take_in(const Problem* P, Scratch* W, double threshold, Py_ssize_t* tak
         if fabs(t) > threshold * P.f1[k] * (1 + 1e-12):     # not for a rounding error at alpha_max
             W.position[k] = W.A.m
             taken[0] += 1
-            if block_append(&W.A, k, 0.0, P.C, P.ldc, P.c[k], t, P.f1[k], P.f2[k], P.lower[k] * P.bound_scale,
+            if block_append(&W.A, k, 0.0, P.c[k], t, P.f1[k], P.f2[k], P.lower[k] * P.bound_scale,
                             P.upper[k] * P.bound_scale):
                 return 1
     return 0
@@ -151,7 +156,7 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
         if gap <= target:
             if target < TIGHT * P.scale and newtons[0] == 0 and not lame[0] and decrease > 0:
                 newtons[0] += 1
-                lame[0] = block_newton(A, l1, l2, P.yy) == 2
+                lame[0] = newton_step(A, l1, l2, P.yy) == 2
                 return 0
             return decrease == 0
         if decrease == 0:
@@ -163,8 +168,8 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
         if count >= 3 and not lame[0]:
             rate = gap / history[count % 3]                 # over three epochs
             left = INFINITY if rate >= 1 else 3 * log(target / gap) / log(rate)
-            if left * (A.flops / (count + 1)) > block_newton_flops(A):
-                outcome = block_newton(A, l1, l2, P.yy)
+            if left * (A.flops / (count + 1)) > newton_flops(A, l2):
+                outcome = newton_step(A, l1, l2, P.yy)
                 newtons[0] += 1
                 lame[0] = outcome == 2                      # H_SS is singular here: descent alone goes on
                 count = -1
@@ -190,7 +195,7 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
     for k in range(P.M):
         if P.start != NULL and P.start[k] != 0:
             W.position[k] = A.m
-            if block_append(A, k, P.start[k], P.C, P.ldc, P.c[k], 0.0, P.f1[k], P.f2[k], P.lower[k] * P.bound_scale,
+            if block_append(A, k, P.start[k], P.c[k], 0.0, P.f1[k], P.f2[k], P.lower[k] * P.bound_scale,
                             P.upper[k] * P.bound_scale):
                 return NO_MEMORY
     rr = refresh(P, W, &ry)
@@ -239,7 +244,7 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
             if taken == 0:
                 if stuck or gap >= last:                    # rounding: one Newton step from the fresh gradient, then give up
                     tries += 1
-                    if tries > 3 or block_newton(A, l1, l2, P.yy) == 2:
+                    if tries > 3 or newton_step(A, l1, l2, P.yy) == 2:
                         P.status[l] = MAX_ITER
                         break
                     P.newtons[l] += 1
@@ -371,7 +376,7 @@ cdef int run(Py_ssize_t b, const double* C, Py_ssize_t cap, Py_ssize_t gram, con
         nonzero += start[k] != 0
     W.position = <Py_ssize_t*>malloc(max(M, 1) * sizeof(Py_ssize_t))
     W.g = <double*>malloc(max(2 * M, 1) * sizeof(double))
-    code = block_open(&W.A, min(M, max(2 * nonzero, 64)))
+    code = block_open(&W.A, min(M, max(2 * nonzero, 64)), P.C, P.ldc)
     if code or W.position == NULL or W.g == NULL:
         code = NO_MEMORY
     else:
