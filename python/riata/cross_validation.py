@@ -18,6 +18,9 @@ from riata.validation import (
 )
 from riata_engine.batch import Batch, alpha_grid, solve
 
+#: coefficients that are kept dense (8 MiB): SciPy takes as long to make a sparse matrix as a small path takes to solve
+SMALL = 2**20
+
 
 def cross_validate_path(X, y, *, l1_ratio=1.0, alphas=100, cv=10, groups=None, stratify=None, n_repeats=1, seed=0,
                         alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, lower=None, upper=None,
@@ -102,12 +105,11 @@ def cross_validate(matrix, target, folds, *, weights, l1_ratios, grid, settings,
                                    **settings))
     else:
         derived = np.broadcast_to(grid.alphas, (R, len(grid.alphas)))
-    # Problem r·(K+1) is l1_ratio r on all rows, the K after it are its folds. Folds need few of their coefficients, so
-    # that the batch keeps them sparse.
+    # Problem r·(K+1) is l1_ratio r on all rows, the K after it are its folds.
     solution = solve(Batch(matrix, targets, target=np.zeros(R * (K + 1), dtype=np.intp),
                            group=np.tile(np.arange(K + 1, dtype=np.intp), R), l1_ratio=np.repeat(l1_ratios, K + 1),
-                           alphas=np.repeat(derived, K + 1, axis=0), store="sparse",
-                           **row_sets(folds, weights, n), **settings), progress=progress)
+                           alphas=np.repeat(derived, K + 1, axis=0),
+                           store=coefficient_store(derived.size * (K + 1), matrix.shape[1]), **row_sets(folds, weights, n), **settings), progress=progress)
     used = rows_used(weights, n)
     full = np.arange(R) * (K + 1)
     paths = [path_of(solution, b, grid, n_samples=used, l1_ratio=l1_ratios[r], settings=settings,
@@ -134,6 +136,11 @@ def all_fits(result):
     """(status, gap) of every fit of a cross-validation: of the paths on all rows, and of the folds."""
     return (np.concatenate([*(path.status for path in result.paths), result.fold_status.ravel()]),
             np.concatenate([*(path.gap for path in result.paths), result.fold_gap.ravel()]))
+
+
+def coefficient_store(fits, n_features):
+    """How a cross-validation keeps its coefficients: sparse, for few are needed, unless that costs more than it saves."""
+    return "dense" if fits * n_features <= SMALL else "sparse"
 
 
 def row_sets(folds, weights, n):

@@ -8,7 +8,7 @@ from sklearn.base import RegressorMixin
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
-from riata.cross_validation import deviance_on_test_rows, row_sets
+from riata.cross_validation import coefficient_store, deviance_on_test_rows, row_sets
 from riata.folds import make_folds
 from riata_engine.batch import Batch
 
@@ -76,7 +76,7 @@ class PathCV(RegressorMixin, LinearPredictor):
                 group=np.tile(np.arange(n_groups, dtype=np.intp), n_ratios),
                 l1_ratio=np.repeat(l1_ratios, n_groups),
                 alphas=np.repeat(grids, n_groups, axis=0),
-                store="sparse",
+                store=coefficient_store(grids.size * n_groups, X.shape[1]),
                 **problem | row_sets(folds, weights, n_samples),
             ),
             self.verbose,
@@ -93,7 +93,8 @@ class PathCV(RegressorMixin, LinearPredictor):
         self.alpha_ = grids[ratio, step]
         self.alphas_ = grids[0] if n_ratios == 1 or not isinstance(self.alphas, Integral) else grids
         self._set_l1_ratio(l1_ratios[ratio])
-        coef = solution.coef[best][[step]].toarray()
+        coef = solution.coef[best][[step]]
+        coef = coef if isinstance(coef, np.ndarray) else coef.toarray()
         self._set_coefficients(coef, solution.intercept[best, [step]], X.dtype, 1)
         self.dual_gap_ = dual_gap(solution)[best, step]
         self.n_iter_ = max(1, int(solution.n_epochs[best, step]))
