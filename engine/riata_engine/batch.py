@@ -326,8 +326,8 @@ def _paths(batch, form, alphas, options, control, clock):
 def _solution(form, alphas, options, store, control, clock, solver):
     if control.stopped == "time_budget":
         store.status[store.status == SKIPPED] = TIME_BUDGET
-    store.blank_unsolved(alphas)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        store.blank_unsolved(alphas)
         null = 2 * form.null()[:, None]
         dev_ratio = 1.0 - store.residual / null
         if not np.all(null > 0):

@@ -30,11 +30,8 @@ class PathStore:
         self.mean = form.shift + form.design.center * self.multiplier
         self.coef = np.zeros((B, L, p)) if kind == "dense" else None       # blank_unsolved puts in NaN at the end
         self.rows = [[None] * L for _ in range(B)] if kind == "sparse" else None
-        self.intercept = np.full((B, L), np.nan)
-        self.gap = np.full((B, L), np.nan)
-        self.residual = np.full((B, L), np.nan)            # Σ v r² in units of sigma²
-        self.held_out = np.full((B, L), np.nan)            # the same over the held-out rows
-        self.df = np.full((B, L), np.nan)
+        # intercept; gap; Σ v r² in units of sigma², and the same over the held-out rows; degrees of freedom
+        self.intercept, self.gap, self.residual, self.held_out, self.df = np.full((5, B, L), np.nan)
         self.finite = np.ones((B, L), np.uint8)            # coefficients that float64 can write
         self.status = np.full((B, L), SKIPPED, np.int8)
         self.n_epochs = np.zeros((B, L), np.int32)
@@ -108,10 +105,12 @@ class PathStore:
         return self
 
     def blank_unsolved(self, alphas):
-        """No coefficients stand under an alpha that was not solved; those beyond float64's range are named so."""
-        with np.errstate(invalid="ignore"):
-            sums = self.intercept + alphas + self.gap + self.residual
-        if not (np.isfinite(sums).all() and self.finite.all()):            # a sum may overflow: look at each
+        """No coefficients stand under an alpha that was not solved; those beyond float64's range are named so.
+
+        To be called under ``np.errstate(invalid="ignore", over="ignore")``.
+        """
+        sums = self.intercept + alphas + self.gap + self.residual          # a sum may overflow: look at each then
+        if not (np.isfinite(sums).all() and self.finite.all()):
             finite = np.isfinite(self.intercept) & np.isfinite(alphas) & np.isfinite(self.gap) & np.isfinite(self.residual)
             lost = ((self.status == CONVERGED) | (self.status == MAX_ITER)) & ~(finite & (self.finite == 1))
             self.status[lost] = NOT_FINITE
