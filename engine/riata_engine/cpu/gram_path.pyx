@@ -165,9 +165,13 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
             return 0
         if epochs[0] % 16 == 0 or A.m > 256:
             look(signal, control, owner)
-        if count >= 3 and not lame[0]:
-            rate = gap / history[count % 3]                 # over three epochs
-            left = INFINITY if rate >= 1 else 3 * log(target / gap) / log(rate)
+        if count >= (2 if newtons[0] == 0 else 1) and not lame[0]:
+            if count >= 3:
+                rate = gap / history[count % 3]                 # over three epochs
+                left = INFINITY if rate >= 1 else 3 * log(target / gap) / log(rate)
+            else:
+                rate = gap / history[count - 1]
+                left = INFINITY if rate >= 1 else log(target / gap) / log(rate)
             if left * (A.flops / (count + 1)) > newton_flops(A, l2):
                 outcome = newton_step(A, l1, l2, P.yy)
                 newtons[0] += 1

@@ -45,7 +45,7 @@ cdef double newton_flops(const Block* A, double l2) noexcept nogil:
     if A.factor.l2 == l2:
         cost = rebuild_flops(f, fresh) + (f + fresh - s) * f * f
         cost = min(cost, whole)
-    return cost / (BLAS_3 / 3 if A.m < 450 else BLAS_3) + 8 * s * s + 4 * s * A.m + 500
+    return cost / (BLAS_3 / 3 if A.m < 450 else BLAS_3) + 3 * s * s + 2 * s * A.m + 500
 
 
 cdef int factorise(Block* A, const Py_ssize_t* S, Py_ssize_t s, double l2, double jitter, Py_ssize_t* work, double* f2,

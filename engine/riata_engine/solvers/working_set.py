@@ -15,6 +15,8 @@ from riata_engine.solvers.pool import Pool
 
 #: alphas that one pass over X checks
 BLOCK = 10
+#: after a block of which g alphas were accepted, the next one tries g + AHEAD: what is rejected was solved in vain
+AHEAD = 2
 #: columns that a strong rule may bring in at once: this many, or this share of the support
 WISH, WISH_SHARE = 100, 0.3
 #: the gap on the columns in play is driven below this share of the tolerance: the rest is for the columns outside
@@ -37,6 +39,7 @@ class _Member:
         self.tries = 0
         self.tol = INNER
         self.dev = 0.0
+        self.reach = BLOCK                   # alphas to try in the next block
         self.finished = False
 
 
@@ -115,7 +118,7 @@ class _Run:
         return True
 
     def _block(self, member):
-        return slice(member.next, min(member.next + BLOCK, self.alphas.shape[1]))
+        return slice(member.next, min(member.next + member.reach, self.alphas.shape[1]))
 
     def _grow(self, active):
         wishes = [self._wish(member) for member in active]
@@ -226,6 +229,7 @@ class _Run:
             member.tol *= 0.1
             if member.tries > PATIENCE:          # nothing left to bring in: the answer and its certificate as they are
                 good, final = 1, np.array([MAX_ITER], np.int8)
+        member.reach = min(BLOCK, good + AHEAD)
         if good:
             member.tol, member.tries = INNER, 0
             take = slice(block.start, block.start + good)
