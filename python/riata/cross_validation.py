@@ -109,7 +109,8 @@ def cross_validate(matrix, target, folds, *, weights, l1_ratios, grid, settings,
     solution = solve(Batch(matrix, targets, target=np.zeros(R * (K + 1), dtype=np.intp),
                            group=np.tile(np.arange(K + 1, dtype=np.intp), R), l1_ratio=np.repeat(l1_ratios, K + 1),
                            alphas=np.repeat(derived, K + 1, axis=0),
-                           store=coefficient_store(derived.size * (K + 1), matrix.shape[1]), **row_sets(folds, weights, n), **settings), progress=progress)
+                           store=coefficient_store(derived.size * (K + 1), matrix.shape[1]), **row_sets(folds, weights, n),
+                           **settings), progress=progress)
     used = rows_used(weights, n)
     full = np.arange(R) * (K + 1)
     paths = [path_of(solution, b, grid, n_samples=used, l1_ratio=l1_ratios[r], settings=settings,

@@ -36,10 +36,7 @@ def solve_gram(form, alphas, options, store, control, clock):
     for at in range(0, B, chunk):
         these = np.arange(at, min(B, at + chunk))
         part = slice(at, at + len(these))
-        if store.kind == "dense":
-            b = store.coef[part]
-        else:
-            b = np.zeros((len(these), L, p))
+        b = store.coef[part] if store.kind == "dense" else np.zeros((len(these), L, p))
         newtons, length = np.zeros((len(these), L), np.int32), np.full((len(these), L), np.nan)
 
         with clock("descent"):
