@@ -95,7 +95,9 @@ class Batch:
             self.group = np.zeros(len(self.target), int)
         self.target = np.ascontiguousarray(self.target, dtype=np.intp)
         self.group = np.ascontiguousarray(self.group, dtype=np.intp)
-        self.l1_ratio = np.broadcast_to(np.asarray(self.l1_ratio, float), self.target.shape).copy()
+        ratio = np.empty(self.target.shape)
+        ratio[:] = self.l1_ratio
+        self.l1_ratio = ratio
 
 
 def _canonical(X):
@@ -172,10 +174,12 @@ def first_non_finite_column(X):
 
 
 def _options(batch, form):
-    lowest = batch.alphas is not None and np.min(batch.alphas) == 0
-    inside = (form.lower != 0) | (form.upper != 0)
-    bounded = bool(np.any(inside & (np.isfinite(form.lower) | np.isfinite(form.upper))))
-    by_kkt = bool(np.any(inside & (form.factor == 0))) or (lowest and bounded)
+    bounded = by_kkt = False
+    if batch.lower is not None or batch.upper is not None:
+        lowest = batch.alphas is not None and np.min(batch.alphas) == 0
+        inside = (form.lower != 0) | (form.upper != 0)
+        bounded = bool(np.any(inside & (np.isfinite(form.lower) | np.isfinite(form.upper))))
+        by_kkt = bool(np.any(inside & (form.factor == 0))) or (lowest and bounded)
     return Options(
         l1_ratio=batch.l1_ratio, tol=batch.tol, max_epochs=batch.max_epochs,
         stop_dev_ratio=np.inf if batch.stop_dev_ratio is None else batch.stop_dev_ratio,
@@ -188,7 +192,9 @@ def _grid(batch, form, options, control):
     """(B, L) alphas."""
     B = form.n_problems
     if batch.alphas is not None:
-        return np.ascontiguousarray(np.broadcast_to(np.asarray(batch.alphas, float), (B, np.shape(batch.alphas)[-1])))
+        alphas = np.asarray(batch.alphas, float)
+        return np.ascontiguousarray(np.broadcast_to(alphas, (B, alphas.shape[-1])) if len(alphas) != B or alphas.ndim == 1
+                                    else alphas)
     gradient = null_gradient(form, options, control)
     n, p = form.shape
     ratio = batch.alpha_min_ratio
@@ -298,10 +304,9 @@ def _solve_groups(batch, control, clock):
 
 def _paths(batch, form, alphas, options, control, clock):
     """The solved paths and the name of the solver; alphas of zero without bounds go to least squares, the others to a path."""
-    zero = (alphas == 0).any(axis=0)
-    if options.bounded or batch.solver == "least_squares" or not zero.any():
+    if options.bounded or batch.solver == "least_squares" or np.all(alphas):
         parts = [(alphas, batch.solver)]
-    elif np.any(alphas[:, zero] > 0):
+    elif np.any(alphas[:, zero := (alphas == 0).any(axis=0)] > 0):
         raise ValueError("alphas: one problem has alpha = 0 where another has not; solve them in two batches")
     else:
         parts = [(alphas[:, ~zero], batch.solver), (alphas[:, zero], "least_squares")]
@@ -322,14 +327,16 @@ def _paths(batch, form, alphas, options, control, clock):
 def _solution(form, alphas, options, store, control, clock, solver):
     if control.stopped == "time_budget":
         store.status[store.status == SKIPPED] = TIME_BUDGET
-    store.blank_unsolved(alphas)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        store.blank_unsolved(alphas)
         null = 2 * form.null()[:, None]
-        dev_ratio = np.where(null > 0, 1.0 - store.residual / null, np.where(np.isnan(store.residual), np.nan, 0.0))
+        dev_ratio = 1.0 - store.residual / null
+        if not np.all(null > 0):
+            dev_ratio = np.where(null > 0, dev_ratio, np.where(np.isnan(store.residual), np.nan, 0.0))
         sigma2 = form.sigma[form.target] ** 2
         held_out, null_deviance = store.held_out * sigma2[:, None], null[:, 0] * sigma2
     return Solution(
         alphas=alphas, coef=store.coefficients(), intercept=store.intercept, gap=store.gap, status=store.status,
         dev_ratio=dev_ratio, df=store.df, held_out_deviance=held_out, null_deviance=null_deviance, n_passes=store.n_passes,
         n_epochs=store.n_epochs, n_cholesky=store.n_cholesky, certificate="kkt" if options.by_kkt else "gap", solver=solver,
-        profile={k: round(v, 9) for k, v in clock.seconds.items()})
+        profile=clock.seconds)

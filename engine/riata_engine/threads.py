@@ -32,26 +32,30 @@ class _SingleThreadedBlas:
     """The process's BLAS limit is one for all threads: the first to come sets it, the last to leave restores it."""
 
     def __init__(self):
-        self.lock, self.users, self.limit = threading.Lock(), 0, None
+        self.lock, self.users, self.limited = threading.Lock(), 0, []
 
     def __enter__(self):
         with self.lock:
             if self.users == 0:
-                self.limit = _blas_controller().limit(limits=1)
+                # only what is not one already: a call into a BLAS costs as much as a small fit's arithmetic
+                self.limited = [(blas, count) for blas in _blas_libraries() if (count := blas.get_num_threads()) != 1]
+                for blas, _ in self.limited:
+                    blas.set_num_threads(1)
             self.users += 1
 
     def __exit__(self, *_):
         with self.lock:
             self.users -= 1
             if self.users == 0:
-                self.limit.restore_original_limits()
+                for blas, count in self.limited:
+                    blas.set_num_threads(count)
 
 
 @lru_cache(maxsize=1)
-def _blas_controller():
+def _blas_libraries():
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController().select(user_api="blas")
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 _single = _SingleThreadedBlas()

@@ -8,6 +8,9 @@ from riata.folds import Folds
 from riata.prediction import linear_predictor
 from riata_engine.batch import Batch
 
+#: coefficients that are kept dense (8 MiB)
+SMALL = 2**20
+
 
 @dataclass(frozen=True)
 class CVBatch:
@@ -43,11 +46,15 @@ class CVBatch:
         return self.full[:, None] + 1 + np.arange(len(self.folds))
 
     def problems(self, alphas):
-        """The engine's batch at alphas (R, L). Few of a fold's coefficients are needed, so that it keeps them sparse."""
+        """The engine's batch at alphas (R, L). Few of a fold's coefficients are needed, so that it keeps them sparse,
+
+        unless there are so few that to make them sparse would take as long as to solve for them.
+        """
         R, groups = len(self.l1_ratios), len(self.folds) + 1
+        store = "dense" if alphas.size * groups * self.X.shape[1] <= SMALL else "sparse"
         return Batch(self.X, self.y[:, None], target=np.zeros(R * groups, dtype=np.intp),
                      group=np.tile(np.arange(groups, dtype=np.intp), R), l1_ratio=np.repeat(self.l1_ratios, groups),
-                     alphas=np.repeat(alphas, groups, axis=0), store="sparse",
+                     alphas=np.repeat(alphas, groups, axis=0), store=store,
                      **row_sets(self.folds, self.weights, len(self.y)), **self.settings)
 
     def deviance(self, solution):

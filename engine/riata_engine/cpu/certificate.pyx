@@ -11,54 +11,98 @@ from libc.math cimport fabs, sqrt, INFINITY as inf
 include "../formulas/losses.py"
 include "../formulas/penalties.py"
 
+cdef extern from "riata_simd.h":
+    ctypedef void cloned_void "RIATA_CLONED_VOID"
+
+
+cdef cloned_void ratios(Py_ssize_t m, const double* t, const double* b, double l1, double l2, const double* f1, const double* f2,
+                        const double* lower, const double* upper, double* out, double* penalty) noexcept nogil:
+    """out[j]: how many times |x_jᵀr| is what the l1 penalty holds. Positive, and one at the least, where the conjugate is finite
+    everywhere (the elastic net as a lasso on augmented rows); negative where it is not. One array: compilers give up on two.
+    """
+    cdef Py_ssize_t j
+    cdef double a, q, u, x, lo, hi, edge, ratio, total = 0
+    cdef bint smooth
+    for j in range(m):
+        a = l1 * f1[j]
+        q = l2 * f2[j]
+        x = b[j]
+        lo = lower[j]
+        hi = upper[j]
+        edge = hi if t[j] > 0 else -lo
+        smooth = (q > 0) | (edge < inf)
+        u = t[j] - q * x if smooth else t[j]
+        u = u if u > 0 else -u
+        ratio = u / a if u > 0 else 0
+        total += elastic_net_value(x, a, q) if x != 0 else 0
+        if smooth:
+            ratio = (ratio if ratio > 1 else 1) if (hi > 0) | (lo < 0) else 0      # bounds (0, 0): left out of the model
+        else:
+            ratio = -ratio
+        out[j] = ratio
+    penalty[0] += total
+
+
+cdef void extremes(const double* x, Py_ssize_t m, double* top, double* bottom) noexcept nogil:
+    """Two of each: a comparison waits for the one before it."""
+    cdef Py_ssize_t j
+    cdef double high = top[0], high2 = high, low = bottom[0], low2 = low
+    for j in range(0, m - 1, 2):
+        high = x[j] if x[j] > high else high
+        high2 = x[j + 1] if x[j + 1] > high2 else high2
+        low = x[j] if x[j] < low else low
+        low2 = x[j + 1] if x[j + 1] < low2 else low2
+    if m % 2:
+        high = x[m - 1] if x[m - 1] > high else high
+        low = x[m - 1] if x[m - 1] < low else low
+    top[0] = high if high > high2 else high2
+    bottom[0] = low if low < low2 else low2
+
+
+cdef cloned_void conjugates(Py_ssize_t m, const double* t, double s, double l1, double l2, const double* f1, const double* f2,
+                            const double* lower, const double* upper, double bound_scale, double* total) noexcept nogil:
+    """Σ g_j*(s t_j) over the features whose conjugate is finite everywhere.
+
+    A coefficient on the boundary s = l1/|t| may be a rounding error outside: only l2 or a bound makes it count.
+    """
+    cdef Py_ssize_t j
+    cdef double q, value, lo, hi, edge, out = 0
+    for j in range(m):
+        q = l2 * f2[j]
+        lo = lower[j]
+        hi = upper[j]
+        edge = hi if t[j] > 0 else -lo
+        value = elastic_net_conjugate(s * t[j], l1 * f1[j], q, lo * bound_scale, hi * bound_scale)
+        out += value if (q > 0) | (edge < inf) else 0
+    total[0] = out
+
 
 cdef double duality_gap(Py_ssize_t m, const double* t, const double* b, double l1, double l2, const double* f1, const double* f2,
                         const double* lower, const double* upper, double bound_scale,
                         double residual_norm2, double residual_y) noexcept nogil:
     """P(b) − max_s D(s·r), from t = Xᵀr, ‖r‖² and ⟨r, y⟩. b must respect the bounds, which are lower·bound_scale …"""
-    cdef Py_ssize_t j
-    cdef double primal = residual_norm2 / 2, limit = inf, augmented = inf, a, q, u, lo, hi, best = -inf, dual
+    cdef Py_ssize_t j, k
+    cdef double primal = 0, limit, best = -inf, dual, plain = 0, augmented = 0, total
     cdef double scales[3]
-    cdef int k, smooth = 0
-    for j in range(m):
-        a = l1 * f1[j]
-        if l2 == 0 and b[j] == 0 and fabs(t[j]) * limit <= a:
-            continue                                     # most features of a lasso: adds nothing, and no scale makes it bind
-        q = l2 * f2[j]
-        lo = lower[j]
-        hi = upper[j]
-        if b[j] != 0:
-            primal += elastic_net_value(b[j], a, q)
-        if q > 0 or (hi < inf if t[j] > 0 else lo > -inf):
-            if hi == 0 and lo == 0:
-                continue                                 # left out of the model
-            smooth = 1
-            u = fabs(t[j] - q * b[j])                    # the elastic net as a lasso on augmented rows
-            if u > a:
-                augmented = min(augmented, a / u)
-        else:
-            u = fabs(t[j])
-            if u > 0:                                    # binds above s = 1 too: scales[0] may be larger
-                limit = min(limit, a / u)
+    cdef double ratio[64]
+    for j in range(0, m, 64):
+        k = min(64, m - j)
+        ratios(k, t + j, b + j, l1, l2, f1 + j, f2 + j, lower + j, upper + j, ratio, &primal)
+        extremes(ratio, k, &augmented, &plain)
+    primal += residual_norm2 / 2
+    limit = -1 / plain if plain < 0 else inf               # binds above s = 1 too: scales[0] may be larger
     scales[0] = min(limit, residual_y / residual_norm2 if residual_norm2 > 0 else 1.0)
     scales[1] = min(limit, 1.0)
-    scales[2] = min(limit, augmented)
+    scales[2] = min(limit, 1 / augmented) if augmented > 1 else 0
     for k in range(3):
-        if k == 2 and augmented == inf:
+        if k == 2 and augmented <= 1:
             break
         if scales[k] < 0:
             scales[k] = 0
         dual = squared_dual(residual_y, residual_norm2, scales[k])
-        if smooth:
-            for j in range(m):
-                q = l2 * f2[j]
-                if q > 0 or lower[j] > -inf or upper[j] < inf:
-                    u = fabs(t[j]) * scales[k]
-                    if u > l1 * f1[j]:
-                        # a coefficient on the boundary s = l1/|t| may be a rounding error outside: only l2 or a bound makes it count
-                        if q > 0 or (upper[j] < inf if t[j] > 0 else lower[j] > -inf):
-                            dual -= elastic_net_conjugate(scales[k] * t[j], l1 * f1[j], q, lower[j] * bound_scale,
-                                                          upper[j] * bound_scale)
+        if augmented > 0:
+            conjugates(m, t, scales[k], l1, l2, f1, f2, lower, upper, bound_scale, &total)
+            dual -= total
         best = max(best, dual)
     # a rounding error below zero is zero; far below, or NaN, the numbers are no certificate of anything
     if primal - best >= -1e-10 * (fabs(primal) + 1e-300):

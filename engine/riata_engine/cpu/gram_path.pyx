@@ -26,7 +26,7 @@ cdef enum:
     BARRED = -2
 
 
-cdef double TIGHT = 1e-9                       # of the null objective
+cdef double TIGHT = 1e-12                      # of the null objective
 cdef double SPURIOUS = 1e-6                    # of its threshold: a coefficient this small may be rounding
 
 

@@ -62,14 +62,13 @@ def elastic_net_step(z: cython.floating, h: cython.floating, l1: cython.floating
 def elastic_net_conjugate(t: cython.floating, l1: cython.floating, l2: cython.floating,
                           lower: cython.floating, upper: cython.floating) -> cython.floating:
     """g*(t) = max_b t b − g(b), which is (|t| − l1)₊² / (2 l2) without bounds; infinite where l2 = 0 and no bound holds b."""
-    s: cython.floating
+    u: cython.floating
     b: cython.floating
-    s = soft_threshold(t, l1)
-    if s == 0:
-        return 0
-    b = upper if s > 0 else lower
-    if l2 > 0 and s / l2 < upper and s / l2 > lower:
-        b = s / l2
-    elif b == inf or b == -inf:
-        return inf
-    return s * b - l2 * b * b / 2
+    value: cython.floating
+    u = (t if t >= 0 else -t) - l1
+    b = upper if t > 0 else -lower                        # the bound on the side of t
+    if l2 > 0 and u / l2 < b:
+        b = u / l2
+    value = u * b - l2 * b * b / 2
+    value = inf if b == inf else value
+    return value if u > 0 else 0                          # at the end only: a loop over features then has no branches

@@ -23,7 +23,7 @@ def rounding(length, null):
     A product of n terms added up in blocks is off by a few eps of Σ|z_ij||z_ik| ≤ √(C_jj C_kk); the quadratic form bᵀC b
     thus by eps·(Σ_j |b_j| √C_jj)². ``length`` (B, L) holds that sum, ``null`` (B,) the null objective.
     """
-    longest = np.nan_to_num(length).max(axis=1)
+    longest = np.fmax.reduce(length, axis=1, initial=0.0)               # NaN: not solved
     return 4 * EPS * np.divide(longest**2 + 2 * null, null, out=np.zeros_like(null), where=null > 0)
 
 

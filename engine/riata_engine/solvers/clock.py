@@ -1,19 +1,21 @@
 """Seconds per phase."""
 
 import time
-from contextlib import contextmanager
 
 
 class Clock:
-    """``with clock("gram"): …`` adds up in ``clock.seconds["gram"]``."""
+    """``with clock("gram"): …`` adds up in ``clock.seconds["gram"]``; phases may be nested."""
 
     def __init__(self):
-        self.seconds = {}
+        self.seconds, self._open = {}, []
 
-    @contextmanager
     def __call__(self, phase):
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - start
+        self._open.append((phase, time.perf_counter()))
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        phase, start = self._open.pop()
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - start

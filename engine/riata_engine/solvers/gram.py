@@ -38,11 +38,7 @@ def solve_gram(form, alphas, options, store, control, clock):
     for at in range(0, B, chunk):
         these = np.arange(at, min(B, at + chunk))
         part = slice(at, at + len(these))
-        if store.kind == "dense":
-            b = store.coef[part]
-            b[:] = 0.0
-        else:
-            b = np.zeros((len(these), L, p))
+        b = store.coef[part] if store.kind == "dense" else np.zeros((len(these), L, p))
         newtons, length = np.zeros((len(these), L), np.int32), np.full((len(these), L), np.nan)
 
         with clock("descent"):
@@ -68,7 +64,7 @@ def solve_gram(form, alphas, options, store, control, clock):
         free_b = None
         if free is not None:
             free_b = np.stack([free.coefficients(b[k], slice(None), problem) for k, problem in enumerate(these)])
-        store.put_many(these, b, free_b)
+        store.put_many(part, b, free_b)
     if not options.bounded:
         _ridge_df(form, C, l2, options, store)
     if free is not None:
@@ -80,6 +76,8 @@ def _ridge_df(form, C, l2, options, store):
 
     Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, eq. 3.50.
     """
+    if np.all(options.l1_ratio):
+        return
     for g in np.unique(form.group[options.l1_ratio == 0]):
         members = np.flatnonzero((form.group == g) & (options.l1_ratio == 0))
         f2 = form.f2[g if len(form.f2) > 1 else 0]

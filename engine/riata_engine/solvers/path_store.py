@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import sparse
 
+from riata_engine.cpu.scale import to_data_units
+
 #: what happened to a (problem, alpha); the order is the code in ``status`` arrays
 STATUS = ("converged", "max_iter", "time_budget", "not_finite", "degenerate", "skipped")
 CONVERGED, MAX_ITER, TIME_BUDGET, NOT_FINITE, DEGENERATE, SKIPPED = range(6)
@@ -26,14 +28,12 @@ class PathStore:
         self.multiplier = form.design.multiplier
         # mean of z·(1/multiplier) in units of the coefficient of z: what the intercept takes off
         self.mean = form.shift + (form.design.center + form.origin) * self.multiplier
-        self.coef = np.full((B, L, p), np.nan) if kind == "dense" else None
+        self.coef = np.zeros((B, L, p)) if kind == "dense" else None       # blank_unsolved puts in NaN at the end
         self.L = L
         self.entries = []                                  # sparse: (problem·L + alpha, column, coefficient), in any order
-        self.intercept = np.full((B, L), np.nan)
-        self.gap = np.full((B, L), np.nan)
-        self.residual = np.full((B, L), np.nan)            # Σ v r² in units of sigma²
-        self.held_out = np.full((B, L), np.nan)            # the same over the held-out rows
-        self.df = np.full((B, L), np.nan)
+        # intercept; gap; Σ v r² in units of sigma², and the same over the held-out rows; degrees of freedom
+        self.intercept, self.gap, self.residual, self.held_out, self.df = np.full((5, B, L), np.nan)
+        self.finite = np.ones((B, L), np.uint8)            # coefficients that float64 can write
         self.status = np.full((B, L), SKIPPED, np.int8)
         self.n_epochs = np.zeros((B, L), np.int32)
         self.n_cholesky = np.zeros(B, np.int64)
@@ -44,16 +44,10 @@ class PathStore:
         if free is not None:
             columns, b = np.concatenate([columns, self.form.free.astype(columns.dtype)]), np.hstack([b, free])
         last = first + len(b)
-        with np.errstate(over="ignore", invalid="ignore"):
-            values = b * self.multiplier[columns] * self.sigma[problem]
-        self.df[problem, first:last] = (b != 0).sum(axis=1) + self.form.intercept
-        if self.form.intercept:
-            t = self.form.target[problem]
-            g = self.form.group[problem]
-            self.intercept[problem, first:last] = self.sigma[problem] * (
-                self.form.base_mean[t] + self.form.ybar[g, t] - b @ self.mean[g, columns])
-        else:
-            self.intercept[problem, first:last] = 0.0
+        values = np.array(b, dtype=np.float64, order="C")
+        g = self.form.group[problem]
+        self._convert(values[None], slice(problem, problem + 1), self.mean[g:g + 1, columns], np.zeros(1, np.intp),
+                      self.multiplier[columns], slice(first, last))
         if self.kind == "dense":
             part = self.coef[problem, first:last]
             part[:] = 0.0
@@ -79,8 +73,8 @@ class PathStore:
             return
         with np.errstate(over="ignore", invalid="ignore"):
             value = value * self.multiplier[index] * self.sigma[problem]
+        np.minimum.at(self.finite.reshape(-1), row, np.isfinite(value).astype(np.uint8))
         if self.kind == "dense":
-            self.coef[:] = 0.0
             self.coef[problem, row % L, index] = value
         else:
             used = value != 0
@@ -90,26 +84,24 @@ class PathStore:
         self.entries.append((row, column.astype(np.int32), value))
 
     def put_many(self, problems, b, free=None):
-        """Coefficients b (k, L, p) of z of k whole problems (overwritten here to save memory)."""
+        """Coefficients b (k, L, p) of z of a slice of k whole problems (overwritten here to save memory)."""
         form = self.form
         if free is not None:
             b[:, :, form.free] = free
-        self.df[problems] = (b != 0).sum(axis=2) + form.intercept
-        g, t = form.group[problems], form.target[problems]
-        if form.intercept:
-            level = (form.base_mean[t] + form.ybar[g, t])[:, None] - np.einsum("klp,kp->kl", b, self.mean[g])
-            self.intercept[problems] = level * self.sigma[problems, None]
-        else:
-            self.intercept[problems] = 0.0
-        with np.errstate(over="ignore", invalid="ignore"):
-            b *= self.multiplier
-            b *= self.sigma[problems, None, None]
+        self._convert(b, problems, self.mean, form.group[problems], self.multiplier, slice(None))
         if self.kind == "dense":
             if b.base is not self.coef:
                 self.coef[problems] = b
         elif self.kind == "sparse":
             k, l, column = np.nonzero(b)
-            self._keep_entries(problems[k] * self.L + l, column, b[k, l, column])
+            self._keep_entries((problems.start + k) * self.L + l, column, b[k, l, column])
+
+    def _convert(self, b, problems, mean, group, multiplier, alphas):
+        """b (k, L, m) to units of the data, in place, and what comes with it; ``problems`` and ``alphas`` are slices."""
+        form = self.form
+        level = form.base_mean[form.target[problems]] + form.ybar[form.group[problems], form.target[problems]]
+        to_data_units(b, level, mean, group, multiplier, self.sigma[problems], form.intercept, self.intercept[problems, alphas],
+                      self.df[problems, alphas], self.finite[problems, alphas])
 
     def flag_degenerate(self, groups):
         """Problems whose weight group has collinear features without a penalty: the minimum-norm answer, and said so."""
@@ -118,7 +110,7 @@ class PathStore:
 
     def joined(self, later):
         """This store followed by the alphas of ``later``."""
-        for name in ("intercept", "gap", "residual", "held_out", "df", "status", "n_epochs"):
+        for name in ("intercept", "gap", "residual", "held_out", "df", "finite", "status", "n_epochs"):
             setattr(self, name, np.hstack([getattr(self, name), getattr(later, name)]))
         if self.kind == "dense":
             self.coef = np.concatenate([self.coef, later.coef], axis=1)
@@ -132,13 +124,18 @@ class PathStore:
         return self
 
     def blank_unsolved(self, alphas):
-        """No coefficients stand under an alpha that was not solved; those beyond float64's range are named so."""
-        finite = np.isfinite(self.intercept) & np.isfinite(alphas) & np.isfinite(self.gap) & np.isfinite(self.residual)
-        if self.kind == "dense":
-            finite &= np.isfinite(self.coef).all(axis=2)
-        lost = ((self.status == CONVERGED) | (self.status == MAX_ITER)) & ~finite
-        self.status[lost] = NOT_FINITE
-        self.gap[lost] = np.nan
+        """No coefficients stand under an alpha that was not solved; those beyond float64's range are named so.
+
+        To be called under ``np.errstate(invalid="ignore", over="ignore")``.
+        """
+        sums = self.intercept + alphas + self.gap + self.residual          # a sum may overflow: look at each then
+        if not (np.isfinite(sums).all() and self.finite.all()):
+            finite = np.isfinite(self.intercept) & np.isfinite(alphas) & np.isfinite(self.gap) & np.isfinite(self.residual)
+            lost = ((self.status == CONVERGED) | (self.status == MAX_ITER)) & ~(finite & (self.finite == 1))
+            self.status[lost] = NOT_FINITE
+            self.gap[lost] = np.nan
+        if not self.status.any():              # all converged
+            return
         unsolved = (self.status == SKIPPED) | (self.status == TIME_BUDGET)
         for array in (self.intercept, self.gap, self.residual, self.held_out, self.df):
             array[unsolved] = np.nan

@@ -15,13 +15,12 @@ from scipy import sparse
 
 from riata_engine.cpu.design import Design
 from riata_engine.cpu.moments import moments, scan
+from riata_engine.cpu.scale import column_units, power_of_two
 from riata_engine.cpu.targets import weighted_means, weighted_squares
 from riata_engine.solvers.free_features import FreeFeatures
 
 #: a column or a target counts as constant when its standard deviation is below this many units of its size
 CONSTANT = 2e-15
-#: exponents that keep squares and products of powers of two finite
-EXPONENTS = 1000
 #: sparse columns whose mean is more standard deviations than this are stored centred
 FAR = 30.0
 #: a penalty factor beyond this holds its coefficient at zero all the same
@@ -107,13 +106,6 @@ class StandardForm:
         return FreeFeatures(self, self.gradient_at_null(control, n_threads), control, n_threads)
 
 
-def power_of_two(x):
-    """The power of two at or below x, elementwise; 1 for 0."""
-    x = np.asarray(x, dtype=float)
-    exponent = np.frexp(np.where(x > 0, x, 1.0))[1] - 1
-    return np.ldexp(1.0, np.clip(exponent, -EXPONENTS, EXPONENTS))
-
-
 def _row_weights(batch, n):
     """V (n, G), the weights before holding out (n,), and the held-out rows."""
     w = batch.weights
@@ -140,16 +132,7 @@ def standard_form(batch, control, n_threads):
     largest, _ = scan(X, control, n_threads)
     factor = 1.0 / power_of_two(largest)
     mean, variance = moments(X, base, factor, control, n_threads)
-    flat = np.sqrt(variance) <= CONSTANT * largest * factor
-    if not batch.intercept:
-        variance = variance + mean**2
-        center = np.zeros(p)
-    else:
-        center = mean / factor
-    sd = np.sqrt(variance)
-    constant = sd <= CONSTANT * largest * factor
-    multiplier = np.where(constant, 0.0, factor / power_of_two(sd))
-    moderate = bool(np.all((largest < 1e100) & (np.abs(center) * multiplier < 1e3)))
+    center, multiplier, constant, moderate = column_units(largest, factor, mean, variance, batch.intercept, CONSTANT)
     X, center, origin = _near_zero(X, center, multiplier)
     design = Design(X, center, multiplier, direct=moderate)
 
@@ -161,16 +144,24 @@ def standard_form(batch, control, n_threads):
     else:
         shift = np.zeros((V.shape[1], p))
 
-    penalty = np.ones(p) if batch.penalty_factor is None else np.asarray(batch.penalty_factor, dtype=float)
+    penalty, barred, free = np.ones(p), constant, np.empty(0, np.intp)
+    lower, upper = np.full(p, -np.inf), np.full(p, np.inf)
+    if batch.lower is not None or batch.upper is not None:
+        lower = lower if batch.lower is None else np.asarray(batch.lower, dtype=float)
+        upper = upper if batch.upper is None else np.asarray(batch.upper, dtype=float)
+        barred = barred | ((lower == 0) & (upper == 0))
+    if batch.penalty_factor is not None:
+        penalty = np.asarray(batch.penalty_factor, dtype=float)
     if batch.standardize and not batch.intercept:        # a penalty on b_j·s_j with s_j = 0 is none
+        flat = np.sqrt(variance) <= CONSTANT * largest * factor
         penalty = np.where(flat & np.isfinite(penalty), 0.0, penalty)
-    lower = np.full(p, -np.inf) if batch.lower is None else np.asarray(batch.lower, dtype=float)
-    upper = np.full(p, np.inf) if batch.upper is None else np.asarray(batch.upper, dtype=float)
-    barred = constant | np.isinf(penalty) | ((lower == 0) & (upper == 0))
-    free = np.flatnonzero((penalty == 0) & ~barred & np.isinf(lower) & np.isinf(upper))
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        lower = np.where(np.isinf(lower), lower, np.where(lower == 0, 0.0, lower / multiplier))
-        upper = np.where(np.isinf(upper), upper, np.where(upper == 0, 0.0, upper / multiplier))
+    if not penalty.all() or batch.penalty_factor is not None:
+        barred = barred | np.isinf(penalty)
+        free = np.flatnonzero((penalty == 0) & ~barred & np.isinf(lower) & np.isinf(upper))
+    if batch.lower is not None or batch.upper is not None:
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            lower = np.where(np.isinf(lower), lower, np.where(lower == 0, 0.0, lower / multiplier))
+            upper = np.where(np.isinf(upper), upper, np.where(upper == 0, 0.0, upper / multiplier))
     lower[barred], upper[barred] = 0.0, 0.0
     lower[free], upper[free] = 0.0, 0.0
 
@@ -219,8 +210,8 @@ def _target_moments(batch, Y, base_mean, V):
     G, T = V.shape[1], Y.shape[1]
     ybar, yy = np.zeros((G, T)), np.zeros((G, T))
     weights = np.ascontiguousarray(V.T)
-    for g in np.unique(batch.group):
-        used = np.unique(batch.target[batch.group == g]) if G > 1 else np.arange(T)
+    for g in np.unique(batch.group) if G > 1 else range(1):
+        used = np.unique(batch.target[batch.group == g]) if G > 1 and T > 1 else np.arange(T)
         part = Y if len(used) == T else np.ascontiguousarray(Y[:, used])
         mean, square = np.zeros(len(used)), np.empty(len(used))
         if batch.intercept:

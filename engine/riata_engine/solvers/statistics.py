@@ -51,16 +51,21 @@ class _Sums:
         """(C, c, yy) of the rows about given means, divided by their weight."""
         C = self.C / self.weight
         z, y = self.z / self.weight, self.y / self.weight
+        c = self.c / self.weight - z[:, None] * y_mean
         if z_mean.any():
-            C = C - np.outer(z, z_mean) - np.outer(z_mean, z) + np.outer(z_mean, z_mean)
-        c = self.c / self.weight - np.outer(z, y_mean) - np.outer(z_mean, y) + np.outer(z_mean, y_mean)
+            both = z[:, None] * z_mean
+            C -= both
+            C -= both.T
+            C += z_mean[:, None] * z_mean
+            c += z_mean[:, None] * (y_mean - y)
         return C, c, self.yy / self.weight - 2 * y * y_mean + y_mean**2
 
 
 def _sums(form, parts, count, weights, control, n_threads):
     """Sums over the rows of each of ``count`` parts (``parts`` (n,) labels, or None: one part, all rows)."""
     p, T = form.shape[1], form.Y.shape[1]
-    one_y = np.column_stack([np.ones(form.shape[0]), form.Y])
+    one_y = np.ones((form.shape[0], T + 1))
+    one_y[:, 1:] = form.Y
     C, c = np.zeros((count, p, p)), np.zeros((count, p, T + 1))
     dense = isinstance(form.design.X, np.ndarray)
     if dense:

@@ -5,7 +5,7 @@ from sklearn.utils.validation import check_array, check_consistent_length
 
 from riata_engine.batch import Batch, alpha_grid
 
-from ._base import canonical, checked_weights
+from ._base import canonical, checked_weights, is_plain
 from ._certified import dual_gap, engine_settings, solve_certified
 from ._parameters import check_gram_shape, check_parameter, check_parameters, descending_alphas
 
@@ -175,7 +175,7 @@ def _path(owner, arguments):
 
 
 def _checked(owner, X, y, check_input):
-    if check_input:
+    if check_input and not (is_plain(X) and is_plain(y, (1,)) and len(X) == len(y)):
         X = check_array(X, accept_sparse="csc", dtype=(np.float64, np.float32))
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         check_consistent_length(X, y)

@@ -1,0 +1,86 @@
+# Units in which no solver meets a scale of 1e300, and the way back: powers of two, so that undoing them costs no digits.
+import numpy as np
+from libc.float cimport DBL_MAX
+from libc.math cimport fabs, frexp, ldexp, sqrt
+
+cdef extern from "riata_simd.h":
+    ctypedef void cloned_void "RIATA_CLONED_VOID"
+
+cdef enum:
+    EXPONENTS = 1000                          # beyond it, squares and products of powers of two are not finite
+
+
+cdef double power_below(double x) noexcept nogil:
+    cdef int exponent = 1
+    if x > 0:
+        frexp(x, &exponent)
+    return ldexp(1.0, max(-EXPONENTS, min(EXPONENTS, exponent - 1)))
+
+
+def power_of_two(const double[::1] x):
+    """The power of two at or below each x; 1 for 0."""
+    cdef Py_ssize_t j
+    cdef double[::1] out = np.empty(x.shape[0])
+    for j in range(x.shape[0]):
+        out[j] = power_below(x[j])
+    return np.asarray(out)
+
+
+def column_units(const double[::1] largest, const double[::1] factor, const double[::1] mean, const double[::1] variance,
+                 bint centred, double rounding):
+    """(center, multiplier, constant, moderate) of columns from their largest value and the mean and variance of column·factor.
+
+    A column is constant (multiplier 0) where its standard deviation, about the mean if ``centred`` and about zero if not, is below
+    ``rounding`` times its largest value. ``moderate``: no column is large, or far from zero in its own units.
+    """
+    cdef Py_ssize_t j, p = mean.shape[0]
+    cdef double sd
+    cdef bint moderate = True
+    centers, multipliers, constants = np.zeros(p), np.zeros(p), np.zeros(p, bool)
+    cdef double[::1] center = centers, multiplier = multipliers
+    cdef unsigned char[::1] constant = constants.view(np.uint8)
+    for j in range(p):
+        if centred:
+            center[j] = mean[j] / factor[j]
+            sd = sqrt(variance[j])
+        else:
+            sd = sqrt(variance[j] + mean[j] * mean[j])
+        constant[j] = sd <= rounding * largest[j] * factor[j]
+        if not constant[j]:
+            multiplier[j] = factor[j] / power_below(sd)
+        moderate = moderate and largest[j] < 1e100 and fabs(center[j]) * multiplier[j] < 1e3
+    return centers, multipliers, constants, moderate
+
+
+cdef cloned_void row_to_data(double* b, Py_ssize_t m, const double* mean, const double* multiplier, double sigma, double* dot,
+                             double* count, double* lost) noexcept nogil:
+    cdef Py_ssize_t j
+    cdef double d = 0, k = 0, s = 0, v
+    for j in range(m):
+        v = b[j]
+        d += v * mean[j]
+        k += 1 if v != 0 else 0
+        v = v * multiplier[j] * sigma
+        b[j] = v
+        s += 0 if -DBL_MAX <= v <= DBL_MAX else 1
+    dot[0] = d
+    count[0] = k
+    lost[0] = s
+
+
+def to_data_units(double[:, :, ::1] b, const double[::1] level, const double[:, ::1] mean, const Py_ssize_t[::1] group,
+                  const double[::1] multiplier, const double[::1] sigma, bint intercept, double[:, :] level_out,
+                  double[:, :] df, unsigned char[:, :] finite):
+    """Coefficients of z (k, L, m), in place, to those of the data; their intercepts, their number, and whether all are finite.
+
+    The intercept is sigma·(level − bᵀmean), with ``mean[group]`` what a coefficient takes off it; df counts it if there is one.
+    """
+    cdef Py_ssize_t i, l, m = b.shape[2]
+    cdef double dot, count, lost
+    with nogil:
+        for i in range(b.shape[0]):
+            for l in range(b.shape[1]):
+                row_to_data(&b[i, l, 0], m, &mean[group[i], 0], &multiplier[0], sigma[i], &dot, &count, &lost)
+                df[i, l] = count + intercept
+                level_out[i, l] = sigma[i] * (level[i] - dot) if intercept else 0.0
+                finite[i, l] = lost == 0
