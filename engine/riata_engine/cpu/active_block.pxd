@@ -10,8 +10,10 @@ cdef struct Block:
     Py_ssize_t* index           # position in the pool
     Py_ssize_t* slot            # where in the factor it was last seen
     Factor factor               # of the support at the last Newton step
-    double* memory              # one allocation behind all that follows
-    float* H                    # capacity × capacity, H[a, b] = x_aᵀ x_b: what moves of the gradient need; it is made afresh from C
+    char* memory                # one allocation behind all that follows
+    char* H                     # capacity × capacity, H[a, b] = x_aᵀ x_b, float32 if single: what moves of the gradient need
+    bint single                 # half the bytes for a block beyond the second cache; the gradient is made afresh from C in float64
+    bint may_narrow             # such a block is allowed: not where many digits are asked for, nor once it has failed
     double* h                   # diagonal of H
     double* c                   # x_aᵀ y
     double* g                   # c − H b, kept up to date
@@ -22,10 +24,11 @@ cdef struct Block:
     double* lower               # bounds, already scaled
     double* upper
     double* work
-    double* work2
     long long flops             # spent on epochs since last reset
 
-cdef int block_open(Block* A, Py_ssize_t capacity, const double* C, Py_ssize_t ldc) noexcept nogil
+cdef int block_open(Block* A, Py_ssize_t capacity, const double* C, Py_ssize_t ldc, bint may_narrow) noexcept nogil
+cdef int block_widen(Block* A) noexcept nogil
+cdef const void* block_row(const Block* A, Py_ssize_t a) noexcept nogil
 cdef void block_close(Block* A) noexcept nogil
 cdef int block_append(Block* A, Py_ssize_t k, double b, double c, double g, double f1, double f2, double lower,
                       double upper) noexcept nogil

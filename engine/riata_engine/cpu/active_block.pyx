@@ -12,44 +12,61 @@ cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
 
 cdef enum:
-    VECTORS = 11
+    VECTORS = 10
+    NARROW_FROM = 384           # features from which a block is kept in float32: in float64 it would leave the second cache
 
 
-cdef void point(Block* A, double* memory, Py_ssize_t capacity) noexcept nogil:
+cdef int reserve(Block* A, Py_ssize_t capacity, bint single) noexcept nogil:
+    """Memory for ``capacity`` features, nothing copied. Non-zero when memory is short."""
+    cdef Py_ssize_t square = capacity * capacity * (4 if single else 8)
+    cdef char* memory = <char*>malloc(square + VECTORS * capacity * sizeof(double))
+    cdef double* vector = <double*>(memory + square)
+    A.index = <Py_ssize_t*>malloc(2 * capacity * sizeof(Py_ssize_t))
     A.memory = memory
     A.capacity = capacity
-    A.H = <float*>memory
-    memory += capacity * capacity // 2
-    A.h = memory
-    A.c = memory + capacity
-    A.g = memory + 2 * capacity
-    A.b = memory + 3 * capacity
-    A.old = memory + 4 * capacity
-    A.f1 = memory + 5 * capacity
-    A.f2 = memory + 6 * capacity
-    A.lower = memory + 7 * capacity
-    A.upper = memory + 8 * capacity
-    A.work = memory + 9 * capacity
-    A.work2 = memory + 10 * capacity
-
-
-cdef int block_open(Block* A, Py_ssize_t capacity, const double* C, Py_ssize_t ldc) noexcept nogil:
-    """An empty block over the pool's Gram matrix C. Non-zero when memory is short."""
-    capacity = max(16, (capacity + 7) & ~7)
-    cdef double* memory = <double*>malloc((capacity * capacity // 2 + VECTORS * capacity) * sizeof(double))
-    A.index = <Py_ssize_t*>malloc(2 * capacity * sizeof(Py_ssize_t))
+    A.single = single
+    if memory == NULL or A.index == NULL:
+        free(memory)
+        free(A.index)
+        A.memory = NULL
+        A.index = NULL
+        return 1
     A.slot = A.index + capacity
+    A.H = memory
+    A.h = vector
+    A.c = vector + capacity
+    A.g = vector + 2 * capacity
+    A.b = vector + 3 * capacity
+    A.old = vector + 4 * capacity
+    A.f1 = vector + 5 * capacity
+    A.f2 = vector + 6 * capacity
+    A.lower = vector + 7 * capacity
+    A.upper = vector + 8 * capacity
+    A.work = vector + 9 * capacity
+    return 0
+
+
+cdef int block_open(Block* A, Py_ssize_t capacity, const double* C, Py_ssize_t ldc, bint may_narrow) noexcept nogil:
+    """An empty block over the pool's Gram matrix C. Non-zero when memory is short."""
     factor_open(&A.factor)
     A.C = C
     A.ldc = ldc
     A.m = 0
     A.flops = 0
-    A.memory = NULL
-    if memory == NULL or A.index == NULL:
-        free(memory)
-        return 1
-    point(A, memory, capacity)
-    return 0
+    A.may_narrow = may_narrow
+    capacity = max(16, (capacity + 7) & ~7)
+    return reserve(A, capacity, may_narrow and capacity > NARROW_FROM)
+
+
+cdef const void* block_row(const Block* A, Py_ssize_t a) noexcept nogil:
+    return A.H + a * A.capacity * (4 if A.single else 8)
+
+
+cdef inline void put(Block* A, Py_ssize_t a, Py_ssize_t b, double value) noexcept nogil:
+    if A.single:
+        (<float*>A.H)[a * A.capacity + b] = <float>value
+    else:
+        (<double*>A.H)[a * A.capacity + b] = value
 
 
 cdef void block_close(Block* A) noexcept nogil:
@@ -60,14 +77,13 @@ cdef void block_close(Block* A) noexcept nogil:
     A.index = NULL
 
 
-cdef int enlarge(Block* A) noexcept nogil:
-    cdef Block B
-    cdef Py_ssize_t a, m = A.m
-    if block_open(&B, A.capacity + A.capacity // 2, A.C, A.ldc):
-        block_close(&B)
+cdef int move_to(Block* A, Py_ssize_t capacity, bint single) noexcept nogil:
+    """The same block with other room or precision; the matrix is read from C again. Non-zero when memory is short."""
+    cdef Block B = A[0]
+    cdef Py_ssize_t a, k, m = A.m
+    cdef const double* row
+    if reserve(&B, capacity, single):
         return 1
-    for a in range(m):
-        memcpy(B.H + a * B.capacity, A.H + a * A.capacity, m * sizeof(float))
     memcpy(B.h, A.h, m * sizeof(double))
     memcpy(B.c, A.c, m * sizeof(double))
     memcpy(B.g, A.g, m * sizeof(double))
@@ -79,29 +95,39 @@ cdef int enlarge(Block* A) noexcept nogil:
     memcpy(B.upper, A.upper, m * sizeof(double))
     memcpy(B.index, A.index, m * sizeof(Py_ssize_t))
     memcpy(B.slot, A.slot, m * sizeof(Py_ssize_t))
-    B.factor = A.factor
-    factor_open(&A.factor)
-    B.m = m
-    B.flops = A.flops
+    for a in range(m):
+        row = A.C + A.index[a] * A.ldc
+        for k in range(m):
+            put(&B, a, k, row[A.index[k]])
+    factor_open(&A.factor)                                   # it has moved to B
     block_close(A)
     A[0] = B
     return 0
+
+
+cdef int enlarge(Block* A) noexcept nogil:
+    cdef Py_ssize_t capacity = (A.capacity + A.capacity // 2 + 7) & ~7
+    return move_to(A, capacity, A.may_narrow and capacity > NARROW_FROM)
+
+
+cdef int block_widen(Block* A) noexcept nogil:
+    """Float64 from now on: the matrix is too ill-conditioned for float32. Non-zero when memory is short."""
+    A.may_narrow = False
+    return move_to(A, A.capacity, False) if A.single else 0
 
 
 cdef int block_append(Block* A, Py_ssize_t k, double b, double c, double g, double f1, double f2, double lower,
                       double upper) noexcept nogil:
     """Take pool feature k in, with coefficient b and gradient g. Non-zero when memory is short."""
     cdef Py_ssize_t a, m = A.m
-    cdef float v
     cdef const double* row
     if m == A.capacity and enlarge(A):
         return 1
     row = A.C + k * A.ldc
     for a in range(m):
-        v = <float>row[A.index[a]]
-        A.H[m * A.capacity + a] = v
-        A.H[a * A.capacity + m] = v
-    A.H[m * A.capacity + m] = <float>row[k]
+        put(A, m, a, row[A.index[a]])
+        put(A, a, m, row[A.index[a]])
+    put(A, m, m, row[k])
     A.h[m] = row[k]
     A.index[m] = k
     A.slot[m] = 0
@@ -128,8 +154,12 @@ cdef void block_keep_nonzero(Block* A, Py_ssize_t* position) noexcept nogil:
         else:
             position[A.index[a]] = -1
     for a in range(u):
-        for b in range(u):
-            A.H[a * ld + b] = A.H[kept[a] * ld + kept[b]]      # kept[a] ≥ a: reads stay ahead of writes
+        if A.single:
+            for b in range(u):                               # kept[a] ≥ a: reads stay ahead of writes
+                (<float*>A.H)[a * ld + b] = (<float*>A.H)[kept[a] * ld + kept[b]]
+        else:
+            for b in range(u):
+                (<double*>A.H)[a * ld + b] = (<double*>A.H)[kept[a] * ld + kept[b]]
         A.h[a] = A.h[kept[a]]
         A.c[a] = A.c[kept[a]]
         A.g[a] = A.g[kept[a]]
@@ -153,7 +183,7 @@ cdef void block_extrapolate(Block* A, double t) noexcept nogil:
     cdef Py_ssize_t a
     cdef double d, b
     cdef RowSum G
-    row_sum_open(&G, A.g, A.m, True)
+    row_sum_open(&G, A.g, A.m, A.single)
     for a in range(A.m):
         b = A.b[a]
         if b != 0 and A.old[a] != 0:
@@ -161,7 +191,7 @@ cdef void block_extrapolate(Block* A, double t) noexcept nogil:
             A.old[a] = b
             if (b + d) * b > 0 and A.lower[a] <= b + d <= A.upper[a] and d != 0:
                 A.b[a] = b + d
-                row_sum_add(&G, A.H + a * A.capacity, -d)
+                row_sum_add(&G, block_row(A, a), -d)
         else:
             A.old[a] = b
     row_sum_flush(&G)
@@ -176,18 +206,22 @@ cdef double block_epoch(Block* A, double l1, double l2) noexcept nogil:
     cdef int k
     cdef double g, u, d, total = 0
     cdef RowSum G
-    row_sum_open(&G, A.g, m, True)
+    row_sum_open(&G, A.g, m, A.single)
     for a in range(m):
         g = A.g[a]
-        for k in range(G.pending):
-            g += G.weight[k] * (<const float*>G.row[k])[a]
+        if A.single:
+            for k in range(G.pending):
+                g += G.weight[k] * (<const float*>G.row[k])[a]
+        else:
+            for k in range(G.pending):
+                g += G.weight[k] * (<const double*>G.row[k])[a]
         if A.b[a] == 0 and fabs(g) <= l1 * A.f1[a]:
             continue
         u = elastic_net_step(g + A.h[a] * A.b[a], A.h[a], l1 * A.f1[a], l2 * A.f2[a], A.lower[a], A.upper[a])
         d = u - A.b[a]
         if d != 0:
             A.b[a] = u
-            row_sum_add(&G, A.H + a * A.capacity, -d)
+            row_sum_add(&G, block_row(A, a), -d)
             total += (A.h[a] + l2 * A.f2[a]) * d * d
             moves += 1
     row_sum_flush(&G)

@@ -10,11 +10,11 @@ from libc.math cimport fabs, log, sqrt, INFINITY
 from libc.stdlib cimport malloc, free
 from libc.string cimport memset, memcpy
 from riata_engine.cpu.active_block cimport (Block, block_append, block_close, block_epoch, block_extrapolate, block_gap,
-                                            block_keep_nonzero, block_open)
+                                            block_keep_nonzero, block_open, block_widen)
 from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
 from riata_engine.cpu.row_sum cimport RowSum, row_sum_add, row_sum_flush, row_sum_open
 from riata_engine.cpu.newton_step cimport newton_flops, newton_step
-from riata_engine.cpu.control cimport Control, Signal, fetch_add, overdue, poll, wait_for_others
+from riata_engine.cpu.control cimport Control, Signal, attend, fetch_add, wait_for_others
 
 cdef enum:
     CONVERGED = 0
@@ -24,9 +24,14 @@ cdef enum:
     NO_MEMORY = 100
     OUT = -1                                  # positions: not in the block; not a feature of this problem
     BARRED = -2
+    STUCK = 1                                 # outcomes of a descent
+    WIDEN = 2
+    PATIENCE = 40                             # epochs at one alpha before a float32 block gives way to float64
 
 
 cdef double TIGHT = 1e-12                      # of the null objective
+cdef double FLOOR = 1e-30                      # a decrease of this share of the null objective says that rounding is reached
+cdef double NARROW = 1e-9                      # smallest tol for which a block may be float32
 cdef double SPURIOUS = 1e-6                    # of its threshold: a coefficient this small may be rounding
 
 
@@ -35,7 +40,7 @@ cdef struct Problem:
     const double* C
     Py_ssize_t ldc
     const double* c
-    double yy, scale                          # scale: the null objective, the unit of the gap
+    double yy, null, scale                    # null objective; the unit of the gap: the same, or 1 where it is 0
     const double* f1
     const double* f2
     const double* lower
@@ -50,6 +55,7 @@ cdef struct Problem:
     double tol, stop_dev_ratio, stop_dev_change
     long max_epochs
     bint by_kkt
+    bint counting
     double* coef                              # outputs, one row per alpha
     double* gap
     double* residual
@@ -149,16 +155,12 @@ cdef int take_in(const Problem* P, Scratch* W, double threshold, Py_ssize_t* tak
     return 0
 
 
-cdef int look(Signal* signal, void* control, bint owner) noexcept nogil:
-    return poll(signal, control) if owner else overdue(signal)
-
-
 cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double target, int* epochs, int* newtons, bint* lame,
                  Signal* signal, void* control, bint owner) noexcept nogil:
     """Coordinate descent on the block until its own gap is ≤ target; a Newton step where, at the rate seen, descent would cost more,
     and once where many digits are asked for: it gives them all.
 
-    Returns 1 when nothing moves any more at this precision.
+    Returns STUCK when nothing moves any more at this precision, WIDEN when a float32 block gets nowhere.
     """
     cdef Block* A = &W.A
     cdef double decrease, gap, rate, left
@@ -174,13 +176,15 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
                 newtons[0] += 1
                 lame[0] = newton_step(A, l1, l2, P.yy) == 2
                 return 0
-            return decrease == 0
-        if decrease == 0:
-            return 1
+            return STUCK if decrease <= FLOOR * P.scale else 0
+        if decrease <= FLOOR * P.scale:
+            return STUCK
         if epochs[0] >= P.max_epochs or signal.stop:
             return 0
+        if A.single and epochs[0] >= PATIENCE:
+            return WIDEN
         if epochs[0] % 16 == 0 or A.m > 256:
-            look(signal, control, owner)
+            attend(signal, control, owner)
         if count >= (2 if newtons[0] == 0 else 1) and not lame[0]:
             if count >= 3:
                 rate = gap / history[count % 3]                 # over three epochs
@@ -192,6 +196,8 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
                 outcome = newton_step(A, l1, l2, P.yy)
                 newtons[0] += 1
                 lame[0] = outcome == 2                      # H_SS is singular here: descent alone goes on
+                if lame[0] and A.single:
+                    return WIDEN
                 count = -1
                 if outcome == 0 and block_gap(A, l1, l2, P.yy) <= target and not P.by_kkt:
                     return 0
@@ -200,30 +206,40 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
         count += 1
 
 
+cdef int widen(const Problem* P, Scratch* W) noexcept nogil:
+    """A float64 block, and its gradient afresh."""
+    cdef double ry
+    if block_widen(&W.A):
+        return 1
+    refresh(P, W, &ry)
+    return 0
+
+
 cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control, bint owner) noexcept nogil:
     cdef Block* A = &W.A
     cdef Py_ssize_t l, k, a, taken
     cdef double l1, l2, before = P.start_l1, before2 = -1, rr, ry, gap, target, last, dev = 0, dev_before
-    cdef bint lame, stuck
-    cdef int tries, settle
+    cdef bint lame
+    cdef int tries, stuck
     cdef double goal = P.tol * P.scale
     for k in range(P.M):
         W.position[k] = OUT if P.allowed == NULL else BARRED
     if P.allowed != NULL:
         for k in range(P.n_allowed):
             W.position[P.allowed[k]] = OUT
-    for k in range(P.M):
-        if P.start != NULL and P.start[k] != 0:
+    for a in range(P.M if P.allowed == NULL else P.n_allowed):   # in the problem's own order: not the pool's, which others decide
+        k = a if P.allowed == NULL else P.allowed[a]
+        if P.start[k] != 0:
             W.position[k] = A.m
             if block_append(A, k, P.start[k], P.c[k], 0.0, P.f1[k], P.f2[k], P.lower[k] * P.bound_scale,
                             P.upper[k] * P.bound_scale):
                 return NO_MEMORY
     rr = refresh(P, W, &ry)
-    dev = 1 - rr / P.yy if P.yy > 0 else 0
+    dev = 1 - rr / (2 * P.null) if P.null > 0 else 0
     for l in range(P.L):
         P.status[l] = SKIPPED
     for l in range(P.L):
-        if look(signal, control, owner):
+        if attend(signal, control, owner):
             for k in range(l, P.L):
                 P.status[k] = TIME_BUDGET if signal.stop == 2 else SKIPPED
             return 0
@@ -247,15 +263,16 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
         target = 0.3 * goal
         last = INFINITY
         tries = 0
-        settle = 3 if P.by_kkt and l == 0 else 0
         while True:
             stuck = descend(P, W, l1, l2, target, &P.epochs[l], &P.newtons[l], &lame, signal, control, owner)
             rr = refresh(P, W, &ry)
-            if drop_rounding(W, l1):
-                rr = refresh(P, W, &ry)
-            if settle:                                       # free features came all the way from zero: float32 moves left their
-                settle -= 1                                  # rounding in the gradient, which at alpha_max decides who enters
+            if stuck == WIDEN:
+                if widen(P, W):
+                    return NO_MEMORY
+                lame = False
                 continue
+            if A.single and drop_rounding(W, l1):
+                rr = refresh(P, W, &ry)
             gap = certificate(P, W, l1, l2, rr, ry)
             if gap <= goal:
                 P.status[l] = CONVERGED
@@ -268,7 +285,11 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
             if take_in(P, W, l1, &taken):
                 return NO_MEMORY
             if taken == 0:
-                if stuck or gap >= last:                    # rounding: one Newton step from the fresh gradient, then give up
+                if (stuck or gap >= last) and A.single:
+                    if widen(P, W):
+                        return NO_MEMORY
+                    lame = False
+                elif stuck or gap >= last:                  # rounding: one Newton step from the fresh gradient, then give up
                     tries += 1
                     if tries > 3 or newton_step(A, l1, l2, P.yy) == 2:
                         P.status[l] = MAX_ITER
@@ -290,9 +311,10 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
         P.residual[l] = rr
         before2 = before
         before = l1
-        fetch_add(&signal.done, 1)
+        if P.counting:
+            fetch_add(&signal.done, 1)
         dev_before = dev
-        dev = 1 - rr / P.yy if P.yy > 0 else 0
+        dev = 1 - rr / (2 * P.null) if P.null > 0 else 0
         if dev >= P.stop_dev_ratio or (P.stop_dev_change >= 0 and l >= 4 and dev - dev_before < P.stop_dev_change * dev):
             return 0
     return 0
@@ -305,7 +327,7 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
               const double[:, ::1] start, const double[::1] start_l1, Py_ssize_t M, const double[::1] tol, long max_epochs,
               double stop_dev_ratio, double stop_dev_change, bint by_kkt, Control control, int n_threads,
               double[:, :, ::1] coef, double[:, ::1] gap, double[:, ::1] residual, double[:, ::1] length,
-              signed char[:, ::1] status, int[:, ::1] epochs, int[:, ::1] newtons):
+              signed char[:, ::1] status, int[:, ::1] epochs, int[:, ::1] newtons, bint counting=True):
     """Solve B paths.
 
     Parameters
@@ -328,6 +350,8 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
         Relative gap at which an alpha is done.
     coef, gap, residual, length, status, epochs, newtons : outputs
         (B, L, M), (B, L) …; ``coef`` must come zeroed; ``residual`` is ‖r‖², ``length`` Σ |b_j| √C_jj.
+    counting
+        Each solved alpha is progress; otherwise the caller counts.
     """
     cdef Py_ssize_t b, B = c.shape[0]
     cdef Signal* signal = &control.signal
@@ -347,7 +371,7 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
                    allowed_ptr[b + 1] - allowed_ptr[b] if allowed_ptr.shape[0] else -1,
                    &start[b, 0], start_l1[b], M, tol[b], max_epochs, stop_dev_ratio, stop_dev_change, by_kkt,
                    &coef[b, 0, 0], &gap[b, 0], &residual[b, 0], &length[b, 0], &status[b, 0], &epochs[b, 0], &newtons[b, 0],
-                   signal, handle, threadid() == 0):
+                   counting, signal, handle, threadid() == 0):
                 fetch_add(&failed, 1)
             fetch_add(&finished, 1)
         if threadid() == 0:
@@ -361,7 +385,8 @@ cdef int run(Py_ssize_t b, const double* C, Py_ssize_t cap, Py_ssize_t gram, con
              double bound_scale, const double* l1, const double* l2, Py_ssize_t L, const Py_ssize_t* allowed,
              Py_ssize_t n_allowed, const double* start, double start_l1, Py_ssize_t M, double tol, long max_epochs,
              double stop_dev_ratio, double stop_dev_change, bint by_kkt, double* coef, double* gap, double* residual,
-             double* length, signed char* status, int* epochs, int* newtons, Signal* signal, void* control, bint owner) noexcept nogil:
+             double* length, signed char* status, int* epochs, int* newtons, bint counting, Signal* signal, void* control,
+             bint owner) noexcept nogil:
     cdef Problem P
     cdef Scratch W
     cdef Py_ssize_t row = gram if factor_rows > 1 else 0, k, nonzero = 0
@@ -372,6 +397,7 @@ cdef int run(Py_ssize_t b, const double* C, Py_ssize_t cap, Py_ssize_t gram, con
     P.ldc = cap
     P.c = c
     P.yy = yy
+    P.null = scale
     P.scale = scale if scale > 0 else 1.0
     P.f1 = f1 + row * factor_ld
     P.f2 = f2 + row * factor_ld
@@ -391,6 +417,7 @@ cdef int run(Py_ssize_t b, const double* C, Py_ssize_t cap, Py_ssize_t gram, con
     P.stop_dev_change = stop_dev_change
     P.max_epochs = max_epochs
     P.by_kkt = by_kkt
+    P.counting = counting
     P.coef = coef
     P.gap = gap
     P.residual = residual
@@ -402,7 +429,7 @@ cdef int run(Py_ssize_t b, const double* C, Py_ssize_t cap, Py_ssize_t gram, con
         nonzero += start[k] != 0
     W.position = <Py_ssize_t*>malloc(max(M, 1) * sizeof(Py_ssize_t))
     W.g = <double*>malloc(max(2 * M, 1) * sizeof(double))
-    code = block_open(&W.A, min(M, max(2 * nonzero, 64)), P.C, P.ldc)
+    code = block_open(&W.A, min(M, max(2 * nonzero, 64)), P.C, P.ldc, not by_kkt and tol >= NARROW)
     if code or W.position == NULL or W.g == NULL:
         code = NO_MEMORY
     else:

@@ -6,7 +6,7 @@
 from libc.math cimport fabs
 from libc.stdlib cimport malloc, free
 from libc.string cimport memcpy, memset
-from riata_engine.cpu.active_block cimport Block, block_objective
+from riata_engine.cpu.active_block cimport Block, block_objective, block_row
 from riata_engine.cpu.row_sum cimport RowSum, row_sum_add, row_sum_flush, row_sum_open
 from riata_engine.cpu.support_factor cimport Factor, factor_append, factor_cut, factor_reset, factor_solve
 
@@ -185,10 +185,10 @@ cdef void move(Block* A, const Py_ssize_t* S, Py_ssize_t s, const double* u) noe
     """b_S = u, and the gradient with it."""
     cdef Py_ssize_t k, a
     cdef RowSum G
-    row_sum_open(&G, A.g, A.m, True)
+    row_sum_open(&G, A.g, A.m, A.single)
     for k in range(s):
         a = S[k]
         if u[k] != A.b[a]:
-            row_sum_add(&G, A.H + a * A.capacity, A.b[a] - u[k])
+            row_sum_add(&G, block_row(A, a), A.b[a] - u[k])
             A.b[a] = u[k]
     row_sum_flush(&G)

@@ -39,6 +39,7 @@ class _Member:
         self.gradient = gradient             # (p,) at that alpha
         self.l1 = l1                         # the l1 penalty it was solved for
         self.tries = 0
+        self.spent = np.zeros(2, np.int64)   # epochs and Newton steps on alphas that were not accepted, since the last that was
         self.tol = INNER
         self.dev = 0.0
         self.share = WISH_SHARE              # of the support that a strong rule may bring in
@@ -178,7 +179,7 @@ class _Run:
                   np.empty(0, np.intp) if one else np.concatenate([m.allowed for m in active] + [np.zeros(1, np.intp)]),
                   start, np.array([m.l1 for m in active]), M, np.array([m.tol * self.options.tol for m in active]),
                   self.options.max_epochs, np.inf, -np.inf, self.options.by_kkt, self.control, self.options.n_threads, coef, gap,
-                  gap.copy(), gap.copy(), status, epochs, newtons)
+                  gap.copy(), gap.copy(), status, epochs, newtons, counting=False)
         return coef[:, :, :len(columns)], status, epochs, newtons
 
     def _pooled(self, array):
@@ -249,13 +250,16 @@ class _Run:
             store.gap[problem, take], store.status[problem, take] = gap[:good], final
             store.n_epochs[problem, take] += epochs[:good]
             store.n_cholesky[problem] += newtons[:good].sum()
+            store.n_epochs[problem, block.start] += member.spent[0]
+            store.n_cholesky[problem] += member.spent[1]
+            member.spent[:] = 0
             store.residual[problem, take] = square[:good]
             self._held_out(problem, g, take, residual[:, :good])
             member.next += good
             self.control.done += good
             self._stop_early(member, take)
-        at = min(good, length - 1) if good < length else length - 1
-        at = max(good - 1, 0) if good == length else at
+        member.spent += epochs[good:].sum(), newtons[good:].sum()
+        at = min(good, length - 1)
         member.gradient, member.l1 = gradient[at], self.l1[problem, block.start + at]
         member.support = np.flatnonzero(coef[at])
         member.b = coef[at, member.support]
