@@ -1,0 +1,2 @@
+def publish(result, top):
+    raise SystemExit("not yet")
