@@ -39,6 +39,7 @@ class _Member:
         self.tries = 0
         self.tol = INNER
         self.dev = 0.0
+        self.share = WISH_SHARE              # of the support that a strong rule may bring in
         self.reach = BLOCK                   # alphas to try in the next block
         self.finished = False
 
@@ -136,7 +137,7 @@ class _Run:
         may = np.where(member.gradient > 0, form.upper > 0, form.lower < 0)
         size = np.abs(member.gradient) * may
         strong = np.flatnonzero(outside & (size >= f1 * max(2 * target - member.l1, 0.0)) & (size > 0))
-        cap = max(WISH, int(WISH_SHARE * len(member.support)))
+        cap = max(WISH, int(member.share * len(member.support)))
         if len(strong) > cap:
             score = size[strong] / np.maximum(f1[strong], 1e-300)
             violating = size[strong] > f1[strong] * self.l1[b, member.next]
@@ -232,6 +233,7 @@ class _Run:
             if member.tries > PATIENCE:          # nothing left to bring in: the answer and its certificate as they are
                 good, final = 1, np.array([MAX_ITER], np.int8)
         member.reach = min(BLOCK, good + AHEAD)
+        member.share = min(WISH_SHARE, 1.2 * member.share) if good < length else 0.7 * member.share
         if good:
             member.tol, member.tries = INNER, 0
             take = slice(block.start, block.start + good)
