@@ -29,6 +29,8 @@ def main(arguments=None):
     parser.add_argument("--no-install", action="store_true", help="use the peer environments as they are")
     parser.add_argument("--build", type=Path, default=environment.TOP / "build", help="where environments and data are")
     parser.add_argument("--out", type=Path, default=OUT, help="where the tables go")
+    parser.add_argument("--results", type=Path, nargs="+", metavar="JSON",
+                        help="publish: several runs, later rows replace earlier ones")
     parser.add_argument("--list", action="store_true", help="list rows and solvers")
     options = parser.parse_args(arguments)
     if options.list:
@@ -36,7 +38,8 @@ def main(arguments=None):
         print("\n".join(f"{solver.name:20s} {solver.title}" for solver in solver_table.SOLVERS))
         return 0
     if options.mode == "publish":
-        publish.publish(json.loads((options.out / "peers.json").read_text()), environment.TOP)
+        files = options.results or [options.out / "peers.json"]
+        publish.publish(publish.merged([json.loads(file.read_text()) for file in files]), environment.TOP)
         return 0
     everything, writer, slack = (rows.ROWS, report, None) if options.mode == "rows" else (cliff.rows(), cliff, cliff.SLACK)
     try:

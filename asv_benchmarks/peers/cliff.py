@@ -51,7 +51,7 @@ def markdown(result):
     head = ["| problem | gap at most | riata | fastest peer | its seconds / riata's |", "|---|---|---|---|---|"]
     cliffs = lost(result)
     parts = ["# Shapes at which a peer is faster", "", report.about(result), "",
-             f"A peer's run may take {SLACK:g} times riata's slowest run; what did not end by then is slower (`–` where no peer did).",
+             f"A peer's run may take {SLACK:g} times riata's slowest run; what did not end by then is slower (`–`: all of them).",
              "", f"{len(cliffs)} of {len(list(cases(result)))} cases.", ""]
     if cliffs:
         parts += [*head, *map(_line, cliffs), ""]

@@ -2,9 +2,10 @@
 
 For one row: every solver is warmed up on tiny data of the same kind (so that a JIT compiles outside of the clock) and
 climbs its ladder of tolerances, one run each, until the referee certifies the tightest level or the time limit is
-passed (with ``slack``, also until a run takes that many times what the first solver's slowest took). Kept are, per level, the loosest tolerance that reached it, and the solver's default. The kept runs are then
-repeated in turns, one of each solver after the other, and the median of each is reported. "Reached" is judged by the
-gap and, at the tightest level, by the excess of the objective too (see judge.py).
+passed (with ``slack``, also until a run takes that many times what the first solver's slowest took). Kept are, per
+level, the loosest tolerance that reached it, and the solver's default. The kept runs are then repeated in turns, one of
+each solver after the other, and the median of each is reported. "Reached" is judged by the gap and, at the tightest
+level, by the excess of the objective too (see judge.py).
 """
 
 import statistics

@@ -283,8 +283,8 @@ def _nothing(batch, control, clock):
     status = np.full((B, L), TIME_BUDGET if control.stopped == "time_budget" else SKIPPED, np.int8)
     return Solution(alphas=alphas, coef=coef, intercept=blank, gap=blank.copy(), status=status, dev_ratio=blank.copy(),
                     df=blank.copy(), held_out_deviance=blank.copy(), null_deviance=np.full(B, np.nan), n_passes=0,
-                    n_epochs=np.zeros((B, L), np.int32), n_cholesky=np.zeros((B, L), np.int32), bytes_moved=0.0, certificate="gap",
-                    solver="none", profile=dict(clock.seconds))
+                    n_epochs=np.zeros((B, L), np.int32), n_cholesky=np.zeros((B, L), np.int32), bytes_moved=0.0,
+                    certificate="gap", solver="none", profile=dict(clock.seconds))
 
 
 def _solve_groups(batch, control, clock):

@@ -35,5 +35,5 @@ class Profile:
 
 def profile_of(solution):
     """The `Profile` of an engine's solution."""
-    return Profile(int(solution.n_passes), int(solution.n_epochs.sum()), int(solution.n_cholesky.sum()), float(solution.bytes_moved),
-                   solution.profile)
+    return Profile(int(solution.n_passes), int(solution.n_epochs.sum()), int(solution.n_cholesky.sum()),
+                   float(solution.bytes_moved), solution.profile)
