@@ -18,7 +18,7 @@ class SmallEstimators:
 
     def setup(self, task):
         self.X, self.y = datasets.dense(200, 50, n_informative=10)
-        self.folds = PredefinedSplit(datasets.fold_ids(200, 10))
+        self.folds = PredefinedSplit(datasets.fold_ids(len(self.y), 10))
         self.task = task
 
     def run(self, names):

@@ -55,9 +55,10 @@ def machine(result):
     clock = "CPU seconds" if result["clock"] == "cpu" else "seconds on the wall"
     load = f", load average {where['load'][0]} at the end" if where["load"] else ""
     limits = sorted({row["time_limit"] for row in result["rows"]})
+    limit = " or ".join(f"{limit:g}" for limit in limits)
     return (f"{result['started'][:10]}: {where['cores']} cores of {where['cpu']}, {where['system']}, "
-            f"Python {where['python']}{load}.\n{versions}. Medians of {clock} with {result['n_threads']} thread(s), runs of the solvers in turns, at most "
-            f"{' or '.join(f'{limit:g}' for limit in limits)} s a run.")
+            f"Python {where['python']}{load}.\n{versions}.\n"
+            f"Medians of {clock} with {result['n_threads']} thread(s), solvers in turns, at most {limit} s a run.")
 
 
 def _runs(row, solver):
