@@ -344,3 +344,17 @@ def test_a_baseline_has_the_numbers_and_the_machine_and_no_host_name(tmp_path):
     assert kept["benchmarks"]["start.track_modules_imported"]["value"] > 0
     assert {"cpu", "cores"} <= set(kept["machine"])
     assert platform.node() not in file.read_text().split('"')
+
+
+@pytest.mark.parametrize(("after", "code", "word"), [([2.0, 2.1, 2.2], 1, "loss"), ([0.5, 0.6, 0.5], 0, "gain"),
+                                                     ("ImportError: gone", 1, "now: ImportError: gone")])
+def test_a_loss_or_a_benchmark_that_broke_ends_in_exit_code_one(monkeypatch, capsys, after, code, word):
+    monkeypatch.setattr(compare_commits, "interpreter", lambda *_: ("abc", "python"))
+    monkeypatch.setattr(compare_commits, "measure", lambda *_: [[1.0, 1.1, 1.2], after])
+    assert compare_commits.main(["abc", "--bench", r"Small\.time_path\(1\)"]) == code
+    assert word in capsys.readouterr().out
+
+
+def test_a_revision_that_is_no_commit_is_named(capsys, tmp_path):
+    assert compare_commits.main(["no-such-commit", "--build", str(tmp_path)]) == 2
+    assert "REV=no-such-commit is no commit" in capsys.readouterr().err
