@@ -21,6 +21,8 @@ AHEAD = 2
 WISH, WISH_SHARE = 100, 0.3
 #: the gap on the columns in play is driven below this share of the tolerance: the rest is for the columns outside
 INNER = 0.3
+#: rows up to which each weight group has a pool of its own
+SHORT = 512
 #: rounds at one alpha without a violator before its certificate is left as it is
 PATIENCE = 3
 
@@ -64,10 +66,13 @@ def solve_working_set(form, alphas, options, store, control, clock):
 
 
 def _chunks(form, options):
-    """Problems that share a pool: all of them, unless a Gram matrix for each weight group would not fit."""
+    """Problems that share a pool: all of them, unless a Gram matrix for each weight group would not fit, or X is short.
+
+    Every group's Gram matrix holds the columns of all: what it costs to write that is more than the products of a few rows.
+    """
     groups = np.unique(form.group)
     guess = min(form.shape[1], max(256, 2 * form.shape[0]))
-    size = max(1, int(options.max_memory / (4 * 8 * guess * guess)))
+    size = 1 if form.shape[0] <= SHORT else max(1, int(options.max_memory / (4 * 8 * guess * guess)))
     for at in range(0, len(groups), size):
         members = np.flatnonzero(np.isin(form.group, groups[at:at + size]))
         for first in range(0, len(members), 64):
