@@ -1,7 +1,11 @@
 """Cross-validation over l1_ratio, alpha and folds as one batch."""
 
+import time
+
+import riata
+
 from . import datasets
-from .measure import CVBenchmark, size
+from .measure import CVBenchmark, size, speed_ratio
 
 
 class TallCV(CVBenchmark):
@@ -33,3 +37,16 @@ class SmallCV(CVBenchmark):
 
     def data(self):
         return datasets.dense(200, 50, n_informative=10)
+
+
+class TwoThreads(TallCV):
+    """The same on two threads: seconds on the wall with one, over those with two. Two idle cores are needed for 2."""
+
+    def parameters(self, shape):
+        return {"n_threads": 2}
+
+    def track_times_as_fast_as_one_thread(self, shape):
+        one = {**self.arguments, "n_threads": 1}
+        return speed_ratio(lambda: riata.cross_validate_path(self.X, self.y, **one), self.run, time.perf_counter)
+
+    track_times_as_fast_as_one_thread.unit = "of one thread"

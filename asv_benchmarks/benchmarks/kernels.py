@@ -15,7 +15,7 @@ from scipy.linalg import blas
 from threadpoolctl import threadpool_limits
 
 from . import datasets
-from .measure import size
+from .measure import size, speed_ratio
 
 
 class _Kernel:
@@ -53,7 +53,7 @@ class _Kernel:
         self.kernel()
 
     def track_share_of_bare(self, layout):
-        return _ratio(self.bare, self.kernel)
+        return speed_ratio(self.bare, self.kernel, time.perf_counter, 5)
 
     track_share_of_bare.unit = "of bare speed"
 
@@ -103,17 +103,6 @@ class ColumnDots(PassOverX):
 
     def track_share_of_copy(self, layout):
         """A plain copy of X instead: what the traffic to and from memory costs."""
-        return _ratio(lambda: np.copyto(self.copy, self.X), self.kernel)
+        return speed_ratio(lambda: np.copyto(self.copy, self.X), self.kernel, time.perf_counter, 5)
 
     track_share_of_copy.unit = "of the speed of a copy"
-
-
-def _ratio(numerator, denominator, turns=5):
-    """Seconds of one function over those of another, best of some turns each."""
-    best = [np.inf, np.inf]
-    for _ in range(turns):
-        for k, run in enumerate((numerator, denominator)):
-            start = time.perf_counter()
-            run()
-            best[k] = min(best[k], time.perf_counter() - start)
-    return best[0] / best[1]

@@ -5,7 +5,9 @@ large sizes of the comparison with peers, not the small ones that CI runs; ``RIA
 """
 
 import os
+import time
 from abc import ABC, abstractmethod
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +22,30 @@ THREADS = int(os.environ.get("RIATA_BENCH_THREADS", "1"))
 def size(small, full):
     """The size for this run."""
     return full if FULL else small
+
+
+def speed_ratio(slow, fast, clock=time.process_time, turns=3):
+    """Seconds of one function over those of another, best of some turns each."""
+    best = [float("inf")] * 2
+    for _ in range(turns):
+        for k, run in enumerate((slow, fast)):
+            start = clock()
+            run()
+            best[k] = min(best[k], clock() - start)
+    return best[0] / best[1]
+
+
+def peak_beyond(run):
+    """Bytes that ``run`` needs at its peak beyond what is resident before it: Linux's high-water mark, set back first."""
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _resident("VmRSS")
+    run()
+    return max(_resident("VmHWM") - before, 0)
+
+
+def _resident(name):
+    text = Path("/proc/self/status").read_text()
+    return 1024 * int(text.split(f"{name}:")[1].split()[0])
 
 
 class PathBenchmark(ABC):

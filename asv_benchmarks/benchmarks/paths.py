@@ -1,11 +1,13 @@
 """Coefficient paths on one design."""
 
+from pathlib import Path
+
 import numpy as np
 
 import riata
 
 from . import datasets
-from .measure import THREADS, PathBenchmark, size
+from .measure import THREADS, PathBenchmark, peak_beyond, size, speed_ratio
 
 
 class Wide(PathBenchmark):
@@ -29,8 +31,29 @@ class Wide(PathBenchmark):
 class VeryWide(PathBenchmark):
     """A hundred times more features than samples."""
 
+    params = ((0.5, 0.95),)
+    param_names = ("correlation",)
+
+    def data(self, correlation):
+        return datasets.dense(size(100, 500), size(4000, 50_000), rho=correlation)
+
+
+class WideMemory(PathBenchmark):
+    """What a path on Fortran float64 needs beside X where a thousand features are selected at most, as a share of X."""
+
     def data(self):
-        return datasets.dense(size(100, 500), size(4000, 50_000))
+        return datasets.dense(size(100, 1000), size(20_000, 10_000))
+
+    def setup(self):
+        if not Path("/proc/self/clear_refs").exists():
+            raise NotImplementedError("the high-water mark of memory can only be set back on Linux")
+        super().setup()
+        riata.fit_path(self.X[:, :20], self.y, alphas=3)           # code and libraries are loaded before the count
+
+    def track_peak_beyond_X(self):
+        return peak_beyond(self.run) / self.X.nbytes
+
+    track_peak_beyond_X.unit = "of X"
 
 
 class Tall(PathBenchmark):
@@ -38,6 +61,7 @@ class Tall(PathBenchmark):
 
     params = ((1.0, 0.5),)
     param_names = ("l1_ratio",)
+    tol = 1e-7
 
     def data(self, l1_ratio):
         return datasets.dense(size(4000, 10_000), size(200, 1000))
@@ -67,6 +91,13 @@ class Float32(PathBenchmark):
     def data(self, shape):
         n, p = (size(200, 1000), size(2000, 10_000)) if shape == "wide" else (size(4000, 10_000), size(200, 1000))
         return datasets.dense(n, p, dtype=np.float32)
+
+    def track_times_as_fast_as_float64(self, shape):
+        """CPU seconds on the same numbers in double precision, at the same tolerance, over those in single precision."""
+        X, y = self.X.astype(np.float64, order="F"), self.y.astype(np.float64)
+        return speed_ratio(lambda: riata.fit_path(X, y, **self.arguments), self.run)
+
+    track_times_as_fast_as_float64.unit = "of float64"
 
 
 class RowMajor(PathBenchmark):

@@ -1,16 +1,24 @@
-"""``python -m peers`` in asv_benchmarks/: run the comparison and write peers/out/peers.md and peers.json."""
+"""``python -m peers [MODE]`` in asv_benchmarks/.
+
+rows     run the comparison, write peers/out/peers.md and peers.json (the default)
+cliff    look for shapes at which a peer is faster, write peers/out/cliff.md and cliff.json
+publish  put what peers.json holds into README.md and docs/performance.md, and draw docs/images/time-against-gap.png
+"""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
-from . import environment, report, rows, runner, solver_table
+from . import cliff, environment, publish, report, rows, runner, solver_table
 
 OUT = Path(__file__).resolve().parent / "out"
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m peers", description="riata and its peers at equal gap")
+    parser.add_argument("mode", nargs="?", choices=("rows", "cliff", "publish"), default="rows",
+                        help="rows: the table (default); cliff: a grid of shapes; publish: peers.json into README and docs")
     parser.add_argument("--rows", nargs="+", metavar="NAME", help="row names, or beginnings with a star (default: all)")
     parser.add_argument("--solvers", nargs="+", metavar="NAME", help="solver names (default: all)")
     parser.add_argument("--quick", action="store_true", help="small sizes and two repetitions, to see that all works")
@@ -21,14 +29,21 @@ def main(arguments=None):
     parser.add_argument("--no-install", action="store_true", help="use the peer environments as they are")
     parser.add_argument("--build", type=Path, default=environment.TOP / "build", help="where environments and data are")
     parser.add_argument("--out", type=Path, default=OUT, help="where the tables go")
+    parser.add_argument("--results", type=Path, nargs="+", metavar="JSON",
+                        help="publish: several runs, later rows replace earlier ones")
     parser.add_argument("--list", action="store_true", help="list rows and solvers")
     options = parser.parse_args(arguments)
     if options.list:
         print("\n".join(f"{row.name:20s} {row.title}" for row in rows.ROWS))
         print("\n".join(f"{solver.name:20s} {solver.title}" for solver in solver_table.SOLVERS))
         return 0
+    if options.mode == "publish":
+        files = options.results or [options.out / "peers.json"]
+        publish.publish(publish.merged([json.loads(file.read_text()) for file in files]), environment.TOP)
+        return 0
+    everything, writer, slack = (rows.ROWS, report, None) if options.mode == "rows" else (cliff.rows(), cliff, cliff.SLACK)
     try:
-        chosen_rows, solvers = rows.select(options.rows), solver_table.select(options.solvers)
+        chosen_rows, solvers = rows.select(options.rows, everything), solver_table.select(options.solvers)
     except ValueError as error:
         parser.error(str(error))
     if not options.no_install:
@@ -38,9 +53,9 @@ def main(arguments=None):
                 print(f"{name}: {reason}", file=sys.stderr)
     result = runner.compare(chosen_rows, solvers, options.build, size="quick" if options.quick else "full",
                             repeats=options.repeats or (2 if options.quick else 5), time_limit=options.time_limit,
-                            n_threads=options.threads, clock=options.clock,
-                            after_row=lambda found: report.write(found, options.out))
-    file = report.write(result, options.out)
+                            n_threads=options.threads, clock=options.clock, slack=slack,
+                            after_row=lambda found: writer.write(found, options.out))
+    file = writer.write(result, options.out)
     print(file.read_text())
     print(f"written: {file} and {file.with_suffix('.json')}", file=sys.stderr)
     return 0

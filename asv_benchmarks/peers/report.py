@@ -110,7 +110,7 @@ def machine():
     models = [text.split(":", 1)[1].strip() for text in cpu.read_text().splitlines()
               if text.startswith("model name")] if cpu.exists() else []
     return {"cpu": models[0] if models else platform.processor(), "cores": os.cpu_count(),
-            "system": platform.platform(), "python": platform.python_version(),
+            "system": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
             "load": [round(x, 2) for x in os.getloadavg()] if hasattr(os, "getloadavg") else None}
 
 

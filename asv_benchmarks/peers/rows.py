@@ -76,14 +76,14 @@ WARM_UP = {"dense": {"n": 40, "p": 60}, "sparse_columns": {"n": 40, "p": 60, "de
            "targets": {"n": 40, "p": 12, "n_targets": 2}}
 
 
-def select(patterns=None):
+def select(patterns=None, among=ROWS):
     """Rows by name, or by a beginning with a star (``cv-*``); all rows for none."""
     if not patterns:
-        return list(ROWS)
-    chosen = [row for row in ROWS if any(_matches(row, p) for p in patterns)]
-    unknown = [p for p in patterns if not any(_matches(row, p) for row in ROWS)]
+        return list(among)
+    chosen = [row for row in among if any(_matches(row, p) for p in patterns)]
+    unknown = [p for p in patterns if not any(_matches(row, p) for row in among)]
     if unknown:
-        raise ValueError(f"no row named {unknown}: choose from {', '.join(row.name for row in ROWS)}")
+        raise ValueError(f"no row named {unknown}: choose from {', '.join(row.name for row in among)}")
     return chosen
 
 

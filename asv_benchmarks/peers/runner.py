@@ -2,9 +2,10 @@
 
 For one row: every solver is warmed up on tiny data of the same kind (so that a JIT compiles outside of the clock) and
 climbs its ladder of tolerances, one run each, until the referee certifies the tightest level or the time limit is
-passed. Kept are, per level, the loosest tolerance that reached it, and the solver's default. The kept runs are then
-repeated in turns, one of each solver after the other, and the median of each is reported. "Reached" is judged by the
-gap and, at the tightest level, by the excess of the objective too (see judge.py).
+passed (with ``slack``, also until a run takes that many times what the first solver's slowest took). Kept are, per
+level, the loosest tolerance that reached it, and the solver's default. The kept runs are then repeated in turns, one of
+each solver after the other, and the median of each is reported. "Reached" is judged by the gap and, at the tightest
+level, by the excess of the objective too (see judge.py).
 """
 
 import statistics
@@ -18,6 +19,7 @@ from .process import Absent, Failed, TooSlow, Worker
 
 LONG = 10.0          # seconds from which a run is not repeated more than once
 SHORT = 0.05         # calls shorter than this are repeated inside one timing
+BUSY = 3.0           # seconds on the wall for one of the CPU, on a machine that others use
 
 
 def repeats_for(seconds, most):
@@ -31,9 +33,9 @@ class Comparison:
     """Workers, kept over the rows, and what they gave."""
 
     def __init__(self, solvers, build, *, size="full", repeats=5, time_limit=None, n_threads=1,
-                 clock="wall", log=sys.stderr):
+                 clock="wall", slack=None, log=sys.stderr):
         self.build, self.size, self.repeats, self.time_limit, self.log = Path(build), size, repeats, time_limit, log
-        self.clock = clock
+        self.clock, self.slack = clock, slack
         self.workers, self.absent, self.cold = {}, {}, {}
         self.solvers = solvers
         for solver in solvers:
@@ -65,7 +67,7 @@ class Comparison:
         runs = []
         for solver in self.solvers:
             if solver.name in self.workers and solver.takes(row):
-                runs += self._ladder(row, solver, data, folder, warm)
+                runs += self._ladder(row, solver, data, folder, warm, self._enough(runs))
         kept = self._keep(row, runs)
         for turn in range(self.repeats):
             for run in kept:
@@ -76,9 +78,16 @@ class Comparison:
             run["median"] = statistics.median(run["seconds"]) if run["seconds"] else None
         return runs
 
-    def _ladder(self, row, solver, data, folder, warm):
+    def _enough(self, runs):
+        """Seconds from which a run is too slow to matter: ``slack`` times the slowest run of the first solver; None: no such."""
+        done = [run["first"] for run in runs if run["solver"] == self.solvers[0].name and run["status"] == "ok"]
+        return max(SHORT, self.slack * max(done)) if self.slack and done else None
+
+    def _ladder(self, row, solver, data, folder, warm, enough=None):
         worker, runs = self.workers[solver.name], []
         limit = self.time_limit or row.time_limit
+        if enough is not None:                       # the limit is on the wall, the runs may be timed by the CPU's clock
+            limit = min(limit, BUSY * enough + 1.0)
         try:
             worker.ask(300.0, task=row.task, data=warm, tol=solver.tolerances[0])
         except (Failed, TooSlow) as error:
@@ -99,6 +108,9 @@ class Comparison:
                     break
             self.say(f"  {solver.title:22s} tol {tol:.0e}  {run['first']:9.4f} s  gap {run['gap']:.1e}")
             if run["gap"] <= min(row.levels):
+                break
+            if enough is not None and run["first"] > enough:
+                runs.append(self._run(solver, tol, status="too slow", reason=f"> {run['first']:.2g} s"))
                 break
         if runs[-1]["status"] != "ok":
             self.say(f"  {solver.title:22s} tol {runs[-1]['tol']:.0e}  {runs[-1]['reason']}")

@@ -12,7 +12,7 @@ from riata_engine.cpu.control import Control, Stopped
 from riata_engine.cpu.moments import scan
 from riata_engine.interrupt import orderly_interrupt
 from riata_engine.solvers.choice import choose
-from riata_engine.solvers.clock import Clock
+from riata_engine.solvers.clock import Clock, bytes_moved
 from riata_engine.solvers.exact import solve_kernel, solve_least_squares
 from riata_engine.solvers.gram import solve_gram
 from riata_engine.solvers.grid import alpha_max, geometric
@@ -138,6 +138,7 @@ class Solution:
     n_passes: int
     n_epochs: np.ndarray
     n_cholesky: np.ndarray
+    bytes_moved: float
     certificate: str
     solver: str
     profile: dict = field(default_factory=dict)
@@ -155,6 +156,7 @@ def joined(parts, order):
     else:
         coef = None if first.coef is None else np.concatenate([part.coef for part in parts])[order]
     return Solution(coef=coef, n_passes=sum(part.n_passes for part in parts),
+                    bytes_moved=sum(part.bytes_moved for part in parts),
                     certificate="kkt" if any(part.certificate == "kkt" for part in parts) else "gap",
                     solver="+".join(sorted({part.solver for part in parts})), profile=parts[-1].profile, **arrays)
 
@@ -281,8 +283,8 @@ def _nothing(batch, control, clock):
     status = np.full((B, L), TIME_BUDGET if control.stopped == "time_budget" else SKIPPED, np.int8)
     return Solution(alphas=alphas, coef=coef, intercept=blank, gap=blank.copy(), status=status, dev_ratio=blank.copy(),
                     df=blank.copy(), held_out_deviance=blank.copy(), null_deviance=np.full(B, np.nan), n_passes=0,
-                    n_epochs=np.zeros((B, L), np.int32), n_cholesky=np.zeros(B, np.int64), certificate="gap", solver="none",
-                    profile=dict(clock.seconds))
+                    n_epochs=np.zeros((B, L), np.int32), n_cholesky=np.zeros((B, L), np.int32), bytes_moved=0.0,
+                    certificate="gap", solver="none", profile=dict(clock.seconds))
 
 
 def _solve_groups(batch, control, clock):
@@ -320,6 +322,7 @@ def _paths(batch, form, alphas, options, control, clock):
         if not control.stopped:
             with suppress(Stopped):              # what is solved stands in the store, the rest is named so
                 SOLVERS[solver](form, part, options, store, control, clock)
+        store.bytes_moved = bytes_moved(form, store, options.l1_ratio, solver)
         done, name = (store, solver) if done is None else (done.joined(store), f"{name}+{solver}")
     return done, name
 
@@ -338,5 +341,5 @@ def _solution(form, alphas, options, store, control, clock, solver):
     return Solution(
         alphas=alphas, coef=store.coefficients(), intercept=store.intercept, gap=store.gap, status=store.status,
         dev_ratio=dev_ratio, df=store.df, held_out_deviance=held_out, null_deviance=null_deviance, n_passes=store.n_passes,
-        n_epochs=store.n_epochs, n_cholesky=store.n_cholesky, certificate="kkt" if options.by_kkt else "gap", solver=solver,
-        profile=clock.seconds)
+        n_epochs=store.n_epochs, n_cholesky=store.n_cholesky, bytes_moved=store.bytes_moved,
+        certificate="kkt" if options.by_kkt else "gap", solver=solver, profile=clock.seconds)

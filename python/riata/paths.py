@@ -6,6 +6,7 @@ import numpy as np
 
 from riata.argument_names import native
 from riata.arguments import check_arguments, with_ridge_grid
+from riata.profile import profile_of
 from riata.results import BatchResult, PathResult, path_of, solved
 from riata.status import status_names, warn_of_unconverged
 from riata.tables import vector
@@ -174,14 +175,14 @@ stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
 
     def result_of(solution):
         restored = {name: _restored(getattr(solution, name), grid)
-                    for name in ("alphas", "coef", "intercept", "gap", "dev_ratio", "df", "n_epochs")}
+                    for name in ("alphas", "coef", "intercept", "gap", "dev_ratio", "df", "n_epochs", "n_cholesky")}
         return BatchResult(
             **restored, status=_restored(status_names(solution.status), grid), l1_ratio=l1_ratio,
             null_deviance=np.asarray(solution.null_deviance), n_features=given.X.shape[1],
             fit_intercept=given.settings["intercept"], n_samples=np.broadcast_to(given.rows_used, problems),
             tol=given.settings["tol"], feature_names=given.feature_names,
             n_passes=solution.n_passes, solver=solution.solver, certificate=solution.certificate,
-            profile_=solution.profile)
+            profile_=profile_of(solution))
 
     batch = Batch(given.X, targets, weights=weights, target=target, group=group, l1_ratio=l1_ratio, **grid.keywords,
                   **given.settings)

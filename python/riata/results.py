@@ -7,6 +7,7 @@ import numpy as np
 
 from riata import information
 from riata.prediction import linear_predictor
+from riata.profile import Profile, profile_of
 from riata.status import CONSTANT_TARGET, status_names
 from riata.tables import dataframe
 from riata.validation import check_design, check_number, check_offset
@@ -35,8 +36,8 @@ class PathResult:
     df : ndarray of shape (L,)
         Degrees of freedom: coefficients other than 0 (ridge, l1_ratio = 0: the trace of the hat matrix), and 1 for the
         intercept if there is one.
-    n_epochs : ndarray of int, shape (L,)
-        Passes of coordinate descent.
+    n_epochs, n_cholesky : ndarray of int, shape (L,)
+        Passes of coordinate descent, and Newton steps on the support.
     aic, bic, ebic : ndarray of shape (L,)
         Information criteria (see `riata.information`); NaN for a saturated fit.
     l1_ratio : float
@@ -49,8 +50,8 @@ class PathResult:
         Passes over X that the whole call took.
     solver, certificate : str
         Which solver ran, and what `gap` is: "gap" or "kkt".
-    profile_ : dict
-        Seconds per phase of the whole call.
+    profile_ : riata.profile.Profile
+        What the whole call cost: passes over X, epochs, Newton steps, bytes moved (an estimate), seconds per phase.
     tol : float
         The gap that was asked for.
     """
@@ -63,6 +64,7 @@ class PathResult:
     dev_ratio: np.ndarray
     df: np.ndarray
     n_epochs: np.ndarray
+    n_cholesky: np.ndarray
     l1_ratio: float
     null_deviance: float
     n_samples: int
@@ -73,7 +75,7 @@ class PathResult:
     n_passes: int
     solver: str
     certificate: str
-    profile_: dict
+    profile_: Profile
 
     @cached_property
     def coef(self):
@@ -170,7 +172,7 @@ class PathResult:
         """
         columns = {"alpha": self.alphas, "l1_ratio": np.full(len(self.alphas), self.l1_ratio),
                    **{name: getattr(self, name) for name in ("df", "dev_ratio", "aic", "bic", "ebic", "gap", "status",
-                                                             "n_epochs", "intercept")}}
+                                                             "n_epochs", "n_cholesky", "intercept")}}
         if coef:
             dense = self.coef
             for j in np.flatnonzero(np.nan_to_num(dense).any(axis=0)):
@@ -202,7 +204,7 @@ class BatchResult:
 
     Attributes
     ----------
-    alphas, intercept, gap, status, dev_ratio, df, n_epochs : ndarray of shape (B, L)
+    alphas, intercept, gap, status, dev_ratio, df, n_epochs, n_cholesky : ndarray of shape (B, L)
         As in `PathResult`.
     coef : ndarray of shape (B, L, p)
     l1_ratio, null_deviance, n_samples : ndarray of shape (B,)
@@ -218,6 +220,7 @@ class BatchResult:
     dev_ratio: np.ndarray
     df: np.ndarray
     n_epochs: np.ndarray
+    n_cholesky: np.ndarray
     l1_ratio: np.ndarray
     null_deviance: np.ndarray
     n_samples: np.ndarray
@@ -228,7 +231,7 @@ class BatchResult:
     n_passes: int
     solver: str
     certificate: str
-    profile_: dict
+    profile_: Profile
 
     def __len__(self):
         return len(self.alphas)
@@ -238,6 +241,7 @@ class BatchResult:
         return PathResult(
             alphas=self.alphas[i], stored_coef=self.coef[i], intercept=self.intercept[i], gap=self.gap[i],
             status=self.status[i], dev_ratio=self.dev_ratio[i], df=self.df[i], n_epochs=self.n_epochs[i],
+            n_cholesky=self.n_cholesky[i],
             l1_ratio=float(self.l1_ratio[i]), null_deviance=float(self.null_deviance[i]),
             n_samples=int(self.n_samples[i]), n_features=self.n_features, fit_intercept=self.fit_intercept,
             tol=self.tol, feature_names=self.feature_names, n_passes=self.n_passes, solver=self.solver,
@@ -267,11 +271,12 @@ def path_of(solution, b, given, l1_ratio):
 
     coef = solution.coef[b]
     return PathResult(
-        **{name: restored(getattr(solution, name)[b]) for name in ("alphas", "intercept", "gap", "dev_ratio", "df", "n_epochs")},
+        **{name: restored(getattr(solution, name)[b])
+           for name in ("alphas", "intercept", "gap", "dev_ratio", "df", "n_epochs", "n_cholesky")},
         stored_coef=restored(coef), status=restored(status_names(solution.status[b])), l1_ratio=float(l1_ratio),
         null_deviance=float(solution.null_deviance[b]), n_samples=int(given.rows_used), n_features=coef.shape[1],
         fit_intercept=given.settings["intercept"], tol=given.settings["tol"], feature_names=given.feature_names,
-        n_passes=solution.n_passes, solver=solution.solver, certificate=solution.certificate, profile_=solution.profile)
+        n_passes=solution.n_passes, solver=solution.solver, certificate=solution.certificate, profile_=profile_of(solution))
 
 
 def check_same_features(names, count, fitted_names, fitted_count):

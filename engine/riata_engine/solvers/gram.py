@@ -47,7 +47,7 @@ def solve_gram(form, alphas, options, store, control, clock):
                       np.zeros((len(these), p)), l1[part, 0].copy(), p, np.full(len(these), options.tol), options.max_epochs,
                       options.stop_dev_ratio, options.stop_dev_change, options.by_kkt, control, options.n_threads, b,
                       store.gap[part], store.residual[part], length, store.status[part], store.n_epochs[part], newtons)
-        store.n_cholesky[part] += newtons.sum(axis=1)
+        store.n_cholesky[part] += newtons
         with clock("certificate"):
             doubt = rounding(length * statistics.size[form.group[part], None], null[part])
             for k in np.flatnonzero(doubt > 0.05 * options.tol):

@@ -35,9 +35,8 @@ class PathStore:
         self.intercept, self.gap, self.residual, self.held_out, self.df = np.full((5, B, L), np.nan)
         self.finite = np.ones((B, L), np.uint8)            # coefficients that float64 can write
         self.status = np.full((B, L), SKIPPED, np.int8)
-        self.n_epochs = np.zeros((B, L), np.int32)
-        self.n_cholesky = np.zeros(B, np.int64)
-        self.n_passes = 0
+        self.n_epochs, self.n_cholesky = np.zeros((2, B, L), np.int32)
+        self.n_passes, self.bytes_moved = 0, 0.0
 
     def put(self, problem, first, b, columns, free=None):
         """Coefficients b (k, m) of z on ``columns`` for alphas first … of one problem; ``free`` (k, q) of the free features."""
@@ -110,7 +109,7 @@ class PathStore:
 
     def joined(self, later):
         """This store followed by the alphas of ``later``."""
-        for name in ("intercept", "gap", "residual", "held_out", "df", "finite", "status", "n_epochs"):
+        for name in ("intercept", "gap", "residual", "held_out", "df", "finite", "status", "n_epochs", "n_cholesky"):
             setattr(self, name, np.hstack([getattr(self, name), getattr(later, name)]))
         if self.kind == "dense":
             self.coef = np.concatenate([self.coef, later.coef], axis=1)
@@ -119,8 +118,8 @@ class PathStore:
             self.entries = [(row // self.L * L + row % self.L, *rest) for row, *rest in self.entries]
             self.entries += [(row // later.L * L + self.L + row % later.L, *rest) for row, *rest in later.entries]
         self.L += later.L
-        self.n_cholesky = self.n_cholesky + later.n_cholesky
         self.n_passes += later.n_passes
+        self.bytes_moved += later.bytes_moved
         return self
 
     def blank_unsolved(self, alphas):

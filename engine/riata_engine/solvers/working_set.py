@@ -249,9 +249,9 @@ class _Run:
             store.put(problem, block.start, coef[:good, used], columns, free_b)
             store.gap[problem, take], store.status[problem, take] = gap[:good], final
             store.n_epochs[problem, take] += epochs[:good]
-            store.n_cholesky[problem] += newtons[:good].sum()
+            store.n_cholesky[problem, take] += newtons[:good]
             store.n_epochs[problem, block.start] += member.spent[0]
-            store.n_cholesky[problem] += member.spent[1]
+            store.n_cholesky[problem, block.start] += member.spent[1]
             member.spent[:] = 0
             store.residual[problem, take] = square[:good]
             self._held_out(problem, g, take, residual[:, :good])
