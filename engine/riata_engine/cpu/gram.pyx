@@ -1,63 +1,144 @@
 # Sufficient statistics of a set of rows: the Gram matrix ZᵀVZ, Zᵀ V [1, Y] of packed columns z and row weights v, added up over
-# blocks of rows in float64. Two phases a block: pack the rows once, then BLAS on fixed tiles of the output, so that the bits do not
-# depend on the number of threads.
+# blocks of rows in float64. Two phases a block: pack the rows once, then products of packed panels (riata_gram.h), where every
+# entry is a sum down the rows: its bits depend neither on the number of threads nor on the tile it falls into.
 import numpy as np
+from cython cimport floating
 from cython.parallel cimport prange, threadid
 from libc.stdlib cimport malloc, free
-from scipy.linalg.cython_blas cimport dgemm, dsyrk
+from libc.string cimport memset
+from scipy.linalg.cython_blas cimport dgemm
 from riata_engine.cpu.control cimport Control, Signal, poll, worth
 from riata_engine.cpu.control import Stopped
-from riata_engine.cpu.design cimport Columns, Design, pack
+from riata_engine.cpu.design cimport Columns, Design
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
+    int riata_simd_level() noexcept nogil
+
+cdef extern from "riata_gram.h":
+    void riata_gram_tile(const double* a, Py_ssize_t following, int count, const double* b, Py_ssize_t rows, double* c, Py_ssize_t ldc,
+                         int level) noexcept nogil
+
+cdef enum:
+    PANEL = 8                              # columns of a packed panel: out[8 i + k]
+    TRIPLE = 24                            # columns of three panels, which are multiplied together
+    STRETCH = 256                          # rows that are summed in registers
+    CHUNK = 8                              # panels packed by one task
+    BLOCK = 1 << 21                        # numbers packed at a time: 16 MiB
 
 
-cdef cloned_void weigh(double* z, const double* root, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t ld) noexcept nogil:
-    cdef Py_ssize_t i, j
-    for j in range(columns):
+cdef cloned_void pack_columns(const floating* x, Py_ssize_t col, Py_ssize_t n, Py_ssize_t m, const double* center,
+                              const double* multiplier, double* out) noexcept nogil:
+    """One panel from m ≤ 8 columns of contiguous rows."""
+    cdef double z[128]                     # sixteen rows, turned in the first-level cache
+    cdef Py_ssize_t i, i0, k, rows
+    cdef const floating* v
+    memset(&z[0], 0, sizeof(z))
+    for i0 in range(0, n, 16):
+        rows = min(16, n - i0)
+        for k in range(m):
+            v = x + k * col + i0
+            for i in range(rows):
+                z[16 * k + i] = (v[i] - center[k]) * multiplier[k]
         for i in range(rows):
-            z[j * ld + i] *= root[i]
+            for k in range(PANEL):
+                out[PANEL * (i0 + i) + k] = z[16 * k + i]
 
 
-cdef cloned_void cross_four(const double* z, const double* y, Py_ssize_t ldy, Py_ssize_t rows, double* out) noexcept nogil:
-    """out[t] += Σ_i z_i y[t·ldy + i], t = 0 … 3: always four at once, so that a target's bits do not depend on its neighbours."""
-    cdef Py_ssize_t i
-    cdef double a = 0, b = 0, c = 0, d = 0
+cdef cloned_void pack_given(const floating* x, Py_ssize_t row, Py_ssize_t col, const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t m,
+                            const double* center, const double* multiplier, double* out) noexcept nogil:
+    """Panels from m columns of the given rows (NULL: 0 … n), for any strides."""
+    cdef Py_ssize_t i, k, q, j, panels = (m + PANEL - 1) // PANEL
+    cdef const floating* v
+    cdef double* z
+    for i in range(n):
+        v = x + (rows[i] if rows != NULL else i) * row
+        for q in range(panels):
+            z = out + PANEL * (q * n + i)
+            j = PANEL * q
+            if j + PANEL <= m:
+                for k in range(PANEL):
+                    z[k] = (v[(j + k) * col] - center[j + k]) * multiplier[j + k]
+            else:
+                for k in range(PANEL):
+                    z[k] = (v[(j + k) * col] - center[j + k]) * multiplier[j + k] if j + k < m else 0.0
+
+
+cdef cloned_void weigh(double* z, const double* root, Py_ssize_t rows) noexcept nogil:
+    cdef Py_ssize_t i, k
     for i in range(rows):
-        a += z[i] * y[i]
-        b += z[i] * y[ldy + i]
-        c += z[i] * y[2 * ldy + i]
-        d += z[i] * y[3 * ldy + i]
-    out[0] += a
-    out[1] += b
-    out[2] += c
-    out[3] += d
+        for k in range(PANEL):
+            z[PANEL * i + k] *= root[i]
 
 
-cdef void one_tile(const double* Z, Py_ssize_t ld, int rows, Py_ssize_t p, Py_ssize_t width, Py_ssize_t tile, double* C, Py_ssize_t ldc,
-                   const double* Y, Py_ssize_t ldy, Py_ssize_t T, double* c) noexcept nogil:
-    """Tile number ``tile`` of the lower triangle (counted along rows) of C += ZᵀZ; the diagonal tiles also do c += ZᵀY."""
-    cdef Py_ssize_t I = 0, J = tile, a, b
-    cdef int m, k, lda = <int>ld, ldcc = <int>ldc
-    cdef Py_ssize_t i, t
-    cdef char upper = b"u", flip = b"t", n = b"n"
-    cdef double one = 1
+cdef void pack_some(const Columns* X, const Py_ssize_t* rows, Py_ssize_t r0, Py_ssize_t n, Py_ssize_t j0, Py_ssize_t j1, double* Z,
+                    const double* root) noexcept nogil:
+    """The panels of columns j0 … j1 (j0 a multiple of 8) of the n given rows (NULL: from row r0 on), weighted."""
+    cdef Py_ssize_t j, step = PANEL if X.row == 1 else j1 - j0           # where rows are contiguous, a row at a time
+    cdef Py_ssize_t at = 0 if rows != NULL else r0 * X.row
+    cdef bint down = rows == NULL and X.row == 1
+    cdef double* out
+    j = j0
+    while j < j1:
+        out = Z + j * n
+        if X.single and down:
+            pack_columns[float](<const float*>X.data + at + j * X.col, X.col, n, min(step, j1 - j), X.center + j, X.multiplier + j, out)
+        elif down:
+            pack_columns[double](<const double*>X.data + at + j * X.col, X.col, n, min(step, j1 - j), X.center + j, X.multiplier + j, out)
+        elif X.single:
+            pack_given[float](<const float*>X.data + at + j * X.col, X.row, X.col, rows, n, min(step, j1 - j), X.center + j,
+                              X.multiplier + j, out)
+        else:
+            pack_given[double](<const double*>X.data + at + j * X.col, X.row, X.col, rows, n, min(step, j1 - j), X.center + j,
+                               X.multiplier + j, out)
+        j += step
+    if root != NULL:
+        for j in range((j1 - j0 + PANEL - 1) // PANEL):
+            weigh(Z + (j0 + PANEL * j) * n, root, n)
+
+
+cdef void tile_at(const double* A, Py_ssize_t following, Py_ssize_t j, Py_ssize_t columns, const double* B, Py_ssize_t i,
+                  Py_ssize_t height, Py_ssize_t rows, double* C, Py_ssize_t ldc, int level) noexcept nogil:
+    """C[i:i + 8, j:j + columns] += BᵀA, where only the first ``height`` rows of C exist and ``columns`` is at most 24."""
+    cdef double side[PANEL * TRIPLE]
+    cdef Py_ssize_t a, b
+    cdef int count = <int>((columns + PANEL - 1) // PANEL)
+    if count * PANEL == columns and i + PANEL <= height:
+        riata_gram_tile(A, following, count, B, rows, C + i * ldc + j, ldc, level)
+        return
+    memset(&side[0], 0, sizeof(side))
+    riata_gram_tile(A, following, count, B, rows, &side[0], TRIPLE, level)
+    for a in range(min(PANEL, height - i)):
+        for b in range(columns):
+            C[(i + a) * ldc + j + b] += side[TRIPLE * a + b]
+
+
+cdef void one_tile(const double* Z, Py_ssize_t ld, Py_ssize_t rows, Py_ssize_t p, Py_ssize_t width, Py_ssize_t tile, double* C,
+                   const double* Y, Py_ssize_t T, double* c, int level) noexcept nogil:
+    """Tile number ``tile`` of the lower triangle (counted along rows) of C += ZᵀZ; the diagonal tiles also do c += ZᵀY.
+
+    Z and Y are panels of ld rows each, of which ``rows`` are meant; above the diagonal C may be written too.
+    """
+    cdef Py_ssize_t I = 0, J = tile, i, j, r = 0, m, bottom, end
     while J > I:
         J -= I + 1
         I += 1
-    a = I * width
-    b = J * width
-    m = <int>min(width, p - a)
-    k = <int>min(width, p - b)
-    if I == J:
-        # row-major lower is column-major upper
-        dsyrk(&upper, &flip, &m, &rows, &one, <double*>Z + a * ld, &lda, &one, C + a * ldc + a, &ldcc)
-        for i in range(a, a + m):
-            for t in range(0, T, 4):
-                cross_four(Z + i * ld, Y + t * ldy, ldy, rows, c + i * T + t)
-    else:
-        dgemm(&flip, &n, &k, &m, &rows, &one, <double*>Z + b * ld, &lda, <double*>Z + a * ld, &lda, &one, C + a * ldc + b, &ldcc)
+    bottom = min(p, (I + 1) * width)
+    while r < rows:                        # what a tile reads of so many rows stays in the second-level cache
+        m = min(STRETCH, rows - r)
+        i = I * width
+        while i < bottom:
+            j = J * width
+            end = min(p, min(j + width, i + PANEL))
+            while j < end:
+                tile_at(Z + j * ld + PANEL * r, PANEL * ld, j, min(TRIPLE, end - j), Z + i * ld + PANEL * r, i, p, m, C, p, level)
+                j += TRIPLE
+            j = 0
+            while I == J and j < T:
+                tile_at(Y + j * ld + PANEL * r, PANEL * ld, j, min(TRIPLE, T - j), Z + i * ld + PANEL * r, i, p, m, c, T, level)
+                j += TRIPLE
+            i += PANEL
+        r += STRETCH
 
 
 cdef cloned_void mirror(double* C, Py_ssize_t p, Py_ssize_t ld) noexcept nogil:
@@ -81,26 +162,25 @@ def accumulate(Design design, parts, v, const double[:, ::1] Y, double[:, :, ::1
         Row weights ≥ 0 (None: ones).
     Y : (n, T), C : (K, p, p), c : (K, p, T)
     """
-    cdef Py_ssize_t n = design.view.n, p = design.view.p, T = (Y.shape[1] + 3) // 4 * 4, K = C.shape[0]
-    cdef Py_ssize_t r0, m, width = 64 if p <= 256 else 128 if p <= 1024 else 256
-    cdef Py_ssize_t side = (p + width - 1) // width, tile, tiles = side * (side + 1) // 2, chunk, k
-    cdef Py_ssize_t block = 4096 if p <= 512 else 1024 if p <= 2048 else 512
+    cdef Py_ssize_t n = design.view.n, p = design.view.p, T = Y.shape[1], K = C.shape[0]
+    cdef Py_ssize_t r0, m, width = 4 * TRIPLE if p <= 512 else 8 * TRIPLE, chunk, k
+    cdef Py_ssize_t side = (p + width - 1) // width, tile, tiles = side * (side + 1) // 2, chunks = (p + PANEL * CHUNK - 1) // (PANEL * CHUNK)
+    cdef Py_ssize_t panels = (p + PANEL - 1) // PANEL, target_panels = (T + PANEL - 1) // PANEL, block
     cdef const Py_ssize_t[::1] order
     cdef const Py_ssize_t[::1] ends = np.array([0, 0], dtype=np.intp)
     cdef const Py_ssize_t* take = NULL
     cdef double[::1] root
-    cdef double[::1, :] y
-    cdef double[:, :, ::1] cross_out
+    cdef double[:, :, ::1] y
     cdef double[::1] Z
     cdef Columns* X = &design.view
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
     cdef bint weighted = v is not None
+    cdef int level = riata_simd_level()
     if p == 0 or n == 0:
         return
-    Z = np.empty(min(block, n) * p)
-    cross = np.zeros((K, p, T))                # Zᵀ V Y, padded to a multiple of four targets
-    cross_out = cross
+    block = min(n, max(512, BLOCK // (PANEL * panels) // STRETCH * STRETCH))
+    Z = np.empty(block * PANEL * panels)
     n_threads = worth(<double>n * p * p, n_threads)
     r0 = 0
     while r0 < n:
@@ -120,61 +200,27 @@ def accumulate(Design design, parts, v, const double[:, ::1] Y, double[:, :, ::1
             root_part = np.sqrt(np.asarray(v)[rows])
             root = root_part
             y_part = y_part * root_part[:, None]
-        padded = np.zeros((m, T), order="F")
-        padded[:, :Y.shape[1]] = y_part
-        y = padded
+        padded = np.zeros((m, PANEL * target_panels))
+        padded[:, :T] = y_part
+        y = np.ascontiguousarray(padded.reshape(m, target_panels, PANEL).swapaxes(0, 1))
         if m:
             with nogil:
-                for chunk in prange((p + 15) // 16, num_threads=n_threads, schedule="static"):
-                    pack_some(X, take, r0, m, chunk * 16, min(p, chunk * 16 + 16), &Z[0], &root[0] if weighted else NULL)
+                for chunk in prange(chunks, num_threads=n_threads, schedule="static"):
+                    pack_some(X, take, r0, m, PANEL * CHUNK * chunk, min(p, PANEL * CHUNK * (chunk + 1)), &Z[0],
+                              &root[0] if weighted else NULL)
                 for tile in prange(K * tiles, num_threads=n_threads, schedule="dynamic"):
                     k = tile // tiles
                     if signal.stop == 0 and ends[k + 1] > ends[k]:
-                        one_tile(&Z[0] + ends[k], m, <int>(ends[k + 1] - ends[k]), p, width, tile - k * tiles, &C[k, 0, 0], p,
-                                 &y[0, 0] + ends[k] if T else NULL, m, T, &cross_out[k, 0, 0] if T else NULL)
+                        one_tile(&Z[0] + PANEL * ends[k], m, ends[k + 1] - ends[k], p, width, tile - k * tiles, &C[k, 0, 0],
+                                 &y[0, 0, 0] + PANEL * ends[k] if T else NULL, T, &c[k, 0, 0] if T else NULL, level)
                     if threadid() == 0:
                         poll(signal, handle)
         if signal.stop:
             raise Stopped
         r0 += block
-    for k in range(K):
-        mirror(&C[k, 0, 0], p, p)
-    np.asarray(c)[...] += cross[:, :, :Y.shape[1]]
-
-
-cdef void pack_some(const Columns* X, const Py_ssize_t* rows, Py_ssize_t r0, Py_ssize_t ld, Py_ssize_t j0, Py_ssize_t j1,
-                    double* Z, const double* root) noexcept nogil:
-    """Columns j0 … j1 of the ld given rows (NULL: from row r0 on)."""
-    if rows == NULL:
-        pack(X, r0, r0 + ld, NULL, j0, j1 - j0, Z + j0 * ld, ld)
-    else:
-        pack_rows(X, rows, ld, j0, j1 - j0, Z + j0 * ld, ld)
-    if root != NULL:
-        weigh(Z + j0 * ld, root, ld, j1 - j0, ld)
-
-
-cdef void pack_rows(const Columns* X, const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t first, Py_ssize_t m, double* out,
-                    Py_ssize_t ld) noexcept nogil:
-    """out[k·ld + i] = z[rows[i], first + k] of a dense X."""
-    cdef Py_ssize_t i, k
-    cdef const float* xf = <const float*>X.data
-    cdef const double* xd = <const double*>X.data
-    if X.row == 1:
-        for k in range(first, first + m):
-            if X.single:
-                for i in range(n):
-                    out[(k - first) * ld + i] = (xf[rows[i] + k * X.col] - X.center[k]) * X.multiplier[k]
-            else:
-                for i in range(n):
-                    out[(k - first) * ld + i] = (xd[rows[i] + k * X.col] - X.center[k]) * X.multiplier[k]
-    else:
-        for i in range(n):
-            if X.single:
-                for k in range(first, first + m):
-                    out[(k - first) * ld + i] = (xf[rows[i] * X.row + k * X.col] - X.center[k]) * X.multiplier[k]
-            else:
-                for k in range(first, first + m):
-                    out[(k - first) * ld + i] = (xd[rows[i] * X.row + k * X.col] - X.center[k]) * X.multiplier[k]
+    with nogil:
+        for k in range(K):
+            mirror(&C[k, 0, 0], p, p)
 
 
 cdef enum:
