@@ -1,6 +1,8 @@
 # Sufficient statistics of a set of rows: the Gram matrix ZᵀVZ, Zᵀ V [1, Y] of packed columns z and row weights v, added up over
 # blocks of rows in float64. Two phases a block: pack the rows once, then products of packed panels (riata_gram.h), where every
 # entry is a sum down the rows: its bits depend neither on the number of threads nor on the tile it falls into.
+from itertools import pairwise
+
 import numpy as np
 from cython cimport floating
 from cython.parallel cimport prange, threadid
@@ -113,32 +115,36 @@ cdef void tile_at(const double* A, Py_ssize_t following, Py_ssize_t j, Py_ssize_
             C[(i + a) * ldc + j + b] += side[TRIPLE * a + b]
 
 
-cdef void one_tile(const double* Z, Py_ssize_t ld, Py_ssize_t rows, Py_ssize_t p, Py_ssize_t width, Py_ssize_t tile, double* C,
-                   const double* Y, Py_ssize_t T, double* c, int level) noexcept nogil:
+cdef void one_tile(const double* Z, const double* Y, const Py_ssize_t* cut, Py_ssize_t stretches, Py_ssize_t p, Py_ssize_t T,
+                   Py_ssize_t width, Py_ssize_t tile, double* C, double* c, int level) noexcept nogil:
     """Tile number ``tile`` of the lower triangle (counted along rows) of C += ZᵀZ; the diagonal tiles also do c += ZᵀY.
 
-    Z and Y are panels of ld rows each, of which ``rows`` are meant; above the diagonal C may be written too.
+    Z and Y hold stretches of rows cut[s] … cut[s + 1], in each all panels one after the other. Above the diagonal C may be written too.
     """
-    cdef Py_ssize_t I = 0, J = tile, i, j, r = 0, m, bottom, end
+    cdef Py_ssize_t I = 0, J = tile, i, j, s, m, bottom, end, z_room = (p + PANEL - 1) // PANEL * PANEL
+    cdef Py_ssize_t y_room = (T + PANEL - 1) // PANEL * PANEL
+    cdef const double* z
+    cdef const double* y
     while J > I:
         J -= I + 1
         I += 1
     bottom = min(p, (I + 1) * width)
-    while r < rows:                        # what a tile reads of so many rows stays in the second-level cache
-        m = min(STRETCH, rows - r)
+    for s in range(stretches):
+        m = cut[s + 1] - cut[s]
+        z = Z + cut[s] * z_room
+        y = Y + cut[s] * y_room
         i = I * width
         while i < bottom:
             j = J * width
             end = min(p, min(j + width, i + PANEL))
             while j < end:
-                tile_at(Z + j * ld + PANEL * r, PANEL * ld, j, min(TRIPLE, end - j), Z + i * ld + PANEL * r, i, p, m, C, p, level)
+                tile_at(z + j * m, PANEL * m, j, min(TRIPLE, end - j), z + i * m, i, p, m, C, p, level)
                 j += TRIPLE
             j = 0
             while I == J and j < T:
-                tile_at(Y + j * ld + PANEL * r, PANEL * ld, j, min(TRIPLE, T - j), Z + i * ld + PANEL * r, i, p, m, c, T, level)
+                tile_at(y + j * m, PANEL * m, j, min(TRIPLE, T - j), z + i * m, i, p, m, c, T, level)
                 j += TRIPLE
             i += PANEL
-        r += STRETCH
 
 
 cdef cloned_void mirror(double* C, Py_ssize_t p, Py_ssize_t ld) noexcept nogil:
@@ -163,15 +169,12 @@ def accumulate(Design design, parts, v, const double[:, ::1] Y, double[:, :, ::1
     Y : (n, T), C : (K, p, p), c : (K, p, T)
     """
     cdef Py_ssize_t n = design.view.n, p = design.view.p, T = Y.shape[1], K = C.shape[0]
-    cdef Py_ssize_t r0, m, width = 4 * TRIPLE if p <= 512 else 8 * TRIPLE, chunk, k
-    cdef Py_ssize_t side = (p + width - 1) // width, tile, tiles = side * (side + 1) // 2, chunks = (p + PANEL * CHUNK - 1) // (PANEL * CHUNK)
-    cdef Py_ssize_t panels = (p + PANEL - 1) // PANEL, target_panels = (T + PANEL - 1) // PANEL, block
-    cdef const Py_ssize_t[::1] order
-    cdef const Py_ssize_t[::1] ends = np.array([0, 0], dtype=np.intp)
+    cdef Py_ssize_t width = 4 * TRIPLE if p <= 512 else 8 * TRIPLE, side = (p + width - 1) // width, tiles = side * (side + 1) // 2
+    cdef Py_ssize_t chunks = (p + PANEL * CHUNK - 1) // (PANEL * CHUNK), room = (p + PANEL - 1) // PANEL * PANEL
+    cdef Py_ssize_t block = min(n, max(2 * STRETCH, BLOCK // room // STRETCH * STRETCH)), r0, s, j, k, task
+    cdef const Py_ssize_t[::1] order, cut, first
     cdef const Py_ssize_t* take = NULL
-    cdef double[::1] root
-    cdef double[:, :, ::1] y
-    cdef double[::1] Z
+    cdef double[::1] root, Z, y
     cdef Columns* X = &design.view
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
@@ -179,48 +182,52 @@ def accumulate(Design design, parts, v, const double[:, ::1] Y, double[:, :, ::1
     cdef int level = riata_simd_level()
     if p == 0 or n == 0:
         return
-    block = min(n, max(512, BLOCK // (PANEL * panels) // STRETCH * STRETCH))
-    Z = np.empty(block * PANEL * panels)
+    Z = np.empty(block * room)
     n_threads = worth(<double>n * p * p, n_threads)
-    r0 = 0
-    while r0 < n:
-        if parts is None:
-            rows = slice(r0, min(n, r0 + block))
-            m = rows.stop - r0
-            ends = np.array([0, m], dtype=np.intp)
-        else:                                  # rows of a block sorted by part: X is still read once, from top to bottom
+    for r0 in range(0, n, block):
+        rows = np.arange(r0, min(n, r0 + block))
+        ends = np.array([0, len(rows)])
+        if parts is not None:                  # sorted by part: X is still read once, from top to bottom
             label = np.asarray(parts[r0:r0 + block])
             rows = np.argsort(label, kind="stable")[np.count_nonzero(label < 0):] + r0
+            ends = np.searchsorted(np.asarray(parts)[rows], np.arange(K + 1))
             order = np.ascontiguousarray(rows, dtype=np.intp)
             take = &order[0] if len(rows) else NULL
-            m = len(rows)
-            ends = np.searchsorted(np.asarray(parts)[rows], np.arange(K + 1)).astype(np.intp)
+        cuts = [np.arange(a, b, STRETCH) for a, b in pairwise(ends)]
+        first = np.cumsum([0] + [len(a) for a in cuts], dtype=np.intp)
+        cut = np.concatenate([*cuts, ends[-1:]], dtype=np.intp)
         y_part = np.asarray(Y)[rows]
         if weighted:
             root_part = np.sqrt(np.asarray(v)[rows])
             root = root_part
             y_part = y_part * root_part[:, None]
-        padded = np.zeros((m, PANEL * target_panels))
-        padded[:, :T] = y_part
-        y = np.ascontiguousarray(padded.reshape(m, target_panels, PANEL).swapaxes(0, 1))
-        if m:
-            with nogil:
-                for chunk in prange(chunks, num_threads=n_threads, schedule="static"):
-                    pack_some(X, take, r0, m, PANEL * CHUNK * chunk, min(p, PANEL * CHUNK * (chunk + 1)), &Z[0],
-                              &root[0] if weighted else NULL)
-                for tile in prange(K * tiles, num_threads=n_threads, schedule="dynamic"):
-                    k = tile // tiles
-                    if signal.stop == 0 and ends[k + 1] > ends[k]:
-                        one_tile(&Z[0] + PANEL * ends[k], m, ends[k + 1] - ends[k], p, width, tile - k * tiles, &C[k, 0, 0],
-                                 &y[0, 0, 0] + PANEL * ends[k] if T else NULL, T, &c[k, 0, 0] if T else NULL, level)
-                    if threadid() == 0:
-                        poll(signal, handle)
+        y = _panels(y_part, cut)
+        with nogil:
+            for task in prange(first[K] * chunks, num_threads=n_threads, schedule="static"):
+                s = task // chunks
+                j = PANEL * CHUNK * (task - s * chunks)
+                pack_some(X, take + cut[s] if take != NULL else NULL, r0 + cut[s], cut[s + 1] - cut[s], j, min(p, j + PANEL * CHUNK),
+                          &Z[0] + cut[s] * room, &root[cut[s]] if weighted else NULL)
+            for task in prange(K * tiles, num_threads=n_threads, schedule="dynamic"):
+                k = task // tiles
+                if signal.stop == 0 and first[k + 1] > first[k]:
+                    one_tile(&Z[0], &y[0], &cut[first[k]], first[k + 1] - first[k], p, T, width, task - k * tiles, &C[k, 0, 0],
+                             &c[k, 0, 0], level)
+                if threadid() == 0:
+                    poll(signal, handle)
         if signal.stop:
             raise Stopped
-        r0 += block
     with nogil:
         for k in range(K):
             mirror(&C[k, 0, 0], p, p)
+
+
+def _panels(Y, cut):
+    """Y (n, T) as panels, one stretch of rows after the other."""
+    n, T = Y.shape
+    padded = np.zeros((n, -(-T // PANEL), PANEL))
+    padded.reshape(n, -1)[:, :T] = Y
+    return np.concatenate([padded[a:b].swapaxes(0, 1).ravel() for a, b in pairwise(cut)] + [np.zeros(1)])
 
 
 cdef enum:
