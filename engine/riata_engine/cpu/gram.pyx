@@ -29,20 +29,24 @@ cdef enum:
     BLOCK = 1 << 21                        # numbers packed at a time: 16 MiB
 
 
-cdef cloned_void pack_columns(const floating* x, Py_ssize_t col, Py_ssize_t n, Py_ssize_t m, const double* center,
-                              const double* multiplier, double* out) noexcept nogil:
-    """One panel from m ≤ 8 columns of contiguous rows."""
+cdef cloned_void pack_columns(const floating* x, Py_ssize_t col, const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t m,
+                              const double* center, const double* multiplier, double* out) noexcept nogil:
+    """One panel from m ≤ 8 columns of contiguous rows, of which the given ones are taken (NULL: 0 … n)."""
     cdef double z[128]                     # sixteen rows, turned in the first-level cache
-    cdef Py_ssize_t i, i0, k, rows
+    cdef Py_ssize_t i, i0, k, here
     cdef const floating* v
     memset(&z[0], 0, sizeof(z))
     for i0 in range(0, n, 16):
-        rows = min(16, n - i0)
+        here = min(16, n - i0)
         for k in range(m):
-            v = x + k * col + i0
-            for i in range(rows):
-                z[16 * k + i] = (v[i] - center[k]) * multiplier[k]
-        for i in range(rows):
+            v = x + k * col
+            if rows == NULL:
+                for i in range(here):
+                    z[16 * k + i] = (v[i0 + i] - center[k]) * multiplier[k]
+            else:
+                for i in range(here):
+                    z[16 * k + i] = (v[rows[i0 + i]] - center[k]) * multiplier[k]
+        for i in range(here):
             for k in range(PANEL):
                 out[PANEL * (i0 + i) + k] = z[16 * k + i]
 
@@ -76,24 +80,21 @@ cdef cloned_void weigh(double* z, const double* root, Py_ssize_t rows) noexcept 
 cdef void pack_some(const Columns* X, const Py_ssize_t* rows, Py_ssize_t r0, Py_ssize_t n, Py_ssize_t j0, Py_ssize_t j1, double* Z,
                     const double* root) noexcept nogil:
     """The panels of columns j0 … j1 (j0 a multiple of 8) of the n given rows (NULL: from row r0 on), weighted."""
-    cdef Py_ssize_t j, step = PANEL if X.row == 1 else j1 - j0           # where rows are contiguous, a row at a time
-    cdef Py_ssize_t at = 0 if rows != NULL else r0 * X.row
-    cdef bint down = rows == NULL and X.row == 1
-    cdef double* out
-    j = j0
-    while j < j1:
-        out = Z + j * n
-        if X.single and down:
-            pack_columns[float](<const float*>X.data + at + j * X.col, X.col, n, min(step, j1 - j), X.center + j, X.multiplier + j, out)
-        elif down:
-            pack_columns[double](<const double*>X.data + at + j * X.col, X.col, n, min(step, j1 - j), X.center + j, X.multiplier + j, out)
-        elif X.single:
-            pack_given[float](<const float*>X.data + at + j * X.col, X.row, X.col, rows, n, min(step, j1 - j), X.center + j,
-                              X.multiplier + j, out)
+    cdef Py_ssize_t j = j0, m, at = 0 if rows != NULL else r0 * X.row
+    if X.row != 1:                                                       # a row at a time
+        if X.single:
+            pack_given[float](<const float*>X.data + at + j0 * X.col, X.row, X.col, rows, n, j1 - j0, X.center + j0, X.multiplier + j0,
+                              Z + j0 * n)
         else:
-            pack_given[double](<const double*>X.data + at + j * X.col, X.row, X.col, rows, n, min(step, j1 - j), X.center + j,
-                               X.multiplier + j, out)
-        j += step
+            pack_given[double](<const double*>X.data + at + j0 * X.col, X.row, X.col, rows, n, j1 - j0, X.center + j0,
+                               X.multiplier + j0, Z + j0 * n)
+    while X.row == 1 and j < j1:
+        m = min(PANEL, j1 - j)
+        if X.single:
+            pack_columns[float](<const float*>X.data + at + j * X.col, X.col, rows, n, m, X.center + j, X.multiplier + j, Z + j * n)
+        else:
+            pack_columns[double](<const double*>X.data + at + j * X.col, X.col, rows, n, m, X.center + j, X.multiplier + j, Z + j * n)
+        j += PANEL
     if root != NULL:
         for j in range((j1 - j0 + PANEL - 1) // PANEL):
             weigh(Z + (j0 + PANEL * j) * n, root, n)
@@ -171,18 +172,22 @@ def accumulate(Design design, parts, v, const double[:, ::1] Y, double[:, :, ::1
     cdef Py_ssize_t n = design.view.n, p = design.view.p, T = Y.shape[1], K = C.shape[0]
     cdef Py_ssize_t width = 4 * TRIPLE if p <= 512 else 8 * TRIPLE, side = (p + width - 1) // width, tiles = side * (side + 1) // 2
     cdef Py_ssize_t chunks = (p + PANEL * CHUNK - 1) // (PANEL * CHUNK), room = (p + PANEL - 1) // PANEL * PANEL
+    cdef Py_ssize_t y_room = (T + PANEL - 1) // PANEL * PANEL
     cdef Py_ssize_t block = min(n, max(2 * STRETCH, BLOCK // room // STRETCH * STRETCH)), r0, s, j, k, task
     cdef const Py_ssize_t[::1] order, cut, first
     cdef const Py_ssize_t* take = NULL
-    cdef double[::1] root, Z, y
+    cdef double[::1] root, Z, y, nought = np.zeros(T + 1), one = np.ones(T + 1)
     cdef Columns* X = &design.view
+    cdef Columns targets                       # as a design of their own
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
     cdef bint weighted = v is not None
     cdef int level = riata_simd_level()
     if p == 0 or n == 0:
         return
-    Z = np.empty(block * room)
+    Z, y = np.empty(block * room), np.empty(block * y_room + 1)
+    targets.n, targets.p, targets.row, targets.col, targets.single = n, T, T, 1, False
+    targets.data, targets.center, targets.multiplier = <const char*>(&Y[0, 0] if T else NULL), &nought[0], &one[0]
     n_threads = worth(<double>n * p * p, n_threads)
     for r0 in range(0, n, block):
         rows = np.arange(r0, min(n, r0 + block))
@@ -196,18 +201,17 @@ def accumulate(Design design, parts, v, const double[:, ::1] Y, double[:, :, ::1
         cuts = [np.arange(a, b, STRETCH) for a, b in pairwise(ends)]
         first = np.cumsum([0] + [len(a) for a in cuts], dtype=np.intp)
         cut = np.concatenate([*cuts, ends[-1:]], dtype=np.intp)
-        y_part = np.asarray(Y)[rows]
         if weighted:
-            root_part = np.sqrt(np.asarray(v)[rows])
-            root = root_part
-            y_part = y_part * root_part[:, None]
-        y = _panels(y_part, cut)
+            root = np.sqrt(np.asarray(v)[rows])
         with nogil:
             for task in prange(first[K] * chunks, num_threads=n_threads, schedule="static"):
                 s = task // chunks
                 j = PANEL * CHUNK * (task - s * chunks)
                 pack_some(X, take + cut[s] if take != NULL else NULL, r0 + cut[s], cut[s + 1] - cut[s], j, min(p, j + PANEL * CHUNK),
                           &Z[0] + cut[s] * room, &root[cut[s]] if weighted else NULL)
+                if j == 0:
+                    pack_some(&targets, take + cut[s] if take != NULL else NULL, r0 + cut[s], cut[s + 1] - cut[s], 0, T,
+                              &y[0] + cut[s] * y_room, &root[cut[s]] if weighted else NULL)
             for task in prange(K * tiles, num_threads=n_threads, schedule="dynamic"):
                 k = task // tiles
                 if signal.stop == 0 and first[k + 1] > first[k]:
@@ -220,14 +224,6 @@ def accumulate(Design design, parts, v, const double[:, ::1] Y, double[:, :, ::1
     with nogil:
         for k in range(K):
             mirror(&C[k, 0, 0], p, p)
-
-
-def _panels(Y, cut):
-    """Y (n, T) as panels, one stretch of rows after the other."""
-    n, T = Y.shape
-    padded = np.zeros((n, -(-T // PANEL), PANEL))
-    padded.reshape(n, -1)[:, :T] = Y
-    return np.concatenate([padded[a:b].swapaxes(0, 1).ravel() for a, b in pairwise(cut)] + [np.zeros(1)])
 
 
 cdef enum:
