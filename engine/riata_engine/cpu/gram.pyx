@@ -1,63 +1,151 @@
 # Sufficient statistics of a set of rows: the Gram matrix ZᵀVZ, Zᵀ V [1, Y] of packed columns z and row weights v, added up over
-# blocks of rows in float64. Two phases a block: pack the rows once, then BLAS on fixed tiles of the output, so that the bits do not
-# depend on the number of threads.
+# blocks of rows in float64. Two phases a block: pack the rows once, then products of packed panels (riata_gram.h), where every
+# entry is a sum down the rows: its bits depend neither on the number of threads nor on the tile it falls into.
+from itertools import pairwise
+
 import numpy as np
+from cython cimport floating
 from cython.parallel cimport prange, threadid
 from libc.stdlib cimport malloc, free
-from scipy.linalg.cython_blas cimport dgemm, dsyrk
+from libc.string cimport memset
+from scipy.linalg.cython_blas cimport dgemm
 from riata_engine.cpu.control cimport Control, Signal, poll, worth
 from riata_engine.cpu.control import Stopped
-from riata_engine.cpu.design cimport Columns, Design, pack
+from riata_engine.cpu.design cimport Columns, Design
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
+    int riata_simd_level() noexcept nogil
+
+cdef extern from "riata_gram.h":
+    void riata_gram_tile(const double* a, Py_ssize_t following, int count, const double* b, Py_ssize_t rows, double* c, Py_ssize_t ldc,
+                         int level) noexcept nogil
+
+cdef enum:
+    PANEL = 8                              # columns of a packed panel: out[8 i + k]
+    TRIPLE = 24                            # columns of three panels, which are multiplied together
+    STRETCH = 256                          # rows that are summed in registers
+    CHUNK = 8                              # panels packed by one task
+    BLOCK = 1 << 21                        # numbers packed at a time: 16 MiB
 
 
-cdef cloned_void weigh(double* z, const double* root, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t ld) noexcept nogil:
-    cdef Py_ssize_t i, j
-    for j in range(columns):
-        for i in range(rows):
-            z[j * ld + i] *= root[i]
+cdef cloned_void pack_columns(const floating* x, Py_ssize_t col, const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t m,
+                              const double* center, const double* multiplier, double* out) noexcept nogil:
+    """One panel from m ≤ 8 columns of contiguous rows, of which the given ones are taken (NULL: 0 … n)."""
+    cdef double z[128]                     # sixteen rows, turned in the first-level cache
+    cdef Py_ssize_t i, i0, k, here
+    cdef const floating* v
+    memset(&z[0], 0, sizeof(z))
+    for i0 in range(0, n, 16):
+        here = min(16, n - i0)
+        for k in range(m):
+            v = x + k * col
+            if rows == NULL:
+                for i in range(here):
+                    z[16 * k + i] = (v[i0 + i] - center[k]) * multiplier[k]
+            else:
+                for i in range(here):
+                    z[16 * k + i] = (v[rows[i0 + i]] - center[k]) * multiplier[k]
+        for i in range(here):
+            for k in range(PANEL):
+                out[PANEL * (i0 + i) + k] = z[16 * k + i]
 
 
-cdef cloned_void cross_four(const double* z, const double* y, Py_ssize_t ldy, Py_ssize_t rows, double* out) noexcept nogil:
-    """out[t] += Σ_i z_i y[t·ldy + i], t = 0 … 3: always four at once, so that a target's bits do not depend on its neighbours."""
-    cdef Py_ssize_t i
-    cdef double a = 0, b = 0, c = 0, d = 0
+cdef cloned_void pack_given(const floating* x, Py_ssize_t row, Py_ssize_t col, const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t m,
+                            const double* center, const double* multiplier, double* out) noexcept nogil:
+    """Panels from m columns of the given rows (NULL: 0 … n), for any strides."""
+    cdef Py_ssize_t i, k, q, j, panels = (m + PANEL - 1) // PANEL
+    cdef const floating* v
+    cdef double* z
+    for i in range(n):
+        v = x + (rows[i] if rows != NULL else i) * row
+        for q in range(panels):
+            z = out + PANEL * (q * n + i)
+            j = PANEL * q
+            if j + PANEL <= m:
+                for k in range(PANEL):
+                    z[k] = (v[(j + k) * col] - center[j + k]) * multiplier[j + k]
+            else:
+                for k in range(PANEL):
+                    z[k] = (v[(j + k) * col] - center[j + k]) * multiplier[j + k] if j + k < m else 0.0
+
+
+cdef cloned_void weigh(double* z, const double* root, Py_ssize_t rows) noexcept nogil:
+    cdef Py_ssize_t i, k
     for i in range(rows):
-        a += z[i] * y[i]
-        b += z[i] * y[ldy + i]
-        c += z[i] * y[2 * ldy + i]
-        d += z[i] * y[3 * ldy + i]
-    out[0] += a
-    out[1] += b
-    out[2] += c
-    out[3] += d
+        for k in range(PANEL):
+            z[PANEL * i + k] *= root[i]
 
 
-cdef void one_tile(const double* Z, Py_ssize_t ld, int rows, Py_ssize_t p, Py_ssize_t width, Py_ssize_t tile, double* C, Py_ssize_t ldc,
-                   const double* Y, Py_ssize_t ldy, Py_ssize_t T, double* c) noexcept nogil:
-    """Tile number ``tile`` of the lower triangle (counted along rows) of C += ZᵀZ; the diagonal tiles also do c += ZᵀY."""
-    cdef Py_ssize_t I = 0, J = tile, a, b
-    cdef int m, k, lda = <int>ld, ldcc = <int>ldc
-    cdef Py_ssize_t i, t
-    cdef char upper = b"u", flip = b"t", n = b"n"
-    cdef double one = 1
+cdef void pack_some(const Columns* X, const Py_ssize_t* rows, Py_ssize_t r0, Py_ssize_t n, Py_ssize_t j0, Py_ssize_t j1, double* Z,
+                    const double* root) noexcept nogil:
+    """The panels of columns j0 … j1 (j0 a multiple of 8) of the n given rows (NULL: from row r0 on), weighted."""
+    cdef Py_ssize_t j = j0, m, at = 0 if rows != NULL else r0 * X.row
+    if X.row != 1:                                                       # a row at a time
+        if X.single:
+            pack_given[float](<const float*>X.data + at + j0 * X.col, X.row, X.col, rows, n, j1 - j0, X.center + j0, X.multiplier + j0,
+                              Z + j0 * n)
+        else:
+            pack_given[double](<const double*>X.data + at + j0 * X.col, X.row, X.col, rows, n, j1 - j0, X.center + j0,
+                               X.multiplier + j0, Z + j0 * n)
+    while X.row == 1 and j < j1:
+        m = min(PANEL, j1 - j)
+        if X.single:
+            pack_columns[float](<const float*>X.data + at + j * X.col, X.col, rows, n, m, X.center + j, X.multiplier + j, Z + j * n)
+        else:
+            pack_columns[double](<const double*>X.data + at + j * X.col, X.col, rows, n, m, X.center + j, X.multiplier + j, Z + j * n)
+        j += PANEL
+    if root != NULL:
+        for j in range((j1 - j0 + PANEL - 1) // PANEL):
+            weigh(Z + (j0 + PANEL * j) * n, root, n)
+
+
+cdef void tile_at(const double* A, Py_ssize_t following, Py_ssize_t j, Py_ssize_t columns, const double* B, Py_ssize_t i,
+                  Py_ssize_t height, Py_ssize_t rows, double* C, Py_ssize_t ldc, int level) noexcept nogil:
+    """C[i:i + 8, j:j + columns] += BᵀA, where only the first ``height`` rows of C exist and ``columns`` is at most 24."""
+    cdef double side[PANEL * TRIPLE]
+    cdef Py_ssize_t a, b
+    cdef int count = <int>((columns + PANEL - 1) // PANEL)
+    if count * PANEL == columns and i + PANEL <= height:
+        riata_gram_tile(A, following, count, B, rows, C + i * ldc + j, ldc, level)
+        return
+    memset(&side[0], 0, sizeof(side))
+    riata_gram_tile(A, following, count, B, rows, &side[0], TRIPLE, level)
+    for a in range(min(PANEL, height - i)):
+        for b in range(columns):
+            C[(i + a) * ldc + j + b] += side[TRIPLE * a + b]
+
+
+cdef void one_tile(const double* Z, const double* Y, const Py_ssize_t* cut, Py_ssize_t stretches, Py_ssize_t p, Py_ssize_t T,
+                   Py_ssize_t width, Py_ssize_t tile, double* C, double* c, int level) noexcept nogil:
+    """Tile number ``tile`` of the lower triangle (counted along rows) of C += ZᵀZ; the diagonal tiles also do c += ZᵀY.
+
+    Z and Y hold stretches of rows cut[s] … cut[s + 1], in each all panels one after the other. Above the diagonal C may be written too.
+    """
+    cdef Py_ssize_t I = 0, J = tile, i, j, s, m, bottom, end, z_room = (p + PANEL - 1) // PANEL * PANEL
+    cdef Py_ssize_t y_room = (T + PANEL - 1) // PANEL * PANEL
+    cdef const double* z
+    cdef const double* y
     while J > I:
         J -= I + 1
         I += 1
-    a = I * width
-    b = J * width
-    m = <int>min(width, p - a)
-    k = <int>min(width, p - b)
-    if I == J:
-        # row-major lower is column-major upper
-        dsyrk(&upper, &flip, &m, &rows, &one, <double*>Z + a * ld, &lda, &one, C + a * ldc + a, &ldcc)
-        for i in range(a, a + m):
-            for t in range(0, T, 4):
-                cross_four(Z + i * ld, Y + t * ldy, ldy, rows, c + i * T + t)
-    else:
-        dgemm(&flip, &n, &k, &m, &rows, &one, <double*>Z + b * ld, &lda, <double*>Z + a * ld, &lda, &one, C + a * ldc + b, &ldcc)
+    bottom = min(p, (I + 1) * width)
+    for s in range(stretches):
+        m = cut[s + 1] - cut[s]
+        z = Z + cut[s] * z_room
+        y = Y + cut[s] * y_room
+        i = I * width
+        while i < bottom:
+            j = J * width
+            end = min(p, min(j + width, i + PANEL))
+            while j < end:
+                tile_at(z + j * m, PANEL * m, j, min(TRIPLE, end - j), z + i * m, i, p, m, C, p, level)
+                j += TRIPLE
+            j = 0
+            while I == J and j < T:
+                tile_at(y + j * m, PANEL * m, j, min(TRIPLE, T - j), z + i * m, i, p, m, c, T, level)
+                j += TRIPLE
+            i += PANEL
 
 
 cdef cloned_void mirror(double* C, Py_ssize_t p, Py_ssize_t ld) noexcept nogil:
@@ -81,100 +169,61 @@ def accumulate(Design design, parts, v, const double[:, ::1] Y, double[:, :, ::1
         Row weights ≥ 0 (None: ones).
     Y : (n, T), C : (K, p, p), c : (K, p, T)
     """
-    cdef Py_ssize_t n = design.view.n, p = design.view.p, T = (Y.shape[1] + 3) // 4 * 4, K = C.shape[0]
-    cdef Py_ssize_t r0, m, width = 64 if p <= 256 else 128 if p <= 1024 else 256
-    cdef Py_ssize_t side = (p + width - 1) // width, tile, tiles = side * (side + 1) // 2, chunk, k
-    cdef Py_ssize_t block = 4096 if p <= 512 else 1024 if p <= 2048 else 512
-    cdef const Py_ssize_t[::1] order
-    cdef const Py_ssize_t[::1] ends = np.array([0, 0], dtype=np.intp)
+    cdef Py_ssize_t n = design.view.n, p = design.view.p, T = Y.shape[1], K = C.shape[0]
+    cdef Py_ssize_t width = 4 * TRIPLE if p <= 512 else 8 * TRIPLE, side = (p + width - 1) // width, tiles = side * (side + 1) // 2
+    cdef Py_ssize_t chunks = (p + PANEL * CHUNK - 1) // (PANEL * CHUNK), room = (p + PANEL - 1) // PANEL * PANEL
+    cdef Py_ssize_t y_room = (T + PANEL - 1) // PANEL * PANEL
+    cdef Py_ssize_t block = min(n, max(2 * STRETCH, BLOCK // room // STRETCH * STRETCH)), r0, s, j, k, task
+    cdef const Py_ssize_t[::1] order, cut, first
     cdef const Py_ssize_t* take = NULL
-    cdef double[::1] root
-    cdef double[::1, :] y
-    cdef double[:, :, ::1] cross_out
-    cdef double[::1] Z
+    cdef double[::1] root, Z, y, nought = np.zeros(T + 1), one = np.ones(T + 1)
     cdef Columns* X = &design.view
+    cdef Columns targets                       # as a design of their own
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
     cdef bint weighted = v is not None
+    cdef int level = riata_simd_level()
     if p == 0 or n == 0:
         return
-    Z = np.empty(min(block, n) * p)
-    cross = np.zeros((K, p, T))                # Zᵀ V Y, padded to a multiple of four targets
-    cross_out = cross
+    Z, y = np.empty(block * room), np.empty(block * y_room + 1)
+    targets.n, targets.p, targets.row, targets.col, targets.single = n, T, T, 1, False
+    targets.data, targets.center, targets.multiplier = <const char*>(&Y[0, 0] if T else NULL), &nought[0], &one[0]
     n_threads = worth(<double>n * p * p, n_threads)
-    r0 = 0
-    while r0 < n:
-        if parts is None:
-            rows = slice(r0, min(n, r0 + block))
-            m = rows.stop - r0
-            ends = np.array([0, m], dtype=np.intp)
-        else:                                  # rows of a block sorted by part: X is still read once, from top to bottom
+    for r0 in range(0, n, block):
+        rows = np.arange(r0, min(n, r0 + block))
+        ends = np.array([0, len(rows)])
+        if parts is not None:                  # sorted by part: X is still read once, from top to bottom
             label = np.asarray(parts[r0:r0 + block])
             rows = np.argsort(label, kind="stable")[np.count_nonzero(label < 0):] + r0
+            ends = np.searchsorted(np.asarray(parts)[rows], np.arange(K + 1))
             order = np.ascontiguousarray(rows, dtype=np.intp)
             take = &order[0] if len(rows) else NULL
-            m = len(rows)
-            ends = np.searchsorted(np.asarray(parts)[rows], np.arange(K + 1)).astype(np.intp)
-        y_part = np.asarray(Y)[rows]
+        cuts = [np.arange(a, b, STRETCH) for a, b in pairwise(ends)]
+        first = np.cumsum([0] + [len(a) for a in cuts], dtype=np.intp)
+        cut = np.concatenate([*cuts, ends[-1:]], dtype=np.intp)
         if weighted:
-            root_part = np.sqrt(np.asarray(v)[rows])
-            root = root_part
-            y_part = y_part * root_part[:, None]
-        padded = np.zeros((m, T), order="F")
-        padded[:, :Y.shape[1]] = y_part
-        y = padded
-        if m:
-            with nogil:
-                for chunk in prange((p + 15) // 16, num_threads=n_threads, schedule="static"):
-                    pack_some(X, take, r0, m, chunk * 16, min(p, chunk * 16 + 16), &Z[0], &root[0] if weighted else NULL)
-                for tile in prange(K * tiles, num_threads=n_threads, schedule="dynamic"):
-                    k = tile // tiles
-                    if signal.stop == 0 and ends[k + 1] > ends[k]:
-                        one_tile(&Z[0] + ends[k], m, <int>(ends[k + 1] - ends[k]), p, width, tile - k * tiles, &C[k, 0, 0], p,
-                                 &y[0, 0] + ends[k] if T else NULL, m, T, &cross_out[k, 0, 0] if T else NULL)
-                    if threadid() == 0:
-                        poll(signal, handle)
+            root = np.sqrt(np.asarray(v)[rows])
+        with nogil:
+            for task in prange(first[K] * chunks, num_threads=n_threads, schedule="static"):
+                s = task // chunks
+                j = PANEL * CHUNK * (task - s * chunks)
+                pack_some(X, take + cut[s] if take != NULL else NULL, r0 + cut[s], cut[s + 1] - cut[s], j, min(p, j + PANEL * CHUNK),
+                          &Z[0] + cut[s] * room, &root[cut[s]] if weighted else NULL)
+                if j == 0:
+                    pack_some(&targets, take + cut[s] if take != NULL else NULL, r0 + cut[s], cut[s + 1] - cut[s], 0, T,
+                              &y[0] + cut[s] * y_room, &root[cut[s]] if weighted else NULL)
+            for task in prange(K * tiles, num_threads=n_threads, schedule="dynamic"):
+                k = task // tiles
+                if signal.stop == 0 and first[k + 1] > first[k]:
+                    one_tile(&Z[0], &y[0], &cut[first[k]], first[k + 1] - first[k], p, T, width, task - k * tiles, &C[k, 0, 0],
+                             &c[k, 0, 0], level)
+                if threadid() == 0:
+                    poll(signal, handle)
         if signal.stop:
             raise Stopped
-        r0 += block
-    for k in range(K):
-        mirror(&C[k, 0, 0], p, p)
-    np.asarray(c)[...] += cross[:, :, :Y.shape[1]]
-
-
-cdef void pack_some(const Columns* X, const Py_ssize_t* rows, Py_ssize_t r0, Py_ssize_t ld, Py_ssize_t j0, Py_ssize_t j1,
-                    double* Z, const double* root) noexcept nogil:
-    """Columns j0 … j1 of the ld given rows (NULL: from row r0 on)."""
-    if rows == NULL:
-        pack(X, r0, r0 + ld, NULL, j0, j1 - j0, Z + j0 * ld, ld)
-    else:
-        pack_rows(X, rows, ld, j0, j1 - j0, Z + j0 * ld, ld)
-    if root != NULL:
-        weigh(Z + j0 * ld, root, ld, j1 - j0, ld)
-
-
-cdef void pack_rows(const Columns* X, const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t first, Py_ssize_t m, double* out,
-                    Py_ssize_t ld) noexcept nogil:
-    """out[k·ld + i] = z[rows[i], first + k] of a dense X."""
-    cdef Py_ssize_t i, k
-    cdef const float* xf = <const float*>X.data
-    cdef const double* xd = <const double*>X.data
-    if X.row == 1:
-        for k in range(first, first + m):
-            if X.single:
-                for i in range(n):
-                    out[(k - first) * ld + i] = (xf[rows[i] + k * X.col] - X.center[k]) * X.multiplier[k]
-            else:
-                for i in range(n):
-                    out[(k - first) * ld + i] = (xd[rows[i] + k * X.col] - X.center[k]) * X.multiplier[k]
-    else:
-        for i in range(n):
-            if X.single:
-                for k in range(first, first + m):
-                    out[(k - first) * ld + i] = (xf[rows[i] * X.row + k * X.col] - X.center[k]) * X.multiplier[k]
-            else:
-                for k in range(first, first + m):
-                    out[(k - first) * ld + i] = (xd[rows[i] * X.row + k * X.col] - X.center[k]) * X.multiplier[k]
+    with nogil:
+        for k in range(K):
+            mirror(&C[k, 0, 0], p, p)
 
 
 cdef enum:

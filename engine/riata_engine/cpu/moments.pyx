@@ -51,17 +51,28 @@ cdef cloned_void scan_dense(const floating* x, Py_ssize_t row, Py_ssize_t col, P
 
     They are found by comparison: sums such as x·0 do not survive -fassociative-math.
     """
-    cdef Py_ssize_t i, j
+    cdef Py_ssize_t i, j, k
+    cdef floating lane[32]
     cdef floating a, b, top = FLT_MAX if floating is float else DBL_MAX
     cdef const floating* v
     if row == 1:
         for j in range(p):
             v = x + j * col
-            a = 0
+            for k in range(32):
+                lane[k] = 0
             b = 0
-            for i in range(n):
-                a = max(a, v[i] if v[i] >= 0 else -v[i])
-                b += 0 if -top <= v[i] <= top else 1
+            for i in range(0, n - n % 32, 32):         # side by side, or each comparison waits for the one before it
+                for k in range(32):
+                    a = v[i + k] if v[i + k] >= 0 else -v[i + k]
+                    lane[k] = a if a > lane[k] else lane[k]
+                    b += 0 if a <= top else 1
+            for i in range(n - n % 32, n):
+                a = v[i] if v[i] >= 0 else -v[i]
+                lane[0] = a if a > lane[0] else lane[0]
+                b += 0 if a <= top else 1
+            a = lane[0]
+            for k in range(1, 32):
+                a = lane[k] if lane[k] > a else a
             largest[j] = a
             bad[j] = b
     else:
