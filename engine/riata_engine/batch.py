@@ -62,6 +62,8 @@ class Batch:
     store: str = "dense"
     max_memory: float | None = None
     backend: str = "cpu"
+    #: the standard form that ``alpha_grid`` made on the way; ``solve`` takes it if alphas are all that was set since
+    form: object = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self):
         self.X = _canonical(self.X)
@@ -213,7 +215,7 @@ def alpha_grid(batch):
     control = Control()
     try:
         with single_threaded_blas():
-            form = standard_form(batch, control, n_threads)
+            form = batch.form = standard_form(batch, control, n_threads)
             return _grid(replace(batch, alphas=None), form, _options(batch, form), control)
     except Stopped:              # what the signal's handler raised
         raise control.error from None
@@ -259,7 +261,9 @@ def _solve(batch, control, clock):
         return _nothing(batch, control, clock)
     try:
         with clock("standard form"):
-            form = standard_form(batch, control, thread_count(batch.n_threads))
+            form, batch.form = batch.form, None
+            if form is None:
+                form = standard_form(batch, control, thread_count(batch.n_threads))
             options = _options(batch, form)
         with clock("grid"):
             alphas = _grid(batch, form, options, control)

@@ -53,7 +53,7 @@ def solve_gram(form, alphas, options, store, control, clock):
         store.n_cholesky[part] += newtons.sum(axis=1)
         with clock("certificate"):
             doubt = rounding(length, statistics.size, form.group[part], null[part])
-            for k in np.flatnonzero(doubt > 0.05 * options.tol):
+            for k in np.flatnonzero(doubt > 0.05 * options.tol) if doubt.max() > 0.05 * options.tol else ():
                 problem = at + k
                 if control.stopped:          # no time to look: the gap and what rounding may add to it is a certificate too
                     store.gap[problem] += doubt[k]

@@ -75,10 +75,12 @@ class StandardForm:
 
     def gradient_at_null(self, control, n_threads, block=64):
         """(B, p) Zᵀ V (y − ȳ): one pass over X for every distinct (group, target)."""
-        pairs, where = np.unique(np.stack([self.group, self.target]), axis=1, return_inverse=True)
-        first = np.empty(pairs.shape[1], np.intp)
-        first[where[::-1]] = np.arange(len(where))[::-1]
-        out = np.empty((pairs.shape[1], self.shape[1]))
+        if self.yy.size == 1:                          # one target, one group
+            first, where = np.zeros(1, np.intp), np.zeros(self.n_problems, np.intp)
+        else:
+            pairs = self.group * self.yy.shape[1] + self.target
+            _, first, where = np.unique(pairs, return_index=True, return_inverse=True)
+        out = np.empty((len(first), self.shape[1]))
         chunk = max(1, min(len(first), 1024))
         for at in range(0, len(first), chunk):
             R = self.weighted_residual_at_null(first[at:at + chunk])
