@@ -178,8 +178,7 @@ def test_standardised_constant_columns_are_free_without_an_intercept(solver, lev
     34,         # a standardised constant column without an intercept, through the kernel
     6204,       # free features 1e-8 apart: the Gram matrix of ridge took them for collinear and certified what it left out
     25556,      # a free feature that is constant within a fold: rounding was projected out as if it were a direction
-    84,         # a feature that its bound holds at zero was waited for without end
-    2777,       # the same
+    2777,       # a feature that its bound holds at zero was waited for without end
     6758,       # a column beside an almost equal free one: of the projected Gram matrix nothing but rounding was left
 ])
 def test_seeds_of_the_soak_that_once_had_false_certificates(seed):

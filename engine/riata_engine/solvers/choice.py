@@ -7,6 +7,8 @@ SMALL = 2**26
 #: what a working-set path costs besides its Gram matrix, in flops an entry of X: about fifteen passes of ten residuals each, at
 #: 2 flops, and those run at a third of the speed of a Gram matrix
 PASSES = 900
+#: what the rounds of a working-set path cost beside their arithmetic, in flops a problem
+ROUNDS = 1.5e8
 #: what an entry of a Gram matrix costs beside its products, and of a fold's: written and read several times, in flops
 ENTRY, FOLD_ENTRY = 100, 1000
 #: what a path by residual descent costs, in flops a stored entry of X: passes and epochs. Up to ten times as much where columns
@@ -43,7 +45,7 @@ def choose(wish, form, alphas, options):
     gram_flops = n * p * p * density * sums + (ENTRY if G == 1 else FOLD_ENTRY) * G * p * p
     support = min(n, p) / 2
     if dense or density > DENSE:
-        other_flops = PASSES * n * p * density * B + n * support * support * sums
+        other_flops = (PASSES * n * p * density + ROUNDS) * B + n * support * support * sums
     else:
         other_flops = DESCENT * n * p * density * B
     if (gram_flops <= other_flops or p <= 128) and (gram_bytes <= SMALL or gram_bytes < options.max_memory / 2):

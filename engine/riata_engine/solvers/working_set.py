@@ -21,6 +21,8 @@ AHEAD = 2
 WISH, WISH_SHARE = 100, 0.3
 #: the gap on the columns in play is driven below this share of the tolerance: the rest is for the columns outside
 INNER = 0.3
+#: rows up to which each weight group has a pool of its own
+SHORT = 512
 #: rounds at one alpha without a violator before its certificate is left as it is
 PATIENCE = 3
 
@@ -39,6 +41,7 @@ class _Member:
         self.tries = 0
         self.tol = INNER
         self.dev = 0.0
+        self.share = WISH_SHARE              # of the support that a strong rule may bring in
         self.reach = BLOCK                   # alphas to try in the next block
         self.finished = False
 
@@ -63,10 +66,13 @@ def solve_working_set(form, alphas, options, store, control, clock):
 
 
 def _chunks(form, options):
-    """Problems that share a pool: all of them, unless a Gram matrix for each weight group would not fit."""
+    """Problems that share a pool: all of them, unless a Gram matrix for each weight group would not fit, or X is short.
+
+    Every group's Gram matrix holds the columns of all: what it costs to write that is more than the products of a few rows.
+    """
     groups = np.unique(form.group)
     guess = min(form.shape[1], max(256, 2 * form.shape[0]))
-    size = max(1, int(options.max_memory / (4 * 8 * guess * guess)))
+    size = 1 if form.shape[0] <= SHORT else max(1, int(options.max_memory / (4 * 8 * guess * guess)))
     for at in range(0, len(groups), size):
         members = np.flatnonzero(np.isin(form.group, groups[at:at + size]))
         for first in range(0, len(members), 64):
@@ -136,7 +142,7 @@ class _Run:
         may = np.where(member.gradient > 0, form.upper > 0, form.lower < 0)
         size = np.abs(member.gradient) * may
         strong = np.flatnonzero(outside & (size >= f1 * max(2 * target - member.l1, 0.0)) & (size > 0))
-        cap = max(WISH, int(WISH_SHARE * len(member.support)))
+        cap = max(WISH, int(member.share * len(member.support)))
         if len(strong) > cap:
             score = size[strong] / np.maximum(f1[strong], 1e-300)
             violating = size[strong] > f1[strong] * self.l1[b, member.next]
@@ -232,6 +238,7 @@ class _Run:
             if member.tries > PATIENCE:          # nothing left to bring in: the answer and its certificate as they are
                 good, final = 1, np.array([MAX_ITER], np.int8)
         member.reach = min(BLOCK, good + AHEAD)
+        member.share = min(WISH_SHARE, 1.2 * member.share) if good < length else 0.7 * member.share
         if good:
             member.tol, member.tries = INNER, 0
             take = slice(block.start, block.start + good)
