@@ -1,10 +1,15 @@
 """Ctrl-C during a call: noted at once, answered at the next place where the work can stop in order."""
 
 import threading
-from _signal import SIGINT, default_int_handler, getsignal, signal      # of the module signal, which wraps them in enums at ten times the cost
+from _signal import (  # of the module signal, which wraps them in enums at ten times the cost
+    SIGINT,
+    default_int_handler,
+    getsignal,
+    signal,
+)
 
 
-class orderly_interrupt:  # noqa: N801 (a context, used as a function)
+class orderly_interrupt:
     """Context: the first Ctrl-C in it sets ``control`` to stop; the second raises ``KeyboardInterrupt`` where it finds the code.
 
     Python raises ``KeyboardInterrupt`` between any two bytecodes; what is done would be lost with the stack. This works in the

@@ -1,5 +1,4 @@
 # Units in which no solver meets a scale of 1e300, and the way back: powers of two, so that undoing them costs no digits.
-import numpy as np
 from libc.float cimport DBL_MAX
 from libc.math cimport fabs, frexp, ldexp, sqrt
 

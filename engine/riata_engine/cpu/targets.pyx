@@ -8,7 +8,8 @@ cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
 
 
-cdef cloned_void means(const double* Y, Py_ssize_t ldy, const double* v, Py_ssize_t ldv, Py_ssize_t n, Py_ssize_t T, double* out) noexcept nogil:
+cdef cloned_void means(const double* Y, Py_ssize_t ldy, const double* v, Py_ssize_t ldv, Py_ssize_t n, Py_ssize_t T,
+                       double* out) noexcept nogil:
     """out[t] += Σ_i v_i Y_it of T targets in rows of length ldy."""
     cdef Py_ssize_t i, t
     for i in range(n):
@@ -88,7 +89,7 @@ def group_moments(const double[:, ::1] Y, const double[:, ::1] V, const double[:
 
     A sum of squares of at most (``rounding`` · size of the means)² is zero.
     """
-    cdef Py_ssize_t n = Y.shape[0], T = Y.shape[1], G = V.shape[0], g, t
+    cdef Py_ssize_t T = Y.shape[1], G = V.shape[0], g, t
     means_out, squares_out = np.zeros((G, T)), np.zeros((G, T))
     cdef double[:, ::1] ybar = means_out, yy = squares_out
     cdef const unsigned char[:, ::1] wanted = None

@@ -135,7 +135,8 @@ def standard_form(batch, control, n_threads):
     n, p = X.shape
     V, base, held_out = _row_weights(batch, n)
 
-    center, multiplier, constant, moderate, deviation, size, f2 = standard_columns(X, base, batch.intercept, CONSTANT, control, n_threads)
+    center, multiplier, constant, moderate, deviation, size, f2 = standard_columns(X, base, batch.intercept, CONSTANT, control,
+                                                                                   n_threads)
     X, center, origin = _near_zero(X, center, multiplier)
     design = Design(X, center, multiplier, direct=moderate)
 
@@ -171,7 +172,7 @@ def standard_form(batch, control, n_threads):
 
 
 def _restrictions(batch, multiplier, constant, flat):
-    """(penalty, barred, lower, upper, free) of a ``StandardForm``; ``flat``: columns whose deviation from their mean is rounding."""
+    """(penalty, barred, lower, upper, free) of a ``StandardForm``; ``flat``: columns whose standard deviation is rounding."""
     p = len(multiplier)
     penalty, barred, free = np.ones(p), constant, np.empty(0, np.intp)
     lower, upper = np.full(p, -np.inf), np.full(p, np.inf)

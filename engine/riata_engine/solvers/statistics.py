@@ -49,13 +49,15 @@ class _Sums:
         return tuple(array[0] if len(array) == 1 else array.sum(axis=0) for array in self)
 
     def about(self, whole, part, shift, ybar, C, c, yy, n_threads):
-        """Fill C, c and yy with the statistics about given means of part[g], or of ``whole`` less part[g]: see ``about_means``."""
+        """Fill C, c and yy with the statistics of part[g], or of ``whole`` less part[g], about given means: ``about_means``."""
         about_means(*self, whole, part, shift, ybar, C, c, yy, np.empty(shift.shape), n_threads)
 
 
 def _sums(form, labels, count, weights, control, n_threads):
-    """Sums over the rows of ``count`` parts. ``labels``: arrays (n,) with the parts that rows belong to, each negative or of a part
-    that no other array has (each array is one pass over X); None: one part, all rows.
+    """Sums over the rows of ``count`` parts.
+
+    ``labels``: arrays (n,) with the parts that rows belong to, each negative or of a part that no other array has (each array is
+    one pass over X); None: one part, all rows.
     """
     p, T = form.shape[1], form.Y.shape[1]
     one_y = np.empty((form.shape[0], T + 1))
@@ -98,7 +100,8 @@ def group_statistics(form, control, n_threads, deviance=True):
     weights = form.held_out_weight
     weights = weights * n if (weights != weights[0]).any() else None           # of mean one; None: all ones
     if form.held_out is None:
-        _sums(form, None, 1, weights, control, n_threads).about(None, np.zeros(1, np.intp), form.shift, form.ybar, C, c, yy, n_threads)
+        sums = _sums(form, None, 1, weights, control, n_threads)
+        sums.about(None, np.zeros(1, np.intp), form.shift, form.ybar, C, c, yy, n_threads)
         _mend(C, 0.0)
         return Statistics(C, c, None, None, None, np.ones(1))
 
@@ -149,9 +152,10 @@ def _direct(form, g, weights, control, n_threads):
     own = replace(form, design=Design(design.X, center, design.multiplier, design.direct),
                   Y=np.ascontiguousarray(form.Y - form.ybar[g]))
     label = np.where(weights > 0, 0, -1)
-    C, c = np.empty((1, *d.shape, *d.shape)), np.empty((1, len(d), own.Y.shape[1]))
-    _sums(own, [label], 1, weights, control, n_threads).about(None, np.zeros(1, np.intp), np.zeros((1, len(d))),
-                                                               np.zeros((1, own.Y.shape[1])), C, c, np.empty((1, own.Y.shape[1])), n_threads)
+    p, T = len(d), own.Y.shape[1]
+    C, c = np.empty((1, p, p)), np.empty((1, p, T))
+    sums = _sums(own, [label], 1, weights, control, n_threads)
+    sums.about(None, np.zeros(1, np.intp), np.zeros((1, p)), np.zeros((1, T)), C, c, np.empty((1, T)), n_threads)
     return C[0], c[0]
 
 
