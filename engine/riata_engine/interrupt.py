@@ -1,12 +1,9 @@
 """Ctrl-C during a call: noted at once, answered at the next place where the work can stop in order."""
 
 import threading
-from _signal import (  # of the module signal, which wraps them in enums at ten times the cost
-    SIGINT,
-    default_int_handler,
-    getsignal,
-    signal,
-)
+
+# of the module signal, which wraps these in enums: ten times the cost
+from _signal import SIGINT, default_int_handler, getsignal, signal
 
 
 class orderly_interrupt:

@@ -1,8 +1,8 @@
 """Certificates from the residual.
 
 In Gram space a gap comes from C, c and yy, whose own rounding it cannot see. ``rounding`` (cpu/certificate.pyx) bounds what that
-may be worth; where the bound is not far below the tolerance, the gap is computed from the residual y − Xb by a pass over X, and the
-path is solved again from exact gradients until the residual agrees (iterative refinement: c is replaced by Xᵀr + C b).
+may be worth; where the bound is not far below the tolerance, the gap is computed from the residual y − Xb by a pass over X, and
+the path is solved again from exact gradients until the residual agrees (iterative refinement: c is replaced by Xᵀr + C b).
 """
 
 import numpy as np
