@@ -1,6 +1,6 @@
 """The one door of the engine: a ``Batch`` of penalised least-squares paths in, a ``Solution`` with certificates out."""
 
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -62,6 +62,8 @@ class Batch:
     store: str = "dense"
     max_memory: float | None = None
     backend: str = "cpu"
+    #: the standard form that ``alpha_grid`` made on the way; ``solve`` takes it if alphas are all that was set since
+    form: object = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self):
         self.X = _canonical(self.X)
@@ -171,8 +173,11 @@ class Interrupted(KeyboardInterrupt):
 
 def first_non_finite_column(X):
     """Index of the first column with a NaN or an infinity, or −1: one pass, no copy."""
-    with _stopped_by_signals(control := Control()):
+    control = Control()
+    try:
         return scan(_canonical(X), control, thread_count(None))[1]
+    except Stopped:
+        raise control.error from None
 
 
 def _options(batch, form):
@@ -195,8 +200,9 @@ def _grid(batch, form, options, control):
     B = form.n_problems
     if batch.alphas is not None:
         alphas = np.asarray(batch.alphas, float)
-        return np.ascontiguousarray(np.broadcast_to(alphas, (B, alphas.shape[-1])) if len(alphas) != B or alphas.ndim == 1
-                                    else alphas)
+        out = np.empty((B, alphas.shape[-1]))
+        out[:] = alphas
+        return out
     gradient = null_gradient(form, options, control)
     n, p = form.shape
     ratio = batch.alpha_min_ratio
@@ -205,21 +211,16 @@ def _grid(batch, form, options, control):
     return geometric(alpha_max(form, gradient, batch.l1_ratio), batch.n_alphas, ratio)
 
 
-@contextmanager
-def _stopped_by_signals(control):
-    """A pass that a signal ended raises what the signal's handler raised."""
-    try:
-        yield
-    except Stopped:
-        raise control.error from None
-
-
 def alpha_grid(batch):
     """The (B, L) alphas that ``solve`` would use for a batch whose ``alphas`` is None."""
     n_threads = thread_count(batch.n_threads)
-    with single_threaded_blas(), _stopped_by_signals(control := Control()):
-        form = standard_form(batch, control, n_threads)
-        return _grid(replace(batch, alphas=None), form, _options(batch, form), control)
+    control = Control()
+    try:
+        with single_threaded_blas():
+            form = batch.form = standard_form(batch, control, n_threads)
+            return _grid(replace(batch, alphas=None), form, _options(batch, form), control)
+    except Stopped:              # what the signal's handler raised
+        raise control.error from None
 
 
 def solve(batch, progress=None):
@@ -262,7 +263,9 @@ def _solve(batch, control, clock):
         return _nothing(batch, control, clock)
     try:
         with clock("standard form"):
-            form = standard_form(batch, control, thread_count(batch.n_threads))
+            form, batch.form = batch.form, None
+            if form is None:
+                form = standard_form(batch, control, thread_count(batch.n_threads))
             options = _options(batch, form)
         with clock("grid"):
             alphas = _grid(batch, form, options, control)
@@ -306,7 +309,7 @@ def _solve_groups(batch, control, clock):
 
 def _paths(batch, form, alphas, options, control, clock):
     """The solved paths and the name of the solver; alphas of zero without bounds go to least squares, the others to a path."""
-    if options.bounded or batch.solver == "least_squares" or np.all(alphas):
+    if options.bounded or batch.solver == "least_squares" or alphas.all():
         parts = [(alphas, batch.solver)]
     elif np.any(alphas[:, zero := (alphas == 0).any(axis=0)] > 0):
         raise ValueError("alphas: one problem has alpha = 0 where another has not; solve them in two batches")
@@ -334,10 +337,11 @@ def _solution(form, alphas, options, store, control, clock, solver):
         store.blank_unsolved(alphas)
         null = 2 * form.null()[:, None]
         dev_ratio = 1.0 - store.residual / null
-        if not np.all(null > 0):
+        if not (null > 0).all():
             dev_ratio = np.where(null > 0, dev_ratio, np.where(np.isnan(store.residual), np.nan, 0.0))
-        sigma2 = form.sigma[form.target] ** 2
-        held_out, null_deviance = store.held_out * sigma2[:, None], null[:, 0] * sigma2
+        sigma2 = store.sigma**2
+        held_out = store.held_out if form.held_out is None else store.held_out * sigma2[:, None]
+        null_deviance = null[:, 0] * sigma2
     return Solution(
         alphas=alphas, coef=store.coefficients(), intercept=store.intercept, gap=store.gap, status=store.status,
         dev_ratio=dev_ratio, df=store.df, held_out_deviance=held_out, null_deviance=null_deviance, n_passes=store.n_passes,

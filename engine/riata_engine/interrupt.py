@@ -1,28 +1,31 @@
 """Ctrl-C during a call: noted at once, answered at the next place where the work can stop in order."""
 
-import signal
 import threading
-from contextlib import contextmanager
+
+# of the module signal, which wraps these in enums: ten times the cost
+from _signal import SIGINT, default_int_handler, getsignal, signal
 
 
-@contextmanager
-def orderly_interrupt(control):
-    """Let the first Ctrl-C of the block set ``control`` to stop; the second raises ``KeyboardInterrupt`` where it finds the code.
+class orderly_interrupt:
+    """Context: the first Ctrl-C in it sets ``control`` to stop; the second raises ``KeyboardInterrupt`` where it finds the code.
 
     Python raises ``KeyboardInterrupt`` between any two bytecodes; what is done would be lost with the stack. This works in the
     main thread only, and only where the caller has Python's own handler: a handler of the caller's stays.
     """
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
 
-    def note(number, frame):
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        control.interrupt()
+    def __init__(self, control):
+        self.control = control
 
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    def __enter__(self):
+        main = threading.current_thread() is threading.main_thread()
+        self.ours = main and getsignal(SIGINT) is default_int_handler
+        if self.ours:
+            signal(SIGINT, self._note)
+
+    def _note(self, number, frame):
+        signal(SIGINT, default_int_handler)
+        self.control.interrupt()
+
+    def __exit__(self, *_):
+        if self.ours:
+            signal(SIGINT, default_int_handler)

@@ -6,6 +6,8 @@
 # taken at θ = s·r. s = 1 is feasible wherever every conjugate is finite; a coefficient with an l1 penalty alone asks for
 # s ≤ l1/|x_jᵀr| (Kim et al. 2007, "An interior-point method for large-scale l1-regularized least squares", §III). Every s
 # gives a lower bound on the optimum, so the best of a few is taken.
+import numpy as np
+from libc.float cimport DBL_EPSILON
 from libc.math cimport fabs, sqrt, INFINITY as inf
 
 include "../formulas/losses.py"
@@ -129,6 +131,28 @@ cdef double boxed_gap(Py_ssize_t m, const double* t, const double* b, double l1,
             hi = min(upper[j] * bound_scale, box)
             total += elastic_net_value(b[j], a, q) + elastic_net_conjugate(t[j], a, q, lo, hi) - t[j] * b[j]
     return max(total, 0.0) if total > -inf else inf
+
+
+def rounding(const double[:, ::1] length, const double[::1] size, const Py_ssize_t[::1] group, const double[::1] null):
+    """(B,) bound on the relative error of a problem's gaps that the rounding of its statistics can cause.
+
+    A product of n terms added up in blocks is off by a few eps of Σ|z_ij||z_ik| ≤ √(C_jj C_kk); the quadratic form bᵀC b
+    thus by eps·(Σ_j |b_j| √C_jj)². ``length`` (B, L) holds that sum (NaN: not solved), ``size`` (of its weight group) is how many times
+    larger the numbers were that C came from, ``null`` (B,) the null objective.
+    """
+    cdef Py_ssize_t b, l
+    cdef double longest
+    out = np.zeros(null.shape[0])
+    cdef double[::1] bound = out
+    for b in range(null.shape[0]):
+        longest = 0
+        for l in range(length.shape[1]):
+            if length[b, l] > longest:
+                longest = length[b, l]
+        longest *= size[group[b]]
+        if null[b] > 0:
+            bound[b] = 4 * DBL_EPSILON * ((longest * longest + 2 * null[b]) / null[b])
+    return out
 
 
 def certify(const double[:, ::1] T, const double[:, ::1] b, const double[::1] l1, const double[::1] l2, const double[::1] f1,

@@ -14,7 +14,7 @@ from riata_engine.cpu.active_block cimport (Block, block_append, block_close, bl
 from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
 from riata_engine.cpu.row_sum cimport RowSum, row_sum_add, row_sum_flush, row_sum_open
 from riata_engine.cpu.newton_step cimport newton_flops, newton_step
-from riata_engine.cpu.control cimport Control, Signal, attend, fetch_add, wait_for_others
+from riata_engine.cpu.control cimport Control, Signal, attend, fetch_add, wait_for_others, worth
 
 cdef enum:
     CONVERGED = 0
@@ -359,7 +359,7 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
     cdef long taken = 0, finished = 0, failed = 0
     if B == 0:
         return
-    n_threads = min(n_threads, <int>B)
+    n_threads = min(worth(10.0 * B * l1.shape[1] * M * M, n_threads), <int>B)
     with nogil, parallel(num_threads=n_threads):
         while True:
             b = fetch_add(&taken, 1)

@@ -4,8 +4,10 @@ import numpy as np
 from cython cimport floating
 from cython.parallel cimport prange, threadid
 from libc.float cimport DBL_MAX, FLT_MAX
+from libc.math cimport sqrt
 from riata_engine.cpu.control cimport Control, Signal, poll, worth
 from riata_engine.cpu.control import Stopped
+from riata_engine.cpu.scale cimport power_below, units_of
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
@@ -13,6 +15,8 @@ cdef extern from "riata_simd.h":
 cdef enum:
     NARROW = 16                            # columns a tile
     WIDE = 256                             # where rows are contiguous: short pieces of rows are read at half the speed
+
+cdef double LARGEST = 1e300
 
 cdef struct Raw:
     # X as it was given: dense with any strides (in elements), or CSC
@@ -209,3 +213,63 @@ def moments(X, const double[::1] v, const double[::1] factor, Control control, i
     if signal.stop:
         raise Stopped
     return np.asarray(mean), np.asarray(variance)
+
+
+def standard_columns(X, const double[::1] v, bint centred, double rounding, Control control, int n_threads=1):
+    """The units of the columns of X under weights v (Σ v = 1): three passes (the last from cache for columns).
+
+    Returns
+    -------
+    center, multiplier : (p,)
+        What makes z = (x − center)·multiplier; see ``units_of`` in scale.pyx.
+    constant : (p,) bool
+    moderate : bool
+    deviation, size : (p,)
+        Standard deviation about the mean, and the largest value, of x in units in which the latter is about one.
+    square : (p,)
+        multiplier², at most 1e300: the factor of the l2 penalty in z.
+
+    Raises
+    ------
+    Stopped
+        If ``control`` was told to stop.
+    """
+    cdef Raw raw
+    cdef Signal* signal = &control.signal
+    cdef void* handle = <void*>control
+    keep = look(X, &raw)
+    cdef Py_ssize_t t, j, p = raw.p, tiles = (raw.p + raw.tile - 1) // raw.tile
+    rows, constants = np.zeros((6, p)), np.zeros(p, bool)
+    cdef double[:, ::1] out = rows
+    cdef unsigned char[::1] constant = constants.view(np.uint8)
+    cdef double* center = &out[0, 0]
+    cdef double* multiplier = center + p
+    cdef double* deviation = center + 2 * p
+    cdef double* size = center + 3 * p
+    cdef double* factor = center + 4 * p
+    cdef double* mean = center + 5 * p
+    cdef bint moderate
+    n_threads = worth(5.0 * raw.n * raw.p, n_threads)
+    for t in prange(tiles, num_threads=n_threads, schedule="dynamic", nogil=True):
+        if signal.stop == 0:
+            scan_tile(&raw, t, size, mean)
+        if threadid() == 0:
+            poll(signal, handle)
+    for j in range(p):
+        mean[j] = 0                                    # it held the number of NaNs, which nobody asks for here
+        factor[j] = 1.0 / power_below(size[j])
+    for t in prange(tiles, num_threads=n_threads, schedule="dynamic", nogil=True):
+        if signal.stop == 0:
+            moments_tile(&raw, t, &v[0], mean, deviation, factor)
+        if threadid() == 0:
+            poll(signal, handle)
+    del keep
+    if signal.stop:
+        raise Stopped
+    moderate = units_of(p, size, factor, mean, deviation, centred, rounding, center, multiplier, &constant[0])
+    for j in range(p):
+        deviation[j] = sqrt(deviation[j])
+        size[j] *= factor[j]
+    for j in range(p):
+        mean[j] = min(multiplier[j] * multiplier[j], LARGEST)
+    return rows[0], rows[1], constants, moderate, rows[2], rows[3], rows[5]

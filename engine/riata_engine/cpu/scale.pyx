@@ -1,5 +1,4 @@
 # Units in which no solver meets a scale of 1e300, and the way back: powers of two, so that undoing them costs no digits.
-import numpy as np
 from libc.float cimport DBL_MAX
 from libc.math cimport fabs, frexp, ldexp, sqrt
 
@@ -17,28 +16,16 @@ cdef double power_below(double x) noexcept nogil:
     return ldexp(1.0, max(-EXPONENTS, min(EXPONENTS, exponent - 1)))
 
 
-def power_of_two(const double[::1] x):
-    """The power of two at or below each x; 1 for 0."""
-    cdef Py_ssize_t j
-    cdef double[::1] out = np.empty(x.shape[0])
-    for j in range(x.shape[0]):
-        out[j] = power_below(x[j])
-    return np.asarray(out)
-
-
-def column_units(const double[::1] largest, const double[::1] factor, const double[::1] mean, const double[::1] variance,
-                 bint centred, double rounding):
-    """(center, multiplier, constant, moderate) of columns from their largest value and the mean and variance of column·factor.
+cdef bint units_of(Py_ssize_t p, const double* largest, const double* factor, const double* mean, const double* variance, bint centred,
+                   double rounding, double* center, double* multiplier, unsigned char* constant) noexcept nogil:
+    """(center, multiplier, constant) of columns from their largest value and the mean and variance of column·factor.
 
     A column is constant (multiplier 0) where its standard deviation, about the mean if ``centred`` and about zero if not, is below
-    ``rounding`` times its largest value. ``moderate``: no column is large, or far from zero in its own units.
+    ``rounding`` times its largest value. Returns whether no column is large, or far from zero in its own units. Outputs come zeroed.
     """
-    cdef Py_ssize_t j, p = mean.shape[0]
+    cdef Py_ssize_t j
     cdef double sd
     cdef bint moderate = True
-    centers, multipliers, constants = np.zeros(p), np.zeros(p), np.zeros(p, bool)
-    cdef double[::1] center = centers, multiplier = multipliers
-    cdef unsigned char[::1] constant = constants.view(np.uint8)
     for j in range(p):
         if centred:
             center[j] = mean[j] / factor[j]
@@ -49,7 +36,7 @@ def column_units(const double[::1] largest, const double[::1] factor, const doub
         if not constant[j]:
             multiplier[j] = factor[j] / power_below(sd)
         moderate = moderate and largest[j] < 1e100 and fabs(center[j]) * multiplier[j] < 1e3
-    return centers, multipliers, constants, moderate
+    return moderate
 
 
 cdef cloned_void row_to_data(double* b, Py_ssize_t m, const double* mean, const double* multiplier, double sigma, double* dot,

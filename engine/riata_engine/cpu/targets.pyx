@@ -1,35 +1,143 @@
 # Means and norms of targets and residuals. Every sum runs down the rows one after the other, whatever stands beside it: a
 # problem's numbers are the same bits alone and in a batch.
+import numpy as np
+from libc.math cimport sqrt
+from riata_engine.cpu.scale cimport power_below
+
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
 
 
-cdef cloned_void means(const double* Y, const double* v, Py_ssize_t n, Py_ssize_t T, double* out) noexcept nogil:
+cdef cloned_void means(const double* Y, Py_ssize_t ldy, const double* v, Py_ssize_t ldv, Py_ssize_t n, Py_ssize_t T,
+                       double* out) noexcept nogil:
+    """out[t] += Σ_i v_i Y_it of T targets in rows of length ldy."""
     cdef Py_ssize_t i, t
     for i in range(n):
         for t in range(T):
-            out[t] += v[i] * Y[i * T + t]
+            out[t] += v[i * ldv] * Y[i * ldy + t]
 
 
-cdef cloned_void squares(const double* Y, const double* v, const double* center, Py_ssize_t n, Py_ssize_t T, double* out) noexcept nogil:
+cdef cloned_void squares(const double* Y, Py_ssize_t ldy, const double* v, Py_ssize_t ldv, const double* center, Py_ssize_t n, Py_ssize_t T,
+                         double* out) noexcept nogil:
+    """out[t] += Σ_i v_i (Y_it − center_t)²."""
     cdef Py_ssize_t i, t
     for i in range(n):
         for t in range(T):
-            out[t] += v[i] * (Y[i * T + t] - center[t]) * (Y[i * T + t] - center[t])
+            out[t] += v[i * ldv] * (Y[i * ldy + t] - center[t]) * (Y[i * ldy + t] - center[t])
 
 
-def weighted_means(const double[:, ::1] Y, const double[::1] v, double[::1] out):
-    """out[t] = Σ_i v_i Y_it."""
-    out[:] = 0
-    if Y.shape[0] and Y.shape[1]:
-        means(&Y[0, 0], &v[0], Y.shape[0], Y.shape[1], &out[0])
+cdef cloned_void sizes(const double* Y, Py_ssize_t n, Py_ssize_t T, double* out) noexcept nogil:
+    cdef Py_ssize_t i, t
+    cdef double a
+    for i in range(n):
+        for t in range(T):
+            a = Y[i * T + t] if Y[i * T + t] >= 0 else -Y[i * T + t]
+            out[t] = a if a > out[t] else out[t]
 
 
-def weighted_squares(const double[:, ::1] Y, const double[::1] v, const double[::1] center, double[::1] out):
-    """out[t] = Σ_i v_i (Y_it − center_t)²."""
-    out[:] = 0
-    if Y.shape[0] and Y.shape[1]:
-        squares(&Y[0, 0], &v[0], &center[0], Y.shape[0], Y.shape[1], &out[0])
+cdef cloned_void shift_and_divide(double* Y, Py_ssize_t n, Py_ssize_t T, const double* shift, const double* unit) noexcept nogil:
+    cdef Py_ssize_t i, t
+    for i in range(n):
+        for t in range(T):
+            Y[i * T + t] = (Y[i * T + t] - shift[t]) / unit[t]
+
+
+def target_units(Y, const double[::1] v, bint intercept, double rounding):
+    """Targets Y (n, T) in units of sigma, without their means under weights v (Σ v = 1): (Y, mean in units of sigma, sigma).
+
+    sigma is a power of two at or below the standard deviation (about zero without an intercept). A target whose standard deviation
+    is at most ``rounding`` times its mean is constant: zero, with sigma of its size.
+    """
+    out = np.array(Y, order="C")
+    cdef double[:, ::1] y = out
+    cdef Py_ssize_t n = y.shape[0], T = y.shape[1], i, t
+    rows = np.zeros((4, T))
+    cdef double[:, ::1] w = rows
+    cdef double* mean = &w[0, 0]
+    cdef double* sigma = mean + T
+    cdef double* square = mean + 2 * T
+    cdef double* zero = mean + 3 * T
+    with nogil:
+        sizes(&y[0, 0], n, T, sigma)
+        for t in range(T):
+            sigma[t] = power_below(sigma[t])
+        shift_and_divide(&y[0, 0], n, T, zero, sigma)
+        if intercept:
+            means(&y[0, 0], T, &v[0], 1, n, T, mean)
+        for t in range(T):
+            square[t] = 1.0
+        shift_and_divide(&y[0, 0], n, T, mean, square)
+        for t in range(T):
+            square[t] = 0
+        squares(&y[0, 0], T, &v[0], 1, zero, n, T, square)
+        for t in range(T):
+            if square[t] <= (rounding * mean[t]) ** 2:
+                square[t] = 0
+                for i in range(n):
+                    y[i, t] = 0
+            square[t] = power_below(sqrt(square[t]))
+            mean[t] /= square[t]
+            sigma[t] *= square[t]
+        shift_and_divide(&y[0, 0], n, T, zero, square)
+    return out, rows[0], rows[1]
+
+
+def group_moments(const double[:, ::1] Y, const double[:, ::1] V, const double[::1] base_mean, used, bint intercept, double rounding):
+    """(G, T) means of targets under the weights V (G, n), and sums of squares about them.
+
+    ``used`` (G, T) bytes, or None for all: the pairs that are asked for.
+
+    A sum of squares of at most (``rounding`` · size of the means)² is zero.
+    """
+    cdef Py_ssize_t T = Y.shape[1], G = V.shape[0], g, t
+    means_out, squares_out = np.zeros((G, T)), np.zeros((G, T))
+    cdef double[:, ::1] ybar = means_out, yy = squares_out
+    cdef const unsigned char[:, ::1] wanted = None
+    cdef bint some = used is not None
+    if some:
+        wanted = used
+    with nogil:
+        for g in range(G):
+            if not some:
+                group_pair(Y, V, g, 0, T, intercept, &ybar[g, 0], &yy[g, 0])
+            else:
+                for t in range(T):
+                    if wanted[g, t]:
+                        group_pair(Y, V, g, t, 1, intercept, &ybar[g, t], &yy[g, t])
+            for t in range(T):
+                if yy[g, t] <= rounding ** 2 * (ybar[g, t] ** 2 + base_mean[t] ** 2):
+                    yy[g, t] = 0
+    return means_out, squares_out
+
+
+cdef void group_pair(const double[:, ::1] Y, const double[:, ::1] V, Py_ssize_t g, Py_ssize_t t, Py_ssize_t count, bint intercept,
+                     double* mean, double* square) noexcept nogil:
+    if intercept:
+        means(&Y[0, t], Y.shape[1], &V[g, 0], 1, Y.shape[0], count, mean)
+    squares(&Y[0, t], Y.shape[1], &V[g, 0], 1, mean, Y.shape[0], count, square)
+
+
+def part_sums(const double[:, ::1] Y, v, label, double[::1] weight, double[:, ::1] total, double[:, ::1] square):
+    """Σ v, Σ v y and Σ v y² over the rows of each part; ``v`` None: ones; ``label`` (n,) negative for no part, None: all are part 0."""
+    cdef Py_ssize_t n = Y.shape[0], T = Y.shape[1], i, k
+    cdef const double[::1] weights = None
+    cdef const Py_ssize_t[::1] part = None
+    cdef bint weighted = v is not None, labelled = label is not None
+    cdef double one = 1
+    cdef const double* w
+    cdef double[::1] zero = np.zeros(T)
+    if weighted:
+        weights = v
+    if labelled:
+        part = label
+    with nogil:
+        for i in range(n):
+            k = part[i] if labelled else 0
+            if k >= 0:
+                w = &weights[i] if weighted else &one
+                weight[k] += w[0]
+                means(&Y[i, 0], T, w, 0, 1, T, &total[k, 0])
+                squares(&Y[i, 0], T, w, 0, &zero[0], 1, T, &square[k, 0])
 
 
 cdef cloned_void norms(const double* R, const double* v, const double* y, Py_ssize_t n, Py_ssize_t k, double* rr,

@@ -1,8 +1,8 @@
-"""Certificates from the residual, and when they are needed.
+"""Certificates from the residual.
 
-In Gram space a gap comes from C, c and yy, whose own rounding it cannot see. ``rounding`` bounds what that may be worth;
-where the bound is not far below the tolerance, the gap is computed from the residual y − Xb by a pass over X, and the
-path is solved again from exact gradients until the residual agrees (iterative refinement: c is replaced by Xᵀr + C b).
+In Gram space a gap comes from C, c and yy, whose own rounding it cannot see. ``rounding`` (cpu/certificate.pyx) bounds what that
+may be worth; where the bound is not far below the tolerance, the gap is computed from the residual y − Xb by a pass over X, and
+the path is solved again from exact gradients until the residual agrees (iterative refinement: c is replaced by Xᵀr + C b).
 """
 
 import numpy as np
@@ -12,19 +12,8 @@ from riata_engine.cpu.gram_path import gram_path
 from riata_engine.cpu.targets import residual_norms
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER
 
-EPS = np.finfo(float).eps
 #: how often a path is solved again from exact gradients
 REFINEMENTS = 3
-
-
-def rounding(length, null):
-    """(B,) bound on the relative error of a problem's gaps that the rounding of its statistics can cause.
-
-    A product of n terms added up in blocks is off by a few eps of Σ|z_ij||z_ik| ≤ √(C_jj C_kk); the quadratic form bᵀC b
-    thus by eps·(Σ_j |b_j| √C_jj)². ``length`` (B, L) holds that sum, ``null`` (B,) the null objective.
-    """
-    longest = np.fmax.reduce(length, axis=1, initial=0.0)               # NaN: not solved
-    return 4 * EPS * np.divide(longest**2 + 2 * null, null, out=np.zeros_like(null), where=null > 0)
 
 
 def residuals(form, problem, b, columns, free_b=None):

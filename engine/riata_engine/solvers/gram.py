@@ -5,8 +5,9 @@ The solver of tall data (n ≥ p, or small p): after one pass over X nothing dep
 
 import numpy as np
 
+from riata_engine.cpu.certificate import rounding
 from riata_engine.cpu.gram_path import gram_path
-from riata_engine.solvers.certificate import certify_by_residual, rounding
+from riata_engine.solvers.certificate import certify_by_residual
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER
 from riata_engine.solvers.statistics import group_statistics, inflation
 
@@ -36,22 +37,24 @@ def solve_gram(form, alphas, options, store, control, clock):
     none = np.empty(0, np.intp)
     chunk = max(1, int(options.max_memory // (8 * L * p))) if store.kind != "dense" else B
     for at in range(0, B, chunk):
-        these = np.arange(at, min(B, at + chunk))
-        part = slice(at, at + len(these))
-        b = store.coef[part] if store.kind == "dense" else np.zeros((len(these), L, p))
-        newtons, length = np.zeros((len(these), L), np.int32), np.full((len(these), L), np.nan)
-
+        size = min(B, at + chunk) - at
+        part = slice(at, at + size)
+        b = store.coef[part] if store.kind == "dense" else np.zeros((size, L, p))
+        newtons, length = np.zeros((size, L), np.int32), np.zeros((size, L))
+        lengths, tol = np.empty(size, np.intp), np.empty(size)
+        lengths.fill(L)
+        tol.fill(options.tol)
         with clock("descent"):
             gram_path(C, form.group[part], c[part], yy[part], null[part], form.f1, form.f2, form.lower, form.upper,
-                      bound_scale[part], l1[part], l2[part], np.full(len(these), L), none, none,
-                      np.zeros((len(these), p)), l1[part, 0].copy(), p, np.full(len(these), options.tol), options.max_epochs,
+                      bound_scale[part], l1[part], l2[part], lengths, none, none,
+                      np.zeros((size, p)), l1[part, 0].copy(), p, tol, options.max_epochs,
                       options.stop_dev_ratio, options.stop_dev_change, options.by_kkt, control, options.n_threads, b,
                       store.gap[part], store.residual[part], length, store.status[part], store.n_epochs[part], newtons)
         store.n_cholesky[part] += newtons
         with clock("certificate"):
-            doubt = rounding(length * statistics.size[form.group[part], None], null[part])
-            for k in np.flatnonzero(doubt > 0.05 * options.tol):
-                problem = these[k]
+            doubt = rounding(length, statistics.size, form.group[part], null[part])
+            for k in np.flatnonzero(doubt > 0.05 * options.tol) if doubt.max() > 0.05 * options.tol else ():
+                problem = at + k
                 if control.stopped:          # no time to look: the gap and what rounding may add to it is a certificate too
                     store.gap[problem] += doubt[k]
                     late = (store.status[problem] == CONVERGED) & (store.gap[problem] > options.tol)
@@ -60,10 +63,10 @@ def solve_gram(form, alphas, options, store, control, clock):
                 certify_by_residual(form, problem, b[k], C[form.group[problem]], alphas, options, store, control, free)
         if statistics.held_C is not None:
             with clock("deviance"):
-                _held_out_deviance(form, statistics, these, b, free, store)
+                _held_out_deviance(form, statistics, np.arange(at, at + size), b, free, store)
         free_b = None
         if free is not None:
-            free_b = np.stack([free.coefficients(b[k], slice(None), problem) for k, problem in enumerate(these)])
+            free_b = np.stack([free.coefficients(b[k], slice(None), problem) for k, problem in enumerate(range(at, at + size))])
         store.put_many(part, b, free_b)
     if not options.bounded:
         _ridge_df(form, C, l2, options, store)
@@ -76,7 +79,7 @@ def _ridge_df(form, C, l2, options, store):
 
     Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, eq. 3.50.
     """
-    if np.all(options.l1_ratio):
+    if options.l1_ratio.all():
         return
     for g in np.unique(form.group[options.l1_ratio == 0]):
         members = np.flatnonzero((form.group == g) & (options.l1_ratio == 0))

@@ -1,5 +1,7 @@
 """The grid of alphas: from the smallest alpha whose solution is zero, down a geometric sequence."""
 
+from functools import lru_cache
+
 import numpy as np
 
 #: l1_ratio below this counts as this when the largest alpha is sought (glmnet's rule; a ridge has no largest alpha)
@@ -21,4 +23,10 @@ def alpha_max(form, gradient, l1_ratio):
 def geometric(largest, n_alphas, ratio):
     """(B, n_alphas) geometric sequences; a problem whose solution is zero at every alpha gets one that starts at 1."""
     largest = np.where(largest == 0, 1.0, largest)
-    return largest[:, None] * np.geomspace(1.0, ratio, n_alphas) if n_alphas > 1 else largest[:, None]
+    return largest[:, None] * _ratios(n_alphas, ratio) if n_alphas > 1 else largest[:, None]
+
+
+@lru_cache(maxsize=16)
+def _ratios(n_alphas, ratio):
+    """Computed once: it takes as long as a tenth of a small path."""
+    return np.geomspace(1.0, ratio, n_alphas)

@@ -32,9 +32,13 @@ class PathStore:
         self.L = L
         self.entries = []                                  # sparse: (problem·L + alpha, column, coefficient), in any order
         # intercept; gap; Σ v r² in units of sigma², and the same over the held-out rows; degrees of freedom
-        self.intercept, self.gap, self.residual, self.held_out, self.df = np.full((5, B, L), np.nan)
-        self.finite = np.ones((B, L), np.uint8)            # coefficients that float64 can write
-        self.status = np.full((B, L), SKIPPED, np.int8)
+        rows = np.empty((5, B, L))
+        rows.fill(np.nan)
+        self.intercept, self.gap, self.residual, self.held_out, self.df = rows
+        self.finite = np.empty((B, L), np.uint8)           # coefficients that float64 can write
+        self.finite.fill(1)
+        self.status = np.empty((B, L), np.int8)
+        self.status.fill(SKIPPED)
         self.n_epochs, self.n_cholesky = np.zeros((2, B, L), np.int32)
         self.n_passes, self.bytes_moved = 0, 0.0
 

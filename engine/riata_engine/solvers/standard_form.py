@@ -14,9 +14,8 @@ import numpy as np
 from scipy import sparse
 
 from riata_engine.cpu.design import Design
-from riata_engine.cpu.moments import moments, scan
-from riata_engine.cpu.scale import column_units, power_of_two
-from riata_engine.cpu.targets import weighted_means, weighted_squares
+from riata_engine.cpu.moments import moments, standard_columns
+from riata_engine.cpu.targets import group_moments, target_units
 from riata_engine.solvers.free_features import FreeFeatures
 
 #: a column or a target counts as constant when its standard deviation is below this many units of its size
@@ -33,7 +32,7 @@ class StandardForm:
 
     design: Design
     origin: np.ndarray                # (p,) taken off the columns of X before ``design`` saw them
-    V: np.ndarray                     # (n, G) row weights, each column sums to one
+    V: np.ndarray                     # (n, G) row weights, each column contiguous and of sum one
     held_out: list | None             # rows of weight 0, one array a group
     held_out_weight: np.ndarray       # (n,) row weights, sum one, before anything is held out
     Y: np.ndarray                     # (n, T) targets, offset and mean taken off, divided by sigma
@@ -76,10 +75,12 @@ class StandardForm:
 
     def gradient_at_null(self, control, n_threads, block=64):
         """(B, p) Zᵀ V (y − ȳ): one pass over X for every distinct (group, target)."""
-        pairs, where = np.unique(np.stack([self.group, self.target]), axis=1, return_inverse=True)
-        first = np.empty(pairs.shape[1], np.intp)
-        first[where[::-1]] = np.arange(len(where))[::-1]
-        out = np.empty((pairs.shape[1], self.shape[1]))
+        if self.yy.size == 1:                          # one target, one group
+            first, where = np.zeros(1, np.intp), np.zeros(self.n_problems, np.intp)
+        else:
+            pairs = self.group * self.yy.shape[1] + self.target
+            _, first, where = np.unique(pairs, return_index=True, return_inverse=True)
+        out = np.empty((len(first), self.shape[1]))
         chunk = max(1, min(len(first), 1024))
         for at in range(0, len(first), chunk):
             R = self.weighted_residual_at_null(first[at:at + chunk])
@@ -109,14 +110,19 @@ class StandardForm:
 def _row_weights(batch, n):
     """V (n, G), the weights before holding out (n,), and the held-out rows."""
     w = batch.weights
-    base = np.full(n, 1.0 / n) if w is None else (w / w.max()) / (w / w.max()).sum()
+    if w is None:
+        base = np.empty(n)
+        base.fill(1.0 / n)
+    else:
+        base = w / w.max()
+        base = base / base.sum()
     if batch.held_out is None:
-        return base[:, None].copy(), base, None
-    V = np.repeat(base[:, None], len(batch.held_out), axis=1)
+        return base[:, None], base, None
+    V = np.repeat(base[None], len(batch.held_out), axis=0)
     for g, rows in enumerate(batch.held_out):
-        V[rows, g] = 0.0
-        V[:, g] /= V[:, g].sum()
-    return V, base, [np.asarray(rows, dtype=np.intp) for rows in batch.held_out]
+        V[g, rows] = 0.0
+    V /= V.sum(axis=1, keepdims=True)
+    return V.T, base, batch.held_out
 
 
 def standard_form(batch, control, n_threads):
@@ -129,21 +135,45 @@ def standard_form(batch, control, n_threads):
     n, p = X.shape
     V, base, held_out = _row_weights(batch, n)
 
-    largest, _ = scan(X, control, n_threads)
-    factor = 1.0 / power_of_two(largest)
-    mean, variance = moments(X, base, factor, control, n_threads)
-    center, multiplier, constant, moderate = column_units(largest, factor, mean, variance, batch.intercept, CONSTANT)
+    center, multiplier, constant, moderate, deviation, size, f2 = standard_columns(X, base, batch.intercept, CONSTANT, control,
+                                                                                   n_threads)
     X, center, origin = _near_zero(X, center, multiplier)
     design = Design(X, center, multiplier, direct=moderate)
 
-    Y, base_mean, sigma = _targets(batch, base)
-    ybar, yy = _target_moments(batch, Y, base_mean, V)
+    Y = batch.Y if batch.offset is None else batch.Y - batch.offset[:, None]
+    Y, base_mean, sigma = target_units(Y, base, batch.intercept, CONSTANT)
+    used = None                              # which pairs of weight group and target some problem has
+    if V.shape[1] > 1 and Y.shape[1] > 1:
+        used = np.zeros((V.shape[1], Y.shape[1]), np.uint8)
+        used[batch.group, batch.target] = 1
+    ybar, yy = group_moments(Y, V.T, base_mean, used, batch.intercept, CONSTANT)
 
     if batch.intercept and held_out is not None:
-        shift = design.transposed_matvec(np.ascontiguousarray(V.T), V.shape[1], control, n_threads)
+        shift = design.transposed_matvec(V.T, V.shape[1], control, n_threads)
     else:
         shift = np.zeros((V.shape[1], p))
 
+    plain = batch.lower is None and batch.upper is None and batch.penalty_factor is None and not batch.standardize
+    if plain:
+        penalty, barred, lower, upper, free = np.ones(p), constant, np.empty(p), np.empty(p), np.empty(0, np.intp)
+        lower.fill(-np.inf)
+        upper.fill(np.inf)
+        if constant.any():
+            lower[constant], upper[constant] = 0.0, 0.0
+    else:
+        penalty, barred, lower, upper, free = _restrictions(batch, multiplier, constant, deviation <= CONSTANT * size)
+    form = StandardForm(design, origin, V, held_out, base, Y, base_mean, sigma, batch.target,
+                        batch.group, batch.intercept, batch.standardize, penalty, barred, lower, upper, free, shift, ybar, yy)
+    if plain:
+        form.f1, form.f2 = multiplier[None], f2[None]
+    else:
+        _penalty_factors(form, control, n_threads)
+    return form
+
+
+def _restrictions(batch, multiplier, constant, flat):
+    """(penalty, barred, lower, upper, free) of a ``StandardForm``; ``flat``: columns whose standard deviation is rounding."""
+    p = len(multiplier)
     penalty, barred, free = np.ones(p), constant, np.empty(0, np.intp)
     lower, upper = np.full(p, -np.inf), np.full(p, np.inf)
     if batch.lower is not None or batch.upper is not None:
@@ -153,7 +183,6 @@ def standard_form(batch, control, n_threads):
     if batch.penalty_factor is not None:
         penalty = np.asarray(batch.penalty_factor, dtype=float)
     if batch.standardize and not batch.intercept:        # a penalty on b_j·s_j with s_j = 0 is none
-        flat = np.sqrt(variance) <= CONSTANT * largest * factor
         penalty = np.where(flat & np.isfinite(penalty), 0.0, penalty)
     if not penalty.all() or batch.penalty_factor is not None:
         barred = barred | np.isinf(penalty)
@@ -164,11 +193,7 @@ def standard_form(batch, control, n_threads):
             upper = np.where(np.isinf(upper), upper, np.where(upper == 0, 0.0, upper / multiplier))
     lower[barred], upper[barred] = 0.0, 0.0
     lower[free], upper[free] = 0.0, 0.0
-
-    form = StandardForm(design, origin, V, held_out, base, Y, base_mean, sigma, batch.target,
-                        batch.group, batch.intercept, batch.standardize, penalty, barred, lower, upper, free, shift, ybar, yy)
-    _penalty_factors(form, control, n_threads)
-    return form
+    return penalty, barred, lower, upper, free
 
 
 def _near_zero(X, center, multiplier):
@@ -178,48 +203,13 @@ def _near_zero(X, center, multiplier):
     coefficient: a mean of 1e6 standard deviations leaves no correct digit. A column can be so far from zero only where (in
     weight) all but a thousandth of its entries are stored, so that storing the rest costs little. Such an X is copied in float64.
     """
-    far = np.abs(center) * multiplier > FAR
-    if isinstance(X, np.ndarray) or not far.any():
-        return X, center, np.zeros_like(center)
+    if isinstance(X, np.ndarray) or not (far := np.abs(center) * multiplier > FAR).any():
+        return X, center, np.zeros(len(center))
     columns = np.flatnonzero(far)
     filled = sparse.csc_array(X[:, columns].toarray().astype(np.float64) - center[columns])
     order = np.argsort(np.concatenate([np.flatnonzero(~far), columns]))
     X = sparse.hstack([X[:, np.flatnonzero(~far)].astype(np.float64), filled], format="csc")[:, order]
     return X, np.where(far, 0.0, center), np.where(far, center, 0.0)
-
-
-def _targets(batch, base):
-    """Y without offset and mean, in units of sigma; the mean in the same units; sigma."""
-    Y = batch.Y if batch.offset is None else batch.Y - batch.offset[:, None]
-    span = power_of_two(np.abs(Y).max(axis=0, initial=0.0))
-    Y = np.ascontiguousarray(Y / span)
-    mean, square = np.zeros(Y.shape[1]), np.empty(Y.shape[1])
-    if batch.intercept:
-        weighted_means(Y, base, mean)
-        Y -= mean
-    weighted_squares(Y, base, np.zeros(Y.shape[1]), square)
-    flat = square <= (CONSTANT * mean) ** 2
-    Y[:, flat], square[flat] = 0.0, 0.0
-    unit = power_of_two(np.sqrt(square))
-    Y /= unit
-    return Y, mean / unit, span * unit
-
-
-def _target_moments(batch, Y, base_mean, V):
-    """(G, T) means and sums of squares about them, for the pairs that some problem uses."""
-    G, T = V.shape[1], Y.shape[1]
-    ybar, yy = np.zeros((G, T)), np.zeros((G, T))
-    weights = np.ascontiguousarray(V.T)
-    for g in np.unique(batch.group) if G > 1 else range(1):
-        used = np.unique(batch.target[batch.group == g]) if G > 1 and T > 1 else np.arange(T)
-        part = Y if len(used) == T else np.ascontiguousarray(Y[:, used])
-        mean, square = np.zeros(len(used)), np.empty(len(used))
-        if batch.intercept:
-            weighted_means(part, weights[g], mean)
-        weighted_squares(part, weights[g], mean, square)
-        square[square <= CONSTANT**2 * (mean**2 + base_mean[used] ** 2)] = 0.0
-        ybar[g, used], yy[g, used] = mean, square
-    return ybar, yy
 
 
 def _penalty_factors(form, control, n_threads):

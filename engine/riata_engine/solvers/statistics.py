@@ -10,7 +10,8 @@ import numpy as np
 
 from riata_engine.cpu.design import Design
 from riata_engine.cpu.gram import accumulate
-from riata_engine.cpu.targets import weighted_means, weighted_squares
+from riata_engine.cpu.group_sums import about_means
+from riata_engine.cpu.targets import part_sums
 
 #: a fold's variance below this share of the whole's is recomputed without subtraction (half of the digits are gone)
 GUARD = 1e-8
@@ -32,55 +33,49 @@ class Statistics:
 
 @dataclass
 class _Sums:
-    """Raw sums over some rows, with base weights: Σ v zzᵀ, Σ v z, Σ v z yᵀ, Σ v, Σ v y, Σ v y²."""
+    """Raw sums over K parts of the rows, with base weights: Σ v zzᵀ, Σ v z [1, y], Σ v, Σ v y, Σ v y²."""
 
-    C: np.ndarray
-    z: np.ndarray
-    c: np.ndarray
-    weight: float
-    y: np.ndarray
-    yy: np.ndarray
+    C: np.ndarray          # (K, p, p)
+    c: np.ndarray          # (K, p, 1 + T)
+    weight: np.ndarray     # (K,)
+    y: np.ndarray          # (K, T)
+    yy: np.ndarray         # (K, T)
 
-    def __sub__(self, other):
-        return _Sums(*(getattr(self, name) - getattr(other, name) for name in self.__dataclass_fields__))
+    def __iter__(self):
+        return iter((self.C, self.c, self.weight, self.y, self.yy))
 
-    def __add__(self, other):
-        return _Sums(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+    def total(self):
+        """The five sums over all parts."""
+        return tuple(array[0] if len(array) == 1 else array.sum(axis=0) for array in self)
 
-    def about(self, z_mean, y_mean):
-        """(C, c, yy) of the rows about given means, divided by their weight."""
-        C = self.C / self.weight
-        z, y = self.z / self.weight, self.y / self.weight
-        c = self.c / self.weight - z[:, None] * y_mean
-        if z_mean.any():
-            both = z[:, None] * z_mean
-            C -= both
-            C -= both.T
-            C += z_mean[:, None] * z_mean
-            c += z_mean[:, None] * (y_mean - y)
-        return C, c, self.yy / self.weight - 2 * y * y_mean + y_mean**2
+    def about(self, whole, part, shift, ybar, C, c, yy, n_threads):
+        """Fill C, c and yy with the statistics of part[g], or of ``whole`` less part[g], about given means: ``about_means``."""
+        about_means(*self, whole, part, shift, ybar, C, c, yy, np.empty(shift.shape), n_threads)
 
 
-def _sums(form, parts, count, weights, control, n_threads):
-    """Sums over the rows of each of ``count`` parts (``parts`` (n,) labels, or None: one part, all rows)."""
+def _sums(form, labels, count, weights, control, n_threads):
+    """Sums over the rows of ``count`` parts.
+
+    ``labels``: arrays (n,) with the parts that rows belong to, each negative or of a part that no other array has (each array is
+    one pass over X); None: one part, all rows.
+    """
     p, T = form.shape[1], form.Y.shape[1]
-    one_y = np.ones((form.shape[0], T + 1))
+    one_y = np.empty((form.shape[0], T + 1))
+    one_y[:, 0] = 1.0
     one_y[:, 1:] = form.Y
-    C, c = np.zeros((count, p, p)), np.zeros((count, p, T + 1))
-    dense = isinstance(form.design.X, np.ndarray)
-    if dense:
-        accumulate(form.design, parts, weights, one_y, C, c, control, n_threads)
-    out = []
-    for k in range(count):
-        rows = None if parts is None else np.flatnonzero(parts == k)
-        if not dense:
-            _sparse_products(form.design, rows, weights, one_y, C[k], c[k])
-        Y = form.Y if rows is None else form.Y[rows]
-        v = np.ones(len(Y)) if weights is None else np.ascontiguousarray(weights if rows is None else weights[rows])
-        y, yy = np.empty(T), np.empty(T)
-        weighted_means(Y, v, y)
-        weighted_squares(Y, v, np.zeros(T), yy)
-        out.append(_Sums(C[k], c[k, :, 0], c[k, :, 1:], float(v.sum()), y, yy))
+    out = _Sums(np.zeros((count, p, p)), np.zeros((count, p, T + 1)), np.zeros(count), np.zeros((count, T)), np.zeros((count, T)))
+    for label in [None] if labels is None else labels:
+        first, last = (0, 1) if label is None else (label[label >= 0].min(initial=count), label.max(initial=-1) + 1)
+        if last <= first:
+            continue
+        C, c = out.C[first:last], out.c[first:last]
+        own = label if first == 0 else label - first
+        if isinstance(form.design.X, np.ndarray):
+            accumulate(form.design, own, weights, one_y, C, c, control, n_threads)
+        else:
+            for k in range(last - first):
+                _sparse_products(form.design, None if own is None else np.flatnonzero(own == k), weights, one_y, C[k], c[k])
+        part_sums(form.Y, weights, own, out.weight[first:last], out.y[first:last], out.yy[first:last])
     return out
 
 
@@ -101,55 +96,52 @@ def group_statistics(form, control, n_threads, deviance=True):
     """Statistics of every weight group of a ``StandardForm``."""
     n, p = form.shape
     G, T = form.V.shape[1], form.Y.shape[1]
-    C, c = np.empty((G, p, p)), np.empty((G, p, T))
-    uniform = bool(np.all(form.held_out_weight == form.held_out_weight[0]))
-    base = None if uniform else form.held_out_weight * n           # weights of mean one; None: all ones
-    holding = form.held_out is not None and any(len(rows) for rows in form.held_out)
-    held = [np.empty((G, p, p)), np.empty((G, p, T)), np.full((G, T), np.nan)] if holding and deviance else [None] * 3
-    size = np.ones(G)
+    C, c, yy = np.empty((G, p, p)), np.empty((G, p, T)), np.empty((G, T))
+    weights = form.held_out_weight
+    weights = weights * n if (weights != weights[0]).any() else None           # of mean one; None: all ones
     if form.held_out is None:
-        C[0], c[0], _ = _sums(form, None, 1, base, control, n_threads)[0].about(form.shift[0], form.ybar[0])
-        _mend(C[0], None)
-        return Statistics(C, c, None, None, None, size)
+        sums = _sums(form, None, 1, weights, control, n_threads)
+        sums.about(None, np.zeros(1, np.intp), form.shift, form.ybar, C, c, yy, n_threads)
+        _mend(C, 0.0)
+        return Statistics(C, c, None, None, None, np.ones(1))
 
-    seen = np.zeros(n, int)
-    for rows in form.held_out:
-        seen[rows] += 1
-    if seen.max(initial=0) <= 1:             # folds that do not overlap: one pass for all of them
-        label = np.full(n, -1)
-        for g, rows in enumerate(form.held_out):
-            label[rows] = g
-        covered = bool(np.all(seen == 1))
-        label[seen == 0] = G
-        found = _sums(form, label, G if covered else G + 1, base, control, n_threads)
-        whole = found[0]
-        for part in found[1:]:
-            whole = whole + part
-    else:
-        whole = _sums(form, None, 1, base, control, n_threads)[0]
-        found = []
-        for rows in form.held_out:
-            label = np.full(n, -1)
-            label[rows] = 0
-            found.append(_sums(form, label, 1, base, control, n_threads)[0] if len(rows) else None)
-    parts = [found[g] if len(form.held_out[g]) else None for g in range(G)]
-    spread = np.diagonal(whole.C).copy() / n
-    for g, part in enumerate(parts):
+    part, labels = _parts(form.held_out, n)
+    count = max(int(label.max(initial=-1)) for label in labels) + 1
+    sums = _sums(form, labels, count, weights, control, n_threads)
+    whole = sums.total() if len(labels) == 1 else _sums(form, None, 1, weights, control, n_threads).total()
+    sums.about(whole, part, form.shift, form.ybar, C, c, yy, n_threads)
+    spread = np.diagonal(whole[0]) / n
+    variance = C.diagonal(axis1=1, axis2=2)
+    lost = (variance < GUARD * spread).any(axis=1) & (part >= 0)
+    for g in np.flatnonzero(lost):
         if control.stopped:
             break
-        d, ybar = form.shift[g], form.ybar[g]
-        sums = whole if part is None else whole - part
-        C[g], c[g], _ = sums.about(d, ybar)
-        if part is not None and np.any(np.diagonal(C[g]) < GUARD * spread):
-            weights = np.ones(n) if base is None else base.copy()
-            weights[form.held_out[g]] = 0.0
-            C[g], c[g] = _direct(form, g, weights, control, n_threads)
-        elif part is not None:
-            size[g] = inflation(np.diagonal(C[g]), spread + d**2)
-        _mend(C[g], spread)
-        if holding and deviance and part is not None:
-            held[0][g], held[1][g], held[2][g] = part.about(d, ybar)
+        own = np.ones(n) if weights is None else weights.copy()
+        own[form.held_out[g]] = 0.0
+        C[g], c[g] = _direct(form, g, own, control, n_threads)
+    size = np.where(lost | (part < 0), 1.0, inflation(variance, spread + form.shift**2))
+    _mend(C, CONSTANT * spread)
+    if not (deviance and (part >= 0).any()):
+        return Statistics(C, c, None, None, None, size)
+    held = np.empty((G, p, p)), np.empty((G, p, T)), np.full((G, T), np.nan)
+    sums.about(None, part, form.shift, form.ybar, *held, n_threads)
     return Statistics(C, c, *held, size)
+
+
+def _parts(held_out, n):
+    """Which part of the rows each group holds out, (G,), negative for none; and the parts as arrays of labels (see ``_sums``)."""
+    some = np.array([len(rows) > 0 for rows in held_out])
+    part = np.where(some, np.cumsum(some) - 1, -1)
+    rows = np.concatenate(held_out)
+    if np.bincount(rows, minlength=n).max() <= 1:            # folds that do not overlap: one pass for all of them
+        label = np.full(n, int(some.sum()))                  # what no fold holds is a part too: the sum of all is the whole
+        label[rows] = np.repeat(part, [len(rows) for rows in held_out])
+        return part, [label]
+    labels = []
+    for g in np.flatnonzero(some):
+        labels.append(np.full(n, -1))
+        labels[-1][held_out[g]] = part[g]
+    return part, labels
 
 
 def _direct(form, g, weights, control, n_threads):
@@ -160,20 +152,24 @@ def _direct(form, g, weights, control, n_threads):
     own = replace(form, design=Design(design.X, center, design.multiplier, design.direct),
                   Y=np.ascontiguousarray(form.Y - form.ybar[g]))
     label = np.where(weights > 0, 0, -1)
-    C, c, _ = _sums(own, label, 1, weights, control, n_threads)[0].about(np.zeros_like(d), np.zeros(form.Y.shape[1]))
-    return C, c
+    p, T = len(d), own.Y.shape[1]
+    C, c = np.empty((1, p, p)), np.empty((1, p, T))
+    sums = _sums(own, [label], 1, weights, control, n_threads)
+    sums.about(None, np.zeros(1, np.intp), np.zeros((1, p)), np.zeros((1, T)), C, c, np.empty((1, T)), n_threads)
+    return C[0], c[0]
 
 
 def inflation(variance, of):
-    """√ of the largest ratio of what was subtracted to what is left."""
+    """√ of the largest ratio, over the last axis, of what was subtracted to what is left."""
     left = variance > CONSTANT * of
-    return float(np.sqrt(np.max(of[left] / variance[left], initial=1.0)))
+    return np.sqrt(np.max(np.divide(of, variance, out=np.ones(left.shape), where=left), axis=-1, initial=1.0))
 
 
-def _mend(C, spread):
-    """Columns whose variance is rounding become exactly constant: row and column zero."""
-    diagonal = np.diagonal(C)
-    gone = diagonal <= (0.0 if spread is None else CONSTANT * spread)
-    if gone.any():
-        C[gone] = 0.0
-        C[:, gone] = 0.0
+def _mend(C, floor):
+    """Columns whose variance is at most ``floor`` (p,) is rounding become exactly constant: row and column zero."""
+    gone = C.diagonal(axis1=1, axis2=2) <= floor
+    if not gone.any():
+        return
+    for g in np.flatnonzero(gone.any(axis=1)):
+        C[g, gone[g]] = 0.0
+        C[g, :, gone[g]] = 0.0

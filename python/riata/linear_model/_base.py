@@ -133,7 +133,7 @@ def is_plain(array, ndim=(2,)):
     """
     if type(array) is not np.ndarray or array.ndim not in ndim or array.dtype not in _FLOATS or not array.size:
         return False
-    return first_non_finite_column(array if array.ndim == 2 else array[:, None]) < 0
+    return bool(np.isfinite(array).all()) if array.ndim == 1 else first_non_finite_column(array) < 0
 
 
 def canonical(X):

@@ -164,11 +164,12 @@ def _path(owner, arguments):
         **engine_settings(given, X.shape[1]),
     }
     if np.ndim(alphas) == 0:
-        grid = Batch(X, Y, n_alphas=int(alphas), alpha_min_ratio=float(given["eps"]), **problem)
-        alphas = automatic_alphas(owner, grid)[0]
+        batch = Batch(X, Y, n_alphas=int(alphas), alpha_min_ratio=float(given["eps"]), **problem)
+        batch.alphas = alphas = automatic_alphas(owner, batch)[0]
     else:
         alphas = descending_alphas(owner, alphas)
-    solution = solve_certified(owner, Batch(X, Y, alphas=alphas, **problem), given["verbose"])
+        batch = Batch(X, Y, alphas=alphas, **problem)
+    solution = solve_certified(owner, batch, given["verbose"])
     coefs = np.asfortranarray(solution.coef[0].T, dtype=X.dtype)
     path = alphas, coefs if np.ndim(y) == 1 else coefs[None], dual_gap(solution)[0]
     return (*path, [int(count) for count in solution.n_epochs[0]]) if given["return_n_iter"] else path

@@ -1,0 +1,77 @@
+# From raw sums over parts of the rows to the statistics of weight groups: their difference from the whole, about the group's means.
+from cython.parallel cimport prange
+from riata_engine.cpu.control cimport worth
+
+cdef extern from "riata_simd.h":
+    ctypedef void cloned_void "RIATA_CLONED_VOID"
+
+
+cdef cloned_void centre_row(const double* whole, const double* part, Py_ssize_t m, double weight, double zi, double di, const double* z,
+                            const double* d, double* out) noexcept nogil:
+    """out[j] = (whole − part)[j] / weight − z_i d_j − d_i z_j + d_i d_j."""
+    cdef Py_ssize_t j
+    for j in range(m):
+        out[j] = (whole[j] - part[j]) / weight - zi * d[j] - di * z[j] + di * d[j]
+
+
+cdef cloned_void scale_row(const double* part, Py_ssize_t m, double weight, double zi, double di, const double* z, const double* d,
+                           double* out) noexcept nogil:
+    """The same with the part in place of the difference."""
+    cdef Py_ssize_t j
+    for j in range(m):
+        out[j] = part[j] / weight - zi * d[j] - di * z[j] + di * d[j]
+
+
+def about_means(const double[:, :, ::1] C, const double[:, :, ::1] c, const double[::1] weight, const double[:, ::1] y,
+                const double[:, ::1] yy, whole, const Py_ssize_t[::1] part, const double[:, ::1] shift, const double[:, ::1] ybar,
+                double[:, :, ::1] C_out, double[:, :, ::1] c_out, double[:, ::1] yy_out, double[:, ::1] z, int n_threads=1):
+    """Statistics (G, …) about given means, divided by their weight, from raw sums (K, …) over parts.
+
+    Parameters
+    ----------
+    C, c, weight, y, yy : (K, p, p), (K, p, 1 + T), (K,), (K, T), (K, T)
+        Σ v zzᵀ, Σ v z [1, y], Σ v, Σ v y, Σ v y² of each part.
+    whole : None, or the same five sums over all rows
+        None: the sums of part[g] itself (a negative part[g] is skipped); else the whole's less those of part[g] (negative: nothing).
+    shift, ybar : (G, p), (G, T)
+        The means that things are about.
+    C_out, c_out, yy_out : (G, p, p), (G, p, T), (G, T)
+    z : (G, p)
+        Room for the means of z.
+    """
+    cdef const double[:, ::1] WC = None, Wc = None
+    cdef const double[::1] Wy = None, Wyy = None
+    cdef double Ww = 0, w, b
+    cdef Py_ssize_t G = shift.shape[0], p = shift.shape[1], T = ybar.shape[1], g, k, i, t, row
+    cdef bint less = whole is not None
+    if less:
+        WC, Wc, Ww, Wy, Wyy = whole
+    n_threads = worth(4.0 * G * p * (p + T), n_threads)
+    with nogil:
+        for g in range(G):
+            k = part[g]
+            if k < 0 and not less:
+                continue
+            w = Ww - (weight[k] if k >= 0 else 0) if less else weight[k]
+            for i in range(p):
+                z[g, i] = (Wc[i, 0] - (c[k, i, 0] if k >= 0 else 0) if less else c[k, i, 0]) / w
+            for t in range(T):
+                b = (Wy[t] - (y[k, t] if k >= 0 else 0) if less else y[k, t]) / w
+                yy_out[g, t] = (Wyy[t] - (yy[k, t] if k >= 0 else 0) if less else yy[k, t]) / w - 2 * b * ybar[g, t] + ybar[g, t] ** 2
+                for i in range(p):
+                    c_out[g, i, t] = (Wc[i, 1 + t] - (c[k, i, 1 + t] if k >= 0 else 0) if less else c[k, i, 1 + t]) / w \
+                        - z[g, i] * ybar[g, t] + shift[g, i] * (ybar[g, t] - b)
+        for row in prange(G * p, num_threads=n_threads, schedule="static"):
+            centre(row // p, row % p, C, weight, less, WC, Ww, part, shift, z, C_out)
+
+
+cdef void centre(Py_ssize_t g, Py_ssize_t i, const double[:, :, ::1] C, const double[::1] weight, bint less, const double[:, ::1] WC,
+                 double Ww, const Py_ssize_t[::1] part, const double[:, ::1] shift, const double[:, ::1] z,
+                 double[:, :, ::1] out) noexcept nogil:
+    cdef Py_ssize_t k = part[g], p = shift.shape[1]
+    if less and k >= 0:
+        centre_row(&WC[i, 0], &C[k, i, 0], p, Ww - weight[k], z[g, i], shift[g, i], &z[g, 0], &shift[g, 0], &out[g, i, 0])
+    elif less:
+        scale_row(&WC[i, 0], p, Ww, z[g, i], shift[g, i], &z[g, 0], &shift[g, 0], &out[g, i, 0])
+    elif k >= 0:
+        scale_row(&C[k, i, 0], p, weight[k], z[g, i], shift[g, i], &z[g, 0], &shift[g, 0], &out[g, i, 0])
