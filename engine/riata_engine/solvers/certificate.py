@@ -8,6 +8,7 @@ path is solved again from exact gradients until the residual agrees (iterative r
 import numpy as np
 
 from riata_engine.cpu.certificate import certify
+from riata_engine.cpu.control import Stopped
 from riata_engine.cpu.gram_path import gram_path
 from riata_engine.cpu.targets import residual_norms
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER
@@ -78,15 +79,24 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
     """Replace the gaps of one problem by those of its residuals, and refine its path b (L, p) until they hold or stop falling.
 
     b is changed in place; ``C`` is the Gram matrix of its group (free features projected out).
+
+    Returns
+    -------
+    bool
+        False where the call was stopped before the first gap was known: nothing is changed then.
     """
     p, kept = b.shape[1], b.copy()
     solved = np.flatnonzero(store.status[problem] <= MAX_ITER)
     for attempt in range(REFINEMENTS + 1):
         free_b = None if free is None else free.coefficients(b, slice(None), problem)
         R = residuals(form, problem, b, None, free_b)
-        T = gradients(form, problem, R, control, options.n_threads)
+        try:
+            T = gradients(form, problem, R, control, options.n_threads)
+            gap, square = gaps_of(form, problem, b, R, T, alphas[problem], options, control, free)
+        except Stopped:                          # the best so far stands, with its gap
+            b[:] = kept
+            return attempt > 0
         store.n_passes += 1
-        gap, square = gaps_of(form, problem, b, R, T, alphas[problem], options, control, free)
         better = solved if attempt == 0 else solved[gap[solved] < store.gap[problem, solved]]
         kept[better] = b[better]
         store.gap[problem, better] = gap[better]
@@ -109,3 +119,4 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
                   np.empty((k, 1), np.int32), np.zeros((k, 1), np.int32))
         b[again] = out[:, 0]
     b[:] = kept
+    return True

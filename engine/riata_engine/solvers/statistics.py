@@ -11,6 +11,7 @@ import numpy as np
 from riata_engine.cpu.design import Design
 from riata_engine.cpu.gram import accumulate
 from riata_engine.cpu.targets import weighted_means, weighted_squares
+from riata_engine.solvers.standard_form import store_centred
 
 #: a fold's variance below this share of the whole's is recomputed without subtraction (half of the digits are gone)
 GUARD = 1e-8
@@ -107,8 +108,10 @@ def group_statistics(form, control, n_threads, deviance=True):
     holding = form.held_out is not None and any(len(rows) for rows in form.held_out)
     held = [np.empty((G, p, p)), np.empty((G, p, T)), np.full((G, T), np.nan)] if holding and deviance else [None] * 3
     size = np.ones(G)
+    raw = _raw_means(form.design)**2
     if form.held_out is None:
         C[0], c[0], _ = _sums(form, None, 1, base, control, n_threads)[0].about(form.shift[0], form.ybar[0])
+        size[0] = inflation(np.diagonal(C[0]), np.diagonal(C[0]) + raw)
         _mend(C[0], None)
         return Statistics(C, c, None, None, None, size)
 
@@ -140,28 +143,38 @@ def group_statistics(form, control, n_threads, deviance=True):
         d, ybar = form.shift[g], form.ybar[g]
         sums = whole if part is None else whole - part
         C[g], c[g], _ = sums.about(d, ybar)
-        if part is not None and np.any(np.diagonal(C[g]) < GUARD * spread):
+        lost = np.diagonal(C[g]) < GUARD * spread
+        if part is not None and np.any(lost):
             weights = np.ones(n) if base is None else base.copy()
             weights[form.held_out[g]] = 0.0
-            C[g], c[g] = _direct(form, g, weights, control, n_threads)
-        elif part is not None:
-            size[g] = inflation(np.diagonal(C[g]), spread + d**2)
+            C[g], c[g], size[g] = _direct(form, g, weights, lost, control, n_threads)
+        else:
+            size[g] = inflation(np.diagonal(C[g]), spread + raw + (0.0 if part is None else d**2))
         _mend(C[g], spread)
         if holding and deviance and part is not None:
             held[0][g], held[1][g], held[2][g] = part.about(d, ybar)
     return Statistics(C, c, *held, size)
 
 
-def _direct(form, g, weights, control, n_threads):
-    """C and c of one group from its rows, centred by its own means while they are packed."""
-    d, design = form.shift[g], form.design
+def _direct(form, g, weights, lost, control, n_threads):
+    """C and c of one group from its rows, centred by its own means before they are multiplied; the size of what they came from.
+
+    Of sparse X only the columns ``lost`` are: the means of the others are taken off their products.
+    """
+    d, X, multiplier = form.shift[g], form.design.X, form.design.multiplier
     with np.errstate(divide="ignore", invalid="ignore"):
-        center = np.where(design.multiplier > 0, design.center + d / design.multiplier, design.center)
-    own = replace(form, design=Design(design.X, center, design.multiplier, design.direct),
-                  Y=np.ascontiguousarray(form.Y - form.ybar[g]))
+        center = np.where(multiplier > 0, form.design.center + d / multiplier, form.design.center)
+    if not isinstance(X, np.ndarray):
+        X, center, _ = store_centred(X, center, lost)
+    own = replace(form, design=Design(X, center, multiplier), Y=np.ascontiguousarray(form.Y - form.ybar[g]))
     label = np.where(weights > 0, 0, -1)
     C, c, _ = _sums(own, label, 1, weights, control, n_threads)[0].about(np.zeros_like(d), np.zeros(form.Y.shape[1]))
-    return C, c
+    return C, c, inflation(np.diagonal(C), np.diagonal(C) + _raw_means(own.design)**2)
+
+
+def _raw_means(design):
+    """(p,) means of the numbers whose products were summed: sparse columns are multiplied as they are stored."""
+    return 0.0 if isinstance(design.X, np.ndarray) else design.center * design.multiplier
 
 
 def inflation(variance, of):
