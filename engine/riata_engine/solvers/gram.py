@@ -52,10 +52,11 @@ def solve_gram(form, alphas, options, store, control, clock):
             doubt = rounding(length * statistics.size[form.group[part], None], null[part])
             for k in np.flatnonzero(doubt > 0.05 * options.tol):
                 problem = these[k]
-                if not control.stopped and certify_by_residual(form, problem, b[k], C[form.group[problem]], alphas, options, store,
-                                                               control, free):
+                if not control.stopped and certify_by_residual(form, problem, b[k], C[form.group[problem]], alphas, options,
+                                                               store, control, free):
                     continue
-                store.gap[problem] += doubt[k]       # no time to look: the gap and what rounding may add to it is a certificate too
+                # no time to look: the gap and what rounding may add to it is a certificate too
+                store.gap[problem] += doubt[k]
                 late = (store.status[problem] == CONVERGED) & (store.gap[problem] > options.tol)
                 store.status[problem, late] = MAX_ITER
         if statistics.held_C is not None:
