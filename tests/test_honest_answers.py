@@ -9,7 +9,7 @@ import reference
 from riata_engine import batch
 from riata_engine.batch import Batch, solve
 from riata_engine.solvers import certificate
-from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, NOT_FINITE, PathStore
+from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, MAX_ITER, NOT_FINITE, PathStore
 from riata_engine.solvers.standard_form import standard_form
 from riata_engine.solvers.statistics import group_statistics
 
@@ -106,3 +106,31 @@ def test_a_gap_that_cannot_be_certified_is_infinite_and_the_answer_stands():
     assert store.status[0].tolist() == [CONVERGED, MAX_ITER, NOT_FINITE]
     assert store.gap[0, 1] == np.inf
     assert (store.intercept[0] == 1).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("solver", ["gram", "working_set", "residual"])
+def test_what_is_not_fitted_along_nearly_collinear_free_features_counts_in_the_gap(solver, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((12, 6))
+    X[:, 1] = X[:, 0] + 1e-13 * rng.standard_normal(12)
+    y = X[:, 2:] @ rng.standard_normal(4) + (X[:, 1] - X[:, 0]) / 1e-13 + 0.3 * rng.standard_normal(12)
+    factor = np.array([0.0, 0, 1, 1, 1, 1])
+    found = solve(Batch(np.asfortranarray(X), y, alphas=np.array([0.05]), penalty_factor=factor, solver=solver))
+    problem = reference.Problem(X, y, 0.05, penalty_factor=factor)
+    assert found.status[0, 0] == MAX_ITER
+    gap = reference.duality_gap(problem, found.coef[0, 0], found.intercept[0, 0], best_scale=True)
+    assert found.gap[0, 0] == pytest.approx(gap, rel=0.02)
+
+
+@pytest.mark.parametrize("n", [30, 3000])
+@pytest.mark.parametrize("solver", ["gram", "working_set", "residual"])
+def test_free_features_that_are_collinear_to_rounding_are_degenerate_and_certified(solver, n):
+    rng = np.random.default_rng(0)
+    X = np.hstack([np.eye(4)[rng.integers(0, 4, n)], rng.standard_normal((n, 3))])
+    y = X @ rng.standard_normal(7) + rng.standard_normal(n)
+    folds = [np.arange(0), np.arange(3)]
+    found = solve(Batch(np.asfortranarray(X), y, alphas=np.array([0.05]), penalty_factor=np.array([0.0] * 4 + [1.0] * 3),
+                        held_out=folds, solver=solver))
+    assert (found.status == DEGENERATE).all()
+    assert found.gap.max() <= 1e-6

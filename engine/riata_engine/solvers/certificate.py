@@ -57,10 +57,10 @@ def gaps_of(form, problem, b, R, T, alphas, options, control, free=None):
     l1, l2 = (x[0] for x in options.penalties(form, alphas[None], np.array([problem])))
     out, left, dual_rr = np.empty(len(b)), 0.0, rr
     if free is not None:
-        along = free.along(R * v[:, None], problem)                      # (L, q)
-        T = T - along @ free.H[g].T
+        along, H, u = free.taken_off(R * v[:, None], v, y, problem)
+        T = T - along @ H.T
         left = (along**2).sum(axis=1)
-        dual_rr, ry = rr - left, ry - along @ free.u[problem]
+        dual_rr, ry = rr - left, ry - along @ u
     row = g if len(form.f1) > 1 else 0
     h = np.ones(form.shape[1]) if not options.by_kkt else form.variance(control, options.n_threads)[g]
     certify(np.ascontiguousarray(T), np.ascontiguousarray(b), l1, l2, form.f1[row], form.f2[row], form.lower, form.upper,
@@ -120,3 +120,25 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
         b[again] = out[:, 0]
     b[:] = kept
     return True
+
+
+def certify_unfitted(form, problem, path, alphas, options, store, control, free):
+    """The gaps of a path that were computed as if the directions ``free.unfitted`` were not there, from its residuals.
+
+    ``path`` (index, value, ends) holds the coefficients of z as ``PathStore.put_paths`` takes them.
+    """
+    index, value, ends = path
+    solved = np.flatnonzero(store.status[problem] <= MAX_ITER)
+    b = np.zeros((len(ends), form.shape[1]))
+    row = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+    b[row, index[:len(row)]] = value[:len(row)]
+    try:
+        R = residuals(form, problem, b, None)
+        b[:, form.free] = 0.0
+        gap, _ = gaps_of(form, problem, b, R, gradients(form, problem, R, control, options.n_threads), alphas[problem], options,
+                         control, free)
+        store.n_passes += 1
+        store.gap[problem, solved] = gap[solved]
+    except Stopped:                              # no time to look
+        store.gap[problem, solved] = np.inf
+    store.status[problem, solved] = np.where(store.gap[problem, solved] <= options.tol, CONVERGED, MAX_ITER)

@@ -50,6 +50,8 @@ def solve_gram(form, alphas, options, store, control, clock):
         store.n_cholesky[part] += newtons.sum(axis=1)
         with clock("certificate"):
             doubt = rounding(length * statistics.size[form.group[part], None], null[part])
+            if free is not None:                 # what C does not know of
+                doubt[[free.unfitted[g] is not None for g in form.group[part]]] = np.inf
             for k in np.flatnonzero(doubt > 0.05 * options.tol):
                 problem = these[k]
                 if not control.stopped and certify_by_residual(form, problem, b[k], C[form.group[problem]], alphas, options,
