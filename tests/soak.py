@@ -12,8 +12,8 @@ points of the same answers bound it from below. So a certificate is
     false       its objective is further than its claim above an objective that another solver has reached
     open        neither could be shown
 
-Exit code 1 if any certificate is false, more than 1 % of them are open, a solver raised, or an answer stands where none should (a coefficient outside its
-bounds, ``converged`` with a gap above tol).
+Exit code 1 if any certificate is false, more than 1 % of them are open, a solver raised, or an answer stands where none
+should (a coefficient outside its bounds, ``converged`` with a gap above tol).
 """
 
 import argparse
