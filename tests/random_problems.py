@@ -39,7 +39,34 @@ def draw(seed):
     fields["n_alphas"], fields["alpha_min_ratio"] = 4, 10.0 ** -rng.uniform(1, 5)
     if now("alpha 0", 0.03):
         fields["alphas"] = np.array([0.0])
+    _rare(np.random.default_rng([seed, 1]), fields, traits)
     return fields, traits
+
+
+def _rare(rng, fields, traits):
+    """Traits with draws of their own: the seeds that they do not meet stand for the problems they always stood for."""
+    n, p = fields["X"].shape
+    flat, alike = rng.random(2) < (0.1, 0.04)
+    if p < 2 or n < 4 or fields["X"].dtype != np.float64 or "tiny n" in traits:
+        return
+    X = fields["X"] if isinstance(fields["X"], np.ndarray) else fields["X"].toarray()
+    X, Y = X.copy(), fields["Y"]
+    j, k = rng.permutation(p)[:2]
+    noise, size, level = rng.standard_normal(n), X[:, k].std(), Y.std()
+    if flat and "held_out" in fields and len(fields["held_out"]) > 1 and X[:, j].std() > 0:
+        traits.append("hardly varies in a fold")
+        train = np.setdiff1d(np.arange(n), fields["held_out"][rng.integers(1, len(fields["held_out"]))])
+        X[train, j] = X[:, j].mean() + 10.0 ** -rng.uniform(5, 8) * X[:, j].std() * noise[train]
+        Y[train] += level * noise[train, None]
+    elif alike and size > 1e-6 * np.abs(X[:, k]).max():
+        traits.append("nearly alike, tiny alpha")
+        X[:, j] = X[:, k] + 10.0 ** -rng.uniform(3, 5) * size * noise
+        Y += level * noise[:, None]
+        fields["alpha_min_ratio"] = 10.0 ** -rng.uniform(5, 8)
+    else:
+        return
+    storage = next(name for name in STORAGES if name in traits)
+    fields["X"] = _stored(X, storage)
 
 
 def _columns(rng, n, p, now):

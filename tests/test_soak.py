@@ -18,7 +18,7 @@ def test_no_certificate_is_false():
     assert total.problems == 250
     judged = total.certificates["proven"] + total.certificates["open"]
     assert judged > 5000
-    assert total.certificates["open"] <= 0.01 * judged
+    assert not soak.too_many_open(total)
     converged = sum(count for (_, status), count in total.statuses.items() if status == "converged")
     assert converged > 0.9 * sum(total.statuses.values())
 
@@ -44,6 +44,11 @@ def test_a_lie_is_noticed(monkeypatch, lie):
     total = soak.judge_all(range(12))
     assert any(" residual" in line for line in total.wrong)
     assert all(" residual" in line for line in total.wrong)
+
+
+def test_too_many_open_certificates_fail_the_soak():
+    assert soak.too_many_open(soak.Tally(certificates=soak.Counter(proven=97, open=3)))
+    assert not soak.too_many_open(soak.Tally(certificates=soak.Counter(proven=999, open=1)))
 
 
 def test_a_seed_stands_for_a_problem():

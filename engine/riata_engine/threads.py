@@ -5,6 +5,9 @@ import threading
 from functools import lru_cache
 from pathlib import Path
 
+#: OpenMP's threads do not survive a fork: a loop that waits for them in the child never ends
+_forked = False
+
 
 @lru_cache(maxsize=1)
 def allowed_threads():
@@ -20,7 +23,9 @@ def allowed_threads():
 
 
 def thread_count(n_threads):
-    """None or a negative number: all allowed threads (−2: all but one, …)."""
+    """None or a negative number: all allowed threads (−2: all but one, …). One in a forked child."""
+    if _forked:
+        return 1
     if n_threads is None:
         return allowed_threads()
     if n_threads < 0:
@@ -32,6 +37,10 @@ class _SingleThreadedBlas:
     """The process's BLAS limit is one for all threads: the first to come sets it, the last to leave restores it."""
 
     def __init__(self):
+        self.lock, self.users, self.limited = threading.Lock(), 0, []
+
+    def start_afresh(self):
+        """In a forked child: the threads that held the lock, or were inside, are not here."""
         self.lock, self.users, self.limited = threading.Lock(), 0, []
 
     def __enter__(self):
@@ -64,3 +73,13 @@ _single = _SingleThreadedBlas()
 def single_threaded_blas():
     """Context: BLAS on one thread. Ours are outside it, and its sums are then the same bits for any number of ours."""
     return _single
+
+
+def _after_fork():
+    global _forked
+    _forked = True
+    _single.start_afresh()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -133,12 +133,6 @@ cdef class Design:
             with nogil:
                 pack(&self.view, 0, self.view.n, &columns[0], 0, columns.shape[0], &out[0, at], self.view.n)
 
-    def tile(self, Py_ssize_t r0, Py_ssize_t r1, double[::1, :] out):
-        """out[i, j] = z[r0 + i, j] for all columns."""
-        if self.view.p and r1 > r0:
-            with nogil:
-                pack(&self.view, r0, r1, NULL, 0, self.view.p, &out[0, 0], out.shape[0])
-
     def transposed_matvec(self, const double[:, ::1] R, Py_ssize_t block, Control control, int n_threads=1, bint squared=False):
         """R Z, or R (Z∘Z), as (k, p): k residuals, one a row of R (k, n), in one pass over X.
 

@@ -17,6 +17,7 @@ cdef enum:
     WIDE = 256                             # where rows are contiguous: short pieces of rows are read at half the speed
 
 cdef double LARGEST = 1e300
+cdef double SCARCE = 1e-3                  # unstored rows of a sparse column of less weight than this are added up one by one
 
 cdef struct Raw:
     # X as it was given: dense with any strides (in elements), or CSC
@@ -159,8 +160,9 @@ cdef void sparse_moments(const floating* values, const long long* indptr, const 
                          Py_ssize_t j1, const double* v, double* mean, double* variance, const double* factor) noexcept nogil:
     """The same of the columns of a CSC matrix; the zeros that are not stored count too."""
     cdef Py_ssize_t j
+    cdef Py_ssize_t i
     cdef long long a
-    cdef double total, stored, d
+    cdef double total, stored, rest, d
     for j in range(j0, j1):
         total = 0
         stored = 0
@@ -168,11 +170,20 @@ cdef void sparse_moments(const floating* values, const long long* indptr, const 
             total += v[indices[a]] * (values[a] * factor[j])
             stored += v[indices[a]]
         mean[j] = total
-        # the zeros that are not stored: none in a full column, whose Σ v need not be one to the last bit
-        d = (1 - stored) * total * total if stored < 1 and indptr[j + 1] - indptr[j] < n else 0
+        d = 0
         for a in range(indptr[j], indptr[j + 1]):
             d += v[indices[a]] * (values[a] * factor[j] - total) * (values[a] * factor[j] - total)
-        variance[j] = d
+        # the zeros that are not stored: 1 − stored is rounding where they have next to no weight, and may be more than d
+        rest = 1 - stored
+        if rest < SCARCE:
+            rest = 0
+            a = indptr[j]
+            for i in range(n if indptr[j + 1] - indptr[j] < n else 0):
+                if a < indptr[j + 1] and indices[a] == i:
+                    a += 1
+                else:
+                    rest += v[i]
+        variance[j] = d + rest * total * total
 
 
 cdef void moments_tile(const Raw* X, Py_ssize_t t, const double* v, double* mean, double* variance, const double* factor) noexcept nogil:

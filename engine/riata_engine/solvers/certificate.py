@@ -8,6 +8,7 @@ the path is solved again from exact gradients until the residual agrees (iterati
 import numpy as np
 
 from riata_engine.cpu.certificate import certify
+from riata_engine.cpu.control import Stopped
 from riata_engine.cpu.gram_path import gram_path
 from riata_engine.cpu.targets import residual_norms
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER
@@ -45,10 +46,10 @@ def gaps_of(form, problem, b, R, T, alphas, options, control, free=None):
     l1, l2 = (x[0] for x in options.penalties(form, alphas[None], np.array([problem])))
     out, left, dual_rr = np.empty(len(b)), 0.0, rr
     if free is not None:
-        along = free.along(R * v[:, None], problem)                      # (L, q)
-        T = T - along @ free.H[g].T
+        along, H, u = free.taken_off(R * v[:, None], v, y, problem)
+        T = T - along @ H.T
         left = (along**2).sum(axis=1)
-        dual_rr, ry = rr - left, ry - along @ free.u[problem]
+        dual_rr, ry = rr - left, ry - along @ u
     row = g if len(form.f1) > 1 else 0
     h = np.ones(form.shape[1]) if not options.by_kkt else form.variance(control, options.n_threads)[g]
     certify(np.ascontiguousarray(T), np.ascontiguousarray(b), l1, l2, form.f1[row], form.f2[row], form.lower, form.upper,
@@ -67,15 +68,24 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
     """Replace the gaps of one problem by those of its residuals, and refine its path b (L, p) until they hold or stop falling.
 
     b is changed in place; ``C`` is the Gram matrix of its group (free features projected out).
+
+    Returns
+    -------
+    bool
+        False where the call was stopped before the first gap was known: nothing is changed then.
     """
     p, kept = b.shape[1], b.copy()
     solved = np.flatnonzero(store.status[problem] <= MAX_ITER)
     for attempt in range(REFINEMENTS + 1):
         free_b = None if free is None else free.coefficients(b, slice(None), problem)
         R = residuals(form, problem, b, None, free_b)
-        T = gradients(form, problem, R, control, options.n_threads)
+        try:
+            T = gradients(form, problem, R, control, options.n_threads)
+            gap, square = gaps_of(form, problem, b, R, T, alphas[problem], options, control, free)
+        except Stopped:                          # the best so far stands, with its gap
+            b[:] = kept
+            return attempt > 0
         store.n_passes += 1
-        gap, square = gaps_of(form, problem, b, R, T, alphas[problem], options, control, free)
         better = solved if attempt == 0 else solved[gap[solved] < store.gap[problem, solved]]
         kept[better] = b[better]
         store.gap[problem, better] = gap[better]
@@ -98,3 +108,26 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
                   np.empty((k, 1), np.int32), np.zeros((k, 1), np.int32))
         b[again] = out[:, 0]
     b[:] = kept
+    return True
+
+
+def certify_unfitted(form, problem, path, alphas, options, store, control, free):
+    """The gaps of a path that were computed as if the directions ``free.unfitted`` were not there, from its residuals.
+
+    ``path`` (index, value, ends) holds the coefficients of z as ``PathStore.put_paths`` takes them.
+    """
+    index, value, ends = path
+    solved = np.flatnonzero(store.status[problem] <= MAX_ITER)
+    b = np.zeros((len(ends), form.shape[1]))
+    row = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+    b[row, index[:len(row)]] = value[:len(row)]
+    try:
+        R = residuals(form, problem, b, None)
+        b[:, form.free] = 0.0
+        gap, _ = gaps_of(form, problem, b, R, gradients(form, problem, R, control, options.n_threads), alphas[problem], options,
+                         control, free)
+        store.n_passes += 1
+        store.gap[problem, solved] = gap[solved]
+    except Stopped:                              # no time to look
+        store.gap[problem, solved] = np.inf
+    store.status[problem, solved] = np.where(store.gap[problem, solved] <= options.tol, CONVERGED, MAX_ITER)

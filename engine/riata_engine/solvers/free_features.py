@@ -12,6 +12,8 @@ import numpy as np
 
 #: singular values below this many eps of the largest, times the larger side, count as zero
 RANK = 30
+#: and of those, the ones above so many √n·eps of the columns' size are no rounding: y may lie along them (``taken_off``)
+NOISE = 1
 #: a column of z, of standard deviation one to two over all rows, counts as constant within a weight group below this
 CONSTANT = 1e-13
 
@@ -39,15 +41,20 @@ class FreeFeatures:
         self.cross = np.ascontiguousarray(cross.reshape(G, q, p).transpose(0, 2, 1))       # (G, p, q) Zᵀ V Z_F
         self.K = np.zeros((G, q, q))
         self.rank = np.zeros(G, int)
+        self.unfitted = [None] * G                       # directions that are in the columns, and not in K
         self.least = [None] * G                          # takes a solution to the one of least norm, where there are many
         for g in range(G):
             # of the columns, not of their Gram matrix, whose eigenvalues are squares: half of the digits would be gone
             A = np.sqrt(form.V[:, g, None]) * (self.Z - self.shift[g])
             A[:, np.sqrt((A**2).sum(axis=0)) <= CONSTANT * np.maximum(1.0, np.abs(self.shift[g]))] = 0.0
-            _, s, Vt = np.linalg.svd(A, full_matrices=False)
+            U, s, Vt = np.linalg.svd(A, full_matrices=False)
             kept = s > RANK * np.finfo(float).eps * max(n, q) * s.max(initial=1e-300)
             self.rank[g] = kept.sum()
             self.K[g, :, :self.rank[g]] = Vt[kept].T / s[kept]
+            size = np.sqrt(q) * (s.max(initial=0.0) + np.abs(self.shift[g]).max(initial=0.0))
+            real = ~kept & (s > NOISE * max(8.0, np.sqrt(n)) * np.finfo(float).eps * size)
+            if real.any():
+                self.unfitted[g] = self._directions(form, g, U[:, real], control, n_threads)
             if self.rank[g] < q:
                 N = np.linalg.svd(Vt[kept], full_matrices=True)[2][self.rank[g]:].T if kept.any() else np.eye(q)
                 scale = form.design.multiplier[form.free]
@@ -55,6 +62,15 @@ class FreeFeatures:
         self.H = self.cross @ self.K                                     # (G, p, q)
         self.c_free = c[:, form.free]
         self.u = np.einsum("bfq,bf->bq", self.K[form.group], self.c_free)     # Kᵀ c_F
+
+    def _directions(self, form, g, U, control, n_threads):
+        """(n, k) u/√v and (p, k) Zᵀ√v u of unit vectors u, the columns of U (n, k)."""
+        root = np.sqrt(form.V[:, g, None])
+        if form.intercept:
+            U = U - root * (root.T @ U)
+        U = np.linalg.qr(U)[0]
+        H = form.design.transposed_matvec(np.ascontiguousarray((root * U).T), U.shape[1], control, n_threads).T
+        return np.divide(U, root, out=np.zeros_like(U), where=root > 0), H
 
     @property
     def degenerate(self):
@@ -93,3 +109,21 @@ class FreeFeatures:
         """(L, q) coordinates of weighted residuals V r, R (n, L), along an orthonormal basis of the free features."""
         g = self.group[problem]
         return (R.T @ (self.Z - self.shift[g])) @ self.K[g]
+
+    def taken_off(self, R, v, y, problem):
+        """What makes weighted residuals V r, R (n, L), a dual point: coordinates along (L, k) that are to be zero there.
+
+        Besides the basis that is fitted these are the directions of nearly collinear features that the solution of least norm
+        leaves alone. y may lie along them, so that they count in the gap.
+
+        Returns
+        -------
+        along (L, k), H (p, k), u (k,)
+            The coordinates of R, and what one of them takes off Zᵀ V r and ⟨V r, y⟩.
+        """
+        g = self.group[problem]
+        along, H, u = self.along(R, problem), self.H[g], self.u[problem]
+        if self.unfitted[g] is None:
+            return along, H, u
+        U, more = self.unfitted[g]
+        return np.hstack([along, R.T @ U]), np.hstack([H, more]), np.concatenate([u, U.T @ (v * y)])

@@ -53,14 +53,17 @@ def solve_gram(form, alphas, options, store, control, clock):
         store.n_cholesky[part] += newtons
         with clock("certificate"):
             doubt = rounding(length, statistics.size, form.group[part], null[part])
+            if free is not None:                 # what C does not know of
+                doubt[[free.unfitted[g] is not None for g in form.group[part]]] = np.inf
             for k in np.flatnonzero(doubt > 0.05 * options.tol) if doubt.max() > 0.05 * options.tol else ():
                 problem = at + k
-                if control.stopped:          # no time to look: the gap and what rounding may add to it is a certificate too
-                    store.gap[problem] += doubt[k]
-                    late = (store.status[problem] == CONVERGED) & (store.gap[problem] > options.tol)
-                    store.status[problem, late] = MAX_ITER
+                if not control.stopped and certify_by_residual(form, problem, b[k], C[form.group[problem]], alphas, options,
+                                                               store, control, free):
                     continue
-                certify_by_residual(form, problem, b[k], C[form.group[problem]], alphas, options, store, control, free)
+                # no time to look: the gap and what rounding may add to it is a certificate too
+                store.gap[problem] += doubt[k]
+                late = (store.status[problem] == CONVERGED) & (store.gap[problem] > options.tol)
+                store.status[problem, late] = MAX_ITER
         if statistics.held_C is not None:
             with clock("deviance"):
                 _held_out_deviance(form, statistics, np.arange(at, at + size), b, free, store)

@@ -129,14 +129,17 @@ class PathStore:
     def blank_unsolved(self, alphas):
         """No coefficients stand under an alpha that was not solved; those beyond float64's range are named so.
 
+        A gap of infinity is no certificate, but the answer stands.
+
         To be called under ``np.errstate(invalid="ignore", over="ignore")``.
         """
         sums = self.intercept + alphas + self.gap + self.residual          # a sum may overflow: look at each then
         if not (np.isfinite(sums).all() and self.finite.all()):
-            finite = np.isfinite(self.intercept) & np.isfinite(alphas) & np.isfinite(self.gap) & np.isfinite(self.residual)
+            finite = np.isfinite(self.intercept) & np.isfinite(alphas) & ~np.isnan(self.gap) & np.isfinite(self.residual)
             lost = ((self.status == CONVERGED) | (self.status == MAX_ITER)) & ~(finite & (self.finite == 1))
             self.status[lost] = NOT_FINITE
             self.gap[lost] = np.nan
+            self.status[(self.status == CONVERGED) & np.isinf(self.gap)] = MAX_ITER
         if not self.status.any():              # all converged
             return
         unsolved = (self.status == SKIPPED) | (self.status == TIME_BUDGET)

@@ -4,6 +4,7 @@ import numpy as np
 
 from riata_engine.cpu.design import Design
 from riata_engine.cpu.residual_path import residual_path
+from riata_engine.solvers.certificate import certify_unfitted
 
 
 def columns_contiguous(form):
@@ -42,6 +43,8 @@ def solve_residual(form, alphas, options, store, control, clock):
     if free is not None:
         for problem in np.flatnonzero(free.degenerate[g]):
             _shorten(free, g[problem], *paths[problem][1:])
+            if free.unfitted[g[problem]] is not None:
+                certify_unfitted(form, problem, paths[problem], alphas, options, store, control, free)
         store.flag_degenerate(free.degenerate)
     store.put_paths(paths)
 

@@ -20,6 +20,8 @@ from riata_engine.solvers.free_features import FreeFeatures
 
 #: a column or a target counts as constant when its standard deviation is below this many units of its size
 CONSTANT = 2e-15
+#: a variance below this share of the mean square is computed again from centred entries
+CANCELLED = 0.01
 #: sparse columns whose mean is more standard deviations than this are stored centred
 FAR = 30.0
 #: a penalty factor beyond this holds its coefficient at zero all the same
@@ -100,7 +102,17 @@ class StandardForm:
             found = [moments(X, v, unit, control, n_threads) for v in np.ascontiguousarray(self.V.T)]
             return np.stack([variance if self.intercept else variance + mean**2 for mean, variance in found])
         square = self.design.transposed_matvec(np.ascontiguousarray(self.V.T), 1, control, n_threads, squared=True)
-        return np.maximum(square - self.shift**2, 0.0)
+        variance = np.maximum(square - self.shift**2, 0.0)
+        for g in range(len(square) if self.intercept else 0):
+            lost = np.flatnonzero(variance[g] < CANCELLED * square[g])          # digits: centre these before squaring
+            for first in range(0, len(lost), 64):
+                part = lost[first:first + 64]
+                Z = np.empty((len(self.V), len(part)), order="F")
+                self.design.gather(part, Z)
+                moved = (Z - self.shift[g, part]).T
+                mean = moved @ self.V[:, g]
+                variance[g, part] = (moved - mean[:, None])**2 @ self.V[:, g]
+        return variance
 
     def free_features(self, control, n_threads):
         """The projection on the features without a penalty: two passes over X."""
@@ -205,6 +217,11 @@ def _near_zero(X, center, multiplier):
     """
     if isinstance(X, np.ndarray) or not (far := np.abs(center) * multiplier > FAR).any():
         return X, center, np.zeros(len(center))
+    return store_centred(X, center, far)
+
+
+def store_centred(X, center, far):
+    """(X, center, origin) of sparse X with the columns ``far`` (p,) stored less their center."""
     columns = np.flatnonzero(far)
     filled = sparse.csc_array(X[:, columns].toarray().astype(np.float64) - center[columns])
     order = np.argsort(np.concatenate([np.flatnonzero(~far), columns]))

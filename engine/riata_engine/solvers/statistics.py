@@ -12,6 +12,7 @@ from riata_engine.cpu.design import Design
 from riata_engine.cpu.gram import accumulate
 from riata_engine.cpu.group_sums import about_means
 from riata_engine.cpu.targets import part_sums
+from riata_engine.solvers.standard_form import store_centred
 
 #: a fold's variance below this share of the whole's is recomputed without subtraction (half of the digits are gone)
 GUARD = 1e-8
@@ -99,11 +100,14 @@ def group_statistics(form, control, n_threads, deviance=True):
     C, c, yy = np.empty((G, p, p)), np.empty((G, p, T)), np.empty((G, T))
     weights = form.held_out_weight
     weights = weights * n if (weights != weights[0]).any() else None           # of mean one; None: all ones
+    raw = _raw_means(form.design) ** 2
     if form.held_out is None:
         sums = _sums(form, None, 1, weights, control, n_threads)
         sums.about(None, np.zeros(1, np.intp), form.shift, form.ybar, C, c, yy, n_threads)
+        variance = C.diagonal(axis1=1, axis2=2)
+        size = np.ones(1) if np.isscalar(raw) else inflation(variance, variance + raw)
         _mend(C, 0.0)
-        return Statistics(C, c, None, None, None, np.ones(1))
+        return Statistics(C, c, None, None, None, size)
 
     part, labels = _parts(form.held_out, n)
     count = max(int(label.max(initial=-1)) for label in labels) + 1
@@ -112,14 +116,14 @@ def group_statistics(form, control, n_threads, deviance=True):
     sums.about(whole, part, form.shift, form.ybar, C, c, yy, n_threads)
     spread = np.diagonal(whole[0]) / n
     variance = C.diagonal(axis1=1, axis2=2)
-    lost = (variance < GUARD * spread).any(axis=1) & (part >= 0)
-    for g in np.flatnonzero(lost):
+    few = variance < GUARD * spread
+    size = inflation(variance, spread + raw + np.where(part[:, None] < 0, 0.0, form.shift**2))
+    for g in np.flatnonzero(few.any(axis=1) & (part >= 0)):
         if control.stopped:
             break
         own = np.ones(n) if weights is None else weights.copy()
         own[form.held_out[g]] = 0.0
-        C[g], c[g] = _direct(form, g, own, control, n_threads)
-    size = np.where(lost | (part < 0), 1.0, inflation(variance, spread + form.shift**2))
+        C[g], c[g], size[g] = _direct(form, g, own, few[g], control, n_threads)
     _mend(C, CONSTANT * spread)
     if not (deviance and (part >= 0).any()):
         return Statistics(C, c, None, None, None, size)
@@ -144,19 +148,28 @@ def _parts(held_out, n):
     return part, labels
 
 
-def _direct(form, g, weights, control, n_threads):
-    """C and c of one group from its rows, centred by its own means while they are packed."""
-    d, design = form.shift[g], form.design
+def _direct(form, g, weights, lost, control, n_threads):
+    """C and c of one group from its rows, centred by its own means before they are multiplied; the size of what they came from.
+
+    Of sparse X only the columns ``lost`` are: the means of the others are taken off their products.
+    """
+    d, X, multiplier = form.shift[g], form.design.X, form.design.multiplier
     with np.errstate(divide="ignore", invalid="ignore"):
-        center = np.where(design.multiplier > 0, design.center + d / design.multiplier, design.center)
-    own = replace(form, design=Design(design.X, center, design.multiplier, design.direct),
-                  Y=np.ascontiguousarray(form.Y - form.ybar[g]))
+        center = np.where(multiplier > 0, form.design.center + d / multiplier, form.design.center)
+    if not isinstance(X, np.ndarray):
+        X, center, _ = store_centred(X, center, lost)
+    own = replace(form, design=Design(X, center, multiplier), Y=np.ascontiguousarray(form.Y - form.ybar[g]))
     label = np.where(weights > 0, 0, -1)
     p, T = len(d), own.Y.shape[1]
     C, c = np.empty((1, p, p)), np.empty((1, p, T))
     sums = _sums(own, [label], 1, weights, control, n_threads)
     sums.about(None, np.zeros(1, np.intp), np.zeros((1, p)), np.zeros((1, T)), C, c, np.empty((1, T)), n_threads)
-    return C[0], c[0]
+    return C[0], c[0], inflation(np.diagonal(C[0]), np.diagonal(C[0]) + _raw_means(own.design) ** 2)
+
+
+def _raw_means(design):
+    """(p,) means of the numbers whose products were summed: sparse columns are multiplied as they are stored. Dense: 0."""
+    return 0.0 if isinstance(design.X, np.ndarray) else design.center * design.multiplier
 
 
 def inflation(variance, of):
