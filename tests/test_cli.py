@@ -355,3 +355,25 @@ def test_huge_columns_overflow_nothing(cli, table, tmp_path):
     assert (code, err) == (0, "")
     sizes = [row["standardised"] for row in json.loads(out)["choices"]["min"]["coefficients"]]
     assert np.isfinite(sizes).all()
+
+
+def test_no_command_writes_over_what_it_reads(cli, table, tmp_path):
+    cli("fit", "diabetes.csv", *FAST, "--no-plots", "--out", "r")
+    (tmp_path / "link.csv").symlink_to("diabetes.csv")
+    before = {name: (tmp_path / name).read_bytes() for name in ("diabetes.csv", "r/model.json")}
+    for out in ("diabetes.csv", "./diabetes.csv", "link.csv"):
+        assert cli("predict", "r/model.json", "diabetes.csv", "--out", out) == (
+            1, "", "riata: --out is the data file: choose another name\n")
+    assert cli("predict", "r/model.json", "diabetes.csv", "--out", "r/model.json") == (
+        1, "", "riata: --out is the model file: choose another name\n")
+    (tmp_path / "coefficients.csv").write_bytes(before["diabetes.csv"])
+    assert cli("fit", "coefficients.csv", *FAST, "--out", ".") == (
+        1, "", "riata: --out: the report would replace the data file coefficients.csv: choose another folder\n")
+    assert (tmp_path / "coefficients.csv").read_bytes() == before["diabetes.csv"]
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+
+
+def test_a_tampered_model_is_one_sentence_and_exit_code_1(cli, table, tmp_path):
+    (tmp_path / "te.json").write_text("[" * 100_000)
+    assert cli("predict", "te.json", "diabetes.csv") == (
+        1, "", "riata: te.json: damaged riata model: lists or objects are nested too deeply; save the model again\n")

@@ -23,6 +23,7 @@ from .persistence import atomic_path, save_model, write_text
 UNFINISHED = ("max_iter", "time_budget", "not_finite")
 DPI = 200
 PLOTS = ("path.png", "cv.png", "heatmap.png", "coefficients.png")
+FILES = ("summary.md", "coefficients.csv", "model.json", *PLOTS)
 
 
 def standard_deviations(X, weights=None, block=1 << 22):

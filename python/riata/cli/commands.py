@@ -80,13 +80,15 @@ def fit(
     Text columns are one-hot encoded: two levels make one 0/1 feature, more levels one each. Missing values are refused.
     """
     ratios = _ratios(l1_ratio)
-    from ..report import refuse_file
-    from .files import read_table
+    from ..report import FILES, refuse_file
+    from .files import read_table, refuse_inputs
     from .fitting import finish, problem_of_table, run
     dropped = _columns(drop or [])
     stem = data.name.removesuffix(".gz").rsplit(".", 1)[0]
     directory = Path("riata-report") / stem if out is None else out
     refuse_file(directory, "--out")                   # before the work, not after
+    refuse_inputs([directory / name for name in FILES], {"the data file": data},
+                  "--out: the report would replace {what} {file}: choose another folder")
     problem = problem_of_table(read_table(data), name=stem, target=target, weights=weights, groups=groups,
                                drop=dropped, cv=cv)
     summary = run(problem, directory, quiet=quiet, rule=rule, plots=plots, l1_ratio=ratios, alphas=alphas,
@@ -114,7 +116,8 @@ def predict(
 
     from ..persistence import load_model
     from .encode import Encoding, refuse_absent
-    from .files import read_table, table_kind, write_table
+    from .files import read_table, refuse_inputs, table_kind, write_table
+    refuse_inputs([out], {"the data file": data, "the model file": model}, "--out is {what}: choose another name")
     table_kind(out)                                   # a wrong name fails before the work, not after
     fitted = load_model(model)
     text = [] if fitted.encoding is None else [name for name, levels in Encoding.from_dict(fitted.encoding).columns

@@ -127,6 +127,23 @@ def _ragged(path, separator):
     return f"{path} has a row with more fields than the header; {remedy}"
 
 
+def refuse_inputs(outputs, inputs, remedy):
+    """Refuse to write over what a command reads, whatever the spelling of the path (links count).
+
+    Parameters
+    ----------
+    outputs : iterable of path
+        What will be written.
+    inputs : dict of str to path
+        What is read, by what it is called: ``{"the data file": data}``.
+    remedy : str
+    """
+    for output in outputs:
+        for what, read in inputs.items():
+            if output.exists() and read.exists() and output.samefile(read):
+                raise ValueError(remedy.format(what=what, file=output))
+
+
 def write_table(table, path):
     """Write a polars table as CSV or Parquet, as a whole or not at all."""
     kind = table_kind(path)
