@@ -197,14 +197,6 @@ def test_a_write_that_fails_names_the_path_that_was_asked_for(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["folder.json"]
 
 
-def test_columns_of_one_name_fit_and_cannot_be_saved(tmp_path):
-    X = pd.DataFrame(np.random.default_rng(2).normal(size=(20, 2)), columns=["a", "a"])
-    path = riata.fit_path(X, X.to_numpy()[:, 0], alphas=[0.1])
-    assert path.predict(X).shape == (20, 1)
-    with pytest.raises(ValueError, match="'a' more than once: rename one of the columns"):
-        save_model(path, tmp_path / "m.json")
-
-
 def damaged(change):
     document = LinearModel([1.0, 2.0], 0.5, ["a", "b"], encoding={"columns": [
         {"name": "a", "kind": "number"}, {"name": "b", "kind": "number"}]}).to_dict()

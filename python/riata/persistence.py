@@ -230,8 +230,7 @@ def _plain(value):
 def save_model(model, path, *, rule="min", alpha=None, target_names=None, encoding=None, notes=None):
     """Write a fitted linear model as JSON.
 
-    A saved model finds its columns by name, so their names must be distinct: a fit on two columns of one name predicts
-    by position and cannot be saved until one is renamed.
+    A saved model finds its columns by name, so their names must be distinct.
 
     Parameters
     ----------
