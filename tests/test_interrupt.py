@@ -44,6 +44,7 @@ def test_a_path_keeps_what_is_done(solver):
     with pytest.raises(KeyboardInterrupt) as caught:
         riata.fit_path(X, y, alphas=5000, alpha_min_ratio=1e-4, tol=1e-8, solver=solver, progress=progress)
     assert pressed
+    assert str(caught.value) == "interrupted; .result holds what is done"
     result = caught.value.result
     done = result.status == "converged"
     assert 0 < done.sum() < 5000

@@ -52,7 +52,9 @@ def design(X, name="X"):
 def vector(values, name, ndim=(1,), expected=None):
     """A float64 array of `values` (an array, list, Series, Arrow column, or a table for a two-dimensional target).
 
-    `expected` is how messages call the shape that is due; default "(n,)", or as `ndim` allows. Raises ValueError, naming the argument, for data that are not real numbers or have another number of dimensions.
+    `expected` is how messages call the shape that is due; default "(n,)", or as `ndim` allows.
+
+    Raises ValueError, naming the argument, for data that are not real numbers or have another number of dimensions.
     """
     if not isinstance(values, np.ndarray):
         sparse = sys.modules.get("scipy.sparse")

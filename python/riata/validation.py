@@ -247,7 +247,7 @@ def check_flag(value, name):
 
 
 def _per_row(n_samples, columns=""):
-    return f"one per row, n = {n_samples}" + (f": (n,) or (n, {columns})" if columns else "")
+    return "(n,)" + f" or (n, {columns})" * bool(columns) + f": one per row, n = {n_samples}"
 
 
 def _per_feature(n_features):

@@ -83,6 +83,9 @@ def _refuse_unreadable(path, separator, block=1 << 22):
     """
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     start, lines, rows = "", 0, False
+    with open(path, "rb") as file:
+        if file.read(4) == b"PAR1":
+            raise ValueError(f"{path} holds Parquet, not text: give it a name that ends in .parquet")
     try:
         with _open(path) as file:
             while True:
