@@ -4,11 +4,13 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
 import riata
+from riata.linear_model import ElasticNet
 
 
 @pytest.fixture
@@ -80,11 +82,11 @@ def test_new_data_are_checked_as_well(data):
     (lambda y: y.astype(complex), "complex"),
     (lambda y: y.astype(object), "dtype object"),
     (lambda y: np.array(["a"] * 20), "dtype <U1"),
-    (lambda y: np.float64(1.0), r"shape \(\)"),
+    (lambda y: np.float64(1.0), r"1 is one number; expected \(n,\)"),
 ], ids=["length", "nan", "complex", "object", "text", "scalar"])
 def test_bad_targets(function, data, change, message):
     X, y = data
-    with pytest.raises(ValueError, match=f"[yY] has .*{message}"):
+    with pytest.raises(ValueError, match=f"[yY] (has|=) .*{message}"):
         function(X, change(y))
 
 
@@ -368,3 +370,95 @@ def test_missing_and_surplus_columns_are_named_at_prediction(data):
         path.predict(table.assign(e=1.0))
     with pytest.raises(ValueError, match="pass an X of 4 columns"):
         path.predict(X[:, :3])
+
+
+# ---- what a new user tried ----
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"penalty_factor": 2.0}, r"penalty_factor = 2 is one number; expected \(p,\): one per column of X, p = 4"),
+    ({"weights": 2.0}, r"weights = 2 is one number; expected \(n,\).*: one per row, n = 20"),
+    ({"offset": 1.0}, r"offset = 1 is one number; expected \(n,\): one per row, n = 20"),
+    ({"lower": [[-1.0] * 4]}, r"lower has shape \(1, 4\); expected \(p,\): one per column of X, p = 4"),
+    ({"alphas": 10 ** 12}, "alphas = 1000000000000 is more than 1000000 as a number of alphas: write alphas=")])
+def test_shapes_and_counts_are_named(data, options, message):
+    for function in FUNCTIONS[:3]:
+        with pytest.raises(ValueError, match=message):
+            function(*data, **options)
+
+
+@pytest.mark.parametrize("kind", [pd.Series, pl.Series, lambda v: pd.Series(v, dtype="category"),
+                                  lambda v: pd.Series(v, name="values")])
+def test_a_target_of_text_gets_advice_for_a_target(data, kind):
+    with pytest.raises(ValueError, match=r"^y holds values of type .* code two classes as 0 and 1") as caught:
+        riata.fit_path(data[0], kind(["a", "b"] * 10))
+    assert "values'" not in str(caught.value)
+
+
+@pytest.mark.parametrize("groups", [np.r_[np.nan, np.arange(19)], np.array([None] + ["a", "b", "c"] * 6 + ["a"], object),
+                                    pd.Series([pd.NA] + [1] * 9 + [2] * 10, dtype="Int64"),
+                                    np.array(["NaT"] + ["2020-01-01"] * 9 + ["2021-01-01"] * 10, "M8[D]")])
+def test_a_missing_group_is_refused(data, groups):
+    with pytest.raises(ValueError, match="groups has 1 missing value, the first in row 0: give every row a group"):
+        riata.cross_validate_path(*data, groups=groups, cv=2, alphas=3)
+
+
+def test_groups_of_two_kinds_are_refused(data):
+    with pytest.raises(ValueError, match="groups mixes values that cannot be compared"):
+        riata.cross_validate_path(*data, groups=np.array([1, "a"] * 10, object), cv=2)
+
+
+def test_two_columns_of_one_name_are_refused_as_scikit_learn_does(data):
+    X = pd.DataFrame(data[0], columns=["a", "b", "a", "c"])
+    with pytest.raises(ValueError, match=r"X has two columns of one name, 'a': rename one, or pass X.to_numpy\(\)"):
+        riata.fit_path(X, data[1])
+    with pytest.raises(ValueError, match="unique column names"):
+        ElasticNet().fit(X, data[1])
+
+
+@pytest.mark.parametrize(("i", "error", "message"), [
+    (5, IndexError, r"\[5\]: there is no such problem, the batch holds 2: 0 to 1, or -2 to -1"),
+    ("a", TypeError, r"\['a'\]: number a problem by an int from 0 to 1"), (1.0, TypeError, r"\[1.0\]: number a problem")])
+def test_problems_of_a_batch_are_numbered(data, i, error, message):
+    many = riata.fit_batch(data[0], np.c_[data[1], data[1]], alphas=3)
+    with pytest.raises(error, match=message):
+        many[i]
+    assert len(list(many)) == 2
+    assert many[np.int64(-1)].alphas.shape == (3,)
+
+
+def test_large_weights_and_tiny_targets_leak_no_warning(data):
+    X, y = data
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for function in FUNCTIONS:
+            huge, ones = function(X, y, weights=np.full(20, 1e308), alphas=3), function(X, y, alphas=3)
+            if hasattr(huge, "coef"):
+                np.testing.assert_array_equal(huge.coef, ones.coef)
+        riata.fit_path(X, y * 1e-320, alphas=3)
+        riata.cross_validate_path(X, y * 1e-320, alphas=3, cv=3)
+        ElasticNet().fit(X, y * 1e-320)
+
+
+def test_advice_where_float64_is_the_limit(data):
+    X, y = data
+    for arguments in ({"X": X * 1e20, "alphas": [0.1]}, {"X": X, "alphas": 30, "tol": 1e-300}):
+        with pytest.warns(ConvergenceWarning, match="float64 holds no better answer at this scale") as said:
+            riata.fit_path(y=y, **arguments)
+        assert "max_epochs" not in str(said[0].message)
+    with pytest.warns(ConvergenceWarning, match="float64 holds no better answer at this scale") as said:
+        ElasticNet(alpha=0.1, tol=1e-6).fit(X * 1e20, y)
+    assert "max_iter" not in str(said[0].message)
+    hard = np.cumsum(X, axis=0) + 100
+    with pytest.warns(ConvergenceWarning, match="Raise max_epochs or tol") as said:
+        riata.fit_path(hard, y, alphas=3, max_epochs=1, solver="residual", tol=1e-12)
+    assert "float64" not in str(said[0].message)
+
+
+def test_underflow_is_named_and_leaves_no_coefficients(data):
+    X, y = data
+    with pytest.warns(ConvergenceWarning, match="3 not_finite .the numbers over- or underflowed; rescale X or y"):
+        path = riata.fit_path(X * 1e-170, y * 1e-170, alphas=3)
+    assert set(path.status) == {"not_finite"}
+    assert np.isnan(path.coef).all()
+    assert np.isnan(path.intercept).all()
+    assert path.notes == []

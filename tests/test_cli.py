@@ -57,7 +57,7 @@ def test_fit_is_the_library_call_on_the_encoded_table(cli, table, tmp_path):
     code, out, err = cli("fit", "diabetes.csv", *FAST, "--out", "report", "--rule", "1se")
     assert (code, err) == (0, "")
     assert "one standard error" in out
-    assert "selected features (1-SE)" in out
+    assert "selected features (1-SE first)" in out
     assert {file.name for file in (tmp_path / "report").iterdir()} == REPORT
     cv = riata.cross_validate_path(features(table), table["y"], l1_ratio=[0.5, 1.0], alphas=20, cv=4, standardize=True)
     model = riata.load_model(tmp_path / "report" / "model.json")
@@ -355,3 +355,60 @@ def test_huge_columns_overflow_nothing(cli, table, tmp_path):
     assert (code, err) == (0, "")
     sizes = [row["standardised"] for row in json.loads(out)["choices"]["min"]["coefficients"]]
     assert np.isfinite(sizes).all()
+
+
+def test_no_command_writes_over_what_it_reads(cli, table, tmp_path):
+    cli("fit", "diabetes.csv", *FAST, "--no-plots", "--out", "r")
+    (tmp_path / "link.csv").symlink_to("diabetes.csv")
+    before = {name: (tmp_path / name).read_bytes() for name in ("diabetes.csv", "r/model.json")}
+    for out in ("diabetes.csv", "./diabetes.csv", "link.csv"):
+        assert cli("predict", "r/model.json", "diabetes.csv", "--out", out) == (
+            1, "", "riata: --out is the data file: choose another name\n")
+    assert cli("predict", "r/model.json", "diabetes.csv", "--out", "r/model.json") == (
+        1, "", "riata: --out is the model file: choose another name\n")
+    (tmp_path / "coefficients.csv").write_bytes(before["diabetes.csv"])
+    assert cli("fit", "coefficients.csv", *FAST, "--out", ".") == (
+        1, "", "riata: --out: the report would replace the data file coefficients.csv: choose another folder\n")
+    assert (tmp_path / "coefficients.csv").read_bytes() == before["diabetes.csv"]
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+
+
+def test_a_tampered_model_is_one_sentence_and_exit_code_1(cli, table, tmp_path):
+    (tmp_path / "te.json").write_text("[" * 100_000)
+    assert cli("predict", "te.json", "diabetes.csv") == (
+        1, "", "riata: te.json: damaged riata model: lists or objects are nested too deeply; save the model again\n")
+
+
+@pytest.mark.parametrize(("option", "value", "words"), [
+    ("--alphas", ".1,1", ("'.1,1'", "the number of alphas, not a list")), ("--alphas", "1", ("'1'", "2 or more")),
+    ("--cv", "1", ("'1'", "the number of folds, 2 or more")), ("--cv", "x", ("'x'", "the number of folds")),
+    ("--tol", "0", ("'0'", "1e-15 or more")), ("--alpha-min-ratio", "2", ("'2'", "from 1e-12 to 1")),
+    ("--seed", "-1", ("'-1'", "0 or more")), ("--threads", "0", ("'0'", "1 or more"))])
+def test_a_number_out_of_bounds_is_named_with_its_meaning(cli, table, monkeypatch, option, value, words):
+    monkeypatch.setenv("COLUMNS", "200")
+    code, out, err = cli("fit", "diabetes.csv", "--target", "y", option, value)
+    assert (code, out) == (2, "")
+    for text in (option, *words):
+        assert text in err
+
+
+def test_help_of_80_columns_cuts_no_option(cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = cli("fit", "--help")
+    assert code == 0
+    assert "\u2026" not in out
+    for option in ("--alpha-min-ratio", "--no-standardize", "--time-budget", "--no-plots"):
+        assert option in out
+
+
+def test_a_table_without_features_and_parquet_under_a_wrong_name(cli, table, tmp_path):
+    table.select("y").write_csv(tmp_path / "alone.csv")
+    assert cli("fit", "alone.csv", "--target", "y") == (
+        1, "", "riata: the table has no column but 'y', and none is left as a feature: give a table with features beside the "
+               "target\n")
+    table.select("y", "w").write_csv(tmp_path / "two.csv")
+    assert "'y', 'w', and none is left as a feature: leave fewer columns out" in cli(
+        "fit", "two.csv", "--target", "y", "--drop", "w")[2]
+    table.write_parquet(tmp_path / "t.csv")
+    assert cli("fit", "t.csv", "--target", "y") == (
+        1, "", "riata: t.csv holds Parquet, not text: give it a name that ends in .parquet\n")

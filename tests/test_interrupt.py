@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import riata
+import riata.linear_model
 from riata_engine.batch import Interrupted
 from riata_engine.solvers import working_set
 
@@ -44,6 +45,7 @@ def test_a_path_keeps_what_is_done(solver):
     with pytest.raises(KeyboardInterrupt) as caught:
         riata.fit_path(X, y, alphas=5000, alpha_min_ratio=1e-4, tol=1e-8, solver=solver, progress=progress)
     assert pressed
+    assert str(caught.value) == "interrupted; .result holds what is done"
     result = caught.value.result
     done = result.status == "converged"
     assert 0 < done.sum() < 5000
@@ -178,3 +180,14 @@ def test_a_nested_cross_validation_keeps_the_outer_folds_that_are_done(outer_don
     assert np.isfinite(part.deviance_mean) == (outer_done > 0)
     assert part.to_frame().shape[0] == outer_done
     assert whole.unfinished is None
+
+
+def test_an_estimator_says_that_it_is_not_fitted(monkeypatch):
+    from riata.linear_model import _certified
+
+    def interrupted(*arguments, **options):
+        raise Interrupted(None)
+
+    monkeypatch.setattr(_certified, "solve", interrupted)
+    with pytest.raises(Interrupted, match="ElasticNet: interrupted; the model is not fitted"):
+        riata.linear_model.ElasticNet().fit(*problem(20, 3))

@@ -184,7 +184,7 @@ def test_text_in_place_of_an_intercept_is_named(tmp_path):
     document = small(np.random.default_rng(5)).to_dict()
     document["targets"][0]["intercept"] = "x"
     (tmp_path / "m.json").write_text(json.dumps(document))
-    with pytest.raises(ValueError, match=r"m\.json: damaged riata model: intercept = 'x' is not a number"):
+    with pytest.raises(ValueError, match=r'm\.json: damaged riata model: intercept = "x" is not a number'):
         load_model(tmp_path / "m.json")
 
 
@@ -197,9 +197,55 @@ def test_a_write_that_fails_names_the_path_that_was_asked_for(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["folder.json"]
 
 
-def test_columns_of_one_name_fit_and_cannot_be_saved(tmp_path):
-    X = pd.DataFrame(np.random.default_rng(2).normal(size=(20, 2)), columns=["a", "a"])
-    path = riata.fit_path(X, X.to_numpy()[:, 0], alphas=[0.1])
-    assert path.predict(X).shape == (20, 1)
-    with pytest.raises(ValueError, match="'a' more than once: rename one of the columns"):
-        save_model(path, tmp_path / "m.json")
+def damaged(change):
+    document = LinearModel([1.0, 2.0], 0.5, ["a", "b"], encoding={"columns": [
+        {"name": "a", "kind": "number"}, {"name": "b", "kind": "number"}]}).to_dict()
+    change(document)
+    return json.dumps(document)
+
+
+def of_target(**fields):
+    return damaged(lambda document: document["targets"][0].update(fields))
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    (damaged(lambda d: d.update(encoding={"x": 1})), "'columns' is missing in the encoding"),
+    (damaged(lambda d: d.update(encoding=[{"a": 1}])), "'encoding' is not an object"),
+    (damaged(lambda d: d.update(encoding={"columns": [{"a": 1}]})), "'name' is missing in a column in the encoding"),
+    (damaged(lambda d: d["encoding"]["columns"][0].update(kind="date")), "column 'a' in the encoding is of kind 'date'"),
+    (damaged(lambda d: d["encoding"]["columns"][0].update(kind="category")), "'levels' is missing of column 'a'"),
+    (damaged(lambda d: d["encoding"]["columns"].pop()), "'encoding' makes other features than 'features' names"),
+    (of_target(intercept=10 ** 307).replace("0" * 307, "0" * 399), "the number 100000000000... of 400 digits is beyond float64"),
+    (of_target(intercept=10 ** 307).replace("0" * 307, "0" * 4999), "of 5000 digits is beyond float64"),
+    (of_target(intercept=10 ** 308).replace("1" + "0" * 308, "9" * 309), "intercept is beyond float64"),
+    ("[" * 100_000, "lists or objects are nested too deeply"),
+    (of_target(intercept=None), "intercept = null is not a number"),
+    (of_target(coefficients=[1, 2]), r"'coefficients' of target 'y' is not an object: \[1, 2\]"),
+    (of_target(coefficients={"a": True}), "the coefficient of 'a' = true is not a number"),
+    (of_target(coefficients={"a": "1"}), "the coefficient of 'a' = \"1\" is not a number"),
+    (of_target(coefficients={"a": 1.0}).replace('"a": 1.0', '"a": 2.0, "a": 1.0'), "the key 'a' is given twice"),
+    (of_target(name=3), "'name' in a target is not text: 3"),
+    (damaged(lambda d: d.update(targets=[])), "'targets' is empty"),
+    (damaged(lambda d: d.update(targets={})), "'targets' is not a list"),
+    (damaged(lambda d: d.update(targets=[1])), "'targets' holds something that is not an object: 1"),
+    (damaged(lambda d: d.update(targets=d["targets"] * 2)), "'several_targets' is false and 'targets' holds 2"),
+    (damaged(lambda d: d.update(features=None)), "'features' is not a list: null"),
+    (damaged(lambda d: d.update(features=["a", 1])), "'features' holds something that is not text: 1"),
+    (damaged(lambda d: d.update(penalty={"alpha": "x"})), "alpha = \"x\" is not a number"),
+    (damaged(lambda d: d.update(penalty=1)), "'penalty' is not an object: 1"),
+    (damaged(lambda d: d.update(notes=[])), "'notes' is not an object"),
+    (damaged(lambda d: d.pop("notes")), "'notes' is missing"),
+])
+def test_a_tampered_model_is_one_sentence(tmp_path, text, message):
+    (tmp_path / "te.json").write_text(text)
+    with pytest.raises(ValueError, match=r"te\.json: damaged riata model: .*" + message) as caught:
+        load_model(tmp_path / "te.json")
+    assert str(caught.value).endswith("save the model again")
+
+
+def test_what_cannot_be_saved_says_why(tmp_path):
+    with pytest.raises(IsADirectoryError, match="cannot write, this is a folder: add the name of a file"):
+        save_model(LinearModel([1.0]), tmp_path)
+    with pytest.raises(ValueError, match="this Lasso is not fitted, or has no coef_: call fit before saving it"):
+        save_model(Lasso(), tmp_path / "m.json")
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,6 @@
 """Plots: what they show, and that nothing in them overlaps."""
 import io
+import warnings
 from dataclasses import replace
 from itertools import combinations
 
@@ -197,3 +198,26 @@ def test_the_markers_of_the_choices_are_drawn_whole():
             radius = mark.get_markersize() / 2 * ax.figure.dpi / 72
             assert not mark.get_clip_on()
             assert x + radius <= ax.get_window_extent().x1 + 1
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1]])
+@pytest.mark.parametrize("noise", [0.01, 3.0])                  # the minimum at alpha = 0, and at a positive alpha
+def test_alpha_zero_is_left_out_of_a_log_axis_and_it_is_said(order, noise):
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(40, 12))
+    cv = riata.cross_validate_path(X, X[:, 0] + noise * rng.normal(size=40), alphas=np.array([0.4, 0.2, 0.0])[order],
+                                   l1_ratio=[0.5, 1.0], cv=4)
+    assert (cv.alpha_min == 0) == (noise < 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for ax in (cv.plot(), cv.plot_heatmap(), cv.path.plot(marks=plots.cv_marks(cv))):
+            ax.figure.canvas.draw()
+            assert "alpha = 0 is left out" in ax.get_xlabel()
+            assert ax.get_xlim()[0] > ax.get_xlim()[1] > 0.05
+            if ax.get_legend():
+                assert any(text.get_text().startswith(f"minimum: alpha {cv.alpha_min:.3g}") for text in ax.get_legend().texts)
+        assert "left out" not in riata.fit_path(X, X[:, 0], alphas=[0.1, 0.2]).plot().get_xlabel()
+    none = riata.cross_validate_path(X, X[:, 0], alphas=[0.0], l1_ratio=[0.5, 1.0], cv=4)
+    for draw in (none.plot, none.plot_heatmap, none.path.plot):
+        with pytest.raises(ValueError, match="alphas holds no positive value"):
+            draw()

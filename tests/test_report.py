@@ -15,6 +15,8 @@ from riata.report import (
     coefficient_table,
     facts,
     markdown,
+    plural,
+    selected,
     standard_deviations,
     standardising_scale,
     summarize,
@@ -189,3 +191,24 @@ def test_sizes_at_extreme_scales(x_scale, y_scale):
     if y_scale / x_scale > 1e-300:                     # else the coefficients are 0 or nearly
         expected = {row["feature"]: row["standardised"] for row in plain["coefficients"]}
         assert {row["feature"]: row["standardised"] for row in choice["coefficients"]} == pytest.approx(expected, rel=1e-6)
+
+
+def test_tables_list_what_either_rule_selects(capsys):
+    from riata.cli.console import print_summary
+
+    X, y, cv = diabetes_cv()
+    summary = summarize(cv, X, y)
+    least = summary["choices"]["1se"]["coefficients"][-1]["feature"]
+    rows = summary["choices"]["min"]["coefficients"]
+    summary["choices"]["min"]["coefficients"] = [row for row in rows if row["feature"] != least]
+    assert [row[0] for row in selected(summary)][-1] == least
+    text = markdown(summary, {}, "1")
+    assert f"| {least} |  | 0 | - | {summary['choices']['1se']['coefficients'][-1]['standardised']:.4f} |" in text
+    print_summary(summary, {})
+    assert any(line.split()[:1] == [least] for line in capsys.readouterr().out.splitlines())
+
+
+@pytest.mark.parametrize(("count", "noun", "text"), [(1, "pass", "1 pass"), (2, "pass", "2 passes"), (1, "fold", "1 fold"),
+                                                     (0, "l1_ratio", "0 l1_ratios")])
+def test_plurals(count, noun, text):
+    assert plural(count, noun) == text

@@ -75,7 +75,7 @@ max_epochs, n_threads, time_budget, backend, progress
     folds = make_folds(cv, len(given.y), y=given.y, X=given.X, weights=given.weights, groups=groups, stratify=stratify,
                        n_repeats=n_repeats, seed=seed)
     result = cross_validate(given, folds, l1_ratios)
-    warn_of_unconverged(*all_fits(result), tol, stacklevel=3)
+    warn_of_unconverged(*all_fits(result), tol, result.n_at_limit, stacklevel=3)
     return result
 
 

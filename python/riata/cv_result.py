@@ -56,6 +56,8 @@ class CVResult:
         How the fits of the folds ended.
     fold_gap : ndarray of shape (R, L, K)
         Their relative duality gaps.
+    n_at_limit : int
+        As in `riata.results.PathResult`, over all fits.
     """
 
     l1_ratios: np.ndarray
@@ -66,6 +68,7 @@ class CVResult:
     fold_status: np.ndarray
     fold_gap: np.ndarray
     oof_prediction: np.ndarray | None = None
+    n_at_limit: int = 0
 
     def __post_init__(self):
         self.deviance_mean = self.deviance.mean(axis=-1)

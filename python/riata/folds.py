@@ -113,7 +113,20 @@ def _group_numbers(groups, n_samples):
     array = np.asarray(groups)
     if array.shape != (n_samples,):
         raise ValueError(f"groups has shape {array.shape}; expected one group per row of X, ({n_samples},)")
-    return np.unique(array, return_inverse=True)[1].reshape(-1)
+    if array.dtype.kind in "mM":
+        missing = np.isnat(array)
+    elif array.dtype.kind == "O":                      # None, NaN, NaT and pandas.NA
+        missing = np.array([value is None or type(value).__name__ == "NAType" or bool(value != value) for value in array], bool)
+    else:
+        missing = array != array
+    if missing.any():
+        count = int(missing.sum())
+        raise ValueError(f"groups has {count} missing value{'s' * (count > 1)}, the first in row {int(missing.argmax())}: give "
+                         "every row a group (a row on its own: a number of its own)")
+    try:
+        return np.unique(array, return_inverse=True)[1].reshape(-1)
+    except TypeError:
+        raise ValueError("groups mixes values that cannot be compared, such as text and numbers: use one kind") from None
 
 
 def _shuffled(n_folds, rows, y, groups, stratify, n_repeats, seed, first_repeat):

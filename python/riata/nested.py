@@ -172,7 +172,8 @@ max_epochs, n_threads, time_budget, backend, progress
             stopped.result = _scored(inner, outer.test[:k], rule, given, unfinished=getattr(stopped, "result", None))
             raise
     result = _scored(inner, outer.test, rule, given)
-    warn_of_unconverged(*(np.concatenate(part) for part in zip(*map(all_fits, inner), strict=True)), tol, stacklevel=3)
+    warn_of_unconverged(*(np.concatenate(part) for part in zip(*map(all_fits, inner), strict=True)), tol,
+                        sum(part.n_at_limit for part in inner), stacklevel=3)
     return result
 
 

@@ -116,7 +116,7 @@ def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=No
     batch = Batch(given.X, given.y[:, None], weights=given.weights, l1_ratio=l1_ratio, **given.grid.keywords,
                   **given.settings)
     path = solved(with_ridge_grid(batch), progress, result_of)
-    warn_of_unconverged(path.status, path.gap, tol, stacklevel=3)
+    warn_of_unconverged(path.status, path.gap, tol, path.n_at_limit, stacklevel=3)
     return path
 
 
@@ -187,7 +187,7 @@ stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
     batch = Batch(given.X, targets, weights=weights, target=target, group=group, l1_ratio=l1_ratio, **grid.keywords,
                   **given.settings)
     result = solved(with_ridge_grid(batch), progress, result_of)
-    warn_of_unconverged(result.status, result.gap, tol, stacklevel=3)
+    warn_of_unconverged(result.status, result.gap, tol, result.n_at_limit, stacklevel=3)
     return result
 
 

@@ -3,6 +3,7 @@
 The document holds plain data and no code. Python writes a float64 with the shortest digits that give the same float64
 back, so ``load_model(save_model(...))`` predicts bit for bit what the fit predicted.
 """
+import errno
 import json
 import os
 import tempfile
@@ -12,9 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-FORMAT = "riata-linear-model"
-FORMAT_VERSION = 1
-REWRITE = "save the model again"
+from .model_document import FORMAT, FORMAT_VERSION, REWRITE, Damaged, check_format, entries, entry, number, parse
 
 
 @contextmanager
@@ -24,6 +23,8 @@ def atomic_path(path):
     A reader sees the old file or the whole new one, never a part, also after a crash or Ctrl-C.
     """
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "cannot write, this is a folder: add the name of a file", str(path))
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent or ".")
     except OSError as error:
@@ -169,30 +170,45 @@ class LinearModel:
     @classmethod
     def from_dict(cls, document):
         """The model of a document; a ValueError says what is wrong with one that is none."""
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
-            raise ValueError(f"not a riata model: the field 'format' should be {FORMAT!r}; give a file that save_model "
-                             "or riata fit wrote")
-        if document.get("format_version") != FORMAT_VERSION:
-            raise ValueError(f"format_version is {document.get('format_version')!r}, this riata reads "
-                             f"{FORMAT_VERSION}: load it with riata {document.get('riata', '(unknown)')} or newer")
+        check_format(document)
         try:
-            features, targets = document["features"], document["targets"]
-            at = {name: j for j, name in enumerate(features)}
-            coef = np.zeros((len(targets), len(features)))
-            for row, target in zip(coef, targets, strict=True):
-                for name, value in target["coefficients"].items():
-                    if name not in at:
-                        raise ValueError(f"the coefficient of {name!r} belongs to no feature")
-                    row[at[name]] = value
-            intercept = [target["intercept"] for target in targets]
-            several = document["several_targets"]
-            return cls(coef if several else coef[0], intercept if several else intercept[0], features,
-                       [target["name"] for target in targets], encoding=document["encoding"], notes=document["notes"],
-                       **document["penalty"])
-        except KeyError as error:
-            raise ValueError(f"damaged riata model: {error} is missing; {REWRITE}") from None
-        except (TypeError, IndexError, AttributeError, ValueError) as error:
+            return cls(**_fields(document))
+        except ValueError as error:
             raise ValueError(f"damaged riata model: {error}; {REWRITE}") from None
+
+
+def _fields(document):
+    """The arguments of `LinearModel` that a document holds, each checked."""
+    features, targets = entries(document, "features", str), entries(document, "targets", dict)
+    if not targets:
+        raise Damaged("'targets' is empty")
+    several = entry(document, "several_targets", bool)
+    if not several and len(targets) > 1:
+        raise Damaged(f"'several_targets' is false and 'targets' holds {len(targets)}")
+    at = {name: j for j, name in enumerate(features)}
+    coef, intercept, names = np.zeros((len(targets), len(features))), [], []
+    for row, target in zip(coef, targets, strict=True):
+        names.append(entry(target, "name", str, " in a target"))
+        where = f" of target {names[-1]!r}"
+        if "intercept" not in target:
+            raise Damaged(f"'intercept'{where} is missing")
+        intercept.append(number(target["intercept"], "intercept"))
+        for name, value in entry(target, "coefficients", dict, where).items():
+            if name not in at:
+                raise Damaged(f"the coefficient of {name!r} belongs to no feature")
+            row[at[name]] = number(value, f"the coefficient of {name!r}")
+    if "encoding" not in document:
+        raise Damaged("'encoding' is missing")
+    encoding = document["encoding"]
+    if encoding is not None:
+        from .cli.encode import Encoding
+        if Encoding.from_dict(encoding).feature_names != features:
+            raise Damaged("'encoding' makes other features than 'features' names")
+    penalty = entry(document, "penalty", dict)
+    penalty = {name: None if penalty.get(name) is None else number(penalty[name], name) for name in ("alpha", "l1_ratio")}
+    return {"coef": coef if several else coef[0], "intercept": intercept if several else intercept[0],
+            "feature_names": features, "target_names": names, "encoding": encoding, "notes": entry(document, "notes", dict),
+            **penalty}
 
 
 def _checked_names(names, count, argument, letter):
@@ -214,8 +230,7 @@ def _plain(value):
 def save_model(model, path, *, rule="min", alpha=None, target_names=None, encoding=None, notes=None):
     """Write a fitted linear model as JSON.
 
-    A saved model finds its columns by name, so their names must be distinct: a fit on two columns of one name predicts
-    by position and cannot be saved until one is renamed.
+    A saved model finds its columns by name, so their names must be distinct.
 
     Parameters
     ----------
@@ -238,7 +253,10 @@ def save_model(model, path, *, rule="min", alpha=None, target_names=None, encodi
     Raises
     ------
     ValueError
-        If ``rule`` is unknown, the path has several alphas and none is named, or two columns have one name.
+        If ``rule`` is unknown, the path has several alphas and none is named, two columns have one name, or the estimator
+        is not fitted.
+    OSError
+        If the file cannot be written, or ``path`` is a folder.
     TypeError
         If ``model`` is none of the kinds above.
     """
@@ -270,6 +288,8 @@ def as_linear_model(model, *, rule="min", alpha=None, target_names=None, encodin
         penalty = [value if np.ndim(value) == 0 and not isinstance(value, str) else None for value in penalty]
         return LinearModel(coef, model.intercept_, getattr(model, "feature_names_in_", None), alpha=penalty[0],
                            l1_ratio=penalty[1], **extra)
+    if hasattr(model, "fit"):
+        raise ValueError(f"this {type(model).__name__} is not fitted, or has no coef_: call fit before saving it")
     raise TypeError(f"cannot save a {type(model).__name__}: give a LinearModel, a CVResult, a PathResult "
                     "or a fitted linear estimator")
 
@@ -294,12 +314,14 @@ def load_model(path):
     """
     data = Path(path).read_bytes()
     try:
-        document = json.loads(data.decode("utf-8"))
+        document = parse(data.decode("utf-8"))
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not a riata model: it is not text; give the model.json of a fit") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not a riata model or is damaged: no JSON at line {error.lineno}, column "
                          f"{error.colno}; give the model.json of a fit, or {REWRITE}") from None
+    except Damaged as error:
+        raise ValueError(f"{path}: damaged riata model: {error}; {REWRITE}") from None
     try:
         return LinearModel.from_dict(document)
     except ValueError as error:

@@ -8,8 +8,11 @@ MARGIN = 0.02            # of the width, beyond the largest and the smallest alp
 NAME_WIDTH = 0.05        # of the width: a name that stands upright
 
 
-def alpha_axis(ax, alphas):
-    """Log axis with strong penalties on the left, so that features enter from left to right."""
+def alpha_axis(ax, alphas, zero=False):
+    """Log axis with strong penalties on the left, so that features enter from left to right.
+
+    `zero`: alpha = 0 was fitted too. It has no place on a log axis, and the label says that it is left out.
+    """
     finite = np.asarray(alphas)[np.asarray(alphas) > 0]
     if finite.size == 0:
         raise ValueError("alphas holds no positive value: there is nothing to draw against log alpha")
@@ -23,7 +26,7 @@ def alpha_axis(ax, alphas):
     ax.xaxis.set_major_locator(LogLocator(subs=steps))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda alpha, _: f"{alpha:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_xlabel("alpha (log scale, weaker penalty to the right)")
+    ax.set_xlabel("alpha (log scale, weaker penalty to the right" + "; alpha = 0 is left out" * bool(zero) + ")")
 
 
 def count_axis(ax, alphas, counts):

@@ -55,11 +55,13 @@ def plot_path(result, ax=None, *, top=10, scale=None, marks=None, title=None):
             raise ValueError(f"scale has shape {scale.shape}, the path has {coef.shape[1]} features: "
                              "give one factor per feature")
         coef = coef * scale
+    zero = bool((alphas == 0).any())
     solved = np.isfinite(coef).all(axis=1) & (alphas > 0)
     alphas, coef = alphas[solved], coef[solved]
     order = np.argsort(-alphas)
     alphas, coef = alphas[order], coef[order]
-    alpha_axis(ax, alphas)
+    alpha_axis(ax, alphas, zero)
+    marks = {name: alpha for name, alpha in (marks or {}).items() if alpha > 0}
 
     chosen = _largest_features(alphas, coef, marks, top)
     others = np.setdiff1d(np.flatnonzero(np.any(coef != 0, axis=0)), chosen)
@@ -118,9 +120,13 @@ def plot_cv(cv, ax=None, *, title=None):
     alphas, mean, se = (np.asarray(a, float) for a in (cv.alphas, cv.deviance_mean, cv.deviance_se))
     ratios = np.asarray(cv.l1_ratios, float)
     best, i = cv.index_min
-    alpha_axis(ax, alphas[best])
     se = np.nan_to_num(se)                                      # a single fold has no standard error
     bottom, band = mean[best, i], mean[best, i] + se[best, i]
+    null = _null_error(mean[best], alphas[best])
+    chosen = [(name, marker, alphas[index], mean[index]) for name, marker, index in _choices(cv)]
+    shown = _drawable(alphas)
+    alpha_axis(ax, alphas[best, shown], zero=(alphas == 0).any())
+    alphas, mean, se = alphas[:, shown], mean[:, shown], se[:, shown]
     ax.axhspan(bottom, band, color=PALETTE[5], alpha=0.28, lw=0, zorder=0.5, label="minimum to + 1 SE")
     shades = colormaps["viridis"](np.linspace(0.0, 0.88, max(ratios.size, 2)))
     for r in range(ratios.size):
@@ -129,17 +135,17 @@ def plot_cv(cv, ax=None, *, title=None):
     ax.errorbar(alphas[best], mean[best], yerr=se[best], fmt="o", ms=2.6, color=PALETTE[1], ecolor="#E7B08A",
                 elinewidth=0.8, capsize=1.3, capthick=0.8, zorder=3,
                 label=f"l1_ratio {ratios[best]:g}, the best, ± 1 SE")
-    for index, marker, name in ((cv.index_min, "o", "minimum"), (cv.index_1se, "s", "1-SE")):
-        ax.plot(alphas[index], mean[index], marker, ms=7, mfc="none", mec=INK, mew=1.3, zorder=4, ls="none", clip_on=False,
-                label=f"{name}: alpha {alphas[index]:.3g}")
-    null = _null_error(mean[best], alphas[best])
+    for name, marker, alpha, error in chosen:
+        ax.plot(*_point(alpha, error), marker, ms=7, mfc="none", mec=INK, mew=1.3, zorder=4, ls="none", clip_on=False,
+                label=f"{name}: alpha {alpha:.3g}")
     ceiling = min(np.nanmax(mean[best] + se[best]), 1.6 * null)             # an over-fitted tail may leave the frame
-    floor = np.nanmin(mean[best] - se[best])
+    floor = min(np.nanmin(mean[best] - se[best]), bottom)                   # the minimum may be at alpha = 0
     span = (ceiling - floor) or abs(floor) or 1.0                           # a constant target leaves no spread
     ax.set_ylim(floor - 0.05 * span, ceiling + 0.07 * span)
-    count_axis(ax, alphas[best], (np.nan_to_num(cv.paths[best].coef) != 0).sum(axis=1))
+    count_axis(ax, alphas[best], (np.nan_to_num(cv.paths[best].coef) != 0).sum(axis=1)[shown])
     edges = [np.interp(-np.log(alphas[best]), -np.log(alphas[r]), mean[r]) for r in range(ratios.size)]
-    mark_alphas(ax, cv_marks(cv), alphas[best], np.max([mean[best] + se[best], *edges], axis=0))
+    marks = {name: alpha for name, alpha in cv_marks(cv).items() if alpha > 0}
+    mark_alphas(ax, marks, alphas[best], np.max([mean[best] + se[best], *edges], axis=0))
     ax.set_ylabel("held-out mean squared error")
     handles, labels = ax.get_legend_handles_labels()
     order = sorted(range(len(labels)), key=lambda k: ("best" not in labels[k], "alpha" not in labels[k],
@@ -149,6 +155,25 @@ def plot_cv(cv, ax=None, *, title=None):
     folds = np.asarray(cv.deviance).shape[-1]
     ax.set_title(f"Cross-validation, {folds} folds" if title is None else title, pad=8)
     return ax
+
+
+def _drawable(alphas):
+    """Positions along the grids (R, L) that a log axis can show, strongest penalty first: alpha = 0 has no place there.
+
+    One order serves all rows: derived grids descend, and given alphas are the same for every l1_ratio.
+    """
+    order = np.argsort(-alphas[0], kind="stable")
+    return order[alphas[0, order] > 0]
+
+
+def _choices(cv):
+    """(name, marker, index) of what the two rules choose."""
+    return ("minimum", "o", cv.index_min), ("1-SE", "s", cv.index_1se)
+
+
+def _point(alpha, height):
+    """Arguments of ``plot`` for one marker on a log axis: none at alpha = 0, which leaves its entry in the legend."""
+    return (alpha, height) if alpha > 0 else ([], [])
 
 
 def _null_error(mean, alphas):
@@ -189,17 +214,19 @@ def plot_heatmap(cv, ax=None, *, title=None):
     floor, null = np.nanmin(mean), _null_error(mean[cv.index_min[0]], alphas[cv.index_min[0]])
     ceiling = max(min(np.nanmax(mean), null * 1.02), floor * (1 + 1e-9) + 1e-300)
     norm = PowerNorm(0.5, vmin=floor, vmax=ceiling)       # most colours go to the flat valley around the minimum
-    alpha_axis(ax, [edge for row in alphas for edge in _log_edges(row)])
+    shown = _drawable(alphas)
+    alpha_axis(ax, [edge for row in alphas[:, shown] for edge in _log_edges(row)], zero=(alphas == 0).any())
     for height, r in enumerate(rows):
-        edges = _log_edges(alphas[r])
-        mesh = ax.pcolormesh(edges, [height - 0.46, height + 0.46], mean[r][None, :], cmap="cividis", norm=norm,
+        edges = _log_edges(alphas[r, shown])
+        mesh = ax.pcolormesh(edges, [height - 0.46, height + 0.46], mean[r, shown][None, :], cmap="cividis", norm=norm,
                              shading="flat", rasterized=True)
         if np.isfinite(mean[r]).any():
-            ax.plot(alphas[r, np.nanargmin(mean[r])], height, "o", ms=3.2, color="white", mec="black", mew=0.4)
+            ax.plot(*_point(alphas[r, np.nanargmin(mean[r])], height), "o", ms=3.2, color="white", mec="black", mew=0.4)
     place = {int(r): height for height, r in enumerate(rows)}
-    for (r, i), marker, name in ((cv.index_min, "o", "minimum"), (cv.index_1se, "s", "1-SE")):
-        ax.plot(alphas[r, i], place[r], marker, ms=10, mfc="none", mec="white", mew=3.2, zorder=4, clip_on=False)
-        ax.plot(alphas[r, i], place[r], marker, ms=10, mfc="none", mec=PALETTE[1], mew=1.8, zorder=5, ls="none", clip_on=False,
+    for name, marker, (r, i) in _choices(cv):
+        point = _point(alphas[r, i], place[r])
+        ax.plot(*point, marker, ms=10, mfc="none", mec="white", mew=3.2, zorder=4, clip_on=False)
+        ax.plot(*point, marker, ms=10, mfc="none", mec=PALETTE[1], mew=1.8, zorder=5, ls="none", clip_on=False,
                 label=f"{name}: alpha {alphas[r, i]:.3g}, l1_ratio {ratios[r]:g}")
     ax.plot([], [], "o", ms=3.2, color="white", mec="black", mew=0.6, ls="none", label="best of its row")
     ax.set_yticks(range(ratios.size), [f"{ratios[r]:g}" for r in rows])
@@ -221,6 +248,8 @@ def plot_heatmap(cv, ax=None, *, title=None):
 def _log_edges(alphas):
     """Cell borders half-way (in log) between neighbouring alphas."""
     log = np.log(alphas)
+    if log.size == 0:                      # alpha = 0 alone: `alpha_axis` says that there is nothing to draw
+        return log
     if log.size == 1:
         return np.exp(log[0] + np.array([-0.1, 0.1]))
     middle = (log[1:] + log[:-1]) / 2

@@ -23,6 +23,7 @@ from .persistence import atomic_path, save_model, write_text
 UNFINISHED = ("max_iter", "time_budget", "not_finite")
 DPI = 200
 PLOTS = ("path.png", "cv.png", "heatmap.png", "coefficients.png")
+FILES = ("summary.md", "coefficients.csv", "model.json", *PLOTS)
 
 
 def standard_deviations(X, weights=None, block=1 << 22):
@@ -223,17 +224,14 @@ def draw(cv, scale, directory, summary):
 def coefficient_table(summary):
     """The CSV text: one row per feature that either rule selects, largest size by the chosen rule first."""
     main = summary["rule"]
-    by = {which: {row["feature"]: row for row in choice["coefficients"]}
-          for which, choice in summary["choices"].items()}
-    order = list(dict.fromkeys([*by[main], *by["1se" if main == "min" else "min"]]))
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     out.writerow(["feature", "coefficient_min", "standardised_min", "coefficient_1se", "standardised_1se"])
     intercepts = [summary["choices"][which]["intercept"] for which in ("min", "1se")]
     out.writerow(["(intercept)", intercepts[0], "", intercepts[1], ""])
     none = {"coefficient": 0.0, "standardised": 0.0}
-    for feature in order:
-        rows = [by[which].get(feature, none) for which in ("min", "1se")]
+    for feature, *rows in selected(summary):
+        rows = [none if row is None else row for row in (rows if main == "min" else rows[::-1])]
         out.writerow([feature, *(row[key] for row in rows for key in ("coefficient", "standardised"))])
     return text.getvalue()
 
@@ -255,11 +253,27 @@ def facts(summary):
     return rows
 
 
+def selected(summary):
+    """What either rule selects: rows (feature, by the chosen rule, by the other), None where a rule leaves it out.
+
+    Those that the chosen rule selects come first, largest standardised size first, then those of the other rule alone.
+    """
+    main = summary["rule"]
+    by, other = ({row["feature"]: row for row in summary["choices"][which]["coefficients"]}
+                 for which in (main, "1se" if main == "min" else "min"))
+    return [(feature, by.get(feature), other.get(feature)) for feature in dict.fromkeys([*by, *other])]
+
+
+def plural(count, noun):
+    """``1 fold``, ``2 folds``, ``2 passes``."""
+    return f"{count} {noun}" + ("" if count == 1 else "es" if noun.endswith("s") else "s")
+
+
 def effort(summary):
     """One line: certificates, time and passes over X."""
     parts = [f"largest gap {summary['largest_gap']:.1e}" if summary["largest_gap"] is not None else "no gap known",
              ", ".join(f"{count} {kind}" for kind, count in summary["status"].items()),
-             f"solver {summary['solver']}", f"{summary['passes_over_x']} passes over X"]
+             f"solver {summary['solver']}", f"{plural(summary['passes_over_x'], 'pass')} over X"]
     if summary["seconds"] is not None:
         parts.append(f"{summary['seconds']:.3g} s")
     return "; ".join(parts)
@@ -269,10 +283,11 @@ def markdown(summary, files, version, top=50):
     """The text of ``summary.md``."""
     main = summary["rule"]
     title = {"min": "the minimum", "1se": "the one-standard-error rule"}[main]
+    other = {"min": "1-SE", "1se": "minimum"}[main]
     lines = [f"# {summary['name']}", "",
-             f"Elastic net for `{summary['target']}`: {summary['rows']} rows, {summary['features']} features, "
-             f"{summary['alphas_per_l1_ratio']} alphas for each l1_ratio of "
-             f"{', '.join(f'{ratio:g}' for ratio in summary['l1_ratios'])}; {summary['folds']} folds.", ""]
+             f"Elastic net for `{summary['target']}`: {plural(summary['rows'], 'row')}, "
+             f"{plural(summary['features'], 'feature')}, {plural(summary['alphas_per_l1_ratio'], 'alpha')} for each l1_ratio of "
+             f"{', '.join(f'{ratio:g}' for ratio in summary['l1_ratios'])}; {plural(summary['folds'], 'fold')}.", ""]
     lines += [f"- {note}" for note in summary["notes"]] + [""] * bool(summary["notes"])
     lines += ["| | minimum | one standard error |", "|---|---|---|"]
     lines += [f"| {' | '.join(_cell(text) for text in row)} |" for row in facts(summary)]
@@ -280,13 +295,14 @@ def markdown(summary, files, version, top=50):
               "The gap is the duality gap divided by the objective of the null model: the objective is at most that "
               "far from its optimum. The one-standard-error rule takes the largest alpha, at the best l1_ratio, whose "
               "held-out error is within one standard error of the smallest.", "",
-              f"## Selected features, by {title}", "",
-              "| feature | sign | coefficient | standardised size |", "|---|---|---|---|"]
-    chosen = summary["choices"][main]["coefficients"]
-    lines += [f"| {_cell(row['feature'])} | {row['sign']} | {row['coefficient']:.5g} | {row['standardised']:.4f} |"
-              for row in chosen[:top]]
+              f"## Selected features, by {title} first", "",
+              f"| feature | sign | coefficient | standardised size | size by {other} |", "|---|---|---|---|---|"]
+    chosen = selected(summary)
+    for feature, row, second in chosen[:top]:
+        mine = " | 0 | -" if row is None else f"{row['sign']} | {row['coefficient']:.5g} | {row['standardised']:.4f}"
+        lines += [f"| {_cell(feature)} | {mine} | {'-' if second is None else format(second['standardised'], '.4f')} |"]
     if not chosen:
-        lines += ["| (none) | | | |"]
+        lines += ["| (none) | | | | |"]
     shown = f"The {top} largest of {len(chosen)}; all" if len(chosen) > top else "All"
     lines += ["", f"Standardised size: coefficient × sd(feature) / sd({summary['target']}). {shown} are in "
               "`coefficients.csv`.", ""]

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from operator import index
 
 import numpy as np
 
 from riata import information
 from riata.prediction import linear_predictor
 from riata.profile import Profile, profile_of
-from riata.status import CONSTANT_TARGET, status_names
+from riata.status import CONSTANT_TARGET, count_at_limit, status_names
 from riata.tables import dataframe
 from riata.validation import check_design, check_number, check_offset
 from riata_engine.batch import Interrupted, solve
@@ -54,6 +55,8 @@ class PathResult:
         What the whole call cost: passes over X, epochs, Newton steps, bytes moved (an estimate), seconds per phase.
     tol : float
         The gap that was asked for.
+    n_at_limit : int
+        Fits of the whole call with the status max_iter for which float64 holds no better answer at this scale.
     """
 
     alphas: np.ndarray
@@ -76,6 +79,7 @@ class PathResult:
     solver: str
     certificate: str
     profile_: Profile
+    n_at_limit: int = 0
 
     @cached_property
     def coef(self):
@@ -98,7 +102,8 @@ class PathResult:
     def notes(self):
         """Sentences about what is odd with the data of this path, if anything is."""
         unexplained = not (self.dev_ratio > 0).any()   # the null deviance of a target of scale 1e-170 underflows
-        return [CONSTANT_TARGET] if self.null_deviance == 0 and unexplained else []
+        known = np.isfinite(self.dev_ratio).any()      # and of a path that was not solved nothing is known
+        return [CONSTANT_TARGET] if self.null_deviance == 0 and unexplained and known else []
 
     def at(self, alpha):
         """Index of `alpha` among `alphas`.
@@ -110,12 +115,12 @@ class PathResult:
         """
         alpha = check_number(alpha, "alpha", 0.0)
         distance = np.abs(self.alphas - alpha)
-        index = int(np.argmin(distance))
-        if not distance[index] <= 1e-9 * alpha:
-            nearest = float(self.alphas[index])
+        nearest_at = int(np.argmin(distance))
+        if not distance[nearest_at] <= 1e-9 * alpha:
+            nearest = float(self.alphas[nearest_at])
             raise ValueError(f"alpha = {alpha!r} was not fitted; the nearest fitted one is {nearest!r}. Take one of "
                              f".alphas, or fit again with alphas=[{alpha!r}]")
-        return index
+        return nearest_at
 
     def predict(self, X, alpha=None, offset=None):
         """Predictions for new rows.
@@ -139,8 +144,8 @@ class PathResult:
         offset = check_offset(offset, matrix.shape[0])
         if alpha is None:
             return self._predict_rows(matrix, slice(None), offset)
-        index = self.at(alpha)
-        return self._predict_rows(matrix, slice(index, index + 1), offset)[:, 0]
+        i = self.at(alpha)
+        return self._predict_rows(matrix, slice(i, i + 1), offset)[:, 0]
 
     def _predict_rows(self, matrix, which, offset):
         """Predictions of checked rows at the alphas of a slice."""
@@ -208,7 +213,7 @@ class BatchResult:
         As in `PathResult`.
     coef : ndarray of shape (B, L, p)
     l1_ratio, null_deviance, n_samples : ndarray of shape (B,)
-    n_features, feature_names, n_passes, solver, certificate, profile_, tol
+    n_features, feature_names, n_passes, solver, certificate, profile_, tol, n_at_limit
         As in `PathResult`; passes and seconds are those of the whole call.
     """
 
@@ -232,12 +237,19 @@ class BatchResult:
     solver: str
     certificate: str
     profile_: Profile
+    n_at_limit: int = 0
 
     def __len__(self):
         return len(self.alphas)
 
     def __getitem__(self, i):
-        i = range(len(self))[i]                        # negative and out-of-range indices as in a list
+        B = len(self)
+        try:
+            i = range(B)[index(i)]                     # negative indices as in a list
+        except TypeError:
+            raise TypeError(f"[{i!r}]: number a problem by an int from 0 to {B - 1}; iterate to have all {B}") from None
+        except IndexError:                             # this kind of error, as it ends a loop over the problems too
+            raise IndexError(f"[{i}]: there is no such problem, the batch holds {B}: 0 to {B - 1}, or {-B} to -1") from None
         return PathResult(
             alphas=self.alphas[i], stored_coef=self.coef[i], intercept=self.intercept[i], gap=self.gap[i],
             status=self.status[i], dev_ratio=self.dev_ratio[i], df=self.df[i], n_epochs=self.n_epochs[i],
@@ -256,12 +268,20 @@ class BatchResult:
 
 
 def solved(batch, progress, result_of):
-    """The result of a batch; on Ctrl-C the exception carries that of what is done as `.result`."""
+    """The result of a batch; on Ctrl-C the exception carries that of what is done as `.result`.
+
+    Numbers that over- or underflow show in the status of their fits; numpy's warnings would only say it twice.
+    """
     try:
-        return result_of(solve(batch, progress=progress))
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            solution = solve(batch, progress=progress)
+        result = result_of(solution)
     except Interrupted as stopped:
         stopped.result = result_of(stopped.solution)
+        stopped.args = ("interrupted; .result holds what is done",)
         raise
+    result.n_at_limit = count_at_limit(solution, batch)
+    return result
 
 
 def path_of(solution, b, given, l1_ratio):

@@ -6,9 +6,9 @@ import numpy as np
 
 MEANING = {
     "converged": "the duality gap is at most tol",
-    "max_iter": "max_epochs were used up before the gap reached tol",
+    "max_iter": "the gap did not reach tol",
     "time_budget": "the time budget was used up",
-    "not_finite": "the numbers overflowed; rescale X or y",
+    "not_finite": "the numbers over- or underflowed; rescale X or y",
     "degenerate": "the solution is not unique; this is the one of smallest norm",
     "skipped": "not fitted, because the path was stopped early as asked",
 }
@@ -16,6 +16,8 @@ CONSTANT_TARGET = ("The target is constant on the rows that count, once the offs
                    "and every coefficient is 0.")
 UNDERFLOW = ("The squares of the target are below what float64 can hold, so that held-out errors are 0 and nothing can be "
              "compared: rescale y.")
+AT_LIMIT = "float64 holds no better answer at this scale"
+EPSILON = float(np.finfo(np.float64).eps)
 END_OF_GRID = ("The smallest held-out error lies at the smallest alpha of the grid: a longer grid (a smaller alpha_min_ratio, "
                "--alpha-min-ratio on the command line, or smaller alphas) may do better.")
 WORTH_A_WARNING = ("max_iter", "time_budget", "not_finite", "degenerate")
@@ -28,7 +30,29 @@ def status_names(codes):
     return np.array(STATUS)[np.asarray(codes, dtype=np.intp)]
 
 
-def warn_of_unconverged(status, gap, tol, stacklevel):
+def count_at_limit(solution, batch):
+    """How many fits of status max_iter no further epochs can mend: float64 holds no better answer.
+
+    They ended before `max_epochs`, or their gap is a few roundings, or the whole penalty is below the rounding of the
+    objective, so that no certificate can see it (alpha = 0.1 for an X of scale 1e20).
+    """
+    from riata_engine.batch import STATUS
+
+    b, i = np.nonzero(solution.status == STATUS.index("max_iter"))
+    if not b.size:
+        return 0
+    limit = (solution.n_epochs[b, i] < batch.max_epochs) | (solution.gap[b, i] <= 8 * EPSILON)
+    if batch.penalty_factor is None and not batch.standardize and solution.coef is not None:
+        coef = solution.coef[b, i] if isinstance(solution.coef, np.ndarray) else np.vstack(
+            [solution.coef[k][[at]].toarray() for k, at in zip(b, i, strict=True)])
+        ratio = batch.l1_ratio[b]
+        with np.errstate(over="ignore"):
+            penalty = solution.alphas[b, i] * (ratio * np.abs(coef).sum(axis=1) + (1 - ratio) / 2 * (coef * coef).sum(axis=1))
+        limit |= (penalty > 0) & (penalty <= EPSILON / 2 * solution.null_deviance[b])
+    return int(np.count_nonzero(limit))
+
+
+def warn_of_unconverged(status, gap, tol, at_limit, stacklevel):
     """One `ConvergenceWarning` for a whole call, with a count for each status; none if all is well.
 
     Parameters
@@ -39,6 +63,8 @@ def warn_of_unconverged(status, gap, tol, stacklevel):
         Relative duality gaps.
     tol : float
         What the gaps should have reached.
+    at_limit : int
+        Of `count_at_limit`.
     stacklevel : int
         As in `warnings.warn`, seen from the caller of this function: 3 in a function that `riata.argument_names.native` wraps.
     """
@@ -51,6 +77,10 @@ def warn_of_unconverged(status, gap, tol, stacklevel):
     said = "; ".join(f"{count} {name} ({MEANING[name]})" for name, count in counts.items())
     unsolved = gap[(status == "max_iter") & np.isfinite(gap)]
     largest = f" The largest gap is {unsolved.max():.1e}, tol is {tol:.1e}." if unsolved.size else ""
-    advice = " Raise max_epochs or tol." if "max_iter" in counts else ""
+    advice = ""
+    if "max_iter" in counts:
+        others = counts["max_iter"] - at_limit
+        advice = f" For {at_limit} of them, {AT_LIMIT}: rescale X or y, or raise tol." if at_limit else ""
+        advice += f" Raise max_epochs or tol{' for the others' * bool(at_limit)}." if others > 0 else ""
     warnings.warn(f"{sum(counts.values())} of {status.size} fits are not plainly converged: {said}.{largest}{advice}",
                   ConvergenceWarning, stacklevel=stacklevel + 1)

@@ -39,14 +39,20 @@ def design(X, name="X"):
     names = None
     if not isinstance(X, np.ndarray):
         X, names = _columns(X, name)
+    if names is not None and len(set(names)) < len(names):       # as scikit-learn and the command line: which is meant?
+        twice = next(label for label in names if names.count(label) > 1)
+        raise ValueError(f"{name} has two columns of one name, {twice!r}: rename one, or pass {name}.to_numpy() to go by "
+                         "position")
     matrix = _real(X, name)
     if matrix.ndim != 2:
         raise ValueError(_not_two_dimensional(matrix, name))
     return matrix, names
 
 
-def vector(values, name, ndim=(1,)):
+def vector(values, name, ndim=(1,), expected=None):
     """A float64 array of `values` (an array, list, Series, Arrow column, or a table for a two-dimensional target).
+
+    `expected` is how messages call the shape that is due; default "(n,)", or as `ndim` allows.
 
     Raises ValueError, naming the argument, for data that are not real numbers or have another number of dimensions.
     """
@@ -59,8 +65,10 @@ def vector(values, name, ndim=(1,)):
     if array.ndim == 2 and 2 not in ndim and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim not in ndim:
-        expected = " or ".join("(n,)" if d == 1 else "(n, B)" for d in ndim)
-        raise ValueError(f"{name} has shape {array.shape}; expected {expected}")
+        if expected is None:
+            expected = " or ".join("(n,)" if d == 1 else "(n, B)" for d in ndim)
+        given = f"= {array[()]:g} is one number" if array.ndim == 0 else f"has shape {array.shape}"
+        raise ValueError(f"{name} {given}; expected {expected}")
     return array
 
 
@@ -106,12 +114,15 @@ def _columns(table, name):
     if pandas is not None and isinstance(table, getattr(pandas, "DataFrame", ())):
         return _pandas_columns(table, name, pandas)
     if pandas is not None and isinstance(table, getattr(pandas, "Series", ())):
+        _refuse_text(table.dtype, pandas.api.types.is_numeric_dtype(table.dtype)
+                     and not pandas.api.types.is_complex_dtype(table.dtype), name)
         return _pandas_columns(table.to_frame("values"), name, pandas)[0][:, 0], None
     if polars is not None and isinstance(table, getattr(polars, "LazyFrame", ())):
         raise ValueError(f"{name} is a polars LazyFrame; pass {name}.collect()")
     if polars is not None and isinstance(table, getattr(polars, "DataFrame", ())):
         return _polars_columns(table, name, polars), [str(column) for column in table.columns]
     if polars is not None and isinstance(table, getattr(polars, "Series", ())):
+        _refuse_text(table.dtype, table.dtype.is_numeric() or table.dtype in (polars.Boolean, polars.Null), name)
         return _polars_columns(table.to_frame("values"), name, polars)[:, 0], None
     if pyarrow is not None and isinstance(table, (pyarrow.Array, pyarrow.ChunkedArray)):
         return _arrow_column(table, name, f"{name} ", pyarrow), None
@@ -173,6 +184,13 @@ def _arrow_column(column, name, subject, pyarrow):
     if not types.is_floating(kind) or types.is_float16(kind):
         column = column.cast(pyarrow.float64())
     return column.to_numpy() if isinstance(column, pyarrow.ChunkedArray) else column.to_numpy(zero_copy_only=False)
+
+
+def _refuse_text(dtype, real, name):
+    """Refuse a Series that is not of real numbers; it has one column, and its name says nothing."""
+    if not real:
+        raise ValueError(f"{name} holds values of type {dtype}; riata needs real numbers: convert numbers stored as text with "
+                         f"{name}.astype(float) ({name}.cast(float) in polars), and code two classes as 0 and 1")
 
 
 def _refuse_columns(name, bad):

@@ -8,6 +8,9 @@ import numpy as np
 from riata.tables import column_label, design, vector
 from riata_engine.batch import first_non_finite_column
 
+MOST_ALPHAS = 1_000_000
+HUGE = 2.0 ** 900          # weights above this are scaled down before they are summed
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -71,14 +74,14 @@ def check_finite(matrix, names=None, name="X"):
 
 def check_target(y, n_samples, name="y"):
     """`y` as a finite float64 array of shape (n,)."""
-    values = vector(y, name)
+    values = vector(y, name, expected=_per_row(n_samples))
     _check_rows(values, n_samples, name)
     return values
 
 
 def check_targets(Y, n_samples, name="Y"):
     """`Y` as a finite float64 array of shape (n, T); (n,) becomes (n, 1)."""
-    values = vector(Y, name, ndim=(1, 2))
+    values = vector(Y, name, ndim=(1, 2), expected=_per_row(n_samples, "B"))
     values = values[:, None] if values.ndim == 1 else values
     if values.shape[1] == 0:
         raise ValueError(f"{name} has 0 columns (shape {values.shape}); at least 1 is needed")
@@ -93,7 +96,7 @@ def check_weights(weights, n_samples, columns=False):
     """
     if weights is None:
         return None
-    values = vector(weights, "weights", ndim=(1, 2) if columns else (1,))
+    values = vector(weights, "weights", ndim=(1, 2) if columns else (1,), expected=_per_row(n_samples, "B" if columns else ""))
     _check_rows(values, n_samples, "weights")
     negative = np.argwhere(values < 0)
     if len(negative):
@@ -101,10 +104,12 @@ def check_weights(weights, n_samples, columns=False):
         count = f"{len(negative)} negative value{'s' * (len(negative) > 1)}"
         raise ValueError(f"weights has {count}, the first weights[{', '.join(map(str, at))}] = {values[at]:g}. Weights "
                          "must be 0 or more; 0 leaves a row out")
-    empty = np.flatnonzero(np.atleast_1d(values.sum(axis=0)) <= 0)
+    empty = np.flatnonzero(np.atleast_1d(values.max(axis=0)) <= 0)
     if len(empty):
         where = "" if values.ndim == 1 else f" in column {empty[0]}"
         raise ValueError(f"all weights are 0{where}: no row is left. Give at least one row a positive weight")
+    if values.max(initial=0.0) > HUGE:
+        values = np.ldexp(values, -512)                # their sum would overflow; a power of two keeps the ratios
     return values
 
 
@@ -112,7 +117,7 @@ def check_offset(offset, n_samples):
     """A fixed part of the linear predictor as float64 of shape (n,), or None."""
     if offset is None:
         return None
-    values = vector(offset, "offset")
+    values = vector(offset, "offset", expected=_per_row(n_samples))
     _check_rows(values, n_samples, "offset")
     return values
 
@@ -124,6 +129,9 @@ def check_alphas(alphas, problems=None):
     if isinstance(alphas, Integral):
         if alphas < 1:
             raise ValueError(f"alphas = {alphas} must be at least 1 as a number of alphas")
+        if alphas > MOST_ALPHAS:
+            raise ValueError(f"alphas = {alphas} is more than {MOST_ALPHAS} as a number of alphas: write alphas=[{alphas}] for "
+                             "one alpha of this size")
         return Grid(int(alphas))
     if isinstance(alphas, Real):
         raise TypeError(f"alphas = {alphas!r} is a single number: write alphas=[{alphas!r}] for one alpha, or an int "
@@ -167,7 +175,7 @@ def check_penalty_factor(penalty_factor, n_features):
     """Factors of the penalty as float64 of shape (p,), or None: 0 leaves a feature free, inf leaves it out."""
     if penalty_factor is None:
         return None
-    values = vector(penalty_factor, "penalty_factor")
+    values = vector(penalty_factor, "penalty_factor", expected=_per_feature(n_features))
     _check_length(values, n_features, "penalty_factor")
     bad = np.flatnonzero(~(values >= 0))
     if len(bad):
@@ -196,7 +204,7 @@ def _bound(bound, name, n_features, sign):
         return None
     if isinstance(bound, Real) and not isinstance(bound, bool):
         bound = np.full(n_features, float(bound))
-    values = vector(bound, name)
+    values = vector(bound, name, expected=_per_feature(n_features))
     _check_length(values, n_features, name)
     bad = np.flatnonzero(~(sign * values >= 0))
     if len(bad):
@@ -236,6 +244,14 @@ def check_flag(value, name):
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} = {value!r} must be True or False")
     return bool(value)
+
+
+def _per_row(n_samples, columns=""):
+    return "(n,)" + f" or (n, {columns})" * bool(columns) + f": one per row, n = {n_samples}"
+
+
+def _per_feature(n_features):
+    return f"(p,): one per column of X, p = {n_features}"
 
 
 def _check_rows(values, n_samples, name):

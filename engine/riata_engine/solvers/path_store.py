@@ -142,7 +142,7 @@ class PathStore:
             self.status[(self.status == CONVERGED) & np.isinf(self.gap)] = MAX_ITER
         if not self.status.any():              # all converged
             return
-        unsolved = (self.status == SKIPPED) | (self.status == TIME_BUDGET)
+        unsolved = (self.status == SKIPPED) | (self.status == TIME_BUDGET) | (self.status == NOT_FINITE)
         for array in (self.intercept, self.gap, self.residual, self.held_out, self.df):
             array[unsolved] = np.nan
         if self.kind == "dense":

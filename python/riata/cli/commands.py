@@ -29,6 +29,23 @@ def _ratios(text):
     return ratios
 
 
+def _parser(kind, least, what, most=float("inf")):
+    """A parser of numbers within bounds; its errors name the value and say what the option means.
+
+    typer's own name neither, and their ranges take the width of the help away from the names of the options.
+    """
+    def parse(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is not a {'whole ' * (kind is int)}number: this is {what}") from None
+        if not least <= value <= most:
+            bounds = f"{least:g} or more" if most == float("inf") else f"from {least:g} to {most:g}"
+            raise typer.BadParameter(f"{text!r}: this is {what}, {bounds}")
+        return value
+    return parse
+
+
 def _positive(value: float | None):
     if value is not None and not value > 0:
         raise typer.BadParameter(f"{value:g} is not above 0: give a number of seconds")
@@ -41,36 +58,40 @@ def _columns(texts):
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress bar.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads; default: all that are allowed.", show_default=False)]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the folds.")]
+Threads = Annotated[int | None, typer.Option(parser=_parser(int, 1, "the number of threads"), metavar="N", show_default=False,
+                                             help="Threads; default: all that are allowed.")]
+Seed = Annotated[int, typer.Option(parser=_parser(int, 0, "the seed of the folds"), metavar="N", help="Seed of the folds.")]
 
 
 @app.command()
 @sentences
 def fit(
     data: Annotated[Path, typer.Argument(help="CSV, TSV or Parquet file with a header.")],
-    target: Annotated[str, typer.Option(help="Column to predict.")],
-    l1_ratio: Annotated[str, typer.Option(help="Mixes to try, from 0 (ridge) to 1 (lasso).")] = ".1,.5,.9,1",
-    cv: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 10,
+    target: Annotated[str, typer.Option(metavar="NAME", help="Column to predict.")],
+    l1_ratio: Annotated[str, typer.Option(metavar="LIST", help="Mixes to try, from 0 (ridge) to 1 (lasso).")] = ".1,.5,.9,1",
+    cv: Annotated[int, typer.Option(parser=_parser(int, 2, "the number of folds"), metavar="N", help="Number of folds.")] = 10,
     rule: Annotated[str, typer.Option(metavar="[min|1se]", callback=_rule,
                                       help="Save the model with the smallest held-out error, or the simplest "
                                            "within one standard error of it.")] = "min",
-    out: Annotated[Path | None, typer.Option(help="Folder for the report; default: riata-report/<name of the data>.",
+    out: Annotated[Path | None, typer.Option(help="Folder for the report; default: riata-report/NAME, as the data.",
                                              show_default=False)] = None,
     standardize: Annotated[bool, typer.Option(help="Penalise on the scale of standardised columns.")] = True,
-    weights: Annotated[str | None, typer.Option(help="Column of row weights.", show_default=False)] = None,
-    groups: Annotated[str | None, typer.Option(help="Column of groups that stay together in one fold.",
+    weights: Annotated[str | None, typer.Option(metavar="NAME", help="Column of row weights.", show_default=False)] = None,
+    groups: Annotated[str | None, typer.Option(metavar="NAME", help="Column of groups that stay together in one fold.",
                                                show_default=False)] = None,
-    drop: Annotated[list[str] | None, typer.Option(help="Columns to leave out, separated by commas.",
+    drop: Annotated[list[str] | None, typer.Option(metavar="NAMES", help="Columns to leave out, separated by commas.",
                                                    show_default=False)] = None,
-    alphas: Annotated[int, typer.Option(min=2, help="Number of alphas.")] = 100,
-    alpha_min_ratio: Annotated[float | None, typer.Option(min=1e-12, max=1.0, help="Smallest alpha, as a share of the "
-                                                          "largest.", show_default=False)] = None,
+    alphas: Annotated[int, typer.Option(parser=_parser(int, 2, "the number of alphas, not a list of them"), metavar="N",
+                                        help="Number of alphas.")] = 100,
+    alpha_min_ratio: Annotated[float | None, typer.Option(parser=_parser(float, 1e-12, "the smallest alpha as a share of "
+                                                                         "the largest", 1.0), metavar="X", show_default=False,
+                                                          help="Smallest alpha, as a share of the largest.")] = None,
     seed: Seed = 0,
     threads: Threads = None,
-    tol: Annotated[float, typer.Option(min=1e-15, help="Largest relative duality gap of a converged fit.")] = 1e-6,
-    time_budget: Annotated[float | None, typer.Option(callback=_positive, show_default=False, help="Stop fitting after "
-                                                      "so many seconds, above 0, and keep what is done.")] = None,
+    tol: Annotated[float, typer.Option(parser=_parser(float, 1e-15, "the largest gap"), metavar="X",
+                                       help="Largest relative duality gap of a converged fit.")] = 1e-6,
+    time_budget: Annotated[float | None, typer.Option(callback=_positive, metavar="SEC", show_default=False, help="Stop fitting "
+                                                      "after so many seconds, above 0, and keep what is done.")] = None,
     plots: Annotated[bool, typer.Option(help="Draw the plots.")] = True,
     json: Json = False,
     quiet: Quiet = False,
@@ -80,13 +101,15 @@ def fit(
     Text columns are one-hot encoded: two levels make one 0/1 feature, more levels one each. Missing values are refused.
     """
     ratios = _ratios(l1_ratio)
-    from ..report import refuse_file
-    from .files import read_table
+    from ..report import FILES, refuse_file
+    from .files import read_table, refuse_inputs
     from .fitting import finish, problem_of_table, run
     dropped = _columns(drop or [])
     stem = data.name.removesuffix(".gz").rsplit(".", 1)[0]
     directory = Path("riata-report") / stem if out is None else out
     refuse_file(directory, "--out")                   # before the work, not after
+    refuse_inputs([directory / name for name in FILES], {"the data file": data},
+                  "--out: the report would replace {what} {file}: choose another folder")
     problem = problem_of_table(read_table(data), name=stem, target=target, weights=weights, groups=groups,
                                drop=dropped, cv=cv)
     summary = run(problem, directory, quiet=quiet, rule=rule, plots=plots, l1_ratio=ratios, alphas=alphas,
@@ -101,8 +124,8 @@ def predict(
     model: Annotated[Path, typer.Argument(help="model.json of a fit.")],
     data: Annotated[Path, typer.Argument(help="CSV, TSV or Parquet file with the columns of the fit.")],
     out: Annotated[Path, typer.Option(help="Where the predictions go, CSV or Parquet.")] = Path("predictions.csv"),
-    keep: Annotated[list[str] | None, typer.Option(help="Columns to copy beside the prediction, separated by commas.",
-                                                   show_default=False)] = None,
+    keep: Annotated[list[str] | None, typer.Option(metavar="NAMES", show_default=False,
+                                                   help="Columns to copy beside the prediction, separated by commas.")] = None,
     json: Json = False,
     quiet: Quiet = False,
 ):
@@ -114,7 +137,8 @@ def predict(
 
     from ..persistence import load_model
     from .encode import Encoding, refuse_absent
-    from .files import read_table, table_kind, write_table
+    from .files import read_table, refuse_inputs, table_kind, write_table
+    refuse_inputs([out], {"the data file": data, "the model file": model}, "--out is {what}: choose another name")
     table_kind(out)                                   # a wrong name fails before the work, not after
     fitted = load_model(model)
     text = [] if fitted.encoding is None else [name for name, levels in Encoding.from_dict(fitted.encoding).columns

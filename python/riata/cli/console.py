@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ..report import effort, facts
+from ..report import effort, facts, plural, selected
 
 USER_ERROR, NOT_CONVERGED, INTERRUPTED = 1, 3, 130
 MENDABLE = (ValueError, OSError, ImportError, MemoryError)      # raised with a sentence that names the remedy
@@ -89,9 +89,9 @@ def print_summary(summary, files, top=15):
     """The tables of a fit on stdout."""
     out = Console(highlight=False)
     out.print(f"[bold]{escape(summary['name'])}[/]: elastic net for {escape(summary['target'])}, "
-              f"{summary['rows']} rows × {summary['features']} feature{'s' * (summary['features'] != 1)}, "
-              f"{summary['folds']} folds × {len(summary['l1_ratios'])} l1_ratios × "
-              f"{summary['alphas_per_l1_ratio']} alphas")
+              f"{plural(summary['rows'], 'row')} × {plural(summary['features'], 'feature')}, "
+              f"{plural(summary['folds'], 'fold')} × {plural(len(summary['l1_ratios']), 'l1_ratio')} × "
+              f"{plural(summary['alphas_per_l1_ratio'], 'alpha')}")
     for note in summary["notes"]:
         out.print(f"[dim]{escape(note)}[/]")
     choice = Table(box=None, pad_edge=False, header_style="bold")
@@ -110,22 +110,21 @@ def print_summary(summary, files, top=15):
 
 
 def features_table(summary, top):
-    """A rich table of the features that the chosen rule selects, the largest ones first."""
-    main = summary["rule"]
-    rows = summary["choices"][main]["coefficients"]
-    by_other = {row["feature"]: row for row in summary["choices"]["1se" if main == "min" else "min"]["coefficients"]}
+    """A rich table of the features that either rule selects: the largest ones of the chosen rule first."""
+    main, rows = summary["rule"], selected(summary)
     titles = {"min": "minimum", "1se": "1-SE"}
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left", title_style="bold",
-                  title=f"selected features ({titles[main]})")
+                  title=f"selected features ({titles[main]} first)")
     table.add_column("feature")
     table.add_column("sign", justify="center")
     for heading in ("coefficient", "standardised size", f"size by {titles['1se' if main == 'min' else 'min']}"):
         table.add_column(heading, justify="right")
-    for row in rows[:top]:
-        second = by_other.get(row["feature"])
-        colour = "blue" if row["sign"] == "+" else "red"
-        table.add_row(escape(row["feature"]), f"[{colour}]{row['sign']}[/]", f"{row['coefficient']:.4g}",
-                      f"{row['standardised']:+.4f}", "-" if second is None else f"{second['standardised']:+.4f}")
+    for feature, row, second in rows[:top]:
+        mine = ("", "0", "-")
+        if row is not None:
+            colour = "blue" if row["sign"] == "+" else "red"
+            mine = f"[{colour}]{row['sign']}[/]", f"{row['coefficient']:.4g}", f"{row['standardised']:+.4f}"
+        table.add_row(escape(feature), *mine, "-" if second is None else f"{second['standardised']:+.4f}")
     if len(rows) > top:
         table.add_row(f"and {len(rows) - top} more", "", "", "", "", style="dim")
     if not rows:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..model_document import Damaged, entries, entry
+
 MANY_LEVELS = 20
 LISTED = 8        # names in one message; the rest are counted
 
@@ -182,9 +184,17 @@ class Encoding:
 
     @classmethod
     def from_dict(cls, document):
-        """The encoding of `to_dict`."""
-        return cls(tuple((column["name"], tuple(column["levels"]) if column["kind"] == "category" else None)
-                         for column in document["columns"]))
+        """The encoding of `to_dict`; a ValueError says what is wrong with a document that is none."""
+        if not isinstance(document, dict):
+            raise Damaged("'encoding' is not an object")
+        where, columns = " in the encoding", []
+        for column in entries(document, "columns", dict, where):
+            name, kind = (entry(column, key, str, f" in a column{where}") for key in ("name", "kind"))
+            if kind not in ("number", "category"):
+                raise Damaged(f"column {name!r}{where} is of kind {kind!r}, not number or category")
+            levels = tuple(entries(column, "levels", str, f" of column {name!r}{where}")) if kind == "category" else None
+            columns.append((name, levels))
+        return cls(tuple(columns))
 
 
 def refuse_absent(table, columns):

@@ -83,6 +83,9 @@ def _refuse_unreadable(path, separator, block=1 << 22):
     """
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     start, lines, rows = "", 0, False
+    with open(path, "rb") as file:
+        if file.read(4) == b"PAR1":
+            raise ValueError(f"{path} holds Parquet, not text: give it a name that ends in .parquet")
     try:
         with _open(path) as file:
             while True:
@@ -125,6 +128,23 @@ def _ragged(path, separator):
             if len(row) > width:
                 return f"{path}, line {rows.line_num}: {len(row)} fields, the header has {width}; {remedy}"
     return f"{path} has a row with more fields than the header; {remedy}"
+
+
+def refuse_inputs(outputs, inputs, remedy):
+    """Refuse to write over what a command reads, whatever the spelling of the path (links count).
+
+    Parameters
+    ----------
+    outputs : iterable of path
+        What will be written.
+    inputs : dict of str to path
+        What is read, by what it is called: ``{"the data file": data}``.
+    remedy : str
+    """
+    for output in outputs:
+        for what, read in inputs.items():
+            if output.exists() and read.exists() and output.samefile(read):
+                raise ValueError(remedy.format(what=what, file=output))
 
 
 def write_table(table, path):

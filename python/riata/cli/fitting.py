@@ -7,7 +7,7 @@ import numpy as np
 
 from ..report import summarize, unfinished, write_report
 from .console import NOT_CONVERGED, collected_warnings, print_json, print_summary, progress_bar
-from .encode import Encoding, _polars, refuse_absent, refuse_missing
+from .encode import Encoding, _polars, listed, refuse_absent, refuse_missing
 
 
 @dataclass
@@ -61,7 +61,8 @@ def problem_of_table(table, *, name, target, weights=None, groups=None, drop=(),
             taken[column] = option
     features = [column for column in table.columns if column not in taken]
     if not features:
-        raise ValueError("no column is left as a feature: leave fewer columns out")
+        raise ValueError(f"the table has no column but {listed(map(repr, taken))}, and none is left as a feature: "
+                         + ("leave fewer columns out" if drop else "give a table with features beside the target"))
     left_out = set(drop)
     refuse_missing(table, [column for column in table.columns if column not in left_out])
     y, weight_values = (None if column is None else _numbers(table, column) for column in (target, weights))

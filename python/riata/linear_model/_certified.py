@@ -7,7 +7,8 @@ import numpy as np
 from scipy.linalg import LinAlgWarning
 from sklearn.exceptions import ConvergenceWarning
 
-from riata_engine.batch import STATUS, solve
+from riata.status import AT_LIMIT, count_at_limit
+from riata_engine.batch import STATUS, Interrupted, solve
 
 _DEFAULT_MAX_EPOCHS = 100_000   # for max_iter=None
 
@@ -19,7 +20,12 @@ def solve_certified(owner, batch, verbose=0):
 
     Raises ValueError where coefficients are not finite: an estimator has no use for a model that cannot predict.
     """
-    solution = solve(batch, progress=_progress_line(owner) if verbose else None)
+    try:
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):       # the status of a fit says it
+            solution = solve(batch, progress=_progress_line(owner) if verbose else None)
+    except Interrupted as stopped:
+        stopped.args = (f"{owner}: interrupted; the model is not fitted",)
+        raise
     codes = solution.status
     if not codes.any():      # all converged: the usual case costs one reduction
         return solution
@@ -27,13 +33,18 @@ def solve_certified(owner, batch, verbose=0):
     if counts["not_finite"]:
         raise ValueError(
             f"{owner}: {counts['not_finite']} of {codes.size} fits gave coefficients that are not finite. "
-            "Very large values in X or y do this: scale them first."
+            "Very large or very small values in X or y do this: scale them first."
         )
     if counts["max_iter"]:
+        at_limit = count_at_limit(solution, batch)
+        how = f"stopped at max_iter={batch.max_epochs}" if at_limit < counts["max_iter"] else "stopped"
+        advice = f" For {at_limit} of them, {AT_LIMIT}: scale X or y, or raise tol or alpha." if at_limit else ""
+        if at_limit < counts["max_iter"]:
+            advice += f" Raise max_iter, tol or alpha{' for the others' * bool(at_limit)}."
         worst = float(np.nanmax(solution.gap[codes == _CODE["max_iter"]]))
         warnings.warn(
-            f"{owner}: {counts['max_iter']} of {codes.size} fits stopped at max_iter={batch.max_epochs} with a "
-            f"relative duality gap above tol={batch.tol:g} (the largest is {worst:.3g}). Raise max_iter, tol or alpha.",
+            f"{owner}: {counts['max_iter']} of {codes.size} fits {how} with a "
+            f"relative duality gap above tol={batch.tol:g} (the largest is {worst:.3g}).{advice}",
             ConvergenceWarning,
             stacklevel=3,
         )
