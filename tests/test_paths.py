@@ -315,3 +315,17 @@ def test_plot_draws_the_path(data):
     pytest.importorskip("matplotlib").use("Agg")
     axes = riata.fit_path(*data, alphas=10).plot()
     assert axes.lines
+
+
+def test_no_result_shares_memory_with_the_arguments():
+    rng = np.random.default_rng(3)
+    X, Y, alphas = rng.normal(size=(30, 4)), rng.normal(size=(30, 2)), np.array([0.5, 0.1])
+    weights, ratios = rng.uniform(1, 2, 30), np.array([0.5, 1.0])
+    given = [X, Y, alphas, weights, ratios]
+    results = [riata.fit_path(X, Y[:, 0], alphas=alphas, weights=weights),
+               riata.fit_batch(X, Y, alphas=alphas, weights=weights),
+               riata.cross_validate_path(X, Y[:, 0], l1_ratio=ratios, alphas=alphas, weights=weights, cv=3)]
+    for result in results:
+        arrays = [value for value in vars(result).values() if isinstance(value, np.ndarray)]
+        assert len(arrays) > 3
+        assert not any(np.shares_memory(array, argument) for array in arrays for argument in given)

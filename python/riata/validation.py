@@ -146,7 +146,7 @@ def check_alphas(alphas, problems=None):
         raise ValueError(f"alphas contains {bad.flat[0]:g}; every alpha must be finite and 0 or more")
     order = np.argsort(-values, axis=-1, kind="stable")
     if np.array_equal(order, np.broadcast_to(np.arange(values.shape[-1]), order.shape)):
-        return Grid(None, values)
+        return Grid(None, values.copy())                   # a result must not change when the caller's array does
     return Grid(None, np.take_along_axis(values, order, axis=-1), np.argsort(order, axis=-1, kind="stable"))
 
 
@@ -168,7 +168,7 @@ def check_l1_ratios(l1_ratio):
         raise ValueError("l1_ratio is empty; pass a number from 0 to 1, or a list of them")
     for value in values:
         check_l1_ratio(float(value))
-    return values
+    return values.copy()
 
 
 def check_penalty_factor(penalty_factor, n_features):
