@@ -265,6 +265,8 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
         tries = 0
         while True:
             stuck = descend(P, W, l1, l2, target, &P.epochs[l], &P.newtons[l], &lame, signal, control, owner)
+            if signal.stop:                                  # not the answer that an undisturbed run gives
+                break
             rr = refresh(P, W, &ry)
             if stuck == WIDEN:
                 if widen(P, W):
@@ -276,8 +278,6 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
             gap = certificate(P, W, l1, l2, rr, ry)
             if gap <= goal:
                 P.status[l] = CONVERGED
-                break
-            if signal.stop:
                 break
             if P.epochs[l] >= P.max_epochs:
                 P.status[l] = MAX_ITER

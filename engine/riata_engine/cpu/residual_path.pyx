@@ -169,14 +169,14 @@ cdef int one_path(State* S, const Task* T, Answer* A, Signal* signal, void* cont
             stuck = descend(S, T, l, aim * goal, &A.epochs[l], signal, control, owner)
             if stuck < 0:
                 return 1
+            if signal.stop:                                  # not the answer that an undisturbed run gives
+                break
             refresh(S)
             A.passes += 1
             rr = norms(S, &ry)
             found = certified_gap(S, T, l, rr, ry)
             if found <= goal:
                 A.status[l] = CONVERGED
-                break
-            if signal.stop:
                 break
             if A.epochs[l] >= T.max_epochs:
                 A.status[l] = MAX_ITER
