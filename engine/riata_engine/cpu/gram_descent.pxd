@@ -1,0 +1,43 @@
+from riata_engine.cpu.active_block cimport Block
+from riata_engine.cpu.control cimport Signal
+
+cdef enum:
+    NO_MEMORY = 100
+
+cdef struct Problem:
+    Py_ssize_t M, L
+    const double* C
+    Py_ssize_t ldc
+    const double* c
+    double yy, null, scale                    # null objective; the unit of the gap: the same, or 1 where it is 0
+    const double* f1
+    const double* f2
+    const double* lower
+    const double* upper
+    double bound_scale
+    const Py_ssize_t* allowed                 # features that may enter; NULL: all
+    Py_ssize_t n_allowed
+    const double* l1
+    const double* l2
+    const double* start                       # coefficients to start from, solved for start_l1
+    double start_l1
+    double tol, stop_dev_ratio, stop_dev_change
+    long max_epochs
+    bint by_kkt
+    bint counting
+    double* coef                              # outputs, one row per alpha
+    double* gap
+    double* residual
+    double* length                            # Σ |b_j| √C_jj: what the rounding of the statistics acts on
+    signed char* status
+    int* epochs
+    int* newtons
+
+
+cdef struct Scratch:
+    Block A
+    Py_ssize_t* position                      # of a pool feature in the block, or OUT, or BARRED
+    double* g                                 # c − C b over the pool, afresh
+    double* b
+
+cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control, bint owner) noexcept nogil
