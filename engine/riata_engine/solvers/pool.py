@@ -62,18 +62,16 @@ class Pool:
         room = -(-room // TILE) * TILE
         m = len(self.columns)
         Z = np.zeros((self.form.shape[0], room), order="F")
-        C = np.zeros((len(self.groups), room, room))
         if m:
             Z[:, :m] = self.Z[:, :m]
+        self.Z = Z                           # one after the other: old and new of both would be twice the memory
+        C = np.zeros((len(self.groups), room, room))
+        if m:
             C[:, :m, :m] = self.C[:, :m, :m]
-        self.Z, self.C = Z, C
+        self.C = C
 
     def __len__(self):
         return len(self.columns)
-
-    def bytes_for(self, count):
-        """Memory that a pool of ``count`` columns takes."""
-        return 8 * count * (self.form.shape[0] + len(self.groups) * count)
 
     def add(self, columns):
         """Take columns in (those that are in already are passed over) and extend the Gram matrices."""
