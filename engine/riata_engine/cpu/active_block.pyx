@@ -8,9 +8,6 @@ from riata_engine.cpu.support_factor cimport factor_close, factor_open
 
 include "../formulas/penalties.py"
 
-cdef extern from "riata_simd.h":
-    ctypedef void cloned_void "RIATA_CLONED_VOID"
-
 cdef enum:
     VECTORS = 10
     NARROW_FROM = 384           # features from which a block is kept in float32: in float64 it would leave the second cache

@@ -223,12 +223,12 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
             stuck = descend(P, W, l1, l2, target, &P.epochs[l], &P.newtons[l], &lame, signal, control, owner)
             if signal.stop:                                  # not the answer that an undisturbed run gives
                 break
-            rr = refresh(P, W, &ry)
             if stuck == WIDEN:
                 if widen(P, W):
                     return NO_MEMORY
                 lame = False
                 continue
+            rr = refresh(P, W, &ry)
             if A.single and drop_rounding(W, l1):
                 rr = refresh(P, W, &ry)
             gap = certificate(P, W, l1, l2, rr, ry)

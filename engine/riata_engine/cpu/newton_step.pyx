@@ -8,7 +8,7 @@ from libc.stdlib cimport malloc, free
 from libc.string cimport memcpy, memset
 from riata_engine.cpu.active_block cimport Block, block_objective, block_row
 from riata_engine.cpu.row_sum cimport RowSum, row_sum_add, row_sum_flush, row_sum_open
-from riata_engine.cpu.support_factor cimport Factor, factor_append, factor_cut, factor_reset, factor_solve
+from riata_engine.cpu.support_factor cimport Factor, factor_append, factor_cut, factor_reset, factor_solve, multiplier_flops
 
 cdef enum:
     BLAS_3 = 12                 # how many times as fast as an epoch's arithmetic is that of a large factor; of a small one a third
@@ -25,11 +25,6 @@ cdef inline bint known(const Block* A, Py_ssize_t a) noexcept nogil:
 cdef inline double rebuild_flops(double first, double rest) noexcept nogil:
     """To append ``rest`` features to a factor of ``first``."""
     return rest * first * (first + rest) + rest * rest * rest / 3
-
-
-cdef inline double multiplier_flops(double tail, double q) noexcept nogil:
-    """To hold q slots at zero, the first of which has ``tail`` slots behind it."""
-    return q * tail * (tail + q)
 
 
 cdef double newton_flops(const Block* A, double l2) noexcept nogil:

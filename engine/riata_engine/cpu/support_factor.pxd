@@ -13,3 +13,7 @@ cdef void factor_cut(Factor* F, Py_ssize_t first) noexcept nogil
 cdef int factor_append(Factor* F, const Py_ssize_t* features, Py_ssize_t k, const double* C, Py_ssize_t ldc,
                        const double* f2) noexcept nogil
 cdef int factor_solve(Factor* F, double* x, const Py_ssize_t* left, Py_ssize_t q) noexcept nogil
+
+cdef inline double multiplier_flops(double tail, double q) noexcept nogil:
+    """To hold q slots at zero, the first of which has ``tail`` slots behind it."""
+    return q * tail * (tail + q)

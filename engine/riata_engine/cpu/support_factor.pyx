@@ -133,7 +133,7 @@ cdef int factor_solve(Factor* F, double* x, const Py_ssize_t* left, Py_ssize_t q
         free(W)
         if info != 0:
             return 1
-        F.waste += <double>q * tail * (tail + q)
+        F.waste += multiplier_flops(tail, q)
     dtrsv(&lower, &flip, &plain, &f, F.L, &ld, x, &unit)
     for k in range(q):
         x[left[k]] = 0
