@@ -34,28 +34,44 @@ def residuals(form, problem, b, columns, free_b=None):
     return R
 
 
-def gaps_of(form, problem, b, R, T, alphas, options, control, free=None):
-    """Relative gaps (L,) and Σ v r² (L,) of one problem from its residuals R (n, L) and gradients T (L, p) = ZᵀVR.
+def gaps_of(form, problems, b, R, T, l1, l2, options, control, free=None, lengths=None, columns=None, column_row=None):
+    """Relative gaps and Σ v r², (k, L) each, of k problems from their residuals R (k, L, n) and gradients T (k, L, p) = ZᵀVR.
 
-    What a residual has left along the free features is no dual point: it is projected out, and counts half its square.
+    What a residual has left along the free features is no dual point: it is projected out, of T too, and counts half its square.
+
+    Parameters
+    ----------
+    b : (k, L, m)
+        Coefficients on columns[column_row] (R, m); None: on all.
+    l1, l2 : (k, L)
+    lengths : (k,) or None
+        The leading alphas of each problem that count; the others' results say nothing.
     """
-    g, t = form.group[problem], form.target[problem]
-    v, y = np.ascontiguousarray(form.V[:, g]), form.Y[:, t] - form.ybar[g, t]
-    rr, ry = np.empty(len(b)), np.empty(len(b))
-    residual_norms(np.ascontiguousarray(R), v, y, rr, ry)
-    l1, l2 = (x[0] for x in options.penalties(form, alphas[None], np.array([problem])))
-    out, left, dual_rr = np.empty(len(b)), 0.0, rr
+    g, t = form.group[problems], form.target[problems]
+    k, L = R.shape[:2]
+    lengths = np.full(k, L) if lengths is None else lengths
+    V, y = np.ascontiguousarray(form.V.T), form.Y.T[t] - form.ybar[g, t][:, None]
+    rr, ry, out = np.empty((k, L)), np.empty((k, L)), np.full((k, L), np.inf)
+    residual_norms(R, V, g, y, rr, ry)
+    dual_rr, left = rr, 0.0
     if free is not None:
-        along, H, u = free.taken_off(R * v[:, None], v, y, problem)
-        T = T - along @ H.T
-        left = (along**2).sum(axis=1)
-        dual_rr, ry = rr - left, ry - along @ u
-    row = g if len(form.f1) > 1 else 0
-    h = np.ones(form.shape[1]) if not options.by_kkt else form.variance(control, options.n_threads)[g]
-    certify(np.ascontiguousarray(T), np.ascontiguousarray(b), l1, l2, form.f1[row], form.f2[row], form.lower, form.upper,
-            1.0 / form.sigma[t], dual_rr, ry, form.null()[problem], h, options.by_kkt, out)
-    null = form.null()[problem]
-    return out + 0.5 * left / (null if null > 0 else 1.0), rr
+        left, off = free.take_off(R * V[g][:, None], T, y, problems, lengths, options.n_threads)
+        dual_rr, ry = rr - left, ry - off
+    null = form.null()[problems]
+    h = form.variance(control, options.n_threads) if options.by_kkt else form.f1
+    if columns is None:
+        columns, column_row = np.empty((0, 0), np.intp), np.zeros(k, np.intp)
+    certify(T, b, columns, column_row, lengths, l1, l2, form.f1, form.f2, g if len(form.f1) > 1 else np.zeros(k, np.intp),
+            form.lower, form.upper, 1.0 / form.sigma[t], dual_rr, ry, null, h, g, options.by_kkt, out, options.n_threads)
+    return out + 0.5 * left / np.where(null > 0, null, 1.0)[:, None], rr
+
+
+def _gaps_of_one(form, problem, b, R, T, alphas, options, control, free):
+    """``gaps_of`` of one problem's path: b and T (L, p), R (n, L)."""
+    problems = np.array([problem])
+    l1, l2 = options.penalties(form, alphas[None], problems)
+    gap, square = gaps_of(form, problems, b[None], np.ascontiguousarray(R.T)[None], T[None].copy(), l1, l2, options, control, free)
+    return gap[0], square[0]
 
 
 def gradients(form, problem, R, control, n_threads):
@@ -81,7 +97,7 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
         R = residuals(form, problem, b, None, free_b)
         try:
             T = gradients(form, problem, R, control, options.n_threads)
-            gap, square = gaps_of(form, problem, b, R, T, alphas[problem], options, control, free)
+            gap, square = _gaps_of_one(form, problem, b, R, T, alphas[problem], options, control, free)
         except Stopped:                          # the best so far stands, with its gap
             b[:] = kept
             return attempt > 0
@@ -124,8 +140,8 @@ def certify_unfitted(form, problem, path, alphas, options, store, control, free)
     try:
         R = residuals(form, problem, b, None)
         b[:, form.free] = 0.0
-        gap, _ = gaps_of(form, problem, b, R, gradients(form, problem, R, control, options.n_threads), alphas[problem], options,
-                         control, free)
+        gap, _ = _gaps_of_one(form, problem, b, R, gradients(form, problem, R, control, options.n_threads), alphas[problem],
+                              options, control, free)
         store.n_passes += 1
         store.gap[problem, solved] = gap[solved]
     except Stopped:                              # no time to look

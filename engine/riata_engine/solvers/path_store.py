@@ -61,27 +61,33 @@ class PathStore:
 
     def put_paths(self, paths):
         """Whole paths of all problems, coefficients of z: alpha l of a path holds (index, value)[ends[l − 1]:ends[l]]."""
-        form, (B, L) = self.form, self.gap.shape
+        B, L = self.gap.shape
         index, value = (np.concatenate([path[k] for path in paths]) for k in range(2))
         ends = np.stack([path[2] for path in paths])
         row = np.repeat(np.arange(B * L), np.diff(ends, axis=1, prepend=0).ravel())
-        problem = row // L
-        g, t = form.group, form.target
-        self.df[:] = np.bincount(row, value != 0, B * L).reshape(B, L) + form.intercept
-        self.intercept[:] = 0.0
+        self.put_entries(np.repeat(np.arange(B), L), np.tile(np.arange(L), B), row, index, value)
+
+    def put_entries(self, problem, alpha, row, column, value):
+        """Coefficients of z for pairs (problem, alpha) (k,): entry e is ``value[e]`` at ``column[e]`` of pair ``row[e]``.
+
+        Sums run over the entries of a pair in the order in which they are given.
+        """
+        form, k = self.form, len(problem)
+        g, t = form.group[problem], form.target[problem]
+        self.df[problem, alpha] = np.bincount(row, value != 0, k) + form.intercept
+        self.intercept[problem, alpha] = 0.0
         if form.intercept:
-            moved = np.bincount(row, value * self.mean[g[problem], index], B * L).reshape(B, L)
-            self.intercept[:] = self.sigma[:, None] * ((form.base_mean[t] + form.ybar[g, t])[:, None] - moved)
-        if self.kind == "none":
-            return
+            moved = np.bincount(row, value * self.mean[g[row], column], k)
+            self.intercept[problem, alpha] = self.sigma[problem] * (form.base_mean[t] + form.ybar[g, t] - moved)
         with np.errstate(over="ignore", invalid="ignore"):
-            value = value * self.multiplier[index] * self.sigma[problem]
-        np.minimum.at(self.finite.reshape(-1), row, np.isfinite(value).astype(np.uint8))
+            value = value * self.multiplier[column] * self.sigma[problem[row]]
+        lost = row[~np.isfinite(value)]
+        self.finite[problem[lost], alpha[lost]] = 0
         if self.kind == "dense":
-            self.coef[problem, row % L, index] = value
-        else:
+            self.coef[problem[row], alpha[row], column] = value
+        elif self.kind == "sparse":
             used = value != 0
-            self._keep_entries(row[used], index[used], value[used])
+            self._keep_entries(problem[row[used]] * self.L + alpha[row[used]], column[used], value[used])
 
     def _keep_entries(self, row, column, value):
         self.entries.append((row, column.astype(np.int32), value))
