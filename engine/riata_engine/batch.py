@@ -184,7 +184,9 @@ def _options(batch, form):
         lowest = batch.alphas is not None and np.min(batch.alphas) == 0
         inside = (form.lower != 0) | (form.upper != 0)
         bounded = bool(np.any(inside & (np.isfinite(form.lower) | np.isfinite(form.upper))))
-        by_kkt = bool(np.any(inside & (form.factor == 0))) or (lowest and bounded)
+        half_free = inside & (np.isinf(form.lower) | np.isinf(form.upper))
+        half_free[form.free] = False
+        by_kkt = bool(np.any(half_free if lowest and bounded else half_free & (form.factor == 0)))
     return Options(
         l1_ratio=batch.l1_ratio, tol=batch.tol, max_epochs=batch.max_epochs,
         stop_dev_ratio=np.inf if batch.stop_dev_ratio is None else batch.stop_dev_ratio,
