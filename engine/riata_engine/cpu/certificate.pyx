@@ -117,11 +117,11 @@ cdef double duality_gap(Py_ssize_t m, const double* t, const double* b, double l
 
 cdef double boxed_gap(Py_ssize_t m, const double* t, const double* b, double l1, double l2, const double* f1, const double* f2,
                       const double* lower, const double* upper, double bound_scale, const double* h, double null_objective) noexcept nogil:
-    """What stands in for the gap where no dual point is at hand (a feature with a bound and no penalty): the violation of the KKT
-    conditions in units of the objective.
+    """What a solver goes by where the residual is no dual point (a feature with a bound on one side and no penalty): the violation of
+    the KKT conditions in units of the objective.
 
     Σ_j g_j(b_j) + g_j*(t_j) − t_j b_j is P − D at θ = r; here each conjugate is taken over |b_j| ≤ 2 (|b_j| + √(2·null/h_j)) only.
-    It is the gap if the optimum lies in that box, and zero exactly where the KKT conditions hold.
+    It is the gap if the optimum lies in that box, and zero exactly where the KKT conditions hold. No certificate: see half_free.py.
     """
     cdef Py_ssize_t j
     cdef double total = 0, a, q, box, lo, hi
@@ -162,8 +162,7 @@ def certify(const double[:, :, ::1] T, const double[:, :, ::1] b, const Py_ssize
             const Py_ssize_t[::1] lengths, const double[:, ::1] l1, const double[:, ::1] l2, const double[:, ::1] f1,
             const double[:, ::1] f2, const Py_ssize_t[::1] factor_row, const double[::1] lower, const double[::1] upper,
             const double[::1] bound_scale, const double[:, ::1] residual_norm2, const double[:, ::1] residual_y,
-            const double[::1] null_objective, const double[:, ::1] h, const Py_ssize_t[::1] group, bint by_kkt, double[:, ::1] out,
-            int n_threads=1):
+            const double[::1] null_objective, double[:, ::1] out, int n_threads=1):
     """Relative gaps of the coefficients of k problems with gradients ``T`` (k, L, p) = Xᵀr; see the top of the file.
 
     Parameters
@@ -175,8 +174,6 @@ def certify(const double[:, :, ::1] T, const double[:, :, ::1] b, const Py_ssize
         The leading alphas of each problem that are looked at.
     residual_norm2, residual_y : (k, L)
         ‖r‖² and ⟨r, y⟩.
-    h : (G, p), group : (k,)
-        Variances of the columns in each weight group, read where ``by_kkt``.
     """
     cdef Py_ssize_t k = T.shape[0], L = T.shape[1], p = T.shape[2], m = b.shape[2], i, l, j, task
     cdef bint packed = columns.shape[0] > 0
@@ -203,13 +200,9 @@ def certify(const double[:, :, ::1] T, const double[:, :, ::1] b, const Py_ssize
                     if values[j] != 0:
                         room[columns[column_row[i], j]] = values[j]
             scale = null_objective[i] if null_objective[i] > 0 else 1.0
-            if by_kkt:
-                out[i, l] = boxed_gap(p, &T[i, l, 0], room if packed else values, l1[i, l], l2[i, l], &f1[factor_row[i], 0],
-                                      &f2[factor_row[i], 0], &lower[0], &upper[0], bound_scale[i], &h[group[i], 0], scale) / scale
-            else:
-                out[i, l] = duality_gap(p, &T[i, l, 0], room if packed else values, l1[i, l], l2[i, l], &f1[factor_row[i], 0],
-                                        &f2[factor_row[i], 0], &lower[0], &upper[0], bound_scale[i], residual_norm2[i, l],
-                                        residual_y[i, l]) / scale
+            out[i, l] = duality_gap(p, &T[i, l, 0], room if packed else values, l1[i, l], l2[i, l], &f1[factor_row[i], 0],
+                                    &f2[factor_row[i], 0], &lower[0], &upper[0], bound_scale[i], residual_norm2[i, l],
+                                    residual_y[i, l]) / scale
             if packed:
                 for j in range(m):
                     if values[j] != 0:

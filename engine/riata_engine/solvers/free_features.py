@@ -63,6 +63,7 @@ class FreeFeatures:
                 self.least[g] = np.eye(q) - N @ np.linalg.pinv(scale[:, None] * N) * scale
         self.Ht = np.ascontiguousarray((self.cross @ self.K).transpose(0, 2, 1))          # (G, q, p)
         self.H = self.Ht.transpose(0, 2, 1)
+        self.partly = np.array([directions is not None for directions in self.unfitted])
         self.c_free = c[:, form.free]
         self.u = np.einsum("bfq,bf->bq", self.K[form.group], self.c_free)     # Kᵀ c_F
 
@@ -110,6 +111,15 @@ class FreeFeatures:
         """Of all coefficients (L, q) that fit as b does, those of least norm on the scale of X."""
         return b if self.least[group] is None else b @ self.least[group].T
 
+    def off(self, A, group):
+        """(n, m) columns A about their means less what lies along the free features: the same numbers without their sum."""
+        Z, V = self.Z - self.shift[group], self.V[:, group, None]
+        out = A - Z @ (self.K[group] @ (self.K[group].T @ (Z.T @ (V * A))))
+        if self.unfitted[group] is not None:
+            U = self.unfitted[group][0]
+            out -= U @ (U.T @ (V * out))
+        return out
+
     def subtract_fitted(self, R, b, problems, lengths, n_threads):
         """R (k, L, n) −= (Z_F − d_F) b of k problems, b (k, L, q)."""
         k, q = len(problems), len(self.free)
@@ -119,7 +129,7 @@ class FreeFeatures:
                       n_threads)
 
     def take_off(self, W, T, y, problems, lengths, n_threads):
-        """Make dual points of k problems' weighted residuals V r, W (k, L, n), with gradients T (k, L, p), which are changed.
+        """Make dual points of k problems' weighted residuals V r, W (k, L, n), with gradients T (k, L, p) or None, which are changed.
 
         What they have along the free features comes off. Besides the basis that is fitted these are the directions of nearly
         collinear features that the solution of least norm leaves alone: y (k, n) may lie along them, so that they count in the gap.
@@ -134,13 +144,15 @@ class FreeFeatures:
         along -= W.sum(axis=2)[:, :, None] * self.shift[g][:, None]
         along = along @ self.K[g]
         each = np.tile(np.arange(q), len(g))
-        subtract_fits(self.Ht, g, q * np.arange(len(g) + 1), each, each, along, lengths, T, n_threads)
+        if T is not None:
+            subtract_fits(self.Ht, g, q * np.arange(len(g) + 1), each, each, along, lengths, T, n_threads)
         square, product = (along**2).sum(axis=2), np.einsum("klq,kq->kl", along, self.u[problems])
-        for group in np.unique(g[[self.unfitted[group] is not None for group in g]]):
+        for group in np.unique(g[self.partly[g]]):
             here = g == group
             U, H = self.unfitted[group]
             along = W[here] @ U
-            T[here] -= along @ H.T
+            if T is not None:
+                T[here] -= along @ H.T
             square[here] += (along**2).sum(axis=2)
             product[here] += np.einsum("klq,kq->kl", along, (self.V[:, group] * y[here]) @ U)
         return square, product

@@ -12,8 +12,9 @@ from riata_engine.cpu.gram import subtract_fits
 from riata_engine.cpu.gram_path import gram_path
 from riata_engine.cpu.screen import accept, screen
 from riata_engine.cpu.targets import residual_norms
-from riata_engine.solvers.certificate import gaps_of
+from riata_engine.solvers.certificate import TIGHTER, gaps_of
 from riata_engine.solvers.column_lists import ColumnLists
+from riata_engine.solvers.half_free import HalfFree
 from riata_engine.solvers.own_pools import OwnPools
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 from riata_engine.solvers.pool import Pool
@@ -84,6 +85,7 @@ class _Run:
         self.group, self.target = form.group[problems], form.target[problems]
         self.factor_row = self.group if len(form.f1) > 1 else np.zeros(len(problems), np.intp)
         self.alphas, self.l1, self.l2, self.c = alphas[problems], l1[problems], l2[problems], gradient[problems]
+        self.half_free = HalfFree(form, free, options, store, control) if options.by_kkt else None
         self.pool = pool(form, problems, free, control, options.n_threads)
         movable = form.design.multiplier > 0
         self.rises, self.falls = ((movable & side).astype(np.uint8) for side in (form.upper > 0, form.lower < 0))
@@ -211,7 +213,7 @@ class _Run:
         alpha = np.minimum(self.next[who][:, None] + np.arange(BLOCK), self.alphas.shape[1] - 1)
         columns, row = self.pool.layout(who, self.lists)
         return gaps_of(self.form, self.problems[who], coef, R, T, self.l1[who[:, None], alpha], self.l2[who[:, None], alpha],
-                       self.options, self.control, self.free, lengths, columns, row)
+                       self.options, self.free, self.half_free, lengths, columns, row)
 
     def _accept(self, who, lengths, coef, epochs, newtons, T, gap, square):
         """(k,) how many of each block's alphas are accepted, with their certificates stored.
@@ -225,7 +227,7 @@ class _Run:
         self._stand(who[lost], lost, np.zeros(len(lost), np.intp), coef, T)
         self.reach[who[lost]] = AHEAD
         self.share[who[lost]] = np.minimum(WISH_SHARE, 1.2 * self.share[who[lost]])
-        self.tol[who[lost]] *= 0.1
+        self.tol[who[lost]] *= 0.1 if self.half_free is None else TIGHTER
         self._screen(who[lost])
         self.tries[who[lost]] = np.where(self.violators[who[lost]] > 0, 0, self.tries[who[lost]] + 1)
         surrender = failed & (self.tries[who] > PATIENCE)
