@@ -30,26 +30,33 @@ cdef cloned_void pack(const double* Z, Py_ssize_t n, const Py_ssize_t* index, co
     memset(out + m * count, 0, (TILE - m) * count * sizeof(double))
 
 
-cdef void scatter(const double* tile, Py_ssize_t i0, Py_ssize_t j0, Py_ssize_t old, Py_ssize_t new, const double* H, Py_ssize_t q,
-                  Py_ssize_t p, const Py_ssize_t* columns, double* C, Py_ssize_t ld, double* variance) noexcept nogil:
+cdef void project(double* tile, Py_ssize_t i0, Py_ssize_t j0, Py_ssize_t old, Py_ssize_t new, const double* H, Py_ssize_t q,
+                  Py_ssize_t p, const Py_ssize_t* columns) noexcept nogil:
     cdef Py_ssize_t i, j, a
-    cdef double v
+    for i in range(max(i0, old), min(i0 + TILE, new)):
+        for a in range(q):
+            for j in range(j0, min(j0 + TILE, i + 1)):
+                tile[(i - i0) * TILE + j - j0] -= H[a * p + columns[i]] * H[a * p + columns[j]]
+
+
+cdef void scatter(const double* tile, Py_ssize_t i0, Py_ssize_t j0, Py_ssize_t old, Py_ssize_t new, double* C,
+                  Py_ssize_t ld) noexcept nogil:
+    """C and its mirror, each along its rows: down the columns of a matrix as wide as a power of two all stores meet in one set of the
+    cache."""
+    cdef Py_ssize_t i, j
     for i in range(max(i0, old), min(i0 + TILE, new)):
         for j in range(j0, min(j0 + TILE, i + 1)):
-            v = tile[(i - i0) * TILE + j - j0]
-            if i == j:
-                variance[i] = v
-            for a in range(q):
-                v -= H[a * p + columns[i]] * H[a * p + columns[j]]
-            C[i * ld + j] = v
-            C[j * ld + i] = v
+            C[i * ld + j] = tile[(i - i0) * TILE + j - j0]
+    for j in range(j0, min(j0 + TILE, new)):
+        for i in range(max(max(i0, old), j), min(i0 + TILE, new)):
+            C[j * ld + i] = tile[(i - i0) * TILE + j - j0]
 
 
 cdef int tile_row(const double* Z, Py_ssize_t n, const Py_ssize_t* index, const double* d, const Py_ssize_t* rows, const double* root,
                   Py_ssize_t count, Py_ssize_t I, Py_ssize_t old, Py_ssize_t new, const double* H, Py_ssize_t q, Py_ssize_t p,
                   const Py_ssize_t* columns, double* C, Py_ssize_t ld, double* variance) noexcept nogil:
     """The tiles (I, 0) … (I, I) of one Gram matrix."""
-    cdef Py_ssize_t J, j0, i0 = I * TILE
+    cdef Py_ssize_t J, j0, i, i0 = I * TILE
     cdef int side = TILE, rows_here = <int>count
     cdef char t = b"t", plain = b"n"
     cdef double one = 1, zero = 0
@@ -65,7 +72,12 @@ cdef int tile_row(const double* Z, Py_ssize_t n, const Py_ssize_t* index, const 
             pack(Z, n, index + j0, d + j0, TILE, rows, root, count, right)
         # column-major (j, i): tile[i·64 + j] = Σ_r left[r, i] right[r, j]
         dgemm(&t, &plain, &side, &side, &rows_here, &one, right if J < I else left, &rows_here, left, &rows_here, &zero, tile, &side)
-        scatter(tile, i0, j0, old, new, H, q, p, columns, C, ld, variance)
+        if J == I:
+            for i in range(max(i0, old), min(i0 + TILE, new)):
+                variance[i] = tile[(i - i0) * (TILE + 1)]
+        if q > 0:
+            project(tile, i0, j0, old, new, H, q, p, columns)
+        scatter(tile, i0, j0, old, new, C, ld)
     free(left)
     return 0
 

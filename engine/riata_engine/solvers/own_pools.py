@@ -34,7 +34,7 @@ class OwnPools:
         positive = form.V.T[groups] > 0
         at, rows = np.nonzero(positive)
         self.pointer = np.concatenate([[0], np.cumsum(positive.sum(axis=1))]).astype(np.intp)
-        self.rows, self.root = rows, np.sqrt(form.V.T[groups[at], rows])
+        self.rows, self.root = np.ascontiguousarray(rows), np.sqrt(form.V.T[groups[at], rows])
         self.H = np.empty((len(groups), 0, p)) if free is None else free.Ht[groups]
         self.where = np.full(p, -1, dtype=np.intp)        # place of a column in the store
         self.held, self.size = 0, 1
@@ -90,7 +90,7 @@ class OwnPools:
         """Room for more columns, for the problems that go on alone."""
         C = np.zeros((len(who), up(room), up(room)))
         m = int(old.max(initial=0))
-        C[:, :m, :m] = self.C[self.slot[who], :m, :m]
+        C[:, :m, :m] = self.C[:, :m, :m] if len(who) == len(self.C) else self.C[self.slot[who], :m, :m]
         self.C = C
         self.slot[who] = np.arange(len(who))
 

@@ -29,8 +29,8 @@ WISH, WISH_SHARE = 100, 0.3
 INNER = 0.3
 #: rows up to which each problem has Gram matrices of its own
 SHORT = 512
-#: problems that go through their rounds together
-TOGETHER = 64
+#: problems that go through their rounds together, and bytes that their own Gram matrices of four columns a row may take
+TOGETHER, OWN_BYTES = 64, 1 << 26
 #: rounds at one alpha without a violator before its certificate is left as it is
 PATIENCE = 3
 
@@ -61,15 +61,15 @@ def _chunks(form, options):
     problems of its chunk: all groups, unless their matrices would not fit, or rows are few.
     """
     n, p = form.shape
-    guess = min(p, max(256, 2 * n))
-    fit = max(1, int(options.max_memory / (4 * 8 * guess * guess)))
     if n <= SHORT and OwnPools.suits(form):
-        together = min(TOGETHER, fit)
+        guess = min(p, max(256, 4 * n))
+        together = min(TOGETHER, max(1, int(min(OWN_BYTES, options.max_memory / 4) / (8 * guess * guess))))
         for first in range(0, form.n_problems, together):
             yield np.arange(first, min(first + together, form.n_problems)), OwnPools
         return
     groups = np.unique(form.group)
-    size = 1 if n <= SHORT else fit
+    guess = min(p, max(256, 2 * n))
+    size = 1 if n <= SHORT else max(1, int(options.max_memory / (4 * 8 * guess * guess)))
     for at in range(0, len(groups), size):
         members = np.flatnonzero(np.isin(form.group, groups[at:at + size]))
         for first in range(0, len(members), TOGETHER):
