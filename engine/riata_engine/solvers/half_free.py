@@ -22,8 +22,8 @@ ROUNDS = 30
 #: |x_jᵀθ| on the open side up to this many √n·eps of ‖x_j‖‖y‖ is rounding; up to LARGEST it is counted
 #: (beyond, no dual point but zero was found)
 ROUNDING, LARGEST = 16, 1e-12
-#: accuracy asked of b′: as far as float64 goes
-TOL = 1e-16
+#: accuracy asked of b′: as far as float64 goes, but where the features are collinear descent may take for ever
+TOL, MAX_EPOCHS = 1e-16, 500
 
 
 class HalfFree:
@@ -53,18 +53,18 @@ class HalfFree:
             worth. Where no dual point but zero was found all of them are zero.
         """
         form, group = self.form, self.form.group[problem]
-        T, norm, ry = T.copy(), np.empty(len(T)), np.empty(len(T))
-        excess, R = np.zeros(len(T)), np.array(R, order="C")
+        T, excess, R = T.copy(), np.zeros(len(T)), np.array(R, order="C")
         row = group if len(form.f1) > 1 else 0
         penalised = (form.f1[row] > 0) | (form.f2[row] > 0)
         without = (l1 == 0) & (l2 == 0)
-        for rows, columns in ((np.flatnonzero(~without), self.open & ~penalised), (np.flatnonzero(without), self.open)):
+        norm, ry = self._norms(R, problem)
+        fits = without & (norm <= 2 * self.options.tol * form.null()[problem])      # zero, a dual point, says enough
+        excess[fits] = np.inf
+        for rows, columns in ((np.flatnonzero(~without), self.open & ~penalised), (np.flatnonzero(without & ~fits), self.open)):
             columns = np.flatnonzero(columns)
             if len(rows) and len(columns):
                 R[:, rows], T[rows], excess[rows] = self._finish(problem, b[rows], R[:, rows], T[rows], columns)
-        y = form.Y[:, form.target[problem]] - form.ybar[group, form.target[problem]]
-        v = np.ascontiguousarray(form.V[:, group])
-        residual_norms(np.ascontiguousarray(R.T)[None], v[None], np.zeros(1, np.intp), y[None], norm[None], ry[None])
+        norm, ry = self._norms(R, problem)
         if self.free is not None:
             square, product = self._take_off(R, None, problem)
             norm, ry = norm - square, ry - product
@@ -114,14 +114,24 @@ class HalfFree:
         """How far gradients t (k, m) are on the open side."""
         return np.where(t > 0, t * self.no_upper[columns], -t * self.no_lower[columns])
 
+    def _norms(self, R, problem):
+        """Σ v r² and Σ v r y, (L,) each, of R (n, L)."""
+        group, y = self._group_and_target(problem)
+        out = np.empty((2, 1, R.shape[1]))
+        residual_norms(np.ascontiguousarray(R.T)[None], self.form.V.T, group, y, *out)
+        return out[:, 0]
+
     def _take_off(self, R, T, problem):
         """``FreeFeatures.take_off`` of one problem: R (n, L), T (L, p) or None."""
-        form, group = self.form, self.form.group[problem]
-        v, y = form.V[:, group], form.Y[:, form.target[problem]] - form.ybar[group, form.target[problem]]
-        W = np.ascontiguousarray((R * v[:, None]).T)[None]
-        square, product = self.free.take_off(W, None if T is None else T[None], y[None], np.array([problem]), np.array([W.shape[1]]),
+        group, y = self._group_and_target(problem)
+        W = np.ascontiguousarray((R * self.form.V[:, group]).T)[None]
+        square, product = self.free.take_off(W, None if T is None else T[None], y, np.array([problem]), np.array([W.shape[1]]),
                                              self.options.n_threads)
         return square[0], product[0]
+
+    def _group_and_target(self, problem):
+        form, group = self.form, self.form.group[problem]
+        return np.array([group]), form.Y.T[[form.target[problem]]] - form.ybar[group, form.target[problem]]
 
     def _inside(self, problem, b, T, columns):
         """Whether coefficients are off the bound that their gradients T push them to, if there is one."""
@@ -148,7 +158,7 @@ class HalfFree:
         yy, null, scale = (np.full(k, value) for value in (form.yy[g, t], form.null()[problem], 1 / form.sigma[t]))
         gram_path(C[None], np.zeros(k, np.intp), np.ascontiguousarray(c), yy, null, np.zeros((1, m)), np.zeros((1, m)),
                   form.lower[used], form.upper[used], scale, zero, zero, one, none, none, np.ascontiguousarray(start),
-                  np.zeros(k), m, np.full(k, TOL), self.options.max_epochs, np.inf, -np.inf, True, self.control,
+                  np.zeros(k), m, np.full(k, TOL), MAX_EPOCHS, np.inf, -np.inf, True, self.control,
                   self.options.n_threads, out, unused, unused.copy(), unused.copy(), np.empty((k, 1), np.int8),
                   np.empty((k, 1), np.int32), np.zeros((k, 1), np.int32), counting=False)
         return out[:, 0]
