@@ -53,7 +53,7 @@ def gaps_of(form, problems, b, R, T, l1, l2, options, free=None, half_free=None,
     g, t = form.group[problems], form.target[problems]
     k, L = R.shape[:2]
     lengths = np.full(k, L) if lengths is None else lengths
-    V, y = np.ascontiguousarray(form.V.T), form.Y.T[t] - form.ybar[g, t][:, None]
+    V, y = np.ascontiguousarray(form.V.T), np.ascontiguousarray(form.Y.T[t] - form.ybar[g, t][:, None])
     rr, ry, out = np.empty((k, L)), np.empty((k, L)), np.full((k, L), np.inf)
     residual_norms(R, V, g, y, rr, ry)
     dual_rr, left = rr, 0.0

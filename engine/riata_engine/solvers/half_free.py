@@ -118,7 +118,7 @@ class HalfFree:
         """Σ v r² and Σ v r y, (L,) each, of R (n, L)."""
         group, y = self._group_and_target(problem)
         out = np.empty((2, 1, R.shape[1]))
-        residual_norms(np.ascontiguousarray(R.T)[None], self.form.V.T, group, y, *out)
+        residual_norms(np.ascontiguousarray(R.T)[None], np.ascontiguousarray(self.form.V.T), group, y, *out)
         return out[:, 0]
 
     def _take_off(self, R, T, problem):

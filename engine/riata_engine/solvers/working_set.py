@@ -89,7 +89,7 @@ class _Run:
         self.pool = pool(form, problems, free, control, options.n_threads)
         movable = form.design.multiplier > 0
         self.rises, self.falls = ((movable & side).astype(np.uint8) for side in (form.upper > 0, form.lower < 0))
-        self.y = form.Y.T[self.target] - form.ybar[self.group, self.target][:, None]
+        self.y = np.ascontiguousarray(form.Y.T[self.target] - form.ybar[self.group, self.target][:, None])
         self.null = form.null()[problems]
         yy = 2 * self.null
         self.yy = yy if free is None else np.maximum(yy - free.explained()[problems], 0.0)
