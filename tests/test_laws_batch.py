@@ -185,8 +185,8 @@ def test_null_deviance_of_each_group():
 @pytest.mark.parametrize("name", ["plain", "free and left out", "positive", "bounds", "standardize", "everything"])
 @pytest.mark.parametrize("shape", [(40, 90), (530, 60)])
 def test_working_sets_of_folds_alone_and_together(shape, name):
-    """Members whose blocks and lists differ in length, with held-out rows and an early stop, go through their rounds together. (One
-    pool for the folds of many rows makes their Gram matrices by subtraction from the sum: not the same bits there.)"""
+    """Members whose blocks and lists differ in length, with held-out rows and an early stop, go through their rounds together.
+    (One pool for the folds of many rows makes their Gram matrices by subtraction from the sum: not the same bits there.)"""
     n, p = shape
     rng = np.random.default_rng([n, p, 11])
     X, Y = many(rng, n, p, targets=3)
@@ -199,7 +199,8 @@ def test_working_sets_of_folds_alone_and_together(shape, name):
               **problems.settings_for(name, rng, n, p)}
     together = problems.fit(X, Y, held_out=folds, target=target, group=group, l1_ratio=ratios, **common)
     skipped = (problems.status_names(together) == "skipped").sum(axis=1)
-    assert skipped.any() and len(np.unique(skipped)) > 1
+    assert skipped.any()
+    assert len(np.unique(skipped)) > 1
     for b in range(3 * G):
         alone = problems.fit(X, Y[:, [target[b]]], held_out=[folds[group[b]]], target=np.zeros(1, np.intp),
                              group=np.zeros(1, np.intp), l1_ratio=float(ratios[b]), **common)

@@ -39,8 +39,8 @@ def residuals(form, problem, b, columns, free_b=None):
 def gaps_of(form, problems, b, R, T, l1, l2, options, free=None, half_free=None, lengths=None, columns=None, column_row=None):
     """Relative gaps and Σ v r², (k, L) each, of k problems from their residuals R (k, L, n) and gradients T (k, L, p) = ZᵀVR.
 
-    What a residual has left along the free features is no dual point: it is projected out, of T too, and counts half its square. The
-    same goes for what it has on the open side of half-free ones.
+    What a residual has left along the free features is no dual point: it is projected out, of T too, and counts half its square.
+    The same goes for what it has on the open side of half-free ones.
 
     Parameters
     ----------
@@ -65,7 +65,8 @@ def gaps_of(form, problems, b, R, T, l1, l2, options, free=None, half_free=None,
         for i, m in enumerate(lengths):
             full, (l, j) = np.zeros((m, T.shape[2])), np.nonzero(b[i, :m])
             full[l, j if columns is None else columns[column_row[i], j]] = b[i, l, j]
-            T[i, :m], dual_rr[i, :m], ry[i, :m] = half_free.dual_points(problems[i], full, R[i, :m].T, T[i, :m], l1[i, :m], l2[i, :m])
+            points = half_free.dual_points(problems[i], full, R[i, :m].T, T[i, :m], l1[i, :m], l2[i, :m])
+            T[i, :m], dual_rr[i, :m], ry[i, :m] = points
         left = rr - dual_rr
     null = form.null()[problems]
     if columns is None:
@@ -79,7 +80,8 @@ def _gaps_of_one(form, problem, b, R, T, alphas, options, free, half_free):
     """``gaps_of`` of one problem's path: b and T (L, p), R (n, L)."""
     problems = np.array([problem])
     l1, l2 = options.penalties(form, alphas[None], problems)
-    gap, square = gaps_of(form, problems, b[None], np.ascontiguousarray(R.T)[None], T[None].copy(), l1, l2, options, free, half_free)
+    R = np.ascontiguousarray(R.T)[None]
+    gap, square = gaps_of(form, problems, b[None], R, T[None].copy(), l1, l2, options, free, half_free)
     return gap[0], square[0]
 
 

@@ -129,10 +129,10 @@ class FreeFeatures:
                       n_threads)
 
     def take_off(self, W, T, y, problems, lengths, n_threads):
-        """Make dual points of k problems' weighted residuals V r, W (k, L, n), with gradients T (k, L, p) or None, which are changed.
+        """Make dual points of k problems' weighted residuals V r, W (k, L, n); gradients T (k, L, p), if given, are changed.
 
         What they have along the free features comes off. Besides the basis that is fitted these are the directions of nearly
-        collinear features that the solution of least norm leaves alone: y (k, n) may lie along them, so that they count in the gap.
+        collinear features that the solution of least norm leaves alone: y (k, n) may lie along them, so they count in the gap.
 
         Returns
         -------

@@ -17,8 +17,8 @@ class OwnPools:
     Parameters
     ----------
     form : StandardForm
-        Its bounds are the same for all columns in the model (``suits``).
     problems : (K,) intp array
+        One, where the bounds differ from column to column (``together``).
     free : FreeFeatures or None
         Projected out of every Gram matrix.
     """
@@ -41,12 +41,9 @@ class OwnPools:
         self.store = np.zeros((room, n))
         self.slot = np.arange(K)                          # of a problem's Gram matrix
         self.C = np.zeros((K, room, room))
-        inside = np.flatnonzero(form.design.multiplier > 0)
-        inside = inside[(form.upper[inside] > 0) | (form.lower[inside] < 0)]
-        self.bounds = (form.lower[inside[0]], form.upper[inside[0]]) if len(inside) else (0.0, 0.0)
 
     @staticmethod
-    def suits(form):
+    def together(form):
         """Whether every column in the model has the same bounds: the kernel has one row of them for all problems."""
         inside = (form.design.multiplier > 0) & ((form.upper > 0) | (form.lower < 0))
         return all(np.all(bound[inside] == bound[inside][:1]) for bound in (form.lower, form.upper))
@@ -56,7 +53,7 @@ class OwnPools:
         most = max(1, int(lists.count[who].max()))
         if most > self.C.shape[1]:
             self._grow(who, old, max(most, min(self.form.shape[1], int(1.5 * self.C.shape[1]))))
-        self.size = most
+        self.size = up(most)             # whole tiles: where a vectorised loop ends, its last steps may round otherwise
         self._gather(lists.flat(who, old).columns)
         columns = np.ascontiguousarray(lists.columns[who, :most])
         d = self.form.shift[self.group[who][:, None], columns]
@@ -82,7 +79,8 @@ class OwnPools:
         row, slot = self.group[who] if len(form.f1) > 1 else np.zeros(len(who), np.intp), self.slot[who]
         f1[slot[flat.member], flat.within] = form.f1[row[flat.member], flat.columns]
         f2[slot[flat.member], flat.within] = form.f2[row[flat.member], flat.columns]
-        lower, upper = (np.full(self.size, bound) for bound in self.bounds)
+        lower, upper = np.zeros((2, self.size))
+        lower[flat.within], upper[flat.within] = form.lower[flat.columns], form.upper[flat.columns]
         none = np.empty(0, np.intp)
         return self.C, slot, f1, f2, lower, upper, none, none
 

@@ -156,8 +156,8 @@ class Pool:
 
     @property
     def size(self):
-        """Length of a row of coefficients: at least one, for the kernels' pointers."""
-        return max(1, len(self.columns))
+        """Length of a row of coefficients. Whole tiles: where a vectorised loop ends, its last steps may round otherwise."""
+        return max(TILE, up(len(self.columns)))
 
     def extend(self, who, lists, old):
         """Take in what came to the lists of the problems ``who`` since they were ``old`` (k,) long."""
@@ -169,15 +169,20 @@ class Pool:
 
     def layout(self, who, lists):
         """Columns (R, size) of the coefficients of R problems or of all, and the row of each of the problems ``who``."""
-        columns = self.columns[None] if len(self) else np.zeros((1, 1), np.intp)
-        return columns, np.zeros(len(who), np.intp)
+        return self._padded(self.columns)[None], np.zeros(len(who), np.intp)
 
     def in_play(self, who, flat):
         """The arguments of ``gram_path`` that belong to columns: Gram matrices, which of them, f1, f2, bounds, lists."""
-        form, columns = self.form, self.columns if len(self) else np.zeros(1, np.intp)
+        form, columns = self.form, self.columns
         rows = self.groups if len(form.f1) > 1 else [0]
-        f1, f2 = (np.ascontiguousarray(f[rows][:, columns]) for f in (form.f1, form.f2))
+        f1, f2, lower, upper = (self._padded(f[..., columns]) for f in (form.f1[rows], form.f2[rows], form.lower, form.upper))
         alone = len(self.problems) == 1                  # its list is the pool
         pointer = np.empty(0, np.intp) if alone else flat.pointer
         allowed = np.empty(0, np.intp) if alone else np.concatenate([self.where[flat.columns], np.zeros(1, np.intp)])
-        return self.C, self.group_at[who], f1, f2, form.lower[columns], form.upper[columns], pointer, allowed
+        return self.C, self.group_at[who], f1, f2, lower, upper, pointer, allowed
+
+    def _padded(self, rows):
+        """Rows (…, len(self)) with zeros up to ``size``."""
+        out = np.zeros((*rows.shape[:-1], self.size), rows.dtype)
+        out[..., :len(self)] = rows
+        return out

@@ -27,7 +27,7 @@ AHEAD = 2
 WISH, WISH_SHARE = 100, 0.3
 #: the gap on the columns in play is driven below this share of the tolerance: the rest is for the columns outside
 INNER = 0.3
-#: rows up to which each problem has Gram matrices of its own
+#: rows up to which each problem has a Gram matrix of its own
 SHORT = 512
 #: problems that go through their rounds together, and bytes that their own Gram matrices of four columns a row may take
 TOGETHER, OWN_BYTES = 64, 1 << 26
@@ -57,23 +57,22 @@ def solve_working_set(form, alphas, options, store, control, clock):
 def _chunks(form, options):
     """Problems that go together, and the kind of their pool.
 
-    Of few rows each problem has Gram matrices of its own columns. Otherwise every group's Gram matrix holds the columns of all
-    problems of its chunk: all groups, unless their matrices would not fit, or rows are few.
+    Of few rows each problem has a Gram matrix of its own columns. Otherwise every group's Gram matrix holds the columns of all
+    problems of its chunk: of all groups, unless a matrix for each would not fit.
     """
     n, p = form.shape
-    if n <= SHORT and OwnPools.suits(form):
+    if n <= SHORT:
         guess = min(p, max(256, 4 * n))
-        together = min(TOGETHER, max(1, int(min(OWN_BYTES, options.max_memory / 4) / (8 * guess * guess))))
-        for first in range(0, form.n_problems, together):
-            yield np.arange(first, min(first + together, form.n_problems)), OwnPools
+        fit = int(min(OWN_BYTES, options.max_memory / 4) / (8 * guess * guess)) if OwnPools.together(form) else 1
+        yield from ((problems, OwnPools) for problems in _pieces(np.arange(form.n_problems), min(TOGETHER, fit)))
         return
-    groups = np.unique(form.group)
     guess = min(p, max(256, 2 * n))
-    size = 1 if n <= SHORT else max(1, int(options.max_memory / (4 * 8 * guess * guess)))
-    for at in range(0, len(groups), size):
-        members = np.flatnonzero(np.isin(form.group, groups[at:at + size]))
-        for first in range(0, len(members), TOGETHER):
-            yield members[first:first + TOGETHER], Pool
+    for groups in _pieces(np.unique(form.group), int(options.max_memory / (4 * 8 * guess * guess))):
+        yield from ((problems, Pool) for problems in _pieces(np.flatnonzero(np.isin(form.group, groups)), TOGETHER))
+
+
+def _pieces(array, size):
+    return np.split(array, range(max(1, size), len(array), max(1, size)))
 
 
 class _Run:
@@ -102,7 +101,7 @@ class _Run:
         self.share = np.full(K, WISH_SHARE)              # of the support that a strong rule may bring in
         self.tol = np.full(K, INNER)
         self.tries = np.zeros(K, np.intp)
-        self.spent = np.zeros((2, K), np.int64)          # epochs and Newton steps on alphas that were not accepted, since the last
+        self.spent = np.zeros((2, K), np.int64)          # epochs and Newton steps since, on alphas that were not accepted
         self.dev = np.zeros(K)
         self.b = np.zeros((K, 1))                        # coefficients at the last accepted alpha, as the pool has its columns
         self.support = np.zeros(K, np.intp)
@@ -170,15 +169,16 @@ class _Run:
         alpha = np.minimum(self.next[who][:, None] + np.arange(BLOCK), self.alphas.shape[1] - 1)
         l1, l2 = self.l1[who[:, None], alpha], self.l2[who[:, None], alpha]
         start, c = np.zeros((2, k, M))
-        start[:, :self.b.shape[1]] = self.b[who]
+        m = min(M, self.b.shape[1])                      # the problem with the longest list may be done
+        start[:, :m] = self.b[who, :m]
         c[flat.member, at] = self.c[who[flat.member], flat.columns]
         coef, gap = np.zeros((k, BLOCK, M)), np.full((k, BLOCK), np.nan)
         status, (epochs, newtons) = np.full((k, BLOCK), SKIPPED, np.int8), np.zeros((2, k, BLOCK), np.int32)
         C, gram_of, f1, f2, lower, upper, pointer, allowed = self.pool.in_play(who, flat)
-        gram_path(C, gram_of, c, self.yy[who], self.null[who], f1, f2, lower, upper, 1.0 / self.form.sigma[self.target[who]], l1, l2,
-                  lengths, pointer, allowed, start, self.current[who], M, self.tol[who] * self.options.tol, self.options.max_epochs,
-                  np.inf, -np.inf, self.options.by_kkt, self.control, self.options.n_threads, coef, gap, gap.copy(), gap.copy(),
-                  status, epochs, newtons, counting=False)
+        options, bound_scale = self.options, 1.0 / self.form.sigma[self.target[who]]
+        gram_path(C, gram_of, c, self.yy[who], self.null[who], f1, f2, lower, upper, bound_scale, l1, l2, lengths, pointer,
+                  allowed, start, self.current[who], M, self.tol[who] * options.tol, options.max_epochs, np.inf, -np.inf, options.by_kkt,
+                  self.control, options.n_threads, coef, gap, gap.copy(), gap.copy(), status, epochs, newtons, counting=False)
         return coef, epochs, newtons
 
     def _residuals(self, who, flat, at, lengths, coef):
@@ -188,8 +188,8 @@ class _Run:
         subtract_fits(self.form.shift[:, :, None], group, flat.pointer, at, flat.columns, coef, lengths, level, n_threads)
         y = self.y[who] if order is None else self.y[who][:, order]
         R = y[:, None] - level
-        subtract_fits(self.pool.store[None], np.zeros(k, np.intp), flat.pointer, at, self.pool.where[flat.columns], coef, lengths, R,
-                      n_threads)
+        subtract_fits(self.pool.store[None], np.zeros(k, np.intp), flat.pointer, at, self.pool.where[flat.columns], coef, lengths,
+                      R, n_threads)
         if order is not None:
             turned, R = R, np.empty_like(R)
             R[:, :, order] = turned
@@ -218,8 +218,8 @@ class _Run:
     def _accept(self, who, lengths, coef, epochs, newtons, T, gap, square):
         """(k,) how many of each block's alphas are accepted, with their certificates stored.
 
-        Up to the first whose gap is above the tolerance. Where that is the first of all, more columns and a smaller gap on those in
-        play are asked for; where no more columns come and the gap stays, its answer is accepted as it is.
+        Up to the first whose gap is above the tolerance. Where that is the first of all, more columns and a smaller gap on those
+        in play are asked for; where no more columns come and the gap stays, its answer is accepted as it is.
         """
         store, options = self.store, self.options
         failed = ~(gap[:, 0] <= options.tol)
@@ -257,7 +257,8 @@ class _Run:
         row, columns, values = first[flat.member[entry]] + alpha, flat.columns[entry], values[entry, alpha]
         if free_b is not None:
             free, q = self.form.free, len(self.form.free)
-            row, columns = np.concatenate([row, np.repeat(np.arange(len(k)), q)]), np.concatenate([columns, np.tile(free, len(k))])
+            row = np.concatenate([row, np.repeat(np.arange(len(k)), q)])
+            columns = np.concatenate([columns, np.tile(free, len(k))])
             values = np.concatenate([values, free_b[k, l].ravel()])
         self.store.put_entries(self.problems[who[k]], self.next[who[k]] + l, row, columns, values)
         if self.held is not None:
