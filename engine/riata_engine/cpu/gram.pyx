@@ -295,7 +295,8 @@ cdef int pool_tile(const double* left, Py_ssize_t ldw, const double* right, Py_s
 
 
 cdef cloned_void fit_rows(const double* vectors, Py_ssize_t ld, const Py_ssize_t* at, const Py_ssize_t* index, Py_ssize_t m,
-                          const double* b, Py_ssize_t ldb, Py_ssize_t k, Py_ssize_t r0, Py_ssize_t r1, double* R, Py_ssize_t ldr) noexcept nogil:
+                          const double* b, Py_ssize_t ldb, Py_ssize_t k, Py_ssize_t r0, Py_ssize_t r1, double* R,
+                          Py_ssize_t ldr) noexcept nogil:
     cdef Py_ssize_t a, j, i
     cdef double v
     cdef const double* z

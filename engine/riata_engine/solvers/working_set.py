@@ -177,8 +177,9 @@ class _Run:
         C, gram_of, f1, f2, lower, upper, pointer, allowed = self.pool.in_play(who, flat)
         options, bound_scale = self.options, 1.0 / self.form.sigma[self.target[who]]
         gram_path(C, gram_of, c, self.yy[who], self.null[who], f1, f2, lower, upper, bound_scale, l1, l2, lengths, pointer,
-                  allowed, start, self.current[who], M, self.tol[who] * options.tol, options.max_epochs, np.inf, -np.inf, options.by_kkt,
-                  self.control, options.n_threads, coef, gap, gap.copy(), gap.copy(), status, epochs, newtons, counting=False)
+                  allowed, start, self.current[who], M, self.tol[who] * options.tol, options.max_epochs, np.inf, -np.inf,
+                  options.by_kkt, self.control, options.n_threads, coef, gap, gap.copy(), gap.copy(), status, epochs, newtons,
+                  counting=False)
         return coef, epochs, newtons
 
     def _residuals(self, who, flat, at, lengths, coef):
