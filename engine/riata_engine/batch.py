@@ -110,13 +110,15 @@ def _canonical(X):
     TypeError
         If X is not float32 or float64.
     """
-    if X.dtype.kind != "f" or X.dtype.itemsize not in (4, 8):
-        raise TypeError(f"X has dtype {X.dtype}; the engine takes float32 or float64")
-    if not sparse.issparse(X):
-        whole = all(stride % X.itemsize == 0 for stride in X.strides)
-        if X.flags.aligned and X.dtype.isnative and whole:
+    dtype = X.dtype
+    if dtype.kind != "f" or dtype.itemsize not in (4, 8):
+        raise TypeError(f"X has dtype {dtype}; the engine takes float32 or float64")
+    if isinstance(X, np.ndarray):
+        flags = X.flags
+        whole = flags.forc or all(stride % X.itemsize == 0 for stride in X.strides)
+        if whole and flags.aligned and dtype.isnative:
             return X
-        return np.array(X, dtype=X.dtype.newbyteorder("="), order="F")
+        return np.array(X, dtype=dtype.newbyteorder("="), order="F")
     if X.format == "csc" and X.has_canonical_format:
         return X
     X = X.tocsc(copy=True)
