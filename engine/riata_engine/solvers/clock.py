@@ -55,7 +55,9 @@ def bytes_moved(form, store, l1_ratio, solver):
     X = form.design.X
     stored = X.nbytes if isinstance(X, np.ndarray) else X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
     p = form.shape[1]
-    support = np.where(l1_ratio[:, None] == 0, float(p), np.maximum(np.nan_to_num(store.df) - form.intercept, 0.0))
+    support = np.fmax(store.df - form.intercept, 0.0)        # of what was not solved, NaN: 0
+    if not l1_ratio.all():
+        support[l1_ratio == 0] = p
     if solver == "residual":
         work = 2 * stored / p * (store.n_epochs * support)
     else:

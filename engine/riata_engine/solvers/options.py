@@ -32,5 +32,4 @@ class Options:
         """(l1, l2), each like ``alphas`` (k, L): the penalties of the given problems (default all) in units of sigma."""
         ratio, target = (self.l1_ratio, form.target) if problems is None else (self.l1_ratio[problems], form.target[problems])
         ratio, sigma = ratio[:, None], form.sigma[target][:, None]
-        with np.errstate(over="ignore", invalid="ignore"):       # an alpha beyond float64 ends as status not_finite
-            return alphas * ratio / sigma, alphas * (1.0 - ratio)
+        return alphas * ratio / sigma, alphas * (1.0 - ratio)

@@ -86,12 +86,9 @@ class PathStore:
     def _keep_entries(self, row, column, value):
         self.entries.append((row, column.astype(np.int32), value))
 
-    def put_many(self, problems, b, free=None):
+    def put_many(self, problems, b):
         """Coefficients b (k, L, p) of z of a slice of k whole problems (overwritten here to save memory)."""
-        form = self.form
-        if free is not None:
-            b[:, :, form.free] = free
-        self._convert(b, problems, self.mean, form.group[problems], self.multiplier, slice(None))
+        self._convert(b, problems, self.mean, self.form.group[problems], self.multiplier, slice(None))
         if self.kind == "dense":
             if b.base is not self.coef:
                 self.coef[problems] = b
@@ -130,8 +127,6 @@ class PathStore:
         """No coefficients stand under an alpha that was not solved; those beyond float64's range are named so.
 
         A gap of infinity is no certificate, but the answer stands.
-
-        To be called under ``np.errstate(invalid="ignore", over="ignore")``.
         """
         sums = self.intercept + alphas + self.gap + self.residual          # a sum may overflow: look at each then
         if not (np.isfinite(sums).all() and self.finite.all()):
