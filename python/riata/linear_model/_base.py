@@ -21,9 +21,8 @@ class LinearPredictor(BaseEstimator):
 
     def _keep(self, arguments):
         """Set the arguments of a constructor, its ``locals()``, as attributes: scikit-learn's contract for ``__init__``."""
-        for name, value in arguments.items():
-            if name != "self":
-                setattr(self, name, value)
+        vars(self).update(arguments)
+        del self.self
 
     def _check_parameters(self, **rules):
         """Check the constructor's parameters by the table (see ``check_parameters``)."""
@@ -73,7 +72,7 @@ class LinearPredictor(BaseEstimator):
         coef = solution.coef
         rows = coef[problems, step] if isinstance(coef, np.ndarray) else np.vstack([coef[b][[step]].toarray() for b in problems])
         self._set_coefficients(rows, solution.intercept[problems, step], dtype, y_ndim)
-        epochs = [max(1, int(count)) for count in solution.n_epochs[problems, step]]
+        epochs = [max(1, count) for count in solution.n_epochs[problems, step].tolist()]
         gaps = dual_gap(solution)[problems, step]
         self.n_iter_, self.dual_gap_ = (epochs[0], gaps[0]) if len(epochs) == 1 else (epochs, gaps)
 
