@@ -337,14 +337,10 @@ def _paths(batch, form, alphas, options, control, clock):
 def _solution(form, alphas, options, store, control, clock, solver):
     if control.stopped == "time_budget":
         store.status[store.status == SKIPPED] = TIME_BUDGET
-    store.blank_unsolved(alphas)
-    null = 2 * form.null()[:, None]
-    dev_ratio = 1.0 - store.residual / null
-    if not (null > 0).all():
-        dev_ratio = np.where(null > 0, dev_ratio, np.where(np.isnan(store.residual), np.nan, 0.0))
+    dev_ratio = store.blank_unsolved(alphas)
     sigma2 = store.sigma**2
     held_out = store.held_out if form.held_out is None else store.held_out * sigma2[:, None]
-    null_deviance = null[:, 0] * sigma2
+    null_deviance = 2 * form.null() * sigma2
     return Solution(
         alphas=alphas, coef=store.coefficients(), intercept=store.intercept, gap=store.gap, status=store.status,
         dev_ratio=dev_ratio, df=store.df, held_out_deviance=held_out, null_deviance=null_deviance, n_passes=store.n_passes,

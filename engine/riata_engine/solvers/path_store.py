@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from riata_engine.cpu.scale import to_data_units
+from riata_engine.cpu.scale import settle, to_data_units
 
 #: what happened to a (problem, alpha); the order is the code in ``status`` arrays
 STATUS = ("converged", "max_iter", "time_budget", "not_finite", "degenerate", "skipped")
@@ -124,24 +124,12 @@ class PathStore:
         return self
 
     def blank_unsolved(self, alphas):
-        """No coefficients stand under an alpha that was not solved; those beyond float64's range are named so.
-
-        A gap of infinity is no certificate, but the answer stands.
-        """
-        sums = self.intercept + alphas + self.gap + self.residual          # a sum may overflow: look at each then
-        if not (np.isfinite(sums).all() and self.finite.all()):
-            finite = np.isfinite(self.intercept) & np.isfinite(alphas) & ~np.isnan(self.gap) & np.isfinite(self.residual)
-            lost = ((self.status == CONVERGED) | (self.status == MAX_ITER)) & ~(finite & (self.finite == 1))
-            self.status[lost] = NOT_FINITE
-            self.gap[lost] = np.nan
-            self.status[(self.status == CONVERGED) & np.isinf(self.gap)] = MAX_ITER
-        if not self.status.any():              # all converged
-            return
-        unsolved = (self.status == SKIPPED) | (self.status == TIME_BUDGET) | (self.status == NOT_FINITE)
-        for array in (self.intercept, self.gap, self.residual, self.held_out, self.df):
-            array[unsolved] = np.nan
-        if self.kind == "dense":
-            self.coef[unsolved] = np.nan
+        """No coefficients stand under an alpha that was not solved, nor any that float64 cannot write (see ``settle``); dev_ratio."""
+        dev_ratio = np.empty(self.gap.shape)
+        if settle(alphas, 2 * self.form.null(), self.intercept, self.gap, self.residual, self.held_out, self.df, self.finite, self.status,
+                  CONVERGED, MAX_ITER, NOT_FINITE, DEGENERATE, dev_ratio) and self.kind == "dense":
+            self.coef[(self.status != CONVERGED) & (self.status != MAX_ITER) & (self.status != DEGENERATE)] = np.nan
+        return dev_ratio
 
     def coefficients(self):
         """(B, L, p) array, list of B CSR arrays (L, p) whose unsolved rows are empty, or None."""
