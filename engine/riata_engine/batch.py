@@ -222,7 +222,8 @@ def alpha_grid(batch):
     try:
         with single_threaded_blas(), np.errstate(**UNHEARD):
             form = batch.form = standard_form(batch, control, n_threads)
-            return _grid(replace(batch, alphas=None), form, _options(batch, form), control)
+            free = batch if batch.alphas is None else replace(batch, alphas=None)
+            return _grid(free, form, _options(batch, form), control)
     except Stopped:              # what the signal's handler raised
         raise control.error from None
 

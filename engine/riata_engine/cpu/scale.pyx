@@ -1,4 +1,5 @@
 # Units in which no solver meets a scale of 1e300, and the way back: powers of two, so that undoing them costs no digits.
+import numpy as np
 from libc.float cimport DBL_MAX
 from libc.math cimport fabs, frexp, isfinite, isinf, isnan, ldexp, sqrt, NAN
 
@@ -119,3 +120,28 @@ def work_on_supports(const double[:, ::1] df, bint intercept, const double[::1] 
                     twice += epochs[b, l] * s * s
                     steps += newtons[b, l] * s * s
     return once, twice, steps
+
+
+def largest_alphas(const double[:, ::1] gradient, const double[:, ::1] f1, const Py_ssize_t[::1] group, const double[::1] lower,
+                   const double[::1] upper, const double[::1] sigma, const Py_ssize_t[::1] target, const double[::1] l1_ratio,
+                   double least_ratio):
+    """(B,) the smallest alphas at which no penalised coefficient wants to leave zero: max |gradient| / f1 over those that may, in units
+    of the data, divided by l1_ratio (``least_ratio`` at the least). NaN where that is below what float64 can write.
+    """
+    cdef Py_ssize_t b, j, row
+    cdef double g, most, ratio
+    found = np.empty(gradient.shape[0])
+    cdef double[::1] out = found
+    with nogil:
+        for b in range(gradient.shape[0]):
+            row = group[b] if f1.shape[0] > 1 else 0
+            most = 0
+            for j in range(gradient.shape[1]):
+                g = gradient[b, j]
+                if f1[row, j] > 0 and ((g > 0 and upper[j] > 0) or (g < 0 and lower[j] < 0)):
+                    ratio = fabs(g) / f1[row, j]
+                    most = ratio if ratio > most else most
+            out[b] = most * sigma[target[b]] / max(l1_ratio[b], least_ratio)
+            if most > 0 and out[b] == 0:
+                out[b] = NAN
+    return found

@@ -82,7 +82,7 @@ def _ridge_df(form, C, l2, options, store):
 
     Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, eq. 3.50.
     """
-    if options.l1_ratio.all():
+    if not options.some_ridge:
         return
     for g in np.unique(form.group[options.l1_ratio == 0]):
         members = np.flatnonzero((form.group == g) & (options.l1_ratio == 0))

@@ -24,6 +24,11 @@ class Options:
     bounded: bool
 
     @cached_property
+    def some_ridge(self):
+        """Whether some problem has no l1 penalty."""
+        return not self.l1_ratio.all()
+
+    @cached_property
     def max_memory(self):
         """Bytes that working arrays may take; asked of the system only when something large is about to be made."""
         return free_memory() / 2 if self.memory_limit is None else self.memory_limit
