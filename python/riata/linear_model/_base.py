@@ -130,7 +130,10 @@ def is_plain(array, ndim=(2,)):
     Most calls bring such arrays. For them this look replaces scikit-learn's ``validate_data``, which takes longer than
     the fit of a small model; everything else goes through ``validate_data``.
     """
-    if type(array) is not np.ndarray or array.ndim not in ndim or array.dtype not in _FLOATS or not array.size:
+    if type(array) is not np.ndarray or array.ndim not in ndim or not array.size:
+        return False
+    dtype = array.dtype
+    if dtype.char not in "fd" or not dtype.isnative:
         return False
     return bool(np.isfinite(array).all()) if array.ndim == 1 else first_non_finite_column(array) < 0
 
