@@ -12,7 +12,8 @@ SMALLEST_L1_RATIO = 1e-3
 
 def alpha_max(form, gradient, l1_ratio):
     """(B,) the smallest alpha at which every penalised coefficient is zero, from Zᵀ V (y − ȳ) (B, p); NaN: status not_finite."""
-    return largest_alphas(gradient, form.f1, form.group, form.lower, form.upper, form.sigma, form.target, l1_ratio, SMALLEST_L1_RATIO)
+    return largest_alphas(gradient, form.f1, form.group, form.lower, form.upper, form.sigma, form.target, l1_ratio,
+                          SMALLEST_L1_RATIO)
 
 
 def geometric(largest, n_alphas, ratio):

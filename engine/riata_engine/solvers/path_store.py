@@ -124,10 +124,11 @@ class PathStore:
         return self
 
     def blank_unsolved(self, alphas):
-        """No coefficients stand under an alpha that was not solved, nor any that float64 cannot write (see ``settle``); dev_ratio."""
+        """No coefficients stand under an alpha that was not solved, nor any beyond float64: see ``settle``. Returns dev_ratio."""
         dev_ratio = np.empty(self.gap.shape)
-        if settle(alphas, 2 * self.form.null(), self.intercept, self.gap, self.residual, self.held_out, self.df, self.finite, self.status,
-                  CONVERGED, MAX_ITER, NOT_FINITE, DEGENERATE, dev_ratio) and self.kind == "dense":
+        some = settle(alphas, 2 * self.form.null(), self.intercept, self.gap, self.residual, self.held_out, self.df, self.finite,
+                      self.status, CONVERGED, MAX_ITER, NOT_FINITE, DEGENERATE, dev_ratio)
+        if some and self.kind == "dense":
             self.coef[(self.status != CONVERGED) & (self.status != MAX_ITER) & (self.status != DEGENERATE)] = np.nan
         return dev_ratio
 

@@ -175,7 +175,8 @@ def standard_form(batch, control, n_threads):
     else:
         penalty, barred, lower, upper, free = _restrictions(batch, multiplier, constant, deviation <= CONSTANT * size)
     form = StandardForm(design, origin, V, batch.held_out, base, Y, base_mean, sigma, batch.target,
-                        batch.group, batch.intercept, batch.standardize, penalty, barred, lower, upper, free, shift, ybar, yy, even=even)
+                        batch.group, batch.intercept, batch.standardize, penalty, barred, lower, upper, free, shift, ybar,
+                        yy, even=even)
     if plain:
         form.f1, form.f2 = multiplier[None], f2[None]
     else:
