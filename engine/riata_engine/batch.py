@@ -339,7 +339,7 @@ def _solution(form, alphas, options, store, control, clock, solver):
     if control.stopped == "time_budget":
         store.status[store.status == SKIPPED] = TIME_BUDGET
     dev_ratio = store.blank_unsolved(alphas)
-    sigma2 = store.sigma**2
+    sigma2 = store.sigma * store.sigma
     held_out = store.held_out if form.held_out is None else store.held_out * sigma2[:, None]
     null_deviance = 2 * form.null() * sigma2
     return Solution(

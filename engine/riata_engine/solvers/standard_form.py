@@ -9,6 +9,7 @@ The intercept and the features without any penalty are profiled out (Frisch & Wa
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -66,9 +67,15 @@ class StandardForm:
     def shape(self):
         return self.design.X.shape
 
+    @cached_property
+    def _null(self):
+        null = 0.5 * self.yy[self.group, self.target]
+        null.flags.writeable = False
+        return null
+
     def null(self):
         """(B,) objective at b = 0 with the intercept at its optimum, in units of sigma²: the unit of the gap."""
-        return 0.5 * self.yy[self.group, self.target]
+        return self._null
 
     def weighted_residual_at_null(self, problems):
         """(k, n) V (y − ȳ) of the given problems."""
