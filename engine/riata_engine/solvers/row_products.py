@@ -7,8 +7,8 @@ in one product are faster where each has few rows.
 
 import numpy as np
 
-PIECE = 1 << 17  # entries of the matrix that all products of a stack read before the next: they stay in the cache
-FEW_ROWS = 32  # rows of a product from which BLAS, which packs the matrix for each, gains nothing from that
+TILE_ROWS, TILE_COLUMNS, TILE = 1024, 64, 1 << 12  # of the matrix; all products of a stack read a tile before the next
+FEW_ROWS = 32  # rows of a product from which BLAS does well without tiles
 HELD = 1 << 20  # entries of a working array beside an answer
 
 
@@ -16,11 +16,16 @@ def stacked_product(A, M):
     """A M, (S, R, m), for a stack A (S, R, k) and a matrix M (k, m): the bits of a member are the same in any stack."""
     S, R, k = A.shape
     m = M.shape[1]
+    if R >= FEW_ROWS:
+        return A @ M
     out = np.empty((S, R, m))
-    step = max(m, 1) if R >= FEW_ROWS else max(16, PIECE // max(k, 1))
+    step = max(TILE_COLUMNS, TILE // max(k, 1))
     for start in range(0, m, step):
-        piece = slice(start, start + step)
-        np.matmul(A, M[:, piece], out=out[..., piece])
+        columns = slice(start, start + step)
+        np.matmul(A[..., :TILE_ROWS], M[:TILE_ROWS, columns], out=out[..., columns])
+        for first in range(TILE_ROWS, k, TILE_ROWS):
+            rows = slice(first, first + TILE_ROWS)
+            out[..., columns] += A[..., rows] @ M[rows, columns]
     return out
 
 
