@@ -141,7 +141,6 @@ class Solution:
     n_epochs: np.ndarray
     n_cholesky: np.ndarray
     bytes_moved: float
-    certificate: str
     solver: str
     profile: dict = field(default_factory=dict)
 
@@ -159,7 +158,6 @@ def joined(parts, order):
         coef = None if first.coef is None else np.concatenate([part.coef for part in parts])[order]
     return Solution(coef=coef, n_passes=sum(part.n_passes for part in parts),
                     bytes_moved=sum(part.bytes_moved for part in parts),
-                    certificate="kkt" if any(part.certificate == "kkt" for part in parts) else "gap",
                     solver="+".join(sorted({part.solver for part in parts})), profile=parts[-1].profile, **arrays)
 
 
@@ -186,7 +184,9 @@ def _options(batch, form):
         lowest = batch.alphas is not None and np.min(batch.alphas) == 0
         inside = (form.lower != 0) | (form.upper != 0)
         bounded = bool(np.any(inside & (np.isfinite(form.lower) | np.isfinite(form.upper))))
-        by_kkt = bool(np.any(inside & (form.factor == 0))) or (lowest and bounded)
+        half_free = inside & (np.isinf(form.lower) | np.isinf(form.upper))
+        half_free[form.free] = False
+        by_kkt = bool(np.any(half_free if lowest and bounded else half_free & (form.factor == 0)))
     return Options(
         l1_ratio=batch.l1_ratio, tol=batch.tol, max_epochs=batch.max_epochs,
         stop_dev_ratio=np.inf if batch.stop_dev_ratio is None else batch.stop_dev_ratio,
@@ -287,7 +287,7 @@ def _nothing(batch, control, clock):
     return Solution(alphas=alphas, coef=coef, intercept=blank, gap=blank.copy(), status=status, dev_ratio=blank.copy(),
                     df=blank.copy(), held_out_deviance=blank.copy(), null_deviance=np.full(B, np.nan), n_passes=0,
                     n_epochs=np.zeros((B, L), np.int32), n_cholesky=np.zeros((B, L), np.int32), bytes_moved=0.0,
-                    certificate="gap", solver="none", profile=dict(clock.seconds))
+                    solver="none", profile=dict(clock.seconds))
 
 
 def _solve_groups(batch, control, clock):
@@ -346,4 +346,4 @@ def _solution(form, alphas, options, store, control, clock, solver):
         alphas=alphas, coef=store.coefficients(), intercept=store.intercept, gap=store.gap, status=store.status,
         dev_ratio=dev_ratio, df=store.df, held_out_deviance=held_out, null_deviance=null_deviance, n_passes=store.n_passes,
         n_epochs=store.n_epochs, n_cholesky=store.n_cholesky, bytes_moved=store.bytes_moved,
-        certificate="kkt" if options.by_kkt else "gap", solver=solver, profile=clock.seconds)
+        solver=solver, profile=clock.seconds)

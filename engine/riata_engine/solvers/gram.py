@@ -8,6 +8,7 @@ import numpy as np
 from riata_engine.cpu.certificate import rounding
 from riata_engine.cpu.gram_path import gram_path
 from riata_engine.solvers.certificate import certify_by_residual
+from riata_engine.solvers.half_free import HalfFree
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER
 from riata_engine.solvers.statistics import group_statistics, inflation
 
@@ -30,6 +31,7 @@ def solve_gram(form, alphas, options, store, control, clock):
         for g in np.unique(form.group):
             statistics.size[g] *= inflation(np.abs(np.diagonal(C[g])), np.diagonal(whole[g]))
         yy = np.maximum(yy - free.explained(), 0.0)
+    half_free = HalfFree(form, free, options, store, control) if options.by_kkt else None
     c = np.ascontiguousarray(c)
     l1, l2 = options.penalties(form, alphas)
     null = form.null()
@@ -55,10 +57,12 @@ def solve_gram(form, alphas, options, store, control, clock):
             doubt = rounding(length, statistics.size, form.group[part], null[part])
             if free is not None:                 # what C does not know of
                 doubt[[free.unfitted[g] is not None for g in form.group[part]]] = np.inf
+            if half_free is not None:
+                doubt[:] = np.inf
             for k in np.flatnonzero(doubt > 0.05 * options.tol) if doubt.max() > 0.05 * options.tol else ():
                 problem = at + k
                 if not control.stopped and certify_by_residual(form, problem, b[k], C[form.group[problem]], alphas, options,
-                                                               store, control, free):
+                                                               store, control, free, half_free):
                     continue
                 # no time to look: the gap and what rounding may add to it is a certificate too
                 store.gap[problem] += doubt[k]

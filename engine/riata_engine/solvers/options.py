@@ -10,8 +10,8 @@ from riata_engine.memory import free_memory
 
 @dataclass
 class Options:
-    """Settings of one call of ``solve`` that hold for every problem; ``by_kkt``: no gap exists, certify by KKT;
-    ``bounded``: some coefficient has a finite bound."""
+    """Settings of one call of ``solve`` that hold for every problem; ``bounded``: some coefficient has a finite bound;
+    ``by_kkt``: the residual is no dual point (``half_free``), solvers stop by the violation of the KKT conditions."""
 
     l1_ratio: np.ndarray          # (B,)
     tol: float
