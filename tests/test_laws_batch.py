@@ -208,8 +208,8 @@ def test_ridge_targets_one_by_one(shape, layout, name, grid):
     rng = np.random.default_rng(shape)
     X, Y = many(rng, *shape, targets=7)
     X[:, 3] = X[:, 4] + 1e-3 * X[:, 5]                                         # small eigenvalues in tall designs
-    alphas = {"one": np.array([0.3]), "few": np.geomspace(3, 0.1, 3), "own": np.geomspace(5, 1e-9, 40) * rng.uniform(0.1, 9, (7, 1)),
-              "many, down to hard ones": np.geomspace(5, 1e-11, 40)}[grid]  # fmt: skip
+    alphas = {"one": np.array([0.3]), "few": np.geomspace(3, 0.1, 3), "many, down to hard ones": np.geomspace(5, 1e-11, 40),
+              "own": np.geomspace(5, 1e-9, 40) * rng.uniform(0.1, 9, (7, 1))}[grid]  # fmt: skip
     X = RIDGE_LAYOUTS[layout](X)
     common = {"l1_ratio": 0.0, "solver": "kernel", **ridge_settings(name, rng, *shape)}
     together = problems.fit(X, Y, alphas, **common)

@@ -64,7 +64,7 @@ def _chunks(form, group, L, options):
     """The problems of a weight group, as many at a time as keep the working arrays small and the answers to Ctrl-C quick."""
     n, p = form.shape
     members = np.flatnonzero(form.group == group)
-    size = min(CHUNK, options.max_memory) / (8 * L * (4 * p + 3 * n))
+    size = min(CHUNK, options.max_memory) / (8 * L * (8 * p + 4 * n))                # refinement included
     step = max(1, int(min(size, WORK / (6.0 * n * p * L))))
     return (members[first:first + step] for first in range(0, len(members), step))
 

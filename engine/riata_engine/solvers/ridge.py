@@ -272,7 +272,7 @@ class RidgeDecomposition:
         if alphas.ndim > 2 or not (alphas >= 0).all():
             raise ValueError(f"alphas={alphas!r}: give one number or a list of numbers, or one list for each target, "
                              "none negative or NaN")
-        alphas = np.atleast_2d(alphas)
+        alphas = alphas if alphas.ndim == 2 else alphas[None]
         if targets is not None and len(alphas) not in (1, targets):
             raise ValueError(f"alphas has shape {alphas.shape}; give one list of numbers, or one for each of {targets} targets")
         if self.design.unit != 1:

@@ -86,20 +86,26 @@ class Cholesky:
 
     def solve(self, rhs):
         """Applied to the last axis of rhs (T, 1 or L, q), (T, L, q)."""
+        if len(self.factors) == 1 and rhs.shape[1] == self.alphas.shape[1]:
+            (factor,) = self.factors.values()
+            return _solved(factor, rhs.reshape(-1, rhs.shape[2])).reshape(rhs.shape)
         shape = np.broadcast_shapes(rhs.shape[:2], self.alphas.shape)
         rhs, alphas = np.broadcast_to(rhs, (*shape, rhs.shape[2])), np.broadcast_to(self.alphas, shape)
         out = np.empty(rhs.shape)
         for alpha, factor in self.factors.items():
             where = alphas == alpha
-            rows = rhs[where]
-            with _one_thread(rows.shape[1], len(rows)):
-                out[where] = dpotrs(factor.upper, rows.T)[0].T
+            out[where] = _solved(factor, rhs[where])
         return out
 
     def part(self, T, rows, at):
         """For the alphas ``at`` (k, m) of the targets ``rows`` (k, 1) of T."""
         alphas = np.broadcast_to(self.alphas, (T, self.alphas.shape[1]))[rows, at]
         return Cholesky(alphas, {alpha: self.factors[alpha] for alpha in set(alphas.ravel().tolist())})
+
+
+def _solved(factor, rows):
+    with _one_thread(rows.shape[1], len(rows)):
+        return dpotrs(factor.upper, rows.T)[0].T
 
 
 def cholesky(S, alpha, bound):

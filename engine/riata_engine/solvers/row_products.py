@@ -7,7 +7,8 @@ in one product are faster where each has few rows.
 
 import numpy as np
 
-TILE_ROWS, TILE_COLUMNS, TILE = 1024, 64, 1 << 12  # of the matrix; all products of a stack read a tile before the next
+TILE_ROWS, TILE_COLUMNS = 1024, 64  # of the matrix; all products of a stack read a tile before the next
+VECTOR_TILE, TILE = 1 << 16, 1 << 12  # entries of a tile of few rows: for products with one row, with several
 FEW_ROWS = 32  # rows of a product from which BLAS does well without tiles
 HELD = 1 << 20  # entries of a working array beside an answer
 
@@ -19,7 +20,7 @@ def stacked_product(A, M):
     if R >= FEW_ROWS:
         return A @ M
     out = np.empty((S, R, m))
-    step = max(TILE_COLUMNS, TILE // max(k, 1))
+    step = max(TILE_COLUMNS, (VECTOR_TILE if R == 1 else TILE) // max(k, 1))
     for start in range(0, m, step):
         columns = slice(start, start + step)
         np.matmul(A[..., :TILE_ROWS], M[:TILE_ROWS, columns], out=out[..., columns])
@@ -39,8 +40,10 @@ class RowProducts:
 
     def times(self, A, M):
         """A M, (T, L, m), for A (T, L, k) and M (k, m): a product for each target if `separate`, else one."""
+        if self.separate:
+            return stacked_product(A, M)
         T, L, k = A.shape
-        return stacked_product(A if self.separate else A.reshape(1, T * L, k), M).reshape(T, L, M.shape[1])
+        return (A.reshape(T * L, k) @ M).reshape(T, L, M.shape[1])
 
     def dot(self, B):
         """Z b for the rows b of B (T, L, p), (T, L, n)."""
