@@ -22,8 +22,8 @@ ROUNDS = 30
 #: |x_jᵀθ| on the open side up to this many √n·eps of ‖x_j‖‖y‖ is rounding; up to LARGEST it is counted
 #: (beyond, no dual point but zero was found)
 ROUNDING, LARGEST = 16, 1e-12
-#: accuracy asked of b′: as far as float64 goes
-TOL = 1e-16
+#: accuracy asked of b′: as far as float64 goes, but where the features are collinear descent may take for ever
+TOL, MAX_EPOCHS = 1e-16, 500
 
 
 class HalfFree:
@@ -145,7 +145,7 @@ class HalfFree:
         yy, null, scale = (np.full(k, value) for value in (form.yy[g, t], form.null()[problem], 1 / form.sigma[t]))
         gram_path(C[None], np.zeros(k, np.intp), np.ascontiguousarray(c), yy, null, np.zeros((1, m)), np.zeros((1, m)),
                   form.lower[used], form.upper[used], scale, zero, zero, one, none, none, np.ascontiguousarray(start),
-                  np.zeros(k), m, np.full(k, TOL), self.options.max_epochs, np.inf, -np.inf, True, self.control,
+                  np.zeros(k), m, np.full(k, TOL), MAX_EPOCHS, np.inf, -np.inf, True, self.control,
                   self.options.n_threads, out, unused, unused.copy(), unused.copy(), np.empty((k, 1), np.int8),
                   np.empty((k, 1), np.int32), np.zeros((k, 1), np.int32), counting=False)
         return out[:, 0]
