@@ -152,13 +152,15 @@ class RidgeBatch:
     params = ((1, 5),)
     param_names = ("n_alphas",)
     timeout = 600
+    tol = 1e-6
 
     def setup(self, n_alphas):
         self.X, self.Y = datasets.targets(size(32, 64), size(1500, 6830), 1000)
         self.alphas = np.geomspace(1.0, 0.1, n_alphas)
 
     def run(self):
-        return riata.fit_batch(self.X, self.Y, l1_ratio=0.0, alphas=self.alphas, intercept=False, n_threads=THREADS)
+        return riata.fit_batch(self.X, self.Y, l1_ratio=0.0, alphas=self.alphas, intercept=False, tol=self.tol,
+                              n_threads=THREADS)
 
     def time_batch(self, n_alphas):
         self.run()
