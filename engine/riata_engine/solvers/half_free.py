@@ -58,12 +58,15 @@ class HalfFree:
         row = group if len(form.f1) > 1 else 0
         penalised = (form.f1[row] > 0) | (form.f2[row] > 0)
         without = (l1 == 0) & (l2 == 0)
-        for rows, columns in ((np.flatnonzero(~without), self.open & ~penalised), (np.flatnonzero(without), self.open)):
+        y = form.Y[:, form.target[problem]] - form.ybar[group, form.target[problem]]
+        v = np.ascontiguousarray(form.V[:, group])
+        residual_norms(R, v, y, norm, ry)
+        fits = without & (norm <= 2 * self.options.tol * form.null()[problem])      # zero, a dual point, says enough
+        excess[fits] = np.inf
+        for rows, columns in ((np.flatnonzero(~without), self.open & ~penalised), (np.flatnonzero(without & ~fits), self.open)):
             columns = np.flatnonzero(columns)
             if len(rows) and len(columns):
                 R[:, rows], T[rows], excess[rows] = self._finish(problem, b[rows], R[:, rows], T[rows], columns)
-        y = form.Y[:, form.target[problem]] - form.ybar[group, form.target[problem]]
-        v = np.ascontiguousarray(form.V[:, group])
         residual_norms(R, v, y, norm, ry)
         if self.free is not None:
             along, _, u = self._on_free(R, problem)

@@ -87,21 +87,24 @@ class PathStore:
         self.entries.append((row, column.astype(np.int32), value))
 
     def put_many(self, problems, b):
-        """Coefficients b (k, L, p) of z of a slice of k whole problems (overwritten here to save memory)."""
+        """Coefficients b (k, L, p) of z of k whole problems, a slice or an index array (overwritten here to save memory)."""
         self._convert(b, problems, self.mean, self.form.group[problems], self.multiplier, slice(None))
         if self.kind == "dense":
             if b.base is not self.coef:
                 self.coef[problems] = b
         elif self.kind == "sparse":
             k, l, column = np.nonzero(b)
-            self._keep_entries((problems.start + k) * self.L + l, column, b[k, l, column])
+            self._keep_entries(np.arange(self.form.n_problems)[problems][k] * self.L + l, column, b[k, l, column])
 
     def _convert(self, b, problems, mean, group, multiplier, alphas):
-        """b (k, L, m) to units of the data, in place, and what comes with it; ``problems`` and ``alphas`` are slices."""
-        form = self.form
+        """b (k, L, m) to units of the data, in place, and what comes with it; ``alphas`` is a slice."""
+        form, found = self.form, (self.intercept, self.df, self.finite)
         level = form.base_mean[form.target[problems]] + form.ybar[form.group[problems], form.target[problems]]
-        to_data_units(b, level, mean, group, multiplier, self.sigma[problems], form.intercept, self.intercept[problems, alphas],
-                      self.df[problems, alphas], self.finite[problems, alphas])
+        parts = [array[problems, alphas] for array in found]                       # views of a slice, copies of an index array
+        to_data_units(b, level, mean, group, multiplier, self.sigma[problems], form.intercept, *parts)
+        if not isinstance(problems, slice):
+            for array, part in zip(found, parts, strict=True):
+                array[problems, alphas] = part
 
     def flag_degenerate(self, groups):
         """Problems whose weight group has collinear features without a penalty: the minimum-norm answer, and said so."""
