@@ -266,13 +266,9 @@ class BatchResult:
 
 
 def solved(batch, progress, result_of):
-    """The result of a batch; on Ctrl-C the exception carries that of what is done as `.result`.
-
-    Numbers that over- or underflow show in the status of their fits; numpy's warnings would only say it twice.
-    """
+    """The result of a batch; on Ctrl-C the exception carries that of what is done as `.result`."""
     try:
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            solution = solve(batch, progress=progress)
+        solution = solve(batch, progress=progress)
         result = result_of(solution)
     except Interrupted as stopped:
         stopped.result = result_of(stopped.solution)
