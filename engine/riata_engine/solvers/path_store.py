@@ -79,9 +79,9 @@ class PathStore:
         """Coefficients b (k, L, p) of z of k whole problems, a slice or an index array (overwritten here to save memory)."""
         form, found = self.form, (self.intercept, self.df, self.finite)
         group, target = form.group[problems], form.target[problems]
-        parts = [array[problems] for array in found]                               # views of a slice, copies of an index array
-        to_data_units(b, form.base_mean[target] + form.ybar[group, target], self.mean, group, self.multiplier, self.sigma[problems],
-                      form.intercept, *parts)
+        parts = [array[problems] for array in found]                               # copies of an index array
+        level = form.base_mean[target] + form.ybar[group, target]
+        to_data_units(b, level, self.mean, group, self.multiplier, self.sigma[problems], form.intercept, *parts)
         if not isinstance(problems, slice):
             for array, part in zip(found, parts, strict=True):
                 array[problems] = part
