@@ -1,0 +1,290 @@
+# Coordinate descent on several problems side by side (see lanes.pxd).
+#
+# A problem must have the same bits alone and beside others: whatever a lane computes is elementwise, or a sum over features in eight
+# parts (feature a goes to part a mod 8), each in the order of the features, so that it does not matter along what a compiler vectorises.
+from libc.math cimport fabs, sqrt, INFINITY as inf
+from libc.stdlib cimport malloc, free
+from libc.string cimport memset
+
+include "../formulas/losses.py"
+include "../formulas/penalties.py"
+
+cdef extern from "riata_simd.h":
+    ctypedef void cloned_void "RIATA_CLONED_VOID"
+
+ctypedef fused width:           # a tag that makes the number of lanes known to the compiler
+    float                       # one
+    double                      # eight
+
+cdef double SLACK = 1 + 1e-12   # a feature at rest does not enter for a rounding error at alpha_max
+
+
+cdef int lanes_open(Lanes* S, int W, Py_ssize_t M, const double* C, Py_ssize_t ldc, const double* f1, const double* f2,
+                    const double* lower, const double* upper) noexcept nogil:
+    """Room for W problems on C. Non-zero when memory is short."""
+    cdef Py_ssize_t a, padded = (M + 7) & ~7, size = padded * W
+    cdef bint used
+    S.W = W
+    S.M = M
+    S.padded = padded
+    S.C = C
+    S.ldc = ldc
+    S.memory = <double*>malloc((7 * padded + 9 * size) * sizeof(double))
+    if S.memory == NULL:
+        return 1
+    memset(S.memory, 0, (7 * padded + 9 * size) * sizeof(double))
+    S.h = S.memory
+    S.root = S.h + padded
+    S.f1 = S.root + padded
+    S.f2 = S.f1 + padded
+    S.lower = S.f2 + padded
+    S.upper = S.lower + padded
+    S.t = S.upper + padded
+    S.c = S.t + padded
+    S.g = S.c + size
+    S.b = S.g + size
+    S.old_g = S.b + size
+    S.old_b = S.old_g + size
+    S.sums = S.old_b + size
+    for a in range(padded):
+        used = a < M and C[a * ldc + a] > 0 and (upper[a] > 0 or lower[a] < 0)
+        S.h[a] = C[a * ldc + a] if used else 1.0
+        S.root[a] = sqrt(S.h[a])
+        S.f1[a] = f1[a] if used else 1.0
+        S.f2[a] = f2[a] if used else 1.0
+        S.lower[a] = lower[a] if used else 0.0
+        S.upper[a] = upper[a] if used else 0.0
+    for a in range(LANES):
+        S.l1[a] = 1
+        S.l2[a] = 0
+        S.bound_scale[a] = 1
+    return 0
+
+
+cdef void lanes_close(Lanes* S) noexcept nogil:
+    free(S.memory)
+    S.memory = NULL
+
+
+cdef cloned_void sweep(Lanes* S, width kind) noexcept nogil:
+    cdef Py_ssize_t a, j, M = S.M
+    cdef int k, W
+    cdef double x, z, t, u, h, f1, f2, lower, upper, moved
+    cdef double d[LANES]
+    cdef double l1[LANES]
+    cdef double l2[LANES]
+    cdef double scale[LANES]
+    cdef double* g = S.g
+    cdef double* b = S.b
+    cdef const double* row
+    if width is float:
+        W = 1
+    else:
+        W = 8
+    for k in range(W):
+        l1[k] = S.l1[k]
+        l2[k] = S.l2[k]
+        scale[k] = S.bound_scale[k]
+    for a in range(M):
+        h = S.h[a]
+        f1 = S.f1[a]
+        f2 = S.f2[a]
+        lower = S.lower[a]
+        upper = S.upper[a]
+        moved = 0
+        for k in range(W):
+            x = b[a * W + k]
+            z = g[a * W + k] + h * x
+            t = l1[k] * f1
+            u = elastic_net_step(z, h, t, l2[k] * f2, lower * scale[k], upper * scale[k])
+            u = 0 if (x == 0) & (fabs(z) <= t * SLACK) else u
+            d[k] = x - u
+            b[a * W + k] = u
+        for k in range(W):
+            moved += fabs(d[k])
+        if moved == 0:                                       # of NaN too: "not moved" is not "moved == 0"
+            continue
+        row = S.C + a * S.ldc
+        for j in range(M):
+            for k in range(W):
+                g[j * W + k] += d[k] * row[j]
+
+
+cdef void lanes_sweep(Lanes* S) noexcept nogil:
+    """One cycle of coordinate descent of every problem."""
+    if S.W == 1:
+        sweep(S, <float>0)
+    else:
+        sweep(S, <double>0)
+
+
+cdef cloned_void fresh(Lanes* S, width kind) noexcept nogil:
+    cdef Py_ssize_t a, j, i, M = S.M, ldc = S.ldc
+    cdef int k, W
+    cdef double any
+    cdef double* g = S.g
+    cdef const double* b
+    cdef const double* r0
+    cdef const double* r1
+    cdef const double* r2
+    cdef const double* r3
+    cdef double w0[LANES]
+    cdef double w1[LANES]
+    cdef double w2[LANES]
+    cdef double w3[LANES]
+    if width is float:
+        W = 1
+    else:
+        W = 8
+    for i in range(M * W):
+        g[i] = S.c[i]
+    for a in range(0, M, 4):
+        b = S.b + a * W                                      # zero beyond M
+        any = 0
+        for i in range(4 * W):
+            any += fabs(b[i])
+        if any == 0:
+            continue
+        r0 = S.C + a * ldc
+        r1 = S.C + min(a + 1, M - 1) * ldc
+        r2 = S.C + min(a + 2, M - 1) * ldc
+        r3 = S.C + min(a + 3, M - 1) * ldc
+        for k in range(W):
+            w0[k] = b[k]
+            w1[k] = b[W + k]
+            w2[k] = b[2 * W + k]
+            w3[k] = b[3 * W + k]
+        for j in range(M):
+            for k in range(W):
+                g[j * W + k] -= (w0[k] * r0[j] + w1[k] * r1[j]) + (w2[k] * r2[j] + w3[k] * r3[j])
+
+
+cdef void lanes_refresh(Lanes* S) noexcept nogil:
+    """g = c − C b, afresh."""
+    if S.W == 1:
+        fresh(S, <float>0)
+    else:
+        fresh(S, <double>0)
+
+
+cdef cloned_void measure(Lanes* S, width kind) noexcept nogil:
+    cdef Py_ssize_t a, i, size
+    cdef int k, r, W
+    cdef double x, t, q, l, lo, hi, edge, value, ratio
+    cdef bint smooth
+    cdef double* gain
+    cdef double* cross
+    cdef double* square
+    cdef double shrink[8 * LANES]
+    if width is float:
+        W = 1
+    else:
+        W = 8
+    size = 8 * W
+    gain = S.sums
+    cross = S.sums + size
+    square = S.sums + 2 * size
+    for i in range(size):
+        gain[i] = 0
+        cross[i] = 0
+        square[i] = 0
+        shrink[i] = 1
+    for a in range(0, S.padded, 8):
+        for r in range(8):
+            for k in range(W):
+                x = S.b[(a + r) * W + k]
+                t = S.g[(a + r) * W + k]
+                l = S.l1[k] * S.f1[a + r]
+                q = S.l2[k] * S.f2[a + r]
+                lo = S.lower[a + r] * S.bound_scale[k]
+                hi = S.upper[a + r] * S.bound_scale[k]
+                edge = hi if t > 0 else -lo
+                smooth = (q > 0) | (edge < inf)
+                value = elastic_net_conjugate(t, l, q, lo, hi)
+                ratio = fabs(t) / l
+                value = (value if smooth else 0) + elastic_net_value(x, l, q)
+                ratio = 1 if smooth else ratio
+                gain[r * W + k] += value
+                cross[r * W + k] += x * S.c[(a + r) * W + k]
+                square[r * W + k] += x * t
+                shrink[r * W + k] = ratio if ratio > shrink[r * W + k] else shrink[r * W + k]
+    for k in range(W):
+        ratio = 1
+        for r in range(8):
+            ratio = max(ratio, shrink[r * W + k])
+        S.shrink[k] = ratio
+
+
+cdef void lanes_measure(Lanes* S) noexcept nogil:
+    """The sums behind ``lane_estimate``: Σ g_j(b_j) + g_j*(t_j), Σ b_j c_j, Σ b_j t_j, and the largest |t_j| / (l1 f1_j)."""
+    if S.W == 1:
+        measure(S, <float>0)
+    else:
+        measure(S, <double>0)
+
+
+cdef double total(const double* parts, int W) noexcept nogil:
+    return ((parts[0] + parts[W]) + (parts[2 * W] + parts[3 * W])) + ((parts[4 * W] + parts[5 * W]) + (parts[6 * W] + parts[7 * W]))
+
+
+cdef double lane_estimate(const Lanes* S, int k, double yy) noexcept nogil:
+    """A duality gap of problem k, from the scales 1 and 1/shrink of its residual: when to ask for the certificate, which knows more."""
+    cdef int W = S.W
+    cdef double gain = total(S.sums + k, W), cross = total(S.sums + 8 * W + k, W), square = total(S.sums + 16 * W + k, W)
+    cdef double ry = yy - cross, rr = max(ry - square, 0.0), s = 1 / S.shrink[k]
+    return rr / 2 + gain - squared_dual(ry, rr, s)
+
+
+cdef void lane_take(Lanes* S, int k, double* b) noexcept nogil:
+    """Problem k by itself: its coefficients, and its gradient in S.t."""
+    cdef Py_ssize_t a
+    cdef int W = S.W
+    for a in range(S.M):
+        b[a] = S.b[a * W + k]
+        S.t[a] = S.g[a * W + k]
+
+
+cdef void lane_start(Lanes* S, int k, const double* c, const double* b) noexcept nogil:
+    """Problem k begins at b; c may be NULL: none, the lane rests."""
+    cdef Py_ssize_t a, j
+    cdef int W = S.W
+    for a in range(S.M):
+        S.c[a * W + k] = c[a] if c != NULL else 0
+        S.b[a * W + k] = b[a] if c != NULL else 0
+        S.g[a * W + k] = S.c[a * W + k]
+    for a in range(S.M):
+        if S.b[a * W + k] != 0:
+            for j in range(S.M):
+                S.g[j * W + k] -= S.b[a * W + k] * S.C[a * S.ldc + j]
+    for a in range(S.M):
+        S.old_b[a * W + k] = S.b[a * W + k]
+        S.old_g[a * W + k] = S.g[a * W + k]
+
+
+cdef void lane_extrapolate(Lanes* S, int k, double step) noexcept nogil:
+    """Go on along the line through the last two solutions; coefficients that would change their sign or pass a bound stay.
+
+    The gradient lies on a line too, up to the coefficients that stay.
+    """
+    cdef Py_ssize_t a, j, i
+    cdef int W = S.W
+    cdef double d, x, y, lo, hi
+    for a in range(S.M):
+        i = a * W + k
+        y = S.g[i]
+        S.g[i] = y + step * (y - S.old_g[i])
+        S.old_g[i] = y
+    for a in range(S.M):
+        i = a * W + k
+        x = S.b[i]
+        d = step * (x - S.old_b[i])
+        S.old_b[i] = x
+        if d == 0:
+            continue
+        lo = S.lower[a] * S.bound_scale[k]
+        hi = S.upper[a] * S.bound_scale[k]
+        if (x + d) * x > 0 and lo <= x + d <= hi:
+            S.b[i] = x + d
+        else:
+            for j in range(S.M):
+                S.g[j * W + k] += d * S.C[a * S.ldc + j]
