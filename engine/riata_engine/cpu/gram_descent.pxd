@@ -64,7 +64,7 @@ cdef struct Batch:
     const double* tol
     double stop_dev_ratio, stop_dev_change
     long max_epochs
-    bint by_kkt, counting
+    bint by_kkt, counting, side_by_side
     double* coef
     double* gap
     double* residual

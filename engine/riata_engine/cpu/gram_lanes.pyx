@@ -1,7 +1,7 @@
 # Paths on a Gram matrix so small that screening, active blocks and factors cost more than they save: coordinate descent on all features
 # of up to eight problems side by side (lanes.pxd). Each lane walks down its own grid; a problem that ends makes room for the next.
 # Every alpha is accepted by its duality gap from a gradient computed afresh, after each epoch. A problem on which descent is slow
-# goes on alone (gram_descent.pyx), where Newton steps are at hand.
+# goes on alone (gram_descent.pyx), where Newton steps are at hand; so does a lasso from the start, which takes four times the epochs.
 from libc.math cimport fabs, INFINITY
 from riata_engine.cpu.certificate cimport duality_gap
 from riata_engine.cpu.control cimport Signal, attend, fetch_add
@@ -10,13 +10,13 @@ from riata_engine.cpu.lanes cimport (LANES, Lanes, lane_estimate, lane_extrapola
                                      lanes_open, lanes_refresh, lanes_sweep)
 
 cdef enum:
-    FEATURES = 64               # more do not go through lanes
+    FEATURES = 128              # more do not go through lanes
     PATIENT = 100               # epochs: smaller ``max_epochs`` are kept to the letter by gram_descent
     SLOW = 64                   # epochs beyond those of a path that goes well, after which a problem goes on alone
     EVERY = 8                   # epochs after which the certificate is asked whatever the estimate says
 
 cdef double TIGHT = 1e-9        # smaller tolerances end every alpha with a Newton step, or need it
-cdef double WELL = 24           # epochs an alpha
+cdef double WELL = 8            # epochs an alpha
 
 
 cdef struct Lane:
@@ -30,7 +30,8 @@ cdef struct Lane:
 
 cdef bint goes_small(const Batch* batch) noexcept nogil:
     """By what a problem has whether it is alone or in a batch."""
-    return batch.M <= FEATURES and batch.allowed_ptr == NULL and not batch.by_kkt and batch.max_epochs >= PATIENT
+    return batch.side_by_side and batch.M <= FEATURES and batch.allowed_ptr == NULL and not batch.by_kkt and \
+        batch.max_epochs >= PATIENT
 
 
 cdef int next_problem(Queue* queue, Lane* lane, Lanes* S, int k, Signal* signal, void* control, bint owner) noexcept nogil:
@@ -41,7 +42,7 @@ cdef int next_problem(Queue* queue, Lane* lane, Lanes* S, int k, Signal* signal,
     while queue.next < queue.end:
         describe(queue.batch, queue.order[queue.next], P)
         queue.next += 1
-        if P.tol < TIGHT or P.L == 0:
+        if P.tol < TIGHT or P.L == 0 or P.l2[P.L - 1] <= 0:
             if solve_alone(P, signal, control, owner):
                 return 1
             continue

@@ -19,7 +19,8 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
               const double[:, ::1] start, const double[::1] start_l1, Py_ssize_t M, const double[::1] tol, long max_epochs,
               double stop_dev_ratio, double stop_dev_change, bint by_kkt, Control control, int n_threads,
               double[:, :, ::1] coef, double[:, ::1] gap, double[:, ::1] residual, double[:, ::1] length,
-              signed char[:, ::1] status, int[:, ::1] epochs, int[:, ::1] newtons, bint counting=True):
+              signed char[:, ::1] status, int[:, ::1] epochs, int[:, ::1] newtons, bint counting=True,
+              bint side_by_side=False):
     """Solve B paths.
 
     Parameters
@@ -44,6 +45,9 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
         (B, L, M), (B, L) …; ``coef`` must come zeroed; ``residual`` is ‖r‖², ``length`` Σ |b_j| √C_jj.
     counting
         Each solved alpha is progress; otherwise the caller counts.
+    side_by_side
+        Few features may be solved several problems at a time (gram_lanes.pyx). Whether they are depends on M, so that it is for callers
+        whose M is that of a problem alone.
     """
     cdef Py_ssize_t B = c.shape[0], t, tasks
     cdef Batch batch
@@ -63,7 +67,7 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
         batch.allowed_ptr, batch.allowed = &allowed_ptr[0], &allowed[0] if allowed.shape[0] else &allowed_ptr[0]
     batch.start, batch.start_l1, batch.tol = &start[0, 0], &start_l1[0], &tol[0]
     batch.stop_dev_ratio, batch.stop_dev_change, batch.max_epochs = stop_dev_ratio, stop_dev_change, max_epochs
-    batch.by_kkt, batch.counting = by_kkt, counting
+    batch.by_kkt, batch.counting, batch.side_by_side = by_kkt, counting, side_by_side
     batch.coef, batch.gap, batch.residual, batch.length = &coef[0, 0, 0], &gap[0, 0], &residual[0, 0], &length[0, 0]
     batch.status, batch.epochs, batch.newtons = &status[0, 0], &epochs[0, 0], &newtons[0, 0]
     n_threads = min(worth(10.0 * B * l1.shape[1] * M * M, n_threads), <int>B)

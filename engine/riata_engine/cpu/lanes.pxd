@@ -6,9 +6,9 @@ cdef struct Lanes:
     # then serves all of them with one load of a row of C, and arithmetic runs across problems, where nothing waits for anything else.
     int W                       # lanes: 8, or 1 for a problem alone. Each does the same arithmetic in the same order.
     Py_ssize_t M, padded        # features; a multiple of eight that holds them
-    const double* C             # Gram matrix and its leading dimension
-    Py_ssize_t ldc
-    double* memory
+    int level                   # of the CPU
+    char* memory
+    double* H                   # (padded, padded) Gram matrix, zero beyond M
     double* h                   # diagonal, penalty factors and bounds; a feature that is left out has bounds of zero
     double* root                # √h
     double* f1
@@ -20,12 +20,13 @@ cdef struct Lanes:
     double* b
     double* old_g               # of the alpha before
     double* old_b
-    double* sums                # (3 · 8 · W) partial sums
+    double* sums                # (3 · 8 · W) partial sums; or (padded)
     double l1[LANES]
     double l2[LANES]
     double bound_scale[LANES]
     double shrink[LANES]        # see lanes_measure
-    double* t                   # (M,) gradient of one problem
+    double* t                   # gradient of one problem
+    Py_ssize_t* support         # scratch of lanes_refresh
 
 cdef int lanes_open(Lanes* S, int W, Py_ssize_t M, const double* C, Py_ssize_t ldc, const double* f1, const double* f2,
                     const double* lower, const double* upper) noexcept nogil

@@ -4,13 +4,19 @@
 # parts (feature a goes to part a mod 8), each in the order of the features, so that it does not matter along what a compiler vectorises.
 from libc.math cimport fabs, sqrt, INFINITY as inf
 from libc.stdlib cimport malloc, free
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 include "../formulas/losses.py"
 include "../formulas/penalties.py"
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
+    int riata_simd_level() nogil
+
+cdef extern from "riata_lanes.h":
+    void riata_lanes_move(double* g, const double* row, const double* d, Py_ssize_t m, int level) noexcept nogil
+    void riata_lanes_fresh(double* g, const double* c, const double* b, const double* H, Py_ssize_t ld, const Py_ssize_t* a,
+                           Py_ssize_t n, Py_ssize_t m, int level) noexcept nogil
 
 ctypedef fused width:           # a tag that makes the number of lanes known to the compiler
     float                       # one
@@ -25,15 +31,17 @@ cdef int lanes_open(Lanes* S, int W, Py_ssize_t M, const double* C, Py_ssize_t l
     cdef Py_ssize_t a, padded = (M + 7) & ~7, size = padded * W
     cdef bint used
     S.W = W
+    S.level = riata_simd_level()
     S.M = M
     S.padded = padded
-    S.C = C
-    S.ldc = ldc
-    S.memory = <double*>malloc((7 * padded + 9 * size) * sizeof(double))
+    S.memory = <char*>malloc(((padded + 7) * padded + 5 * size + max(24 * W, padded)) * sizeof(double) + padded * sizeof(Py_ssize_t) + 64)
     if S.memory == NULL:
         return 1
-    memset(S.memory, 0, (7 * padded + 9 * size) * sizeof(double))
-    S.h = S.memory
+    memset(S.memory, 0, ((padded + 7) * padded + 5 * size + max(24 * W, padded)) * sizeof(double) + 64)
+    S.H = <double*>(S.memory + 64 - <size_t>S.memory % 64)
+    for a in range(M):
+        memcpy(S.H + a * padded, C + a * ldc, M * sizeof(double))
+    S.h = S.H + padded * padded
     S.root = S.h + padded
     S.f1 = S.root + padded
     S.f2 = S.f1 + padded
@@ -46,6 +54,7 @@ cdef int lanes_open(Lanes* S, int W, Py_ssize_t M, const double* C, Py_ssize_t l
     S.old_g = S.b + size
     S.old_b = S.old_g + size
     S.sums = S.old_b + size
+    S.support = <Py_ssize_t*>(S.sums + max(24 * W, padded))
     for a in range(padded):
         used = a < M and C[a * ldc + a] > 0 and (upper[a] > 0 or lower[a] < 0)
         S.h[a] = C[a * ldc + a] if used else 1.0
@@ -67,7 +76,7 @@ cdef void lanes_close(Lanes* S) noexcept nogil:
 
 
 cdef cloned_void sweep(Lanes* S, width kind) noexcept nogil:
-    cdef Py_ssize_t a, j, M = S.M
+    cdef Py_ssize_t a, j, m = S.padded
     cdef int k, W
     cdef double x, z, t, u, h, f1, f2, lower, upper, moved
     cdef double d[LANES]
@@ -85,7 +94,7 @@ cdef cloned_void sweep(Lanes* S, width kind) noexcept nogil:
         l1[k] = S.l1[k]
         l2[k] = S.l2[k]
         scale[k] = S.bound_scale[k]
-    for a in range(M):
+    for a in range(S.M):
         h = S.h[a]
         f1 = S.f1[a]
         f2 = S.f2[a]
@@ -100,14 +109,15 @@ cdef cloned_void sweep(Lanes* S, width kind) noexcept nogil:
             u = 0 if (x == 0) & (fabs(z) <= t * SLACK) else u
             d[k] = x - u
             b[a * W + k] = u
-        for k in range(W):
             moved += fabs(d[k])
-        if moved == 0:                                       # of NaN too: "not moved" is not "moved == 0"
+        if moved == 0:                                       # NaN moves
             continue
-        row = S.C + a * S.ldc
-        for j in range(M):
-            for k in range(W):
-                g[j * W + k] += d[k] * row[j]
+        row = S.H + a * m
+        if width is float:
+            for j in range(m):
+                g[j] += d[0] * row[j]
+        else:
+            riata_lanes_move(g, row, d, m, S.level)
 
 
 cdef void lanes_sweep(Lanes* S) noexcept nogil:
@@ -118,53 +128,30 @@ cdef void lanes_sweep(Lanes* S) noexcept nogil:
         sweep(S, <double>0)
 
 
-cdef cloned_void fresh(Lanes* S, width kind) noexcept nogil:
-    cdef Py_ssize_t a, j, i, M = S.M, ldc = S.ldc
-    cdef int k, W
-    cdef double any
-    cdef double* g = S.g
-    cdef const double* b
-    cdef const double* r0
-    cdef const double* r1
-    cdef const double* r2
-    cdef const double* r3
-    cdef double w0[LANES]
-    cdef double w1[LANES]
-    cdef double w2[LANES]
-    cdef double w3[LANES]
-    if width is float:
-        W = 1
-    else:
-        W = 8
-    for i in range(M * W):
-        g[i] = S.c[i]
-    for a in range(0, M, 4):
-        b = S.b + a * W                                      # zero beyond M
-        any = 0
-        for i in range(4 * W):
-            any += fabs(b[i])
-        if any == 0:
-            continue
-        r0 = S.C + a * ldc
-        r1 = S.C + min(a + 1, M - 1) * ldc
-        r2 = S.C + min(a + 2, M - 1) * ldc
-        r3 = S.C + min(a + 3, M - 1) * ldc
-        for k in range(W):
-            w0[k] = b[k]
-            w1[k] = b[W + k]
-            w2[k] = b[2 * W + k]
-            w3[k] = b[3 * W + k]
-        for j in range(M):
-            for k in range(W):
-                g[j * W + k] -= (w0[k] * r0[j] + w1[k] * r1[j]) + (w2[k] * r2[j] + w3[k] * r3[j])
+cdef cloned_void subtract(double* g, const double* row, double b, Py_ssize_t m) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(m):
+        g[j] -= b * row[j]
 
 
 cdef void lanes_refresh(Lanes* S) noexcept nogil:
     """g = c − C b, afresh."""
-    if S.W == 1:
-        fresh(S, <float>0)
-    else:
-        fresh(S, <double>0)
+    cdef Py_ssize_t a, n = 0, m = S.padded
+    cdef int k, W = S.W
+    cdef double any
+    for a in range(S.M):
+        any = 0
+        for k in range(W):
+            any += fabs(S.b[a * W + k])
+        if any != 0:
+            S.support[n] = a
+            n += 1
+    if W > 1:
+        riata_lanes_fresh(S.g, S.c, S.b, S.H, m, S.support, n, m, S.level)
+        return
+    memcpy(S.g, S.c, m * sizeof(double))
+    for a in range(n):
+        subtract(S.g, S.H + S.support[a] * m, S.b[S.support[a]], m)
 
 
 cdef cloned_void measure(Lanes* S, width kind) noexcept nogil:
@@ -255,7 +242,7 @@ cdef void lane_start(Lanes* S, int k, const double* c, const double* b) noexcept
     for a in range(S.M):
         if S.b[a * W + k] != 0:
             for j in range(S.M):
-                S.g[j * W + k] -= S.b[a * W + k] * S.C[a * S.ldc + j]
+                S.g[j * W + k] -= S.b[a * W + k] * S.H[a * S.padded + j]
     for a in range(S.M):
         S.old_b[a * W + k] = S.b[a * W + k]
         S.old_g[a * W + k] = S.g[a * W + k]
@@ -266,25 +253,25 @@ cdef void lane_extrapolate(Lanes* S, int k, double step) noexcept nogil:
 
     The gradient lies on a line too, up to the coefficients that stay.
     """
-    cdef Py_ssize_t a, j, i
+    cdef Py_ssize_t a, j, i, n = 0
     cdef int W = S.W
-    cdef double d, x, y, lo, hi
+    cdef double d, x, y
     for a in range(S.M):
         i = a * W + k
         y = S.g[i]
-        S.g[i] = y + step * (y - S.old_g[i])
+        S.t[a] = y + step * (y - S.old_g[i])
         S.old_g[i] = y
-    for a in range(S.M):
-        i = a * W + k
         x = S.b[i]
         d = step * (x - S.old_b[i])
         S.old_b[i] = x
-        if d == 0:
-            continue
-        lo = S.lower[a] * S.bound_scale[k]
-        hi = S.upper[a] * S.bound_scale[k]
-        if (x + d) * x > 0 and lo <= x + d <= hi:
-            S.b[i] = x + d
-        else:
-            for j in range(S.M):
-                S.g[j * W + k] += d * S.C[a * S.ldc + j]
+        y = x + d
+        if y * x > 0 and S.lower[a] * S.bound_scale[k] <= y <= S.upper[a] * S.bound_scale[k]:
+            S.b[i] = y
+        elif d != 0:
+            S.support[n] = a
+            S.sums[n] = d
+            n += 1
+    for i in range(n):
+        subtract(S.t, S.H + S.support[i] * S.padded, -S.sums[i], S.padded)
+    for a in range(S.M):
+        S.g[a * W + k] = S.t[a]

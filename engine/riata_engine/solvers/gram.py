@@ -49,7 +49,8 @@ def solve_gram(form, alphas, options, store, control, clock):
                       bound_scale[part], l1[part], l2[part], lengths, none, none,
                       np.zeros((size, p)), l1[part, 0].copy(), p, tol, options.max_epochs,
                       options.stop_dev_ratio, options.stop_dev_change, options.by_kkt, control, options.n_threads, b,
-                      store.gap[part], store.residual[part], length, store.status[part], store.n_epochs[part], newtons)
+                      store.gap[part], store.residual[part], length, store.status[part], store.n_epochs[part], newtons,
+                      side_by_side=True)
         store.n_cholesky[part] += newtons
         with clock("certificate"):
             doubt = rounding(length, statistics.size, form.group[part], null[part])
