@@ -2,7 +2,7 @@
 # of up to eight problems side by side (lanes.pxd). Each lane walks down its own grid; a problem that ends makes room for the next.
 # Every alpha is accepted by its duality gap from a gradient computed afresh, after each epoch. A problem on which descent is slow
 # goes on alone (gram_descent.pyx), where Newton steps are at hand; so does a lasso from the start, which takes four times the epochs.
-from libc.math cimport fabs, INFINITY
+from libc.math cimport fabs
 from riata_engine.cpu.certificate cimport duality_gap
 from riata_engine.cpu.control cimport Signal, attend, fetch_add
 from riata_engine.cpu.gram_descent cimport (Batch, CONVERGED, NO_MEMORY, Problem, SKIPPED, TIME_BUDGET, describe, solve_alone)

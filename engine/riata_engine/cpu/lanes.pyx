@@ -34,10 +34,10 @@ cdef int lanes_open(Lanes* S, int W, Py_ssize_t M, const double* C, Py_ssize_t l
     S.level = riata_simd_level()
     S.M = M
     S.padded = padded
-    S.memory = <char*>malloc(((padded + 7) * padded + 5 * size + max(24 * W, padded)) * sizeof(double) + padded * sizeof(Py_ssize_t) + 64)
+    S.memory = <char*>malloc(((padded + 7) * padded + 5 * size + 24 * W + padded) * sizeof(double) + padded * sizeof(Py_ssize_t) + 64)
     if S.memory == NULL:
         return 1
-    memset(S.memory, 0, ((padded + 7) * padded + 5 * size + max(24 * W, padded)) * sizeof(double) + 64)
+    memset(S.memory, 0, ((padded + 7) * padded + 5 * size + 24 * W + padded) * sizeof(double) + 64)
     S.H = <double*>(S.memory + 64 - <size_t>S.memory % 64)
     for a in range(M):
         memcpy(S.H + a * padded, C + a * ldc, M * sizeof(double))
@@ -54,7 +54,7 @@ cdef int lanes_open(Lanes* S, int W, Py_ssize_t M, const double* C, Py_ssize_t l
     S.old_g = S.b + size
     S.old_b = S.old_g + size
     S.sums = S.old_b + size
-    S.support = <Py_ssize_t*>(S.sums + max(24 * W, padded))
+    S.support = <Py_ssize_t*>(S.sums + 24 * W + padded)
     for a in range(padded):
         used = a < M and C[a * ldc + a] > 0 and (upper[a] > 0 or lower[a] < 0)
         S.h[a] = C[a * ldc + a] if used else 1.0
@@ -253,9 +253,10 @@ cdef void lane_extrapolate(Lanes* S, int k, double step) noexcept nogil:
 
     The gradient lies on a line too, up to the coefficients that stay.
     """
-    cdef Py_ssize_t a, j, i, n = 0
+    cdef Py_ssize_t a, i, n = 0
     cdef int W = S.W
     cdef double d, x, y
+    cdef double* steps = S.sums + 24 * W                     # not the sums: lanes that come later are still to read them
     for a in range(S.M):
         i = a * W + k
         y = S.g[i]
@@ -269,9 +270,9 @@ cdef void lane_extrapolate(Lanes* S, int k, double step) noexcept nogil:
             S.b[i] = y
         elif d != 0:
             S.support[n] = a
-            S.sums[n] = d
+            steps[n] = d
             n += 1
     for i in range(n):
-        subtract(S.t, S.H + S.support[i] * S.padded, -S.sums[i], S.padded)
+        subtract(S.t, S.H + S.support[i] * S.padded, -steps[i], S.padded)
     for a in range(S.M):
         S.g[a * W + k] = S.t[a]
