@@ -6,8 +6,8 @@ from libc.math cimport fabs
 from riata_engine.cpu.certificate cimport duality_gap
 from riata_engine.cpu.control cimport Signal, attend, fetch_add
 from riata_engine.cpu.gram_descent cimport (Batch, CONVERGED, NO_MEMORY, Problem, SKIPPED, TIME_BUDGET, describe, solve_alone)
-from riata_engine.cpu.lanes cimport (LANES, Lanes, lane_estimate, lane_extrapolate, lane_start, lane_take, lanes_close, lanes_measure,
-                                     lanes_open, lanes_refresh, lanes_sweep)
+from riata_engine.cpu.lanes cimport (LANES, Lanes, lane_estimate, lane_extrapolate, lane_penalise, lane_start, lane_take, lanes_close,
+                                     lanes_measure, lanes_open, lanes_refresh, lanes_sweep)
 
 cdef enum:
     FEATURES = 128              # more do not go through lanes
@@ -58,15 +58,13 @@ cdef int next_problem(Queue* queue, Lane* lane, Lanes* S, int k, Signal* signal,
         lane_start(S, k, P.c, P.start)
         begin(lane, S, k)
         return 0
-    S.l1[k] = 1
-    S.l2[k] = 0
+    lane_penalise(S, k, 1, 0)
     lane_start(S, k, NULL, NULL)
     return 0
 
 
 cdef void begin(Lane* lane, Lanes* S, int k) noexcept nogil:
-    S.l1[k] = lane.P.l1[lane.l]
-    S.l2[k] = lane.P.l2[lane.l]
+    lane_penalise(S, k, lane.P.l1[lane.l], lane.P.l2[lane.l])
     lane.here = 0
 
 

@@ -15,14 +15,14 @@ cdef struct Lanes:
     double* f2
     double* lower
     double* upper
-    double* c                   # from here on (padded · W)
+    double* l1                  # from here on (padded · W): l1 f1 and l2 f2, products that no compiler may fuse with what follows
+    double* l2
+    double* c
     double* g                   # c − C b
     double* b
     double* old_g               # of the alpha before
     double* old_b
     double* sums                # (3 · 8 · W) partial sums; or (padded)
-    double l1[LANES]
-    double l2[LANES]
     double bound_scale[LANES]
     double shrink[LANES]        # see lanes_measure
     double* t                   # gradient of one problem
@@ -37,4 +37,5 @@ cdef void lanes_measure(Lanes* S) noexcept nogil
 cdef double lane_estimate(const Lanes* S, int k, double yy) noexcept nogil
 cdef void lane_take(Lanes* S, int k, double* b) noexcept nogil
 cdef void lane_start(Lanes* S, int k, const double* c, const double* b) noexcept nogil
+cdef void lane_penalise(Lanes* S, int k, double l1, double l2) noexcept nogil
 cdef void lane_extrapolate(Lanes* S, int k, double step) noexcept nogil

@@ -34,10 +34,10 @@ cdef int lanes_open(Lanes* S, int W, Py_ssize_t M, const double* C, Py_ssize_t l
     S.level = riata_simd_level()
     S.M = M
     S.padded = padded
-    S.memory = <char*>malloc(((padded + 7) * padded + 5 * size + 24 * W + padded) * sizeof(double) + padded * sizeof(Py_ssize_t) + 64)
+    S.memory = <char*>malloc(((padded + 7) * padded + 7 * size + 24 * W + padded) * sizeof(double) + padded * sizeof(Py_ssize_t) + 64)
     if S.memory == NULL:
         return 1
-    memset(S.memory, 0, ((padded + 7) * padded + 5 * size + 24 * W + padded) * sizeof(double) + 64)
+    memset(S.memory, 0, ((padded + 7) * padded + 7 * size + 24 * W + padded) * sizeof(double) + 64)
     S.H = <double*>(S.memory + 64 - <size_t>S.memory % 64)
     for a in range(M):
         memcpy(S.H + a * padded, C + a * ldc, M * sizeof(double))
@@ -48,7 +48,9 @@ cdef int lanes_open(Lanes* S, int W, Py_ssize_t M, const double* C, Py_ssize_t l
     S.lower = S.f2 + padded
     S.upper = S.lower + padded
     S.t = S.upper + padded
-    S.c = S.t + padded
+    S.l1 = S.t + padded
+    S.l2 = S.l1 + size
+    S.c = S.l2 + size
     S.g = S.c + size
     S.b = S.g + size
     S.old_g = S.b + size
@@ -64,8 +66,6 @@ cdef int lanes_open(Lanes* S, int W, Py_ssize_t M, const double* C, Py_ssize_t l
         S.lower[a] = lower[a] if used else 0.0
         S.upper[a] = upper[a] if used else 0.0
     for a in range(LANES):
-        S.l1[a] = 1
-        S.l2[a] = 0
         S.bound_scale[a] = 1
     return 0
 
@@ -78,10 +78,8 @@ cdef void lanes_close(Lanes* S) noexcept nogil:
 cdef cloned_void sweep(Lanes* S, width kind) noexcept nogil:
     cdef Py_ssize_t a, j, m = S.padded
     cdef int k, W
-    cdef double x, z, t, u, h, f1, f2, lower, upper, moved
+    cdef double x, z, t, u, h, lower, upper, moved
     cdef double d[LANES]
-    cdef double l1[LANES]
-    cdef double l2[LANES]
     cdef double scale[LANES]
     cdef double* g = S.g
     cdef double* b = S.b
@@ -91,21 +89,17 @@ cdef cloned_void sweep(Lanes* S, width kind) noexcept nogil:
     else:
         W = 8
     for k in range(W):
-        l1[k] = S.l1[k]
-        l2[k] = S.l2[k]
         scale[k] = S.bound_scale[k]
     for a in range(S.M):
         h = S.h[a]
-        f1 = S.f1[a]
-        f2 = S.f2[a]
         lower = S.lower[a]
         upper = S.upper[a]
         moved = 0
         for k in range(W):
             x = b[a * W + k]
             z = g[a * W + k] + h * x
-            t = l1[k] * f1
-            u = elastic_net_step(z, h, t, l2[k] * f2, lower * scale[k], upper * scale[k])
+            t = S.l1[a * W + k]
+            u = elastic_net_step(z, h, t, S.l2[a * W + k], lower * scale[k], upper * scale[k])
             u = 0 if (x == 0) & (fabs(z) <= t * SLACK) else u
             d[k] = x - u
             b[a * W + k] = u
@@ -181,8 +175,8 @@ cdef cloned_void measure(Lanes* S, width kind) noexcept nogil:
             for k in range(W):
                 x = S.b[(a + r) * W + k]
                 t = S.g[(a + r) * W + k]
-                l = S.l1[k] * S.f1[a + r]
-                q = S.l2[k] * S.f2[a + r]
+                l = S.l1[(a + r) * W + k]
+                q = S.l2[(a + r) * W + k]
                 lo = S.lower[a + r] * S.bound_scale[k]
                 hi = S.upper[a + r] * S.bound_scale[k]
                 edge = hi if t > 0 else -lo
@@ -246,6 +240,14 @@ cdef void lane_start(Lanes* S, int k, const double* c, const double* b) noexcept
     for a in range(S.M):
         S.old_b[a * W + k] = S.b[a * W + k]
         S.old_g[a * W + k] = S.g[a * W + k]
+
+
+cdef void lane_penalise(Lanes* S, int k, double l1, double l2) noexcept nogil:
+    """The penalties of problem k from now on."""
+    cdef Py_ssize_t a
+    for a in range(S.padded):
+        S.l1[a * S.W + k] = l1 * S.f1[a]
+        S.l2[a * S.W + k] = l2 * S.f2[a]
 
 
 cdef void lane_extrapolate(Lanes* S, int k, double step) noexcept nogil:
