@@ -146,8 +146,10 @@ def _project(r, basis, w):
     return theta
 
 
-def dual_direction(problem, r):
-    """The residual, projected so that u_j = 0 for free coefficients (and u_j has the sign a one-sided bound asks for).
+def dual_direction(problem, r, coef):
+    """The residual at the optimum of the free and half-free coefficients, the others as they are in ``coef``.
+
+    There u_j = 0 for free coefficients, and u_j has the sign that a one-sided bound asks for.
 
     Returns theta and the mask of features whose u_j is zero by that projection (up to rounding).
     """
@@ -161,13 +163,14 @@ def dual_direction(problem, r):
     basis = _orthonormal(columns, w)
     theta = _project(r, basis, w)
     if len(one_sided):
-        # the nearest theta with sign_j x_j'theta <= 0: non-negative least squares finds which of them bind; those that
-        # its float64 arithmetic leaves a rounding error on the wrong side are made to bind too
+        # non-negative least squares of distances from the bounds tells which of them are off their bounds: sign_j x_j'theta
+        # is 0 for these and <= 0 for the others; those that float64 arithmetic leaves on the wrong side count as the first
         sign = np.where(no_upper[one_sided], 1, -1)
         A = np.array([_project(X[:, j], basis, w) for j in one_sided]).T * sign * np.sqrt(w)[:, None]
         norms = np.sqrt((A * A).sum(0))
         A = A / np.where(norms > 0, norms, 1)
-        target = np.sqrt(w) * theta
+        edge = np.where(no_upper[one_sided], problem.lower[one_sided], problem.upper[one_sided])
+        target = np.sqrt(w) * theta + A @ (sign * (np.asarray(coef, Real)[one_sided] - edge) * norms)
         size = np.sqrt(target @ target)
         c, _ = scipy.optimize.nnls(A.astype(float), (target / (size if size > 0 else 1)).astype(float))
         wrong = c > 0
@@ -192,13 +195,13 @@ def largest_scale(problem, u):
     return (problem.l1[binds] / np.abs(u[binds])).min(initial=Real(np.inf)) * (1 - 4 * np.finfo(Real).eps)
 
 
-def dual_bound(problem, r, best_scale=False):
-    """A lower bound of the optimum from the residual: D(s theta) at the largest feasible s <= 1.
+def dual_bound(problem, coef, intercept, best_scale=False):
+    """A lower bound of the optimum from the residual of an answer: D(s theta) at the largest feasible s <= 1.
 
     With ``best_scale`` the s that maximises the bound, a concave function of s, is searched for: no certificate that
     scales the same residual can be tighter.
     """
-    theta, zero = dual_direction(problem, r)
+    theta, zero = dual_direction(problem, problem.residual(coef, intercept), coef)
     u = np.where(zero, Real(0), correlation(problem, theta))
     top = largest_scale(problem, u)
     tries = [min(Real(1), top)]
@@ -223,7 +226,7 @@ def _largest(value, end, rounds=60):
 
 def duality_gap(problem, coef, intercept, best_scale=False, relative=True):
     """(P - D) / null objective: an upper bound of how far (coef, intercept) is from the optimum. 0 / 0 counts as 0."""
-    gap = objective(problem, coef, intercept) - dual_bound(problem, problem.residual(coef, intercept), best_scale)
+    gap = objective(problem, coef, intercept) - dual_bound(problem, coef, intercept, best_scale)
     null = null_objective(problem)
     if not relative:
         return float(gap)
@@ -247,31 +250,6 @@ def kkt_violation(problem, coef, intercept):
         too_large = max(left - u[j], Real(0)) if b[j] > problem.lower[j] else Real(0)
         worst = max(worst, too_small, too_large)
     return float(worst)
-
-
-def boxed_gap(problem, coef, intercept):
-    """What stands in for the gap where no dual point is at hand (a feature with a bound and no penalty), relative.
-
-    sum_j g_j(b_j) + g_j*(u_j) - u_j b_j, each conjugate over |v| <= 2 (|b_j| + sqrt(2 null / curvature_j)) only: the gap of
-    the residual as it is, if the optimum lies in that box.
-    """
-    b = np.asarray(coef, dtype=Real)
-    u = correlation(problem, problem.residual(coef, intercept))
-    shift = problem.w @ problem.X if problem.intercept else 0
-    curvature = problem.w @ (problem.X - shift) ** 2
-    null = null_objective(problem)
-    total = Real(0)
-    for j in range(len(b)):
-        if problem.left_out[j] or curvature[j] == 0:
-            continue
-        l1, l2 = problem.l1[j], problem.l2[j]
-        box = 2 * (abs(b[j]) + np.sqrt(2 * null / curvature[j]))
-        ends = [max(problem.lower[j], -box), min(problem.upper[j], box)]
-        s = np.sign(u[j]) * max(abs(u[j]) - l1, Real(0))
-        best = ends[int(s > 0)] if l2 == 0 else min(max(s / l2, ends[0]), ends[1])
-        conjugate = u[j] * best - l1 * abs(best) - l2 * best**2 / 2 if s != 0 else Real(0)
-        total += l1 * abs(b[j]) + l2 * b[j] ** 2 / 2 + conjugate - u[j] * b[j]
-    return float(total / null)
 
 
 def deviance_ratio(problem, coef, intercept):

@@ -168,26 +168,24 @@ def _judge_one(problem, null, at, found, fields, alphas, tight, where, tally, to
             claims[solver] = (value, null * (gap * MARGIN + FLOOR + slack(problem, *answer, null)), answer, gap)
     if not claims:
         return
-    kkt = found[next(iter(claims))].certificate == "kkt"
     lowest = min(claims.values(), key=lambda claim: claim[0])
-    bounds = [lowest[0], reference.Real(0), lowest[2][0]]    # of the optimum, from above and from below; the best coefficients
-    doubtful = _sharpen(problem, bounds, claims, [claim[2] for claim in [lowest, *claims.values()]], kkt)
+    bounds = [lowest[0], reference.Real(0)]              # of the optimum, from above and from below
+    doubtful = _sharpen(problem, bounds, claims, [claim[2] for claim in [lowest, *claims.values()]])
     if doubtful:
-        _sharpen(problem, bounds, claims, _tight_answers(fields, tight, at, alphas), kkt)
-    for solver, (value, allowed, answer, gap) in claims.items():
-        if value - bounds[0] > allowed and not (kkt and _outside_box(problem, answer[0], bounds[2], null)):
+        _sharpen(problem, bounds, claims, _tight_answers(fields, tight, at, alphas))
+    for solver, (value, allowed, _, gap) in claims.items():
+        if value - bounds[0] > allowed:
             tally.certificates["false"] += 1
             tally.wrong.append(f"{where} {solver}: claims {gap:.1e}, at least {float((value - bounds[0]) / null):.1e} "
                                f"(slack {float(allowed / null - gap):.1e})")
         elif value - bounds[1] <= allowed:
             tally.certificates["proven"] += 1
         else:
-            tally.certificates["kkt" if kkt else "open"] += 1
-            if not kkt:
-                tally.open.append(f"{where} {solver}: claims {gap:.1e}, at most {float((value - bounds[1]) / null):.1e}")
+            tally.certificates["open"] += 1
+            tally.open.append(f"{where} {solver}: claims {gap:.1e}, at most {float((value - bounds[1]) / null):.1e}")
 
 
-def _sharpen(problem, bounds, claims, candidates, kkt):
+def _sharpen(problem, bounds, claims, candidates):
     """Tighten the bounds of the optimum by answers; True while some claim is neither proven nor refuted."""
 
     def doubtful():
@@ -198,13 +196,11 @@ def _sharpen(problem, bounds, claims, candidates, kkt):
             return False
         value = reference.objective(problem, coef, intercept)
         if value < bounds[0]:
-            bounds[0], bounds[2] = value, coef
-        if not kkt:
-            residual = problem.residual(coef, intercept)
-            for best_scale in (False, True):
-                bounds[1] = max(bounds[1], reference.dual_bound(problem, residual, best_scale))
-                if not doubtful():
-                    return False
+            bounds[0] = value
+        for best_scale in (False, True):
+            bounds[1] = max(bounds[1], reference.dual_bound(problem, coef, intercept, best_scale))
+            if not doubtful():
+                return False
     return doubtful()
 
 
@@ -218,15 +214,6 @@ def _tight_answers(fields, tight, at, alphas):
                 continue
     return [(solution.coef[at], solution.intercept[at]) for solution in tight.values()
             if solution.status[at] in CLAIMING and np.isfinite(solution.coef[at]).all()]
-
-
-def _outside_box(problem, coef, best, null):
-    """Whether a KKT measure promises nothing here: the best coefficients known lie outside its box (docs/architecture.md)."""
-    centred = problem.X - (problem.w @ problem.X if problem.intercept else 0)
-    curvature = problem.w @ centred**2
-    with np.errstate(divide="ignore"):
-        box = 2 * (np.abs(coef) + np.sqrt(2 * null / curvature))
-    return bool((np.abs(best) > box).any())
 
 
 def judge_all(seeds, tol=TOL):
@@ -261,10 +248,9 @@ def soak(first, count, jobs, seconds=np.inf, say=None):
 
 
 def report(total):
-    judged = sum(total.certificates[kind] for kind in ("proven", "false", "open", "kkt"))
+    judged = sum(total.certificates[kind] for kind in ("proven", "false", "open"))
     lines = [f"{total.problems} problems, {judged} certificates: {total.certificates['proven']} proven, "
              f"{total.certificates['false']} false, {total.certificates['open']} open, "
-             f"{total.certificates['kkt']} KKT measures without a dual point; "
              f"{total.certificates['constant y']} paths of a constant y"]
     for solver in sorted({solver for solver, _ in total.statuses}):
         counts = {name: total.statuses[solver, name] for name in STATUS if total.statuses[solver, name]}

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from riata_engine.cpu.control import Control
 from scipy import sparse
+from scipy.optimize import nnls
 
+import problems
 import reference
 from riata_engine import batch
 from riata_engine.batch import Batch, solve
@@ -135,3 +137,39 @@ def test_free_features_that_are_collinear_to_rounding_are_degenerate_and_certifi
                         held_out=folds, solver=solver))
     assert (found.status == DEGENERATE).all()
     assert found.gap.max() <= 1e-6
+
+
+@pytest.mark.parametrize("solver", ["gram", "working_set", "residual"])
+@pytest.mark.parametrize("tol", [1e-3, 1e-6])
+@pytest.mark.parametrize("apart", [1e-2, 1e-3, 1e-4, 1e-6])
+@pytest.mark.parametrize(("lower", "factor", "alpha"), [
+    ([-np.inf, 0, -np.inf], [0, 0, 1], 0.0), ([0, 0, 0], [1, 1, 1], 0.0), ([-np.inf, 0, 0], [0, 0, 1], 0.01),
+    ([-np.inf, -1e3, -np.inf], [0, 0, 1], 0.01)])
+def test_half_free_columns_nearly_alike(lower, factor, alpha, apart, tol, solver):
+    """A small violation of the KKT conditions is a long way from the optimum here: a gap must tell."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 3))
+    X[:, 1] = X[:, 0] + apart * rng.standard_normal(50)
+    y = (X[:, 1] - X[:, 0]) * 3 / apart + 0.1 * rng.standard_normal(50)
+    settings = {"lower": np.array(lower), "penalty_factor": np.array(factor, float)}
+    solution = problems.fit(np.asfortranarray(X), y, np.array([alpha]), solver=solver, tol=tol, max_epochs=2000, **settings)
+    one = reference.Problem(X, y, alpha, **settings)
+    excess = reference.objective(one, solution.coef[0, 0], solution.intercept[0, 0])
+    excess -= reference.objective(one, *reference.solve(one))
+    assert float(excess / reference.null_objective(one)) <= solution.gap[0, 0] + 1e-13
+    if apart > 1e-6:                                           # there float64 may not tell the columns apart any more
+        assert problems.status_names(solution)[0, 0] == "converged"
+        assert solution.gap[0, 0] <= tol
+
+
+@pytest.mark.parametrize("solver", ["gram", "working_set", "residual"])
+def test_non_negative_least_squares_of_more_features_than_rows(solver):
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((40, 300))
+    y = X[:, :5] @ np.arange(1.0, 6.0) + 0.1 * rng.standard_normal(40)
+    solution = problems.fit(np.asfortranarray(X), y, np.array([0.1, 0.0]), solver=solver, tol=1e-8, lower=np.zeros(300))
+    assert (problems.status_names(solution) == "converged").all()
+    assert (solution.gap <= 1e-8).all()
+    best = nnls(X - X.mean(axis=0), y - y.mean())[1] ** 2
+    found = ((y - X @ solution.coef[0, 1] - solution.intercept[0, 1]) ** 2).sum()
+    assert (found - best) / ((y - y.mean()) ** 2).sum() <= solution.gap[0, 1] + 1e-13

@@ -3,6 +3,7 @@ on the remaining rows."""
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import problems
 from reference import null_objective, weighted_mean_squared_error
@@ -180,3 +181,84 @@ def test_null_deviance_of_each_group():
     for g in range(3):
         null = float(null_objective(problems.problem(X, y, 1.0, 1.0, weights=W[:, g])))
         assert solution.null_deviance[g] == pytest.approx(2 * null, rel=1e-12)
+
+
+RIDGE_LAYOUTS = {
+    "dense": np.asfortranarray,
+    "c": np.ascontiguousarray,
+    "float32": lambda X: np.asfortranarray(X, dtype=np.float32),
+    "sparse": lambda X: sp.csc_array(np.where(np.abs(X) > 1, X, 0)),
+}
+
+
+def ridge_settings(name, rng, n, p):
+    settings = {} if name == "plain" else {"weights": rng.uniform(0.2, 2, n)}
+    if name == "zero weights, free features":
+        settings["weights"][[1, 5]] = 0
+        settings["penalty_factor"] = np.r_[0.0, 0.0, rng.uniform(0.5, 2, p - 2)]
+    return settings
+
+
+@pytest.mark.parametrize("grid", ["one", "few", "many, down to hard ones", "own"])
+@pytest.mark.parametrize("name", ["plain", "weights", "zero weights, free features"])
+@pytest.mark.parametrize("layout", RIDGE_LAYOUTS)
+@pytest.mark.parametrize("shape", [(25, 70), (60, 20), (12, 1500)])
+def test_ridge_targets_one_by_one(shape, layout, name, grid):
+    """The closed form has all targets in one product a block: still the bits of each alone, in any company."""
+    rng = np.random.default_rng(shape)
+    X, Y = many(rng, *shape, targets=7)
+    X[:, 3] = X[:, 4] + 1e-3 * X[:, 5]                                         # small eigenvalues in tall designs
+    alphas = {"one": np.array([0.3]), "few": np.geomspace(3, 0.1, 3), "many, down to hard ones": np.geomspace(5, 1e-11, 40),
+              "own": np.geomspace(5, 1e-9, 40) * rng.uniform(0.1, 9, (7, 1))}[grid]  # fmt: skip
+    X = RIDGE_LAYOUTS[layout](X)
+    common = {"l1_ratio": 0.0, "solver": "kernel", **ridge_settings(name, rng, *shape)}
+    together = problems.fit(X, Y, alphas, **common)
+    assert together.solver == "kernel"
+    for t in (0, 3, 6):
+        alone = problems.fit(X, Y[:, t], alphas[t] if alphas.ndim == 2 else alphas, **common)
+        assert_same_bits(together, alone, slice(t, t + 1))
+
+
+@pytest.mark.parametrize("layout", RIDGE_LAYOUTS)
+@pytest.mark.parametrize("shape", [(25, 70), (60, 20)])
+def test_least_squares_targets_one_by_one(shape, layout):
+    rng = np.random.default_rng(shape)
+    X, Y = many(rng, *shape, targets=7)
+    X = RIDGE_LAYOUTS[layout](X)
+    together = problems.fit(X, Y, np.zeros(1), solver="least_squares")
+    for t in (0, 3, 6):
+        assert_same_bits(together, problems.fit(X, Y[:, t], np.zeros(1), solver="least_squares"), slice(t, t + 1))
+
+
+@pytest.mark.parametrize("store", ["dense", "sparse", "none"])
+def test_ridge_problems_of_interleaved_groups(store):
+    """The problems of a weight group need not stand side by side, and held-out rows are scored."""
+    rng = np.random.default_rng(12)
+    X, Y = many(rng, 30, 50, targets=3)
+    folds = [np.arange(0), np.arange(10), np.arange(10, 30)]
+    target, group = np.repeat([0, 1, 2], 3), np.tile([0, 1, 2], 3)
+    common = {"l1_ratio": 0.0, "solver": "kernel", "held_out": folds, "store": store}
+    alphas = np.geomspace(3, 0.1, 4)
+    together = problems.fit(X, Y, alphas, target=target, group=group, **common)
+    assert (problems.status_names(together) == "converged").all()
+    for b in (1, 5, 6):
+        alone = problems.fit(X, Y, alphas, target=target[b:b + 1], group=group[b:b + 1], **common)
+        for name in ("intercept", "gap", "df", "held_out_deviance"):
+            assert getattr(together, name)[b].tobytes() == getattr(alone, name)[0].tobytes(), name
+        if store == "dense":
+            assert together.coef[b].tobytes() == alone.coef[0].tobytes()
+        elif store == "sparse":
+            np.testing.assert_array_equal(together.coef[b].toarray(), alone.coef[0].toarray())
+
+
+def test_a_thousand_ridge_targets():
+    """More features than samples, in several chunks of targets: every answer converged, and that of the target alone."""
+    rng = np.random.default_rng(13)
+    X = np.asfortranarray(rng.standard_normal((40, 600)))
+    Y = X[:, :5] @ rng.standard_normal((5, 1000)) + rng.standard_normal((40, 1000))
+    common = {"l1_ratio": 0.0, "alphas": np.geomspace(10, 0.1, 3)}
+    together = problems.fit(X, Y, max_memory=2**24, **common)
+    assert together.solver == "kernel"
+    assert (problems.status_names(together) == "converged").all()
+    for t in (0, 499, 999):
+        assert_same_bits(together, problems.fit(X, Y[:, t], **common), slice(t, t + 1))

@@ -121,7 +121,7 @@ def off_optimum(X, y, found, l1_ratio, **settings):
     excess = []
     for at, alpha in enumerate(found.alphas[0]):
         problem = reference.Problem(X, y, alpha, l1_ratio, **settings)
-        best = reference.dual_bound(problem, problem.residual(*reference.solve(problem)), best_scale=True)
+        best = reference.dual_bound(problem, *reference.solve(problem), best_scale=True)
         value = reference.objective(problem, found.coef[0, at], found.intercept[0, at])
         excess.append(float((value - best) / reference.null_objective(problem)) - found.gap[0, at])
     return np.array(excess)

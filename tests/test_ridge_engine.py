@@ -20,12 +20,12 @@ def test_closed_form(shape, case, intercept, seed):
     assert not ridge.free_degenerate
     assert ridge.degenerate == (shape == "wide")
     coef, b0 = ridge.coefficients(ALPHAS, Y)
-    assert coef.shape == (3, 2, p)
+    assert coef.shape == (2, 3, p)
     used = np.isfinite(f)
     for i, alpha in enumerate(ALPHAS):
         expected, expected_b0 = augmented(X[:, used], Y, alpha, w, (f * s**2)[used], intercept)
-        np.testing.assert_allclose(coef[i][:, used].T, expected, rtol=1e-8, atol=1e-9)
-        np.testing.assert_allclose(b0[i], expected_b0, rtol=1e-8, atol=1e-8)
+        np.testing.assert_allclose(coef[:, i, used].T, expected, rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(b0[:, i], expected_b0, rtol=1e-8, atol=1e-8)
     assert np.all(coef[..., ~used] == 0)
     assert ridge.duality_gap(ALPHAS, Y, coef, b0).max() < 1e-20
 
@@ -40,7 +40,7 @@ def test_normal_equations(shape, seed):
     H = A.T @ A / n + np.diag(np.r_[0, np.full(p, 0.5)])
     expected = np.linalg.solve(H, A.T @ Y / n)
     coef, b0 = RidgeDecomposition(X).coefficients(0.5, Y)
-    np.testing.assert_allclose(np.vstack([b0, coef[0].T]), expected, rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(np.vstack([b0[:, 0], coef[:, 0].T]), expected, rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("intercept", [True, False])
@@ -106,6 +106,6 @@ def test_effective_df_is_the_trace_of_the_hat_matrix(shape):
     ridge = RidgeDecomposition(X, w, True, f, s)
     coef, b0 = ridge.coefficients(ALPHAS, np.eye(n))  # column i: the fit to the i-th unit vector
     for k in range(3):
-        hat = X @ coef[k].T + b0[k]
+        hat = X @ coef[:, k].T + b0[:, k]
         np.testing.assert_allclose(ridge.effective_df(ALPHAS)[k], np.trace(hat) - 1, rtol=1e-9)
     np.testing.assert_allclose(ridge.effective_df(0.0), ridge.rank + ridge.free_rank)

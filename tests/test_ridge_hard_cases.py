@@ -29,8 +29,8 @@ def test_alpha_zero_is_minimum_norm(shape, seed):
     ridge = RidgeDecomposition(X, w)
     assert (ridge.rank, ridge.degenerate, ridge.free_degenerate) == (rank, True, False)
     coef, b0 = ridge.coefficients([0.0, 1e-11], Y)
-    np.testing.assert_allclose(coef[0], expected, rtol=1e-7, atol=1e-9)
-    np.testing.assert_allclose(coef[1], expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(coef[:, 0], expected, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(coef[:, 1], expected, rtol=1e-5, atol=1e-7)
     assert ridge.duality_gap([0.0, 1e-11], Y, coef, b0).max() < 1e-12
 
     free = RidgeDecomposition(X, w, penalty_factor=np.zeros(X.shape[1]))
@@ -38,7 +38,7 @@ def test_alpha_zero_is_minimum_norm(shape, seed):
     assert free.free_degenerate
     assert free.degenerate
     coef, b0 = free.coefficients([0.0, 5.0], Y)
-    np.testing.assert_allclose(coef, np.stack([expected, expected]), rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(coef, np.stack([expected, expected], axis=1), rtol=1e-8, atol=1e-10)
     assert free.duality_gap([0.0, 5.0], Y, coef, b0).max() < 1e-20
 
 
@@ -73,10 +73,10 @@ def test_gap_is_a_certificate(shape, intercept):
     best, best_b0 = ridge.coefficients(ALPHAS, Y)
 
     def objective(coef, b0):
-        r = Y.T - b0[..., None] - coef @ X.T
-        return 0.5 * (r**2 @ v) + 0.5 * ALPHAS[:, None] * (coef**2 @ d)
+        r = Y.T[:, None] - b0[..., None] - coef @ X.T
+        return 0.5 * (r**2 @ v) + 0.5 * ALPHAS * (coef**2 @ d)
 
-    null = 0.5 * (v @ (Y - intercept * (v @ Y)) ** 2)
+    null = 0.5 * (v @ (Y - intercept * (v @ Y)) ** 2)[:, None]
     for size in (1e-5, 1e-2, 1.0):
         coef = best + size * rng.standard_normal(best.shape)
         b0 = best_b0 + intercept * size * rng.standard_normal(best_b0.shape)
@@ -94,11 +94,11 @@ def test_extreme_units(shape, scale):
     base, _ = RidgeDecomposition(X).coefficients(0.0, Y)
     ridge = RidgeDecomposition(X * scale)
     coef, b0 = ridge.coefficients([0.0, 1.0], Y)
-    np.testing.assert_allclose(coef[0] * scale, base[0], rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(coef[:, 0] * scale, base[:, 0], rtol=1e-8, atol=1e-10)
     assert np.all(np.isfinite(coef))
     assert ridge.duality_gap([0.0, 1.0], Y, coef, b0).max() < 1e-12
     fit = least_squares(X * scale, Y)
-    np.testing.assert_allclose(fit.coef * scale, base[0], rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(fit.coef * scale, base[:, 0], rtol=1e-8, atol=1e-10)
     assert fit.gap.max() < 1e-20
 
 
@@ -137,9 +137,9 @@ def test_small_shapes(shape):
     X, y = rng.standard_normal(shape), rng.standard_normal(shape[0])
     ridge = RidgeDecomposition(X)
     coef, b0 = ridge.coefficients([0.0, 0.1], y)
-    assert coef.shape == (2, 1, shape[1])
+    assert coef.shape == (1, 2, shape[1])
     assert ridge.duality_gap([0.0, 0.1], y, coef, b0).max() < 1e-12
-    np.testing.assert_allclose(b0[:, 0] + coef[:, 0] @ X.mean(axis=0), y.mean(), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(b0[0] + coef[0] @ X.mean(axis=0), y.mean(), rtol=1e-10, atol=1e-12)
     assert ridge.loo_residuals([0.1], y).shape == (1, shape[0], 1)
     assert least_squares(X, y).coef.shape == (1, shape[1])
 
@@ -165,9 +165,9 @@ def test_infinite_alpha_fits_the_free_columns_alone():
     ridge = RidgeDecomposition(X, penalty_factor=factor)
     coef, b0 = ridge.coefficients(np.inf, Y)
     expected = np.polynomial.polynomial.polyfit(X[:, 0], Y, 1)
-    np.testing.assert_allclose(coef[0, :, 0], expected[1], rtol=1e-10)
-    np.testing.assert_allclose(b0[0], expected[0], rtol=1e-10)
-    assert np.all(coef[0, :, 1:] == 0)
+    np.testing.assert_allclose(coef[:, 0, 0], expected[1], rtol=1e-10)
+    np.testing.assert_allclose(b0[:, 0], expected[0], rtol=1e-10)
+    assert np.all(coef[:, 0, 1:] == 0)
     assert ridge.duality_gap(np.inf, Y, coef, b0).max() < 1e-25
     line = ridge.loo_residuals(np.inf, Y)
     np.testing.assert_allclose(line, RidgeDecomposition(X[:, :1]).loo_residuals(0.0, Y), rtol=1e-9)

@@ -138,9 +138,9 @@ def test_alphas_without_a_factor(shape, special):
     coef, b0 = RidgeDecomposition(X).coefficients([special, 0.3], Y)
     Z, Yc = X - X.mean(axis=0), Y - Y.mean(axis=0)
     limit = np.zeros((2, X.shape[1])) if special == np.inf else np.linalg.lstsq(Z, Yc, rcond=1e-10)[0].T
-    np.testing.assert_allclose(coef[0], limit, rtol=1e-6, atol=1e-8)
-    np.testing.assert_allclose(coef[1], stacked(X, Y, 0.3), rtol=1e-9, atol=1e-11)
-    np.testing.assert_allclose(b0, Y.mean(axis=0) - coef @ X.mean(axis=0), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(coef[:, 0], limit, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(coef[:, 1], stacked(X, Y, 0.3), rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(b0, Y.mean(axis=0)[:, None] - coef @ X.mean(axis=0), rtol=1e-9, atol=1e-9)
     assert np.all(coef[..., 4] == 0)
 
 
@@ -156,7 +156,7 @@ def test_ill_conditioned_factors_are_refined(mean, seed, no_eigenvectors):
         ridge = RidgeDecomposition(layout)
         coef, b0 = ridge.coefficients(1e-9, Y)
         expected = stacked(X, Y, 1e-9)
-        error = np.linalg.norm(coef[0] - expected) / np.linalg.norm(expected)
+        error = np.linalg.norm(coef[:, 0] - expected) / np.linalg.norm(expected)
         assert error < 2e-11
         assert ridge.duality_gap(1e-9, Y, coef, b0).max() < 1e-12
 

@@ -118,7 +118,7 @@ def test_more_rows_or_columns_than_a_block(shape):
         expected = np.linalg.solve(Z.T @ Z / n + 0.1 * np.eye(p), Z.T @ yc / n)
     else:
         expected = Z.T @ np.linalg.solve(Z @ Z.T / n + 0.1 * np.eye(n), yc / n)
-    np.testing.assert_allclose(coef[0].T, expected, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(coef[:, 0].T, expected, rtol=1e-8, atol=1e-12)
     assert ridge.duality_gap(0.1, Y, coef, b0).max() < 1e-20
 
 

@@ -144,3 +144,37 @@ class Batch:
 
     def peakmem_batch(self):
         self.run()
+
+
+class RidgeBatch:
+    """A thousand ridge targets with far more features than samples, one eigen-decomposition for all; one alpha or a few."""
+
+    params = ((1, 5),)
+    param_names = ("n_alphas",)
+    timeout = 600
+    tol = 1e-6
+
+    def setup(self, n_alphas):
+        self.X, self.Y = datasets.targets(size(32, 64), size(1500, 6830), 1000)
+        self.alphas = np.geomspace(1.0, 0.1, n_alphas)
+
+    def run(self):
+        return riata.fit_batch(self.X, self.Y, l1_ratio=0.0, alphas=self.alphas, intercept=False, tol=self.tol,
+                              n_threads=THREADS)
+
+    def time_batch(self, n_alphas):
+        self.run()
+
+    def peakmem_batch(self, n_alphas):
+        self.run()
+
+    def track_largest_gap(self, n_alphas):
+        """Of every hundredth target: the objective grows by alpha at least, so |gradient|²/(2 alpha) bounds what is left."""
+        largest, coef = 0.0, self.run().coef
+        for t in range(0, self.Y.shape[1], 100):
+            y = self.Y[:, t, None]
+            gradient = self.X.T @ (y - self.X @ coef[t].T) / len(y) - self.alphas * coef[t].T
+            largest = max(largest, np.max(np.square(gradient).sum(axis=0) / self.alphas) / np.mean(y**2))
+        return float(largest)
+
+    track_largest_gap.unit = "gap"

@@ -30,6 +30,8 @@ __all__ = ["STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "
 
 SOLVERS = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual,
            "kernel": solve_kernel, "least_squares": solve_least_squares}
+#: an alpha beyond float64, or a result: the status of a fit says it, numpy's warnings would only say it twice
+UNHEARD = {"over": "ignore", "divide": "ignore", "invalid": "ignore"}
 
 
 @dataclass
@@ -110,13 +112,15 @@ def _canonical(X):
     TypeError
         If X is not float32 or float64.
     """
-    if X.dtype.kind != "f" or X.dtype.itemsize not in (4, 8):
-        raise TypeError(f"X has dtype {X.dtype}; the engine takes float32 or float64")
-    if not sparse.issparse(X):
-        whole = all(stride % X.itemsize == 0 for stride in X.strides)
-        if X.flags.aligned and X.dtype.isnative and whole:
+    dtype = X.dtype
+    if dtype.kind != "f" or dtype.itemsize not in (4, 8):
+        raise TypeError(f"X has dtype {dtype}; the engine takes float32 or float64")
+    if isinstance(X, np.ndarray):
+        flags = X.flags
+        whole = flags.forc or all(stride % X.itemsize == 0 for stride in X.strides)
+        if whole and flags.aligned and dtype.isnative:
             return X
-        return np.array(X, dtype=X.dtype.newbyteorder("="), order="F")
+        return np.array(X, dtype=dtype.newbyteorder("="), order="F")
     if X.format == "csc" and X.has_canonical_format:
         return X
     X = X.tocsc(copy=True)
@@ -141,7 +145,6 @@ class Solution:
     n_epochs: np.ndarray
     n_cholesky: np.ndarray
     bytes_moved: float
-    certificate: str
     solver: str
     profile: dict = field(default_factory=dict)
 
@@ -159,7 +162,6 @@ def joined(parts, order):
         coef = None if first.coef is None else np.concatenate([part.coef for part in parts])[order]
     return Solution(coef=coef, n_passes=sum(part.n_passes for part in parts),
                     bytes_moved=sum(part.bytes_moved for part in parts),
-                    certificate="kkt" if any(part.certificate == "kkt" for part in parts) else "gap",
                     solver="+".join(sorted({part.solver for part in parts})), profile=parts[-1].profile, **arrays)
 
 
@@ -186,7 +188,9 @@ def _options(batch, form):
         lowest = batch.alphas is not None and np.min(batch.alphas) == 0
         inside = (form.lower != 0) | (form.upper != 0)
         bounded = bool(np.any(inside & (np.isfinite(form.lower) | np.isfinite(form.upper))))
-        by_kkt = bool(np.any(inside & (form.factor == 0))) or (lowest and bounded)
+        half_free = inside & (np.isinf(form.lower) | np.isinf(form.upper))
+        half_free[form.free] = False
+        by_kkt = bool(np.any(half_free if lowest and bounded else half_free & (form.factor == 0)))
     return Options(
         l1_ratio=batch.l1_ratio, tol=batch.tol, max_epochs=batch.max_epochs,
         stop_dev_ratio=np.inf if batch.stop_dev_ratio is None else batch.stop_dev_ratio,
@@ -216,9 +220,10 @@ def alpha_grid(batch):
     n_threads = thread_count(batch.n_threads)
     control = Control()
     try:
-        with single_threaded_blas():
+        with single_threaded_blas(), np.errstate(**UNHEARD):
             form = batch.form = standard_form(batch, control, n_threads)
-            return _grid(replace(batch, alphas=None), form, _options(batch, form), control)
+            free = batch if batch.alphas is None else replace(batch, alphas=None)
+            return _grid(free, form, _options(batch, form), control)
     except Stopped:              # what the signal's handler raised
         raise control.error from None
 
@@ -244,7 +249,7 @@ def solve(batch, progress=None):
     require_backend(batch.backend)
     with single_threaded_blas():
         control, clock = Control(batch.time_budget, progress), Clock()
-        with orderly_interrupt(control):
+        with orderly_interrupt(control), np.errstate(**UNHEARD):
             if batch.weights is None or batch.weights.ndim == 1:
                 solution = _solve(batch, control, clock)
             else:
@@ -287,7 +292,7 @@ def _nothing(batch, control, clock):
     return Solution(alphas=alphas, coef=coef, intercept=blank, gap=blank.copy(), status=status, dev_ratio=blank.copy(),
                     df=blank.copy(), held_out_deviance=blank.copy(), null_deviance=np.full(B, np.nan), n_passes=0,
                     n_epochs=np.zeros((B, L), np.int32), n_cholesky=np.zeros((B, L), np.int32), bytes_moved=0.0,
-                    certificate="gap", solver="none", profile=dict(clock.seconds))
+                    solver="none", profile=dict(clock.seconds))
 
 
 def _solve_groups(batch, control, clock):
@@ -333,17 +338,12 @@ def _paths(batch, form, alphas, options, control, clock):
 def _solution(form, alphas, options, store, control, clock, solver):
     if control.stopped == "time_budget":
         store.status[store.status == SKIPPED] = TIME_BUDGET
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        store.blank_unsolved(alphas)
-        null = 2 * form.null()[:, None]
-        dev_ratio = 1.0 - store.residual / null
-        if not (null > 0).all():
-            dev_ratio = np.where(null > 0, dev_ratio, np.where(np.isnan(store.residual), np.nan, 0.0))
-        sigma2 = store.sigma**2
-        held_out = store.held_out if form.held_out is None else store.held_out * sigma2[:, None]
-        null_deviance = null[:, 0] * sigma2
+    dev_ratio = store.blank_unsolved(alphas)
+    sigma2 = store.sigma * store.sigma
+    held_out = store.held_out if form.held_out is None else store.held_out * sigma2[:, None]
+    null_deviance = 2 * form.null() * sigma2
     return Solution(
         alphas=alphas, coef=store.coefficients(), intercept=store.intercept, gap=store.gap, status=store.status,
         dev_ratio=dev_ratio, df=store.df, held_out_deviance=held_out, null_deviance=null_deviance, n_passes=store.n_passes,
         n_epochs=store.n_epochs, n_cholesky=store.n_cholesky, bytes_moved=store.bytes_moved,
-        certificate="kkt" if options.by_kkt else "gap", solver=solver, profile=clock.seconds)
+        solver=solver, profile=clock.seconds)

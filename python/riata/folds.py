@@ -216,9 +216,10 @@ def _positions(indices, n_rows, what):
         raise ValueError(f"cv: the {what} must be a one-dimensional array of row indices, got dtype {indices.dtype}, "
                          f"shape {indices.shape}")
     indices = indices.astype(np.intp)
-    if indices.min() < -n_rows or indices.max() >= n_rows:
-        raise ValueError(f"cv: the {what} reach from {indices.min()} to {indices.max()}, outside the {n_rows} rows")
-    return np.where(indices < 0, indices + n_rows, indices)
+    first, last = indices.min(), indices.max()
+    if first < -n_rows or last >= n_rows:
+        raise ValueError(f"cv: the {what} reach from {first} to {last}, outside the {n_rows} rows")
+    return indices if first >= 0 else np.where(indices < 0, indices + n_rows, indices)
 
 
 def _check_weighted(folds, weights, rows):

@@ -181,7 +181,7 @@ stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
             null_deviance=np.asarray(solution.null_deviance), n_features=given.X.shape[1],
             fit_intercept=given.settings["intercept"], n_samples=np.broadcast_to(given.rows_used, problems),
             tol=given.settings["tol"], feature_names=given.feature_names,
-            n_passes=solution.n_passes, solver=solution.solver, certificate=solution.certificate,
+            n_passes=solution.n_passes, solver=solution.solver,
             profile_=profile_of(solution))
 
     batch = Batch(given.X, targets, weights=weights, target=target, group=group, l1_ratio=l1_ratio, **grid.keywords,

@@ -112,7 +112,7 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
         "alphas_per_l1_ratio": int(np.shape(cv.alphas)[1]), "rule": rule, "choices": choices,
         "largest_gap": float(np.nanmax(gaps)) if np.isfinite(gaps).any() else None,
         "status": {str(kind): int(count) for kind, count in zip(kinds, counts, strict=True)},
-        "certificate": cv.path.certificate, "solver": cv.path.solver,
+        "solver": cv.path.solver,
         "passes_over_x": int(cv.path.n_passes), "seconds": seconds, "notes": [*notes, *cv.notes]}
 
 

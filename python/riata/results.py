@@ -49,8 +49,8 @@ class PathResult:
     feature_names : list of str, or None
     n_passes : int
         Passes over X that the whole call took.
-    solver, certificate : str
-        Which solver ran, and what `gap` is: "gap" or "kkt".
+    solver : str
+        Which solver ran.
     profile_ : riata.profile.Profile
         What the whole call cost: passes over X, epochs, Newton steps, bytes moved (an estimate), seconds per phase.
     tol : float
@@ -77,7 +77,6 @@ class PathResult:
     feature_names: list | None
     n_passes: int
     solver: str
-    certificate: str
     profile_: Profile
     n_at_limit: int = 0
 
@@ -213,7 +212,7 @@ class BatchResult:
         As in `PathResult`.
     coef : ndarray of shape (B, L, p)
     l1_ratio, null_deviance, n_samples : ndarray of shape (B,)
-    n_features, feature_names, n_passes, solver, certificate, profile_, tol, n_at_limit
+    n_features, feature_names, n_passes, solver, profile_, tol, n_at_limit
         As in `PathResult`; passes and seconds are those of the whole call.
     """
 
@@ -235,7 +234,6 @@ class BatchResult:
     feature_names: list | None
     n_passes: int
     solver: str
-    certificate: str
     profile_: Profile
     n_at_limit: int = 0
 
@@ -257,7 +255,7 @@ class BatchResult:
             l1_ratio=float(self.l1_ratio[i]), null_deviance=float(self.null_deviance[i]),
             n_samples=int(self.n_samples[i]), n_features=self.n_features, fit_intercept=self.fit_intercept,
             tol=self.tol, feature_names=self.feature_names, n_passes=self.n_passes, solver=self.solver,
-            certificate=self.certificate, profile_=self.profile_)
+            profile_=self.profile_)
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))
@@ -268,13 +266,9 @@ class BatchResult:
 
 
 def solved(batch, progress, result_of):
-    """The result of a batch; on Ctrl-C the exception carries that of what is done as `.result`.
-
-    Numbers that over- or underflow show in the status of their fits; numpy's warnings would only say it twice.
-    """
+    """The result of a batch; on Ctrl-C the exception carries that of what is done as `.result`."""
     try:
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            solution = solve(batch, progress=progress)
+        solution = solve(batch, progress=progress)
         result = result_of(solution)
     except Interrupted as stopped:
         stopped.result = result_of(stopped.solution)
@@ -296,7 +290,7 @@ def path_of(solution, b, given, l1_ratio):
         stored_coef=restored(coef), status=restored(status_names(solution.status[b])), l1_ratio=float(l1_ratio),
         null_deviance=float(solution.null_deviance[b]), n_samples=int(given.rows_used), n_features=coef.shape[1],
         fit_intercept=given.settings["intercept"], tol=given.settings["tol"], feature_names=given.feature_names,
-        n_passes=solution.n_passes, solver=solution.solver, certificate=solution.certificate, profile_=profile_of(solution))
+        n_passes=solution.n_passes, solver=solution.solver, profile_=profile_of(solution))
 
 
 def check_same_features(names, count, fitted_names, fitted_count):

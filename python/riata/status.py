@@ -1,6 +1,7 @@
 """What the status of a fit means to a person, and the one warning that a call may give."""
 
 import warnings
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,11 +24,16 @@ END_OF_GRID = ("The smallest held-out error lies at the smallest alpha of the gr
 WORTH_A_WARNING = ("max_iter", "time_budget", "not_finite", "degenerate")
 
 
-def status_names(codes):
-    """Status codes of the engine as an array of str of the same shape."""
+@lru_cache(maxsize=1)
+def _names():
     from riata_engine.batch import STATUS
 
-    return np.array(STATUS)[np.asarray(codes, dtype=np.intp)]
+    return np.array(STATUS)
+
+
+def status_names(codes):
+    """Status codes of the engine as an array of str of the same shape."""
+    return _names()[codes]
 
 
 def count_at_limit(solution, batch):
@@ -38,6 +44,8 @@ def count_at_limit(solution, batch):
     """
     from riata_engine.batch import STATUS
 
+    if not solution.status.any():            # all converged: the usual case costs one look
+        return 0
     b, i = np.nonzero(solution.status == STATUS.index("max_iter"))
     if not b.size:
         return 0

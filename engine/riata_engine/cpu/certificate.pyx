@@ -114,11 +114,11 @@ cdef double duality_gap(Py_ssize_t m, const double* t, const double* b, double l
 
 cdef double boxed_gap(Py_ssize_t m, const double* t, const double* b, double l1, double l2, const double* f1, const double* f2,
                       const double* lower, const double* upper, double bound_scale, const double* h, double null_objective) noexcept nogil:
-    """What stands in for the gap where no dual point is at hand (a feature with a bound and no penalty): the violation of the KKT
-    conditions in units of the objective.
+    """What a solver goes by where the residual is no dual point (a feature with a bound on one side and no penalty): the violation of
+    the KKT conditions in units of the objective.
 
     Σ_j g_j(b_j) + g_j*(t_j) − t_j b_j is P − D at θ = r; here each conjugate is taken over |b_j| ≤ 2 (|b_j| + √(2·null/h_j)) only.
-    It is the gap if the optimum lies in that box, and zero exactly where the KKT conditions hold.
+    It is the gap if the optimum lies in that box, and zero exactly where the KKT conditions hold. No certificate: see half_free.py.
     """
     cdef Py_ssize_t j
     cdef double total = 0, a, q, box, lo, hi
@@ -157,16 +157,11 @@ def rounding(const double[:, ::1] length, const double[::1] size, const Py_ssize
 
 def certify(const double[:, ::1] T, const double[:, ::1] b, const double[::1] l1, const double[::1] l2, const double[::1] f1,
             const double[::1] f2, const double[::1] lower, const double[::1] upper, double bound_scale,
-            const double[::1] residual_norm2, const double[::1] residual_y, double null_objective,
-            const double[::1] h, bint by_kkt, double[::1] out):
+            const double[::1] residual_norm2, const double[::1] residual_y, double null_objective, double[::1] out):
     """Relative gaps of k coefficient vectors ``b`` (k, m) with gradients ``T`` (k, m) = Xᵀr; see the top of the file."""
     cdef Py_ssize_t k, m = T.shape[1]
     cdef double scale = null_objective if null_objective > 0 else 1.0
     with nogil:
         for k in range(T.shape[0]):
-            if by_kkt:
-                out[k] = boxed_gap(m, &T[k, 0], &b[k, 0], l1[k], l2[k], &f1[0], &f2[0], &lower[0], &upper[0], bound_scale,
-                                   &h[0], scale) / scale
-            else:
-                out[k] = duality_gap(m, &T[k, 0], &b[k, 0], l1[k], l2[k], &f1[0], &f2[0], &lower[0], &upper[0], bound_scale,
-                                     residual_norm2[k], residual_y[k]) / scale
+            out[k] = duality_gap(m, &T[k, 0], &b[k, 0], l1[k], l2[k], &f1[0], &f2[0], &lower[0], &upper[0], bound_scale,
+                                 residual_norm2[k], residual_y[k]) / scale

@@ -4,6 +4,7 @@
 # Products go through BLAS on tiles of fixed size, each tile on one thread, so that the bits of a result do not depend on the
 # number of threads.
 import numpy as np
+from cpython.buffer cimport PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer
 from cython cimport floating
 from cython.parallel cimport prange, threadid
 from libc.stdlib cimport malloc, free
@@ -84,6 +85,16 @@ cdef void pack(const Columns* X, Py_ssize_t r0, Py_ssize_t r1, const Py_ssize_t*
         pack_dense[double](<const double*>X.data + r0 * X.row, X.row, X.col, r1 - r0, columns, first, m, X.center, X.multiplier, out, ld)
 
 
+cdef const char* entries(values, Py_ssize_t* row, Py_ssize_t* col) except? NULL:
+    """The first entry of an array that its owner keeps alive, and the strides of its axes in entries (of one axis: 1 and 0)."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(values, &view, PyBUF_STRIDED_RO)
+    row[0] = view.strides[0] // view.itemsize
+    col[0] = view.strides[1] // view.itemsize if view.ndim == 2 else 0
+    PyBuffer_Release(&view)
+    return <const char*>view.buf
+
+
 cdef class Design:
     """z_ij = (x_ij − center_j)·multiplier_j over a dense array or a CSC matrix.
 
@@ -101,8 +112,7 @@ cdef class Design:
         if max(X.shape) >= 2**31:
             raise ValueError(f"X has shape {X.shape}; BLAS takes fewer than 2**31 rows and columns: split the rows")
         self.X = X
-        self.center = np.asarray(center)
-        self.multiplier = np.asarray(multiplier)
+        self.center, self.multiplier = center.base, multiplier.base
         self.view.n, self.view.p = X.shape
         self.view.center = &center[0] if self.view.p else NULL
         self.view.multiplier = &multiplier[0] if self.view.p else NULL
@@ -115,17 +125,17 @@ cdef class Design:
             indptr, indices = index
             self.view.indptr = &indptr[0]
             self.view.indices = &indices[0] if indices.shape[0] else NULL
+            self.view.data = entries(values, &self.view.row, &self.view.col)
             self._keep = (center, multiplier, index, values)
             self.direct = False
         else:
-            self.view.row, self.view.col = [s // values.itemsize for s in X.strides]
+            self.view.data = entries(values, &self.view.row, &self.view.col)
             if self.view.p == 1 and self.view.row == 1:     # one column: numpy's stride to the next one means nothing
                 self.view.col = max(1, self.view.n)
             self._keep = (center, multiplier)
             self.direct = (direct and not self.view.single
                            and ((self.view.row == 1 and self.view.col >= self.view.n)
                                 or (self.view.col == 1 and self.view.row >= self.view.p)))
-        self.view.data = <const char*><Py_ssize_t>values.__array_interface__["data"][0]
 
     def gather(self, const Py_ssize_t[::1] columns, double[::1, :] out, Py_ssize_t at=0):
         """out[:, at + k] = z[:, columns[k]] (out Fortran-ordered, n rows)."""

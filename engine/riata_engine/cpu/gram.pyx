@@ -1,12 +1,11 @@
 # Sufficient statistics of a set of rows: the Gram matrix ZᵀVZ, Zᵀ V [1, Y] of packed columns z and row weights v, added up over
 # blocks of rows in float64. Two phases a block: pack the rows once, then products of packed panels (riata_gram.h), where every
 # entry is a sum down the rows: its bits depend neither on the number of threads nor on the tile it falls into.
-from itertools import pairwise
-
 import numpy as np
 from cython cimport floating
 from cython.parallel cimport prange, threadid
 from libc.stdlib cimport malloc, free
+from libc.math cimport sqrt
 from libc.string cimport memset
 from scipy.linalg.cython_blas cimport dgemm
 from riata_engine.cpu.control cimport Control, Signal, poll, worth
@@ -157,6 +156,36 @@ cdef cloned_void mirror(double* C, Py_ssize_t p, Py_ssize_t ld) noexcept nogil:
                     C[j * ld + i] = C[i * ld + j]
 
 
+cdef void arrange(const Py_ssize_t* part, Py_ssize_t r0, Py_ssize_t rows, Py_ssize_t K, Py_ssize_t* order, Py_ssize_t* end,
+                  Py_ssize_t* first, Py_ssize_t* cut) noexcept nogil:
+    """Rows r0 … r0 + rows in the ``order`` of their parts (NULL: all are of part 0 and stay in place), cut into stretches of rows
+    that are summed in registers: part k has the stretches first[k] … first[k + 1], stretch s the rows order[cut[s]] … order[cut[s + 1]].
+    """
+    cdef Py_ssize_t i, k, s = 0
+    memset(end, 0, (K + 1) * sizeof(Py_ssize_t))
+    if part == NULL:
+        end[1] = rows
+    else:
+        for i in range(rows):
+            if 0 <= part[r0 + i] < K:
+                end[part[r0 + i] + 1] += 1
+    for k in range(K):
+        first[k] = s
+        i = end[k]
+        end[k + 1] += i
+        while i < end[k + 1]:
+            cut[s] = i
+            i += STRETCH
+            s += 1
+    first[K] = s
+    cut[s] = end[K]
+    for i in range(rows if part != NULL else 0):
+        k = part[r0 + i]
+        if 0 <= k < K:
+            order[end[k]] = r0 + i                      # end[k]: where the next row of part k goes
+            end[k] += 1
+
+
 def accumulate(Design design, parts, v, const double[:, ::1] Y, double[:, :, ::1] C, double[:, :, ::1] c, Control control,
                int n_threads=1):
     """C[k] (p, p) += Zᵀ V Z and c[k] (p, T) += Zᵀ V Y over the rows of each part k: one pass over X for all parts.
@@ -173,50 +202,52 @@ def accumulate(Design design, parts, v, const double[:, ::1] Y, double[:, :, ::1
     cdef Py_ssize_t width = 4 * TRIPLE if p <= 512 else 8 * TRIPLE, side = (p + width - 1) // width, tiles = side * (side + 1) // 2
     cdef Py_ssize_t chunks = (p + PANEL * CHUNK - 1) // (PANEL * CHUNK), room = (p + PANEL - 1) // PANEL * PANEL
     cdef Py_ssize_t y_room = (T + PANEL - 1) // PANEL * PANEL
-    cdef Py_ssize_t block = min(n, max(2 * STRETCH, BLOCK // room // STRETCH * STRETCH)), r0, s, j, k, task
-    cdef const Py_ssize_t[::1] order, cut, first
-    cdef const Py_ssize_t* take = NULL
-    cdef double[::1] root, Z, y, nought = np.zeros(T + 1), one = np.ones(T + 1)
+    cdef Py_ssize_t block = min(n, max(2 * STRETCH, BLOCK // room // STRETCH * STRETCH)), r0, rows, s, j, k, task
+    cdef const Py_ssize_t[::1] part = parts
+    cdef const double[::1] weight = v
     cdef Columns* X = &design.view
     cdef Columns targets                       # as a design of their own
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
-    cdef bint weighted = v is not None
     cdef int level = riata_simd_level()
     if p == 0 or n == 0:
         return
-    Z, y = np.empty(block * room), np.empty(block * y_room + 1)
+    # a buffer of numbers: packed X, packed targets, their centers and multipliers, roots of weights; and one of indices
+    cdef double[::1] numbers = np.empty(block * (room + y_room + 1) + 2 * T + 1)
+    cdef Py_ssize_t[::1] indices = np.empty(block + block // STRETCH + 3 * (K + 1), dtype=np.intp)
+    cdef double* Z = &numbers[0]
+    cdef double* y = Z + block * room
+    cdef double* nought = y + block * y_room
+    cdef double* one = nought + T
+    cdef double* root = one + T if weight is not None else NULL
+    cdef Py_ssize_t* order = &indices[0]
+    cdef Py_ssize_t* first = order + block
+    cdef Py_ssize_t* cut = first + 2 * (K + 1)
+    cdef const Py_ssize_t* take = order if part is not None else NULL
+    for j in range(T):
+        nought[j] = 0
+        one[j] = 1
     targets.n, targets.p, targets.row, targets.col, targets.single = n, T, T, 1, False
-    targets.data, targets.center, targets.multiplier = <const char*>(&Y[0, 0] if T else NULL), &nought[0], &one[0]
+    targets.data, targets.center, targets.multiplier = <const char*>(&Y[0, 0] if T else NULL), nought, one
     n_threads = worth(<double>n * p * p, n_threads)
     for r0 in range(0, n, block):
-        rows = np.arange(r0, min(n, r0 + block))
-        ends = np.array([0, len(rows)])
-        if parts is not None:                  # sorted by part: X is still read once, from top to bottom
-            label = np.asarray(parts[r0:r0 + block])
-            rows = np.argsort(label, kind="stable")[np.count_nonzero(label < 0):] + r0
-            ends = np.searchsorted(np.asarray(parts)[rows], np.arange(K + 1))
-            order = np.ascontiguousarray(rows, dtype=np.intp)
-            take = &order[0] if len(rows) else NULL
-        cuts = [np.arange(a, b, STRETCH) for a, b in pairwise(ends)]
-        first = np.cumsum([0] + [len(a) for a in cuts], dtype=np.intp)
-        cut = np.concatenate([*cuts, ends[-1:]], dtype=np.intp)
-        if weighted:
-            root = np.sqrt(np.asarray(v)[rows])
+        rows = min(n - r0, block)
         with nogil:
+            arrange(&part[0] if take != NULL else NULL, r0, rows, K, order, first + K + 1, first, cut)
+            for s in range(cut[first[K]] if root != NULL else 0):
+                root[s] = sqrt(weight[order[s] if take != NULL else r0 + s])
             for task in prange(first[K] * chunks, num_threads=n_threads, schedule="static"):
                 s = task // chunks
                 j = PANEL * CHUNK * (task - s * chunks)
                 pack_some(X, take + cut[s] if take != NULL else NULL, r0 + cut[s], cut[s + 1] - cut[s], j, min(p, j + PANEL * CHUNK),
-                          &Z[0] + cut[s] * room, &root[cut[s]] if weighted else NULL)
+                          Z + cut[s] * room, root + cut[s] if root != NULL else NULL)
                 if j == 0:
                     pack_some(&targets, take + cut[s] if take != NULL else NULL, r0 + cut[s], cut[s + 1] - cut[s], 0, T,
-                              &y[0] + cut[s] * y_room, &root[cut[s]] if weighted else NULL)
+                              y + cut[s] * y_room, root + cut[s] if root != NULL else NULL)
             for task in prange(K * tiles, num_threads=n_threads, schedule="dynamic"):
                 k = task // tiles
                 if signal.stop == 0 and first[k + 1] > first[k]:
-                    one_tile(&Z[0], &y[0], &cut[first[k]], first[k + 1] - first[k], p, T, width, task - k * tiles, &C[k, 0, 0],
-                             &c[k, 0, 0], level)
+                    one_tile(Z, y, cut + first[k], first[k + 1] - first[k], p, T, width, task - k * tiles, &C[k, 0, 0], &c[k, 0, 0], level)
                 if threadid() == 0:
                     poll(signal, handle)
         if signal.stop:

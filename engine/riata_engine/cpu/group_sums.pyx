@@ -1,5 +1,10 @@
-# From raw sums over parts of the rows to the statistics of weight groups: their difference from the whole, about the group's means.
+# From raw sums over parts of the rows to the statistics of weight groups: their difference from the whole, about the group's means;
+# and from these to the errors of coefficients on the rows that a group holds out.
 from cython.parallel cimport prange
+from libc.math cimport isnan, NAN
+from libc.stdlib cimport malloc, free
+from libc.string cimport memset
+from scipy.linalg.cython_blas cimport dgemm
 from riata_engine.cpu.control cimport worth
 
 cdef extern from "riata_simd.h":
@@ -75,3 +80,69 @@ cdef void centre(Py_ssize_t g, Py_ssize_t i, const double[:, :, ::1] C, const do
         scale_row(&WC[i, 0], p, Ww, z[g, i], shift[g, i], &z[g, 0], &shift[g, 0], &out[g, i, 0])
     elif k >= 0:
         scale_row(&C[k, i, 0], p, weight[k], z[g, i], shift[g, i], &z[g, 0], &shift[g, 0], &out[g, i, 0])
+
+
+def clear_constant(double[:, :, ::1] C, floor=None):
+    """Columns whose variance C[g, j, j] is at most ``floor`` (p,), or zero, become exactly constant: row and column zero."""
+    cdef const double[::1] least = floor
+    cdef Py_ssize_t g, i, j, p = C.shape[1]
+    with nogil:
+        for g in range(C.shape[0]):
+            for j in range(p):
+                if C[g, j, j] <= (least[j] if least is not None else 0):
+                    memset(&C[g, j, 0], 0, p * sizeof(double))
+                    for i in range(p):
+                        C[g, i, j] = 0
+
+
+cdef cloned_void fold_errors(const double* b, const double* Cb, const double* c, Py_ssize_t T, double yy, Py_ssize_t L, Py_ssize_t p,
+                             double* out) noexcept nogil:
+    """out[l] = yy − 2 bᵀc + bᵀCb of L coefficient vectors."""
+    cdef Py_ssize_t l, j
+    cdef double cross, quadratic
+    for l in range(L):
+        cross = 0
+        quadratic = 0
+        for j in range(p):
+            cross += b[l * p + j] * c[j * T]
+            quadratic += b[l * p + j] * Cb[l * p + j]
+        quadratic = yy - 2 * cross + quadratic
+        out[l] = 0 if quadratic < 0 else quadratic
+
+
+cdef int errors_of(const double* b, Py_ssize_t L, Py_ssize_t p, const double* C, const double* c, Py_ssize_t T, double yy,
+                   double* out) noexcept nogil:
+    cdef char plain = b"n"
+    cdef int rows = <int>p, columns = <int>L
+    cdef double one = 1, nought = 0
+    cdef double* Cb = <double*>malloc(L * p * sizeof(double))
+    if Cb == NULL:
+        return 1
+    # column-major (p, L): C is symmetric
+    dgemm(&plain, &plain, &rows, &columns, &rows, &one, <double*>C, &rows, <double*>b, &rows, &nought, Cb, &rows)
+    fold_errors(b, Cb, c, T, yy, L, p, out)
+    free(Cb)
+    return 0
+
+
+def held_out_errors(const double[:, :, ::1] b, const double[:, :, ::1] C, const double[:, :, ::1] c, const double[:, ::1] yy,
+                    const Py_ssize_t[::1] group, const Py_ssize_t[::1] target, double[:, :] out, int n_threads=1):
+    """Mean squared errors (k, L) of the coefficients b (k, L, p) on the rows that the group of each problem holds out.
+
+    From the sums C (G, p, p), c (G, p, T), yy (G, T) over those rows about the training means. Where yy is NaN, nothing is held out,
+    and so is the error. One product a problem, whatever stands beside it.
+    """
+    cdef Py_ssize_t k, g, t, K = b.shape[0], L = b.shape[1], p = b.shape[2]
+    cdef int failed = 0
+    if K == 0 or L == 0 or p == 0:
+        return
+    n_threads = worth(2.0 * K * L * p * p, n_threads)
+    for k in prange(K, num_threads=n_threads, schedule="dynamic", nogil=True):
+        g = group[k]
+        t = target[k]
+        if isnan(yy[g, t]):
+            out[k, :] = NAN
+        elif errors_of(&b[k, 0, 0], L, p, &C[g, 0, 0], &c[g, 0, t], c.shape[2], yy[g, t], &out[k, 0]):
+            failed = 1
+    if failed:
+        raise MemoryError("held_out_errors: no room for the products of a problem")

@@ -5,8 +5,10 @@ from cython cimport floating
 from cython.parallel cimport prange, threadid
 from libc.float cimport DBL_MAX, FLT_MAX
 from libc.math cimport sqrt
+from libc.string cimport memcpy
 from riata_engine.cpu.control cimport Control, Signal, poll, worth
 from riata_engine.cpu.control import Stopped
+from riata_engine.cpu.design cimport entries
 from riata_engine.cpu.scale cimport power_below, units_of
 
 cdef extern from "riata_simd.h":
@@ -37,55 +39,77 @@ cdef object look(X, Raw* raw):
     raw.sparse = not isinstance(X, np.ndarray)
     values = np.ascontiguousarray(X.data) if raw.sparse else X
     raw.single = values.dtype == np.float32
-    raw.row, raw.col, raw.indptr, raw.indices, keep = 1, 0, NULL, NULL, values
+    raw.indptr, raw.indices, keep = NULL, NULL, values
     if raw.sparse:
         keep = np.ascontiguousarray(X.indptr, dtype=np.int64), np.ascontiguousarray(X.indices, dtype=np.int32), values
         indptr, indices = keep[0], keep[1]
         raw.indptr = &indptr[0]
         raw.indices = &indices[0] if indices.shape[0] else NULL
-    else:
-        raw.row, raw.col = [s // values.itemsize for s in values.strides]
+    raw.data = entries(values, &raw.row, &raw.col)
     raw.tile = WIDE if raw.row > raw.col > 0 else NARROW
-    raw.data = <const char*><Py_ssize_t>values.__array_interface__["data"][0]
     return keep
 
 
-cdef cloned_void scan_dense(const floating* x, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t p, double* largest,
-                            double* bad) noexcept nogil:
-    """largest[j] = max |x_ij|; bad[j] counts the NaNs and infinities.
+cdef fused bits:                           # of a float and of a double
+    int
+    long long
 
-    They are found by comparison: sums such as x·0 do not survive -fassociative-math.
+
+cdef cloned_void largest_bits(const bits* x, Py_ssize_t n, bits* out) noexcept nogil:
+    """The largest |x| of a column as its bits: without the sign these have the order of the numbers, infinity and then NaN at the end.
+
+    Comparisons of the numbers themselves lose a NaN, and sums such as x·0 do not survive -fassociative-math.
     """
-    cdef Py_ssize_t i, j, k
-    cdef floating lane[32]
-    cdef floating a, b, top = FLT_MAX if floating is float else DBL_MAX
-    cdef const floating* v
-    if row == 1:
+    cdef bits lane[32]
+    cdef bits a, mask = ~(<bits>1 << (8 * sizeof(bits) - 1))
+    cdef Py_ssize_t i, k, width = 16
+    for k in range(32):
+        lane[k] = 0
+    for i in range(0, n - n % 32, 32):                 # side by side, or each comparison waits for the one before it
+        for k in range(32):
+            a = x[i + k] & mask
+            lane[k] = a if a > lane[k] else lane[k]
+    for k in range(n % 32):
+        a = x[n - n % 32 + k] & mask
+        lane[k] = a if a > lane[k] else lane[k]
+    while width > 0:
+        for k in range(width):
+            lane[k] = lane[k + width] if lane[k + width] > lane[k] else lane[k]
+        width //= 2
+    out[0] = lane[0]
+
+
+cdef cloned_void scan_rows(const floating* x, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t p, double* largest,
+                           double* bad) noexcept nogil:
+    """``scan_columns`` where a column is not contiguous."""
+    cdef Py_ssize_t i, j
+    cdef floating a, top = FLT_MAX if floating is float else DBL_MAX
+    for i in range(n):
         for j in range(p):
-            v = x + j * col
-            for k in range(32):
-                lane[k] = 0
-            b = 0
-            for i in range(0, n - n % 32, 32):         # side by side, or each comparison waits for the one before it
-                for k in range(32):
-                    a = v[i + k] if v[i + k] >= 0 else -v[i + k]
-                    lane[k] = a if a > lane[k] else lane[k]
-                    b += 0 if a <= top else 1
-            for i in range(n - n % 32, n):
-                a = v[i] if v[i] >= 0 else -v[i]
-                lane[0] = a if a > lane[0] else lane[0]
-                b += 0 if a <= top else 1
-            a = lane[0]
-            for k in range(1, 32):
-                a = lane[k] if lane[k] > a else a
-            largest[j] = a
-            bad[j] = b
-    else:
-        for i in range(n):
-            for j in range(p):
-                a = x[i * row + j * col]
-                largest[j] = max(largest[j], a if a >= 0 else -a)
-                bad[j] += 0 if -top <= a <= top else 1
+            a = x[i * row + j * col]
+            largest[j] = max(largest[j], a if a >= 0 else -a)
+            bad[j] += 0 if -top <= a <= top else 1
+
+
+cdef void scan_columns(const floating* x, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t p, double* largest,
+                       double* bad) noexcept nogil:
+    """largest[j] = max |x_ij|; bad[j] is positive where there are NaNs and infinities."""
+    cdef Py_ssize_t j
+    cdef floating top = FLT_MAX if floating is float else DBL_MAX, size
+    cdef int single = 0
+    cdef long long wide = 0
+    if row != 1:
+        scan_rows(x, row, col, n, p, largest, bad)
+        return
+    for j in range(p):
+        if floating is float:
+            largest_bits(<const int*>(x + j * col), n, &single)
+            memcpy(&size, &single, sizeof(floating))
+        else:
+            largest_bits(<const long long*>(x + j * col), n, &wide)
+            memcpy(&size, &wide, sizeof(floating))
+        bad[j] = 0 if size <= top else 1
+        largest[j] = size if size <= top else top
 
 
 cdef void scan_tile(const Raw* X, Py_ssize_t t, double* largest, double* bad) noexcept nogil:
@@ -93,13 +117,13 @@ cdef void scan_tile(const Raw* X, Py_ssize_t t, double* largest, double* bad) no
     if X.sparse:
         for j in range(j0, j1):
             if X.single:
-                scan_dense[float](<const float*>X.data + X.indptr[j], 1, 0, X.indptr[j + 1] - X.indptr[j], 1, largest + j, bad + j)
+                scan_columns[float](<const float*>X.data + X.indptr[j], 1, 0, X.indptr[j + 1] - X.indptr[j], 1, largest + j, bad + j)
             else:
-                scan_dense[double](<const double*>X.data + X.indptr[j], 1, 0, X.indptr[j + 1] - X.indptr[j], 1, largest + j, bad + j)
+                scan_columns[double](<const double*>X.data + X.indptr[j], 1, 0, X.indptr[j + 1] - X.indptr[j], 1, largest + j, bad + j)
     elif X.single:
-        scan_dense[float](<const float*>X.data + j0 * X.col, X.row, X.col, X.n, j1 - j0, largest + j0, bad + j0)
+        scan_columns[float](<const float*>X.data + j0 * X.col, X.row, X.col, X.n, j1 - j0, largest + j0, bad + j0)
     else:
-        scan_dense[double](<const double*>X.data + j0 * X.col, X.row, X.col, X.n, j1 - j0, largest + j0, bad + j0)
+        scan_columns[double](<const double*>X.data + j0 * X.col, X.row, X.col, X.n, j1 - j0, largest + j0, bad + j0)
 
 
 def scan(X, Control control, int n_threads=1):
@@ -114,20 +138,26 @@ def scan(X, Control control, int n_threads=1):
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
     keep = look(X, &raw)
-    cdef Py_ssize_t t, tiles = (raw.p + raw.tile - 1) // raw.tile
-    cdef double[::1] largest = np.zeros(raw.p), bad = np.zeros(raw.p)
-    if raw.n and raw.p:
-        n_threads = worth(<double>raw.n * raw.p, n_threads)
-        for t in prange(tiles, num_threads=n_threads, schedule="dynamic", nogil=True):
-            if signal.stop == 0:
-                scan_tile(&raw, t, &largest[0], &bad[0])
-            if threadid() == 0:
-                poll(signal, handle)
+    cdef Py_ssize_t t, j, tiles = (raw.p + raw.tile - 1) // raw.tile
+    rows = np.zeros((2, raw.p))
+    if raw.n == 0 or raw.p == 0:
+        return rows[0], -1
+    cdef double[:, ::1] out = rows
+    cdef double* largest = &out[0, 0]
+    cdef double* bad = &out[1, 0]
+    n_threads = worth(<double>raw.n * raw.p, n_threads)
+    for t in prange(tiles, num_threads=n_threads, schedule="dynamic", nogil=True):
+        if signal.stop == 0:
+            scan_tile(&raw, t, largest, bad)
+        if threadid() == 0:
+            poll(signal, handle)
     del keep
     if signal.stop:
         raise Stopped
-    wrong = np.flatnonzero(bad)
-    return np.asarray(largest), int(wrong[0]) if len(wrong) else -1
+    for j in range(raw.p):
+        if bad[j] > 0:
+            return rows[0], j
+    return rows[0], -1
 
 
 cdef cloned_void dense_moments(const floating* x, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t p, const double* v,

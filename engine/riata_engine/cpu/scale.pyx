@@ -1,6 +1,7 @@
 # Units in which no solver meets a scale of 1e300, and the way back: powers of two, so that undoing them costs no digits.
+import numpy as np
 from libc.float cimport DBL_MAX
-from libc.math cimport fabs, frexp, ldexp, sqrt
+from libc.math cimport fabs, frexp, isfinite, isinf, isnan, ldexp, sqrt, NAN
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
@@ -71,3 +72,76 @@ def to_data_units(double[:, :, ::1] b, const double[::1] level, const double[:, 
                 df[i, l] = count + intercept
                 level_out[i, l] = sigma[i] * (level[i] - dot) if intercept else 0.0
                 finite[i, l] = lost == 0
+
+
+def settle(const double[:, :] alphas, const double[::1] null_deviance, double[:, ::1] intercept, double[:, ::1] gap,
+           double[:, ::1] residual, double[:, ::1] held_out, double[:, ::1] df, const unsigned char[:, ::1] finite,
+           signed char[:, ::1] status, signed char converged, signed char max_iter, signed char not_finite, signed char degenerate,
+           double[:, ::1] dev_ratio):
+    """Last look at the answers (B, L), in place; returns whether some alpha was not solved.
+
+    What float64 cannot write gets the status ``not_finite``. A gap of infinity is no certificate, but the answer stands, as
+    ``max_iter``. Under an alpha that was not solved all numbers are NaN. dev_ratio = 1 − residual / null_deviance, 0 of nothing.
+    """
+    cdef Py_ssize_t b, l
+    cdef bint some = False
+    cdef double null
+    with nogil:
+        for b in range(status.shape[0]):
+            null = null_deviance[b]
+            for l in range(status.shape[1]):
+                if status[b, l] == converged or status[b, l] == max_iter:
+                    if not (isfinite(intercept[b, l]) and isfinite(alphas[b, l]) and not isnan(gap[b, l]) and isfinite(residual[b, l])
+                            and finite[b, l]):
+                        status[b, l] = not_finite
+                    elif isinf(gap[b, l]):
+                        status[b, l] = max_iter
+                if not (status[b, l] == converged or status[b, l] == max_iter or status[b, l] == degenerate):
+                    some = True
+                    intercept[b, l] = gap[b, l] = residual[b, l] = held_out[b, l] = df[b, l] = NAN
+                if null > 0:
+                    dev_ratio[b, l] = 1.0 - residual[b, l] / null
+                else:
+                    dev_ratio[b, l] = NAN if isnan(residual[b, l]) else 0.0
+    return some
+
+
+def work_on_supports(const double[:, ::1] df, bint intercept, const double[::1] l1_ratio, Py_ssize_t p, const int[:, ::1] epochs,
+                     const int[:, ::1] newtons):
+    """(Σ epochs · s, Σ epochs · s², Σ newtons · s²) over all answers (B, L), s the features in the support: all p for ridge."""
+    cdef Py_ssize_t b, l
+    cdef double s, once = 0, twice = 0, steps = 0
+    with nogil:
+        for b in range(df.shape[0]):
+            for l in range(df.shape[1]):
+                s = df[b, l] - intercept if l1_ratio[b] > 0 else p
+                if s > 0:                                  # of what was not solved it is NaN
+                    once += epochs[b, l] * s
+                    twice += epochs[b, l] * s * s
+                    steps += newtons[b, l] * s * s
+    return once, twice, steps
+
+
+def largest_alphas(const double[:, ::1] gradient, const double[:, ::1] f1, const Py_ssize_t[::1] group, const double[::1] lower,
+                   const double[::1] upper, const double[::1] sigma, const Py_ssize_t[::1] target, const double[::1] l1_ratio,
+                   double least_ratio):
+    """(B,) the smallest alphas at which no penalised coefficient wants to leave zero: max |gradient| / f1 over those that may, in units
+    of the data, divided by l1_ratio (``least_ratio`` at the least). NaN where that is below what float64 can write.
+    """
+    cdef Py_ssize_t b, j, row
+    cdef double g, most, ratio
+    found = np.empty(gradient.shape[0])
+    cdef double[::1] out = found
+    with nogil:
+        for b in range(gradient.shape[0]):
+            row = group[b] if f1.shape[0] > 1 else 0
+            most = 0
+            for j in range(gradient.shape[1]):
+                g = gradient[b, j]
+                if f1[row, j] > 0 and ((g > 0 and upper[j] > 0) or (g < 0 and lower[j] < 0)):
+                    ratio = fabs(g) / f1[row, j]
+                    most = ratio if ratio > most else most
+            out[b] = most * sigma[target[b]] / max(l1_ratio[b], least_ratio)
+            if most > 0 and out[b] == 0:
+                out[b] = NAN
+    return found

@@ -117,6 +117,13 @@ cdef void group_pair(const double[:, ::1] Y, const double[:, ::1] V, Py_ssize_t 
     squares(&Y[0, t], Y.shape[1], &V[g, 0], 1, mean, Y.shape[0], count, square)
 
 
+cdef cloned_void add_row(const double* y, Py_ssize_t T, double w, double* total, double* square) noexcept nogil:
+    cdef Py_ssize_t t
+    for t in range(T):
+        total[t] += w * y[t]
+        square[t] += w * y[t] * y[t]
+
+
 def part_sums(const double[:, ::1] Y, v, label, double[::1] weight, double[:, ::1] total, double[:, ::1] square):
     """Σ v, Σ v y and Σ v y² over the rows of each part; ``v`` None: ones; ``label`` (n,) negative for no part, None: all are part 0."""
     cdef Py_ssize_t n = Y.shape[0], T = Y.shape[1], i, k
@@ -125,7 +132,6 @@ def part_sums(const double[:, ::1] Y, v, label, double[::1] weight, double[:, ::
     cdef bint weighted = v is not None, labelled = label is not None
     cdef double one = 1
     cdef const double* w
-    cdef double[::1] zero = np.zeros(T)
     if weighted:
         weights = v
     if labelled:
@@ -136,8 +142,7 @@ def part_sums(const double[:, ::1] Y, v, label, double[::1] weight, double[:, ::
             if k >= 0:
                 w = &weights[i] if weighted else &one
                 weight[k] += w[0]
-                means(&Y[i, 0], T, w, 0, 1, T, &total[k, 0])
-                squares(&Y[i, 0], T, w, 0, &zero[0], 1, T, &square[k, 0])
+                add_row(&Y[i, 0], T, w[0], &total[k, 0], &square[k, 0])
 
 
 cdef cloned_void norms(const double* R, const double* v, const double* y, Py_ssize_t n, Py_ssize_t k, double* rr,

@@ -12,6 +12,8 @@ import sys
 
 import numpy as np
 
+from riata_engine.solvers.row_products import RowProducts
+
 BLOCK_ELEMENTS = 1 << 20  # 8 MiB of float64
 BLOCK_ROWS, FEWEST_ROWS, FEWEST_COLUMNS = 4096, 256, 256
 SPARSE_DENSITY = 0.1  # above it, dense blocks multiply faster than sparse rows
@@ -29,7 +31,7 @@ def is_sparse(X):
     return sparse is not None and sparse.issparse(X)
 
 
-class CentredDesign:
+class CentredDesign(RowProducts):
     """
     Z = X[:, columns] - 1 mean' under row weights v.
 
@@ -41,6 +43,9 @@ class CentredDesign:
         False: Z = X[:, columns], nothing is centred.
     columns : None or (p,) intp
         The columns in play; None = all.
+    separate : bool, default=False
+        Multiply the rows of each target on their own, so that their bits do not depend on the other targets (see
+        `row_products`), not those of all targets at once, which is faster for few rows each.
 
     Attributes
     ----------
@@ -62,7 +67,7 @@ class CentredDesign:
         float64 array whose means are at most MODERATE standard deviations; known at the same time.
     """
 
-    def __init__(self, X, sample_weight=None, intercept=True, columns=None):
+    def __init__(self, X, sample_weight=None, intercept=True, columns=None, separate=False):
         self.sparse = is_sparse(X)
         if self.sparse:
             if columns is not None:
@@ -70,7 +75,7 @@ class CentredDesign:
             self.columns = None
         else:
             self.columns = columns
-        self.intercept = intercept
+        self.intercept, self.separate = intercept, separate
         self.n = X.shape[0]
         self.p = X.shape[1] if columns is None else len(columns)
         if sample_weight is None:
@@ -337,37 +342,6 @@ class CentredDesign:
         K *= root[:, None]
         self.mean = mean
         return K
-
-    def dot(self, B):
-        """Z B, (n, k), for B (p, k)."""
-        if self.sparse:
-            return self.X @ (B / self.unit) - self.mean @ B
-        if self.direct:
-            return self.X @ B - self.mean @ B
-        out = np.zeros((self.n, B.shape[1]))
-        if self.tall:
-            for rows, block in self.row_blocks():
-                np.matmul(block, B, out=out[rows])
-        else:
-            for columns, block in self.column_blocks():
-                out += block @ B[columns]
-        return out
-
-    def weighted_transpose_dot(self, R):
-        """Z'V R, (p, k), for R (n, k)."""
-        VR = R * self.v[:, None]
-        if self.sparse:
-            return (self.X.T @ VR) / self.unit - np.multiply.outer(self.mean, VR.sum(axis=0))
-        if self.direct:
-            return self.X.T @ VR - np.multiply.outer(self.mean, VR.sum(axis=0))
-        out = np.zeros((self.p, R.shape[1]))
-        if self.tall:
-            for rows, block in self.row_blocks():
-                out += block.T @ VR[rows]
-        else:
-            for columns, block in self.column_blocks():
-                np.matmul(block.T, VR, out=out[columns])
-        return out
 
 
 def _sample(part):

@@ -15,6 +15,8 @@ from riata_engine.solvers.path_store import CONVERGED, MAX_ITER
 
 #: how often a path is solved again from exact gradients
 REFINEMENTS = 3
+#: each time to so much less, where the solver's own measure (``boxed_gap``) may be far from the gap
+TIGHTER = 1e-3
 
 
 def residuals(form, problem, b, columns, free_b=None):
@@ -34,10 +36,11 @@ def residuals(form, problem, b, columns, free_b=None):
     return R
 
 
-def gaps_of(form, problem, b, R, T, alphas, options, control, free=None):
+def gaps_of(form, problem, b, R, T, alphas, options, control, free=None, half_free=None):
     """Relative gaps (L,) and Σ v r² (L,) of one problem from its residuals R (n, L) and gradients T (L, p) = ZᵀVR.
 
-    What a residual has left along the free features is no dual point: it is projected out, and counts half its square.
+    What a residual has left along the free features is no dual point: it is projected out, and counts half its square. The same
+    goes for what it has on the open side of half-free ones.
     """
     g, t = form.group[problem], form.target[problem]
     v, y = np.ascontiguousarray(form.V[:, g]), form.Y[:, t] - form.ybar[g, t]
@@ -50,10 +53,12 @@ def gaps_of(form, problem, b, R, T, alphas, options, control, free=None):
         T = T - along @ H.T
         left = (along**2).sum(axis=1)
         dual_rr, ry = rr - left, ry - along @ u
+    if half_free is not None:
+        T, dual_rr, ry = half_free.dual_points(problem, b, R, T, l1, l2)
+        left = rr - dual_rr
     row = g if len(form.f1) > 1 else 0
-    h = np.ones(form.shape[1]) if not options.by_kkt else form.variance(control, options.n_threads)[g]
     certify(np.ascontiguousarray(T), np.ascontiguousarray(b), l1, l2, form.f1[row], form.f2[row], form.lower, form.upper,
-            1.0 / form.sigma[t], dual_rr, ry, form.null()[problem], h, options.by_kkt, out)
+            1.0 / form.sigma[t], dual_rr, ry, form.null()[problem], out)
     null = form.null()[problem]
     return out + 0.5 * left / (null if null > 0 else 1.0), rr
 
@@ -64,7 +69,7 @@ def gradients(form, problem, R, control, n_threads):
     return form.design.transposed_matvec(weighted, len(weighted), control, n_threads)
 
 
-def certify_by_residual(form, problem, b, C, alphas, options, store, control, free=None):
+def certify_by_residual(form, problem, b, C, alphas, options, store, control, free=None, half_free=None):
     """Replace the gaps of one problem by those of its residuals, and refine its path b (L, p) until they hold or stop falling.
 
     b is changed in place; ``C`` is the Gram matrix of its group (free features projected out).
@@ -75,13 +80,14 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
         False where the call was stopped before the first gap was known: nothing is changed then.
     """
     p, kept = b.shape[1], b.copy()
+    tighter = 0.1 if half_free is None else TIGHTER
     solved = np.flatnonzero(store.status[problem] <= MAX_ITER)
     for attempt in range(REFINEMENTS + 1):
         free_b = None if free is None else free.coefficients(b, slice(None), problem)
         R = residuals(form, problem, b, None, free_b)
         try:
             T = gradients(form, problem, R, control, options.n_threads)
-            gap, square = gaps_of(form, problem, b, R, T, alphas[problem], options, control, free)
+            gap, square = gaps_of(form, problem, b, R, T, alphas[problem], options, control, free, half_free)
         except Stopped:                          # the best so far stands, with its gap
             b[:] = kept
             return attempt > 0
@@ -98,12 +104,13 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
         exact_yy = store.residual[problem, again] + np.einsum("kp,kp->k", b[again], exact_c + T[again])
         l1, l2 = (x[0][again, None] for x in options.penalties(form, alphas[problem][None], np.array([problem])))
         k = len(again)
+        tol = np.full(k, options.tol * tighter ** (attempt + 1))
         row = form.group[problem] if len(form.f1) > 1 else 0
         out = np.zeros((k, 1, p))
         gram_path(C[None], np.zeros(k, np.intp), exact_c, exact_yy, np.full(k, form.null()[problem]), form.f1[row:row + 1],
                   form.f2[row:row + 1], form.lower, form.upper, np.full(k, 1 / form.sigma[form.target[problem]]), l1, l2,
                   np.ones(k, np.intp), np.empty(0, np.intp), np.empty(0, np.intp), b[again], l1[:, 0].copy(), p,
-                  np.full(k, 0.1 * options.tol), options.max_epochs, np.inf, -np.inf, options.by_kkt, control, options.n_threads,
+                  tol, options.max_epochs, np.inf, -np.inf, options.by_kkt, control, options.n_threads,
                   out, np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1), np.int8),
                   np.empty((k, 1), np.int32), np.zeros((k, 1), np.int32))
         b[again] = out[:, 0]
@@ -111,8 +118,8 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
     return True
 
 
-def certify_unfitted(form, problem, path, alphas, options, store, control, free):
-    """The gaps of a path that were computed as if the directions ``free.unfitted`` were not there, from its residuals.
+def certify_path(form, problem, path, alphas, options, store, control, free, half_free=None):
+    """The gaps of one problem's path from its residuals, where the solver's own leave something out.
 
     ``path`` (index, value, ends) holds the coefficients of z as ``PathStore.put_paths`` takes them.
     """
@@ -125,7 +132,7 @@ def certify_unfitted(form, problem, path, alphas, options, store, control, free)
         R = residuals(form, problem, b, None)
         b[:, form.free] = 0.0
         gap, _ = gaps_of(form, problem, b, R, gradients(form, problem, R, control, options.n_threads), alphas[problem], options,
-                         control, free)
+                         control, free, half_free)
         store.n_passes += 1
         store.gap[problem, solved] = gap[solved]
     except Stopped:                              # no time to look

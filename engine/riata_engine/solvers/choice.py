@@ -26,7 +26,7 @@ def choose(wish, form, alphas, options):
     ValueError
         If the solver asked for cannot solve this batch.
     """
-    pure_ridge = not options.l1_ratio.any() and not options.bounded
+    pure_ridge = options.some_ridge and not options.bounded and not options.l1_ratio.any()
     if wish == "kernel" and not pure_ridge:
         raise ValueError("solver='kernel' solves l1_ratio=0 without bounds only: use solver='auto'")
     if wish == "least_squares" and (options.bounded or np.any(alphas > 0)):

@@ -4,6 +4,8 @@ import time
 
 import numpy as np
 
+from riata_engine.cpu.scale import work_on_supports
+
 #: bytes of an entry of the active block of a Gram matrix, which descent reads, and of its factor, which a Newton step reads
 BLOCK_ENTRY, FACTOR_ENTRY = 4, 8
 
@@ -55,9 +57,6 @@ def bytes_moved(form, store, l1_ratio, solver):
     X = form.design.X
     stored = X.nbytes if isinstance(X, np.ndarray) else X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
     p = form.shape[1]
-    support = np.where(l1_ratio[:, None] == 0, float(p), np.maximum(np.nan_to_num(store.df) - form.intercept, 0.0))
-    if solver == "residual":
-        work = 2 * stored / p * (store.n_epochs * support)
-    else:
-        work = (BLOCK_ENTRY * store.n_epochs + FACTOR_ENTRY * store.n_cholesky) * support**2
-    return float(store.n_passes * stored + work.sum())
+    columns, squares, steps = work_on_supports(store.df, form.intercept, l1_ratio, p, store.n_epochs, store.n_cholesky)
+    work = 2 * stored / p * columns if solver == "residual" else BLOCK_ENTRY * squares + FACTOR_ENTRY * steps
+    return float(store.n_passes * stored + work)

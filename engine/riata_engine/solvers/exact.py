@@ -5,36 +5,45 @@ import numpy as np
 from riata_engine.solvers.least_squares import least_squares
 from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, MAX_ITER
 from riata_engine.solvers.ridge import RidgeDecomposition
+from riata_engine.solvers.row_products import weighted_square
+
+#: bytes of working arrays, and operations, that the targets solved between two looks at the clock and at Ctrl-C take
+CHUNK, WORK = 2**26, 3e9
 
 
 def solve_kernel(form, alphas, options, store, control, clock):
-    """Ridge (l1_ratio = 0, no bounds) for any alphas > 0: the n × n kernel, or the p × p Gram matrix where that is smaller."""
+    """Ridge (l1_ratio = 0, no bounds) for any alphas > 0: the n × n kernel, or the p × p Gram matrix where that is smaller.
+
+    All targets of a weight group share one decomposition; each has products of its own, so that its bits are those of the
+    problem alone.
+    """
     for group in np.unique(form.group):
         with clock("matrix"):
             scale = None if form.spread is None else _raw_scale(form, group)
             ridge = RidgeDecomposition(form.design.X, form.V[:, group], form.intercept,
-                                       np.where(form.barred, np.inf, form.factor), scale)
+                                       np.where(form.barred, np.inf, form.factor), scale, separate=True)
             store.n_passes += 1
             # a Gram matrix sees no further than √eps: where it took free features for collinear there is no dual point but zero
             lost = ridge.free_degenerate and ridge.free_rank < form.free_features(control, options.n_threads).rank[group]
-        for problem in np.flatnonzero(form.group == group):
+            degenerate = ridge.free_degenerate and not lost
+        for problems in _chunks(form, group, alphas.shape[1], options):
             if control.check():
                 return
             with clock("solutions"):
-                y = form.Y[:, form.target[problem]]
-                coef, intercept = ridge.coefficients(alphas[problem], y)
-                gap = ridge.duality_gap(alphas[problem], y, coef, intercept)[:, 0]
-                if lost:
-                    gap = ridge.objective(alphas[problem], y, coef, intercept)[:, 0]
-                status = np.where(gap <= options.tol, CONVERGED, MAX_ITER)
-                _keep(form, store, problem, coef[:, 0], gap, DEGENERATE if ridge.free_degenerate and not lost else status)
-                store.df[problem] = ridge.effective_df(alphas[problem]) + form.intercept
-            control.done += alphas.shape[1]
+                Y, grid = form.Y[:, form.target[problems]], alphas[problems]
+                if (grid == grid[0]).all():
+                    grid = grid[:1]
+                coef, intercept = ridge.coefficients(grid, Y)
+                residuals = ridge.residuals(Y, coef)
+                gap = (ridge.objective if lost else ridge.duality_gap)(grid, Y, coef, intercept, residuals)
+                _keep(form, store, group, problems, coef, residuals, gap, options.tol, degenerate)
+                store.df[problems] = ridge.effective_df(grid) + form.intercept
+            control.done += gap.size
 
 
 def solve_least_squares(form, alphas, options, store, control, clock):
     """alpha = 0 without bounds: of all minimisers the one of least norm, flagged ``degenerate`` where there are many."""
-    kept = np.flatnonzero(~form.barred)
+    kept, L = np.flatnonzero(~form.barred), alphas.shape[1]
     for group in np.unique(form.group):
         if control.check():
             return
@@ -43,11 +52,21 @@ def solve_least_squares(form, alphas, options, store, control, clock):
             fit = least_squares(form.design.X, form.Y[:, form.target[members]], form.V[:, group], form.intercept,
                                 None if len(kept) == form.shape[1] else kept)
             store.n_passes += 1
-        for k, problem in enumerate(members):
-            repeated = np.repeat(fit.coef[k:k + 1], alphas.shape[1], axis=0)
-            status = CONVERGED if fit.gap[k] <= options.tol else MAX_ITER
-            _keep(form, store, problem, repeated, fit.gap[k], DEGENERATE if fit.degenerate else status)
-            control.done += alphas.shape[1]
+        first = 0
+        for problems in _chunks(form, group, L, options):
+            part = slice(first, first := first + len(problems))
+            coef, residuals, gap = (np.repeat(found[part, None], L, axis=1) for found in (fit.coef, fit.residuals, fit.gap))
+            _keep(form, store, group, problems, coef, residuals, gap, options.tol, fit.degenerate)
+            control.done += gap.size
+
+
+def _chunks(form, group, L, options):
+    """The problems of a weight group, as many at a time as keep the working arrays small and the answers to Ctrl-C quick."""
+    n, p = form.shape
+    members = np.flatnonzero(form.group == group)
+    size = min(CHUNK, options.max_memory) / (8 * L * (8 * p + 4 * n))                # refinement included
+    step = max(1, int(min(size, WORK / (6.0 * n * p * L))))
+    return (members[first:first + step] for first in range(0, len(members), step))
 
 
 def _raw_scale(form, group):
@@ -57,28 +76,15 @@ def _raw_scale(form, group):
     return np.where(form.factor == 0, 1.0, scale)
 
 
-def _keep(form, store, problem, coef, gap, status):
-    """Store coefficients (L, p) of X for y in units of sigma, with what is known of them."""
-    g, t = form.group[problem], form.target[problem]
-    columns = np.flatnonzero(form.design.multiplier > 0)
-    b = coef[:, columns] / form.design.multiplier[columns]
-    store.put(problem, 0, b, columns)
-    store.gap[problem], store.status[problem] = gap, status
-    X, v = form.design.X, form.V[:, g]
-    fitted = np.asarray(X @ coef.T) if X.dtype == np.float64 else _product(X, coef)
-    R = (form.Y[:, t] - form.ybar[g, t])[:, None] - fitted
-    if form.intercept:
-        R -= v @ R
-    store.residual[problem] = v @ R**2
-    if form.held_out is not None and len(form.held_out[g]):
-        rows, w = form.held_out[g], form.held_out_weight[form.held_out[g]]
-        store.held_out[problem] = (w @ R[rows] ** 2) / w.sum()
-
-
-def _product(X, coef):
-    """X coefᵀ in float64 for a float32 X, by blocks of rows."""
-    out = np.empty((X.shape[0], len(coef)))
-    for first in range(0, X.shape[0], 4096):
-        block = X[first:first + 4096]
-        out[first:first + 4096] = np.asarray(block.astype(np.float64) @ coef.T)
-    return out
+def _keep(form, store, group, problems, coef, residuals, gap, tol, degenerate):
+    """Store coefficients (k, L, p) of X for y in units of sigma, with what their residuals (k, L, n) and gaps (k, L) tell."""
+    used = form.design.multiplier > 0
+    b = np.divide(coef, form.design.multiplier, out=np.zeros_like(coef), where=used)
+    store.put_many(problems, b)
+    store.gap[problems] = gap
+    store.status[problems] = DEGENERATE if degenerate else np.where(gap <= tol, CONVERGED, MAX_ITER)
+    store.residual[problems] = weighted_square(residuals, form.V[:, group])
+    if form.held_out is not None and len(form.held_out[group]):
+        rows = form.held_out[group]
+        w = form.held_out_weight[rows]
+        store.held_out[problems] = weighted_square(np.take(residuals, rows, axis=-1), w) / w.sum()

@@ -110,6 +110,15 @@ class FreeFeatures:
         g = self.group[problem]
         return (R.T @ (self.Z - self.shift[g])) @ self.K[g]
 
+    def off(self, A, group):
+        """(n, m) columns A about their means less what lies along the free features: the same numbers without their sum."""
+        Z, V = self.Z - self.shift[group], self.V[:, group, None]
+        out = A - Z @ (self.K[group] @ (self.K[group].T @ (Z.T @ (V * A))))
+        if self.unfitted[group] is not None:
+            U = self.unfitted[group][0]
+            out -= U @ (U.T @ (V * out))
+        return out
+
     def taken_off(self, R, v, y, problem):
         """What makes weighted residuals V r, R (n, L), a dual point: coordinates along (L, k) that are to be zero there.
 

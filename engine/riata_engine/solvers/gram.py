@@ -7,7 +7,9 @@ import numpy as np
 
 from riata_engine.cpu.certificate import rounding
 from riata_engine.cpu.gram_path import gram_path
+from riata_engine.cpu.group_sums import held_out_errors
 from riata_engine.solvers.certificate import certify_by_residual
+from riata_engine.solvers.half_free import HalfFree
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER
 from riata_engine.solvers.statistics import group_statistics, inflation
 
@@ -21,57 +23,58 @@ def solve_gram(form, alphas, options, store, control, clock):
         return
     B, L = alphas.shape
     p = form.shape[1]
-    c = statistics.c[form.group, :, form.target]
-    C, yy, free = statistics.C, form.yy[form.group, form.target], None
+    group, target, null = form.group, form.target, form.null()
+    c = statistics.c[group, :, target]
+    C, yy, free = statistics.C, 2 * null, None
     if len(form.free):
         free = form.free_features(control, options.n_threads)
         c = free.gradient(c)
         whole, C = C, np.stack([free.project_gram(C[g], g) for g in range(len(C))])
-        for g in np.unique(form.group):
+        for g in np.unique(group):
             statistics.size[g] *= inflation(np.abs(np.diagonal(C[g])), np.diagonal(whole[g]))
         yy = np.maximum(yy - free.explained(), 0.0)
+    half_free = HalfFree(form, free, options, store, control) if options.by_kkt else None
     c = np.ascontiguousarray(c)
     l1, l2 = options.penalties(form, alphas)
-    null = form.null()
-    bound_scale = 1.0 / form.sigma[form.target]
+    bound_scale = 1.0 / store.sigma
     none = np.empty(0, np.intp)
     chunk = max(1, int(options.max_memory // (8 * L * p))) if store.kind != "dense" else B
     for at in range(0, B, chunk):
         size = min(B, at + chunk) - at
         part = slice(at, at + size)
         b = store.coef[part] if store.kind == "dense" else np.zeros((size, L, p))
-        newtons, length = np.zeros((size, L), np.int32), np.zeros((size, L))
-        lengths, tol = np.empty(size, np.intp), np.empty(size)
+        lengths, tol, length = np.empty(size, np.intp), np.empty(size), np.zeros((size, L))
         lengths.fill(L)
         tol.fill(options.tol)
         with clock("descent"):
-            gram_path(C, form.group[part], c[part], yy[part], null[part], form.f1, form.f2, form.lower, form.upper,
+            gram_path(C, group[part], c[part], yy[part], null[part], form.f1, form.f2, form.lower, form.upper,
                       bound_scale[part], l1[part], l2[part], lengths, none, none,
                       np.zeros((size, p)), l1[part, 0].copy(), p, tol, options.max_epochs,
                       options.stop_dev_ratio, options.stop_dev_change, options.by_kkt, control, options.n_threads, b,
-                      store.gap[part], store.residual[part], length, store.status[part], store.n_epochs[part], newtons,
-                      side_by_side=True)
-        store.n_cholesky[part] += newtons
+                      store.gap[part], store.residual[part], length, store.status[part], store.n_epochs[part],
+                      store.n_cholesky[part], side_by_side=True)
         with clock("certificate"):
-            doubt = rounding(length, statistics.size, form.group[part], null[part])
+            doubt = rounding(length, statistics.size, group[part], null[part])
             if free is not None:                 # what C does not know of
-                doubt[[free.unfitted[g] is not None for g in form.group[part]]] = np.inf
+                doubt[[free.unfitted[g] is not None for g in group[part]]] = np.inf
+            if half_free is not None:
+                doubt[:] = np.inf
             for k in np.flatnonzero(doubt > 0.05 * options.tol) if doubt.max() > 0.05 * options.tol else ():
                 problem = at + k
-                if not control.stopped and certify_by_residual(form, problem, b[k], C[form.group[problem]], alphas, options,
-                                                               store, control, free):
+                if not control.stopped and certify_by_residual(form, problem, b[k], C[group[problem]], alphas, options,
+                                                               store, control, free, half_free):
                     continue
                 # no time to look: the gap and what rounding may add to it is a certificate too
                 store.gap[problem] += doubt[k]
                 late = (store.status[problem] == CONVERGED) & (store.gap[problem] > options.tol)
                 store.status[problem, late] = MAX_ITER
+        if free is not None:
+            b[:, :, form.free] = np.stack([free.coefficients(b[k], slice(None), at + k) for k in range(size)])
         if statistics.held_C is not None:
             with clock("deviance"):
-                _held_out_deviance(form, statistics, np.arange(at, at + size), b, free, store)
-        free_b = None
-        if free is not None:
-            free_b = np.stack([free.coefficients(b[k], slice(None), problem) for k, problem in enumerate(range(at, at + size))])
-        store.put_many(part, b, free_b)
+                held_out_errors(b, statistics.held_C, statistics.held_c, statistics.held_yy, group[part], target[part],
+                                store.held_out[part], options.n_threads)
+        store.put_many(part, b)
     if not options.bounded:
         _ridge_df(form, C, l2, options, store)
     if free is not None:
@@ -83,7 +86,7 @@ def _ridge_df(form, C, l2, options, store):
 
     Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, eq. 3.50.
     """
-    if options.l1_ratio.all():
+    if not options.some_ridge:
         return
     for g in np.unique(form.group[options.l1_ratio == 0]):
         members = np.flatnonzero((form.group == g) & (options.l1_ratio == 0))
@@ -94,21 +97,3 @@ def _ridge_df(form, C, l2, options, store):
         solved = store.status[members] <= MAX_ITER
         df = (values / (values + l2[members][:, :, None])).sum(axis=2) + len(form.free) + form.intercept
         store.df[members] = np.where(solved, df, np.nan)
-
-
-def _held_out_deviance(form, statistics, these, b, free, store):
-    """Mean squared error on the held-out rows of each group, from their sufficient statistics about the training means."""
-    for g in np.unique(form.group[these]):
-        rows = form.held_out[g]
-        if not len(rows):
-            continue
-        members = np.flatnonzero(form.group[these] == g)
-        coef = b[members]
-        if free is not None:
-            coef = coef.copy()
-            coef[:, :, form.free] = np.stack([free.coefficients(b[k], slice(None), these[k]) for k in members])
-        flat = coef.reshape(-1, coef.shape[-1])
-        t = form.target[these[members]]
-        quadratic = ((flat @ statistics.held_C[g]) * flat).sum(axis=1).reshape(coef.shape[:2])
-        cross = np.einsum("klp,pk->kl", coef, statistics.held_c[g][:, t])
-        store.held_out[these[members]] = np.maximum(statistics.held_yy[g, t][:, None] - 2 * cross + quadratic, 0.0)

@@ -4,20 +4,16 @@ from functools import lru_cache
 
 import numpy as np
 
+from riata_engine.cpu.scale import largest_alphas
+
 #: l1_ratio below this counts as this when the largest alpha is sought (glmnet's rule; a ridge has no largest alpha)
 SMALLEST_L1_RATIO = 1e-3
 
 
 def alpha_max(form, gradient, l1_ratio):
-    """(B,) the smallest alpha at which every penalised coefficient is zero, from Zᵀ V (y − ȳ) (B, p)."""
-    row = form.group if len(form.f1) > 1 else np.zeros(len(form.group), int)
-    f1 = form.f1[row]
-    may = ((gradient > 0) & (form.upper > 0)) | ((gradient < 0) & (form.lower < 0))
-    with np.errstate(over="ignore"):
-        ratio = np.divide(np.abs(gradient), f1, out=np.zeros_like(gradient), where=may & (f1 > 0))
-        largest = ratio.max(axis=1, initial=0.0)
-        out = largest * form.sigma[form.target] / np.maximum(l1_ratio, SMALLEST_L1_RATIO)
-    return np.where((largest > 0) & (out == 0), np.nan, out)        # below what float64 can write: status not_finite
+    """(B,) the smallest alpha at which every penalised coefficient is zero, from Zᵀ V (y − ȳ) (B, p); NaN: status not_finite."""
+    return largest_alphas(gradient, form.f1, form.group, form.lower, form.upper, form.sigma, form.target, l1_ratio,
+                          SMALLEST_L1_RATIO)
 
 
 def geometric(largest, n_alphas, ratio):

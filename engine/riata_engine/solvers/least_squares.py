@@ -10,6 +10,7 @@ import numpy as np
 
 from riata_engine.solvers.centred_design import CONSTANT, CentredDesign
 from riata_engine.solvers.ridge_spectrum import EPS, refine
+from riata_engine.solvers.row_products import weighted_square
 
 
 class LeastSquares(NamedTuple):
@@ -25,6 +26,8 @@ class LeastSquares(NamedTuple):
     """rank < number of columns in the model: the minimiser is not unique."""
     gap: np.ndarray
     """(T,) half the squared projection of the residual, computed afresh, on the columns, over the null objective."""
+    residuals: np.ndarray
+    """(T, n), computed afresh, the intercept at its optimum."""
 
 
 def least_squares(X, Y, sample_weight=None, intercept=True, kept=None):
@@ -53,42 +56,46 @@ def least_squares(X, Y, sample_weight=None, intercept=True, kept=None):
     ----------
     Golub, Van Loan, "Matrix Computations", 4th ed., 2013, sections 5.3 and 5.5.
     """
-    design = CentredDesign(X, sample_weight, intercept, kept)
+    design = CentredDesign(X, sample_weight, intercept, kept, separate=True)
     Y = np.asarray(Y, np.float64)
     Y = Y[:, None] if Y.ndim == 1 else Y
     if Y.ndim != 2 or Y.shape[0] != design.n:
         n = design.n
         raise ValueError(f"Y has shape {Y.shape}; X has {n} rows, so give shape ({n},) or ({n}, T)")
     design.choose_unit()
-    mean_y = design.v @ Y if intercept else np.zeros(Y.shape[1])
-    Yc = Y - mean_y
+    Yc = np.ascontiguousarray(Y.T)[:, None]
+    mean_y = Yc @ design.v if intercept else np.zeros((len(Yc), 1))
+    Yc = Yc - mean_y[..., None]
     coef, project, rank = (_tall if design.tall else _wide)(design, Yc)
-    residual = Yc - design.dot(coef.T)
-    null = design.v @ Yc**2
-    on_columns = np.square(project(residual)).sum(axis=1)
+    residuals = Yc - design.dot(coef)
+    if intercept:
+        residuals -= (residuals @ design.v)[..., None]
+    null = weighted_square(Yc, design.v)[:, 0]
+    on_columns = np.square(project(residuals)[:, 0]).sum(axis=1)
     gap = np.divide(on_columns, null, out=np.where(on_columns > 0, np.inf, 0.0), where=null > 0)
-    intercepts = mean_y - coef @ design.mean
-    coef = coef / design.unit
+    intercepts = (mean_y - design.times(coef, design.mean[:, None])[..., 0])[:, 0]
+    coef = coef[:, 0] / design.unit
     if kept is not None:
         scattered = np.zeros((len(coef), X.shape[1]))
         scattered[:, kept] = coef
         coef = scattered
-    return LeastSquares(coef, intercepts, rank, rank < design.p, gap)
+    return LeastSquares(coef, intercepts, rank, rank < design.p, gap, residuals[:, 0])
 
 
 def _tall(design, Yc):
-    """(coef, project, rank) from the triangle of V^(1/2) Z. project: residuals (n, T) -> their (T, rank) parts."""
+    """(coef, project, rank) from the triangle of V^(1/2) Z. project: residuals (T, 1, n) -> their (T, 1, rank) parts."""
     design.find_means()
+    times = design.times
     root, p = np.sqrt(design.v), design.p
-    R, Qy, shift = np.zeros((0, p)), np.zeros((0, Yc.shape[1])), np.zeros(p)
+    R, Qy, shift = np.zeros((0, p)), np.zeros((len(Yc), 1, 0)), np.zeros(p)
     held, held_y = [], []
     for rows, block in design.row_blocks():
         shift += design.v[rows] @ block
         held.append(block * root[rows, None])
-        held_y.append(Yc[rows] * root[rows, None])
+        held_y.append(Yc[..., rows] * root[rows])
         if sum(map(len, held)) >= 2 * p or rows.stop == design.n:
             Q, R = np.linalg.qr(np.vstack([R, *held]))
-            Qy = Q.T @ np.vstack([Qy, *held_y])
+            Qy = times(np.concatenate([Qy, *held_y], axis=-1), Q)
             held, held_y = [], []
     norms = _column_norms(R)
     design.constant = norms <= CONSTANT * np.abs(design.mean)
@@ -98,20 +105,20 @@ def _tall(design, Yc):
     U, sigma, Vt = np.linalg.svd(R * inverse, full_matrices=False)
     kept = sigma > EPS * max(design.n, p, 30) * np.max(sigma, initial=0.0)
     scaled = Vt[kept].T / sigma[kept]
-    coef = ((Qy.T @ U[:, kept]) @ scaled.T) * inverse
+    coef = times(times(Qy, U[:, kept]), scaled.T) * inverse
     if not kept.all():
         rowspace = np.linalg.qr((norms * ~design.constant)[:, None] * Vt[kept].T)[0]
-        coef = (coef @ rowspace) @ rowspace.T
+        coef = times(times(coef, rowspace), rowspace.T)
 
-    def project(residual):
-        return (design.weighted_transpose_dot(residual).T * inverse) @ scaled
+    def project(residuals):
+        return times(design.weighted_transpose_dot(residuals) * inverse, scaled)
 
     return coef, project, int(kept.sum())
 
 
 def _wide(design, Yc):
     """The same from the triangle of (V^(1/2) Z)', on the rows of positive weight."""
-    rows = slice(None) if design.rows is None else design.rows
+    rows = np.arange(design.n) if design.rows is None else design.rows
     root, n = np.sqrt(design.v[rows]), design.n_active
     R, held = np.zeros((0, n)), []
     for columns, block in design.column_blocks(active=True, centred=False):
@@ -130,17 +137,17 @@ def _wide(design, Yc):
     kept = sigma > EPS * max(n, design.p, 30) * np.max(sigma, initial=0.0)
     sigma, Vt = sigma[kept], Vt[kept]
 
-    def project(residual):
-        return (residual[rows] * root[:, None]).T @ Vt.T
+    def project(residuals):
+        return design.times(np.take(residuals, rows, axis=-1) * root, Vt.T)
 
-    def solve(residual):
-        dual = np.zeros((design.n, residual.shape[1]))
-        dual[rows] = ((project(residual) / sigma**2) @ Vt).T / root[:, None]
-        coef = design.weighted_transpose_dot(dual).T
-        coef[:, design.constant] = 0
+    def solve(residuals):
+        dual = np.zeros(residuals.shape)
+        dual[..., rows] = design.times(project(residuals) / sigma**2, Vt) / root
+        coef = design.weighted_transpose_dot(dual)
+        coef[..., design.constant] = 0
         return coef
 
-    coef = refine(solve(Yc), lambda coef: solve(Yc - design.dot(coef.T)))
+    coef = refine(solve(Yc), lambda coef: solve(Yc - design.dot(coef)))
     return coef, project, int(kept.sum())
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from riata_engine.solvers.certificate import gradients, residuals
 from riata_engine.solvers.clock import Clock
 from riata_engine.solvers.path_store import PathStore
-from riata_engine.solvers.residual import solve_residual
+from riata_engine.solvers.residual import residual_paths
 
 #: accuracy of the fit of features that have bounds but no penalty, and what it leaves open in the gradient
 TOL, SLACK = 1e-15, 4e-9
@@ -28,7 +28,8 @@ def _with_bounded(form, half_free, options, control):
     alone = replace(form, lower=np.where(half_free, form.lower, 0.0), upper=np.where(half_free, form.upper, 0.0))
     store = PathStore(form, 1, "dense")
     tight = replace(options, tol=TOL, by_kkt=True, max_epochs=10_000)
-    solve_residual(alone, np.ones((form.n_problems, 1)), tight, store, control, Clock())
+    free = form.free_features(control, options.n_threads) if len(form.free) else None
+    store.put_paths(residual_paths(alone, np.ones((form.n_problems, 1)), tight, store, control, Clock(), free))
     out = np.empty((form.n_problems, form.shape[1]))
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.where(form.design.multiplier > 0, 1.0 / form.design.multiplier, 0.0)

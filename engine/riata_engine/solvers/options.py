@@ -10,8 +10,8 @@ from riata_engine.memory import free_memory
 
 @dataclass
 class Options:
-    """Settings of one call of ``solve`` that hold for every problem; ``by_kkt``: no gap exists, certify by KKT;
-    ``bounded``: some coefficient has a finite bound."""
+    """Settings of one call of ``solve`` that hold for every problem; ``bounded``: some coefficient has a finite bound;
+    ``by_kkt``: the residual is no dual point (``half_free``), solvers stop by the violation of the KKT conditions."""
 
     l1_ratio: np.ndarray          # (B,)
     tol: float
@@ -24,6 +24,11 @@ class Options:
     bounded: bool
 
     @cached_property
+    def some_ridge(self):
+        """Whether some problem has no l1 penalty."""
+        return not self.l1_ratio.all()
+
+    @cached_property
     def max_memory(self):
         """Bytes that working arrays may take; asked of the system only when something large is about to be made."""
         return free_memory() / 2 if self.memory_limit is None else self.memory_limit
@@ -32,5 +37,4 @@ class Options:
         """(l1, l2), each like ``alphas`` (k, L): the penalties of the given problems (default all) in units of sigma."""
         ratio, target = (self.l1_ratio, form.target) if problems is None else (self.l1_ratio[problems], form.target[problems])
         ratio, sigma = ratio[:, None], form.sigma[target][:, None]
-        with np.errstate(over="ignore", invalid="ignore"):       # an alpha beyond float64 ends as status not_finite
-            return alphas * ratio / sigma, alphas * (1.0 - ratio)
+        return alphas * ratio / sigma, alphas * (1.0 - ratio)

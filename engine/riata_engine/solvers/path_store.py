@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from riata_engine.cpu.scale import to_data_units
+from riata_engine.cpu.scale import settle, to_data_units
 
 #: what happened to a (problem, alpha); the order is the code in ``status`` arrays
 STATUS = ("converged", "max_iter", "time_budget", "not_finite", "degenerate", "skipped")
@@ -86,25 +86,25 @@ class PathStore:
     def _keep_entries(self, row, column, value):
         self.entries.append((row, column.astype(np.int32), value))
 
-    def put_many(self, problems, b, free=None):
-        """Coefficients b (k, L, p) of z of a slice of k whole problems (overwritten here to save memory)."""
-        form = self.form
-        if free is not None:
-            b[:, :, form.free] = free
-        self._convert(b, problems, self.mean, form.group[problems], self.multiplier, slice(None))
+    def put_many(self, problems, b):
+        """Coefficients b (k, L, p) of z of k whole problems, a slice or an index array (overwritten here to save memory)."""
+        self._convert(b, problems, self.mean, self.form.group[problems], self.multiplier, slice(None))
         if self.kind == "dense":
             if b.base is not self.coef:
                 self.coef[problems] = b
         elif self.kind == "sparse":
             k, l, column = np.nonzero(b)
-            self._keep_entries((problems.start + k) * self.L + l, column, b[k, l, column])
+            self._keep_entries(np.arange(self.form.n_problems)[problems][k] * self.L + l, column, b[k, l, column])
 
     def _convert(self, b, problems, mean, group, multiplier, alphas):
-        """b (k, L, m) to units of the data, in place, and what comes with it; ``problems`` and ``alphas`` are slices."""
-        form = self.form
+        """b (k, L, m) to units of the data, in place, and what comes with it; ``alphas`` is a slice."""
+        form, found = self.form, (self.intercept, self.df, self.finite)
         level = form.base_mean[form.target[problems]] + form.ybar[form.group[problems], form.target[problems]]
-        to_data_units(b, level, mean, group, multiplier, self.sigma[problems], form.intercept, self.intercept[problems, alphas],
-                      self.df[problems, alphas], self.finite[problems, alphas])
+        parts = [array[problems, alphas] for array in found]                       # views of a slice, copies of an index array
+        to_data_units(b, level, mean, group, multiplier, self.sigma[problems], form.intercept, *parts)
+        if not isinstance(problems, slice):
+            for array, part in zip(found, parts, strict=True):
+                array[problems, alphas] = part
 
     def flag_degenerate(self, groups):
         """Problems whose weight group has collinear features without a penalty: the minimum-norm answer, and said so."""
@@ -127,26 +127,13 @@ class PathStore:
         return self
 
     def blank_unsolved(self, alphas):
-        """No coefficients stand under an alpha that was not solved; those beyond float64's range are named so.
-
-        A gap of infinity is no certificate, but the answer stands.
-
-        To be called under ``np.errstate(invalid="ignore", over="ignore")``.
-        """
-        sums = self.intercept + alphas + self.gap + self.residual          # a sum may overflow: look at each then
-        if not (np.isfinite(sums).all() and self.finite.all()):
-            finite = np.isfinite(self.intercept) & np.isfinite(alphas) & ~np.isnan(self.gap) & np.isfinite(self.residual)
-            lost = ((self.status == CONVERGED) | (self.status == MAX_ITER)) & ~(finite & (self.finite == 1))
-            self.status[lost] = NOT_FINITE
-            self.gap[lost] = np.nan
-            self.status[(self.status == CONVERGED) & np.isinf(self.gap)] = MAX_ITER
-        if not self.status.any():              # all converged
-            return
-        unsolved = (self.status == SKIPPED) | (self.status == TIME_BUDGET) | (self.status == NOT_FINITE)
-        for array in (self.intercept, self.gap, self.residual, self.held_out, self.df):
-            array[unsolved] = np.nan
-        if self.kind == "dense":
-            self.coef[unsolved] = np.nan
+        """No coefficients stand under an alpha that was not solved, nor any beyond float64: see ``settle``. Returns dev_ratio."""
+        dev_ratio = np.empty(self.gap.shape)
+        some = settle(alphas, 2 * self.form.null(), self.intercept, self.gap, self.residual, self.held_out, self.df, self.finite,
+                      self.status, CONVERGED, MAX_ITER, NOT_FINITE, DEGENERATE, dev_ratio)
+        if some and self.kind == "dense":
+            self.coef[(self.status != CONVERGED) & (self.status != MAX_ITER) & (self.status != DEGENERATE)] = np.nan
+        return dev_ratio
 
     def coefficients(self):
         """(B, L, p) array, list of B CSR arrays (L, p) whose unsolved rows are empty, or None."""

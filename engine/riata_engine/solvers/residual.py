@@ -1,10 +1,14 @@
 """Paths by coordinate descent on the residual: sparse X, and supports too large for a Gram matrix."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from riata_engine.cpu.design import Design
 from riata_engine.cpu.residual_path import residual_path
-from riata_engine.solvers.certificate import certify_unfitted
+from riata_engine.solvers.certificate import REFINEMENTS, TIGHTER, certify_path
+from riata_engine.solvers.half_free import HalfFree
+from riata_engine.solvers.path_store import MAX_ITER, PathStore
 
 
 def columns_contiguous(form):
@@ -17,13 +21,32 @@ def columns_contiguous(form):
 
 def solve_residual(form, alphas, options, store, control, clock):
     """Fill ``store`` with the paths of all problems of ``form``; see ``riata_engine.batch`` for the arguments."""
+    free = form.free_features(control, options.n_threads) if len(form.free) else None
+    paths = residual_paths(form, alphas, options, store, control, clock, free)
+    g = form.group
+    if free is not None:
+        for problem in np.flatnonzero(free.degenerate[g]):
+            _shorten(free, g[problem], *paths[problem][1:])
+    if options.by_kkt:
+        with clock("certificate"):
+            _certify_half_free(form, paths, alphas, options, store, control, clock, free)
+    elif free is not None:
+        for problem in np.flatnonzero(free.degenerate[g]):
+            if free.unfitted[g[problem]] is not None:
+                certify_path(form, problem, paths[problem], alphas, options, store, control, free)
+    if free is not None:
+        store.flag_degenerate(free.degenerate)
+    store.put_paths(paths)
+
+
+def residual_paths(form, alphas, options, store, control, clock, free=None):
+    """The paths as ``PathStore.put_paths`` takes them, with all else in ``store``."""
     with clock("variances"):
         design = columns_contiguous(form)
         h = form.variance(control, options.n_threads)
         with np.errstate(divide="ignore", invalid="ignore"):
             raw = np.where(form.design.multiplier > 0, form.shift / form.design.multiplier, 0.0)
         mean = np.ascontiguousarray(raw + form.design.center)
-    free = form.free_features(control, options.n_threads) if len(form.free) else None
     K = np.zeros((form.V.shape[1], 0, 0)) if free is None else free.K
     rows = form.held_out or []
     holding = form.held_out is not None
@@ -37,18 +60,33 @@ def solve_residual(form, alphas, options, store, control, clock):
             design, np.ascontiguousarray(form.V.T), mean, h, g, y, form.null(), form.f1, form.f2, form.lower, form.upper,
             1.0 / form.sigma[t], l1, l2, options.tol, options.max_epochs, options.stop_dev_ratio, options.stop_dev_change,
             options.by_kkt, form.intercept, form.free.astype(np.intp), K, pointer.astype(np.intp), held, form.held_out_weight,
-            control, options.n_threads,
-            store.gap, store.residual, store.held_out, store.status, store.n_epochs)
+            control, options.n_threads, store.gap, store.residual, store.held_out, store.status, store.n_epochs)
     store.n_passes += passes
-    if free is not None:
-        for problem in np.flatnonzero(free.degenerate[g]):
-            _shorten(free, g[problem], *paths[problem][1:])
-            if free.unfitted[g[problem]] is not None:
-                certify_unfitted(form, problem, paths[problem], alphas, options, store, control, free)
-        store.flag_degenerate(free.degenerate)
-    store.put_paths(paths)
+    return paths
 
 
+def _certify_half_free(form, paths, alphas, options, store, control, clock, free):
+    """The gaps of all problems, by dual points; what they do not show to be solved is solved again, to less and less."""
+    half_free = HalfFree(form, free, options, store, control)
+    wanting = np.arange(form.n_problems)
+    for attempt in range(REFINEMENTS + 1):
+        for problem in wanting:
+            certify_path(form, problem, paths[problem], alphas, options, store, control, free, half_free)
+        wanting = wanting[(store.status[wanting] == MAX_ITER).any(axis=1)]
+        if attempt == REFINEMENTS or not len(wanting) or control.stopped:
+            return
+        some = replace(form, target=form.target[wanting], group=form.group[wanting])
+        less = replace(options, l1_ratio=options.l1_ratio[wanting], tol=options.tol * TIGHTER ** (attempt + 1))
+        again = PathStore(some, alphas.shape[1], "none")
+        found = residual_paths(some, alphas[wanting], less, again, control, clock, free)
+        if control.stopped:                      # the first answers stand, with their gaps
+            return
+        store.n_passes += again.n_passes
+        store.n_epochs[wanting] += again.n_epochs
+        for name in ("gap", "residual", "held_out", "status"):
+            getattr(store, name)[wanting] = getattr(again, name)
+        for problem, path in zip(wanting, found, strict=True):
+            paths[problem] = path
 def _shorten(free, group, value, ends):
     """Minimum-norm coefficients of collinear free features, which stand last in the row of every alpha."""
     q = len(free.free)

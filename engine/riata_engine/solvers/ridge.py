@@ -6,6 +6,7 @@ from riata_engine.solvers.centred_design import CentredDesign
 from riata_engine.solvers.ridge_gram import GramForm
 from riata_engine.solvers.ridge_kernel import KernelForm
 from riata_engine.solvers.ridge_spectrum import EPS
+from riata_engine.solvers.row_products import weighted_square
 
 TARGET_ELEMENTS = 1 << 22  # rows x alphas x targets held at once by loo_error
 
@@ -41,6 +42,9 @@ class RidgeDecomposition:
         f; not negative, 0 and inf allowed. None = ones.
     scale : None or array (p,)
         s, for instance the standard deviations of the columns: the penalty acts on b_j s_j. None = ones.
+    separate : bool, default=False
+        The coefficients, degrees of freedom and gap of a target are the same bits whatever the other targets are, and always
+        from the eigenvectors. False: one product for all targets, faster for few alphas.
 
     Attributes
     ----------
@@ -65,7 +69,7 @@ class RidgeDecomposition:
     Hastie, Tibshirani, Friedman, "The Elements of Statistical Learning", 2nd ed., 2009, sections 3.4.1, 7.10, 18.3.5.
     """
 
-    def __init__(self, X, sample_weight=None, intercept=True, penalty_factor=None, scale=None):
+    def __init__(self, X, sample_weight=None, intercept=True, penalty_factor=None, scale=None, separate=False):
         self.n, self.p = X.shape
         if self.n == 0:
             raise ValueError("X has no rows; give at least one")
@@ -78,7 +82,7 @@ class RidgeDecomposition:
             self.kept = None if kept.all() else np.flatnonzero(kept)
             root = np.sqrt(f[kept]) * s[kept]
         self.intercept = intercept
-        self.design = CentredDesign(X, sample_weight, intercept, self.kept)
+        self.design = CentredDesign(X, sample_weight, intercept, self.kept, separate)
         self.form = "gram" if self.design.tall else "kernel"
         self._form = (GramForm if self.design.tall else KernelForm)(self.design, root)
         self.free_rank = self._form.free_rank
@@ -105,18 +109,18 @@ class RidgeDecomposition:
 
         Parameters
         ----------
-        alphas : float or array (L,)
-            Not negative, any order; inf gives the fit of the free columns alone.
+        alphas : float or array (L,) or (T, L)
+            Not negative, any order, the same for all targets or a row for each; inf gives the fit of the free columns alone.
         Y : array (n,) or (n, T)
 
         Returns
         -------
-        coef : ndarray, shape (L, T, p)
-        intercept : ndarray, shape (L, T)
+        coef : ndarray, shape (T, L, p)
+        intercept : ndarray, shape (T, L)
         """
-        alphas, (Yc, mean_y) = self._alphas(alphas), self._centred(Y)
-        coef = self._form.coefficients(alphas, Yc)
-        intercept = mean_y - coef @ self.design.mean
+        Yc, mean_y = self._centred(Y)
+        coef = self._form.coefficients(self._alphas(alphas, len(Yc)), Yc)
+        intercept = mean_y[:, None] - self._level(coef)
         if self.design.unit != 1:
             coef /= self.design.unit
         if self.kept is not None:
@@ -125,17 +129,42 @@ class RidgeDecomposition:
             coef = scattered
         return coef, intercept
 
+    def residuals(self, Y, coef):
+        """
+        Residuals of given coefficients with the intercept at its optimum, computed afresh.
+
+        Parameters
+        ----------
+        Y : array (n,) or (n, T)
+        coef : array (T, L, p)
+
+        Returns
+        -------
+        ndarray, shape (T, L, n)
+        """
+        Yc, _ = self._centred(Y)
+        left = self.design.dot(self._in_play(coef, len(Yc)))
+        np.subtract(Yc[:, None], left, out=left)
+        if self.intercept:
+            left -= (left @ self.design.v)[..., None]
+        return left
+
     def effective_df(self, alphas):
         """
         Degrees of freedom: the trace of the hat matrix, the intercept not counted.
 
         Free rank + sum over the eigenvalues of eigenvalue / (eigenvalue + alpha).
 
+        Parameters
+        ----------
+        alphas : float or array (L,) or (T, L)
+
         Returns
         -------
-        ndarray, shape (L,)
+        ndarray, shape (L,) or (T, L)
         """
-        return self._form.effective_df(self._alphas(alphas))
+        df = self._form.effective_df(self._alphas(alphas))
+        return df if np.ndim(alphas) == 2 else df[0]
 
     def loo_residuals(self, alphas, Y):
         r"""
@@ -153,8 +182,8 @@ class RidgeDecomposition:
             For a row of weight 0 the plain residual. NaN where the row alone determines a coefficient (h_i = 1),
             so that a fit without it says nothing about it.
         """
-        alphas, (Yc, _) = self._alphas(alphas), self._centred(Y)
-        out = np.empty((len(alphas), self.n, Yc.shape[1]))
+        (Yc, _), alphas = self._centred(Y), self._alphas(alphas, 1)[0]
+        out = np.empty((len(alphas), self.n, len(Yc)))
         for rows, residuals in self._form.loo_blocks(alphas, Yc):
             out[:, rows] = residuals
         return out
@@ -168,17 +197,17 @@ class RidgeDecomposition:
         ndarray, shape (L, T)
             NaN where a row of positive weight has no leave-one-out residual.
         """
-        alphas, (Yc, _) = self._alphas(alphas), self._centred(Y)
-        T = Yc.shape[1]
+        (Yc, _), alphas = self._centred(Y), self._alphas(alphas, 1)[0]
+        T = len(Yc)
         error = np.zeros((len(alphas), T))
         step = max(1, TARGET_ELEMENTS // (max(len(alphas), 1) * min(self.n, 4096)))
         for start in range(0, T, step):
             targets = slice(start, start + step)
-            for rows, residuals in self._form.loo_blocks(alphas, Yc[:, targets], weightless=False):
+            for rows, residuals in self._form.loo_blocks(alphas, Yc[targets], weightless=False):
                 error[:, targets] += np.einsum("lit,lit,i->lt", residuals, residuals, self.design.v[rows])
         return error
 
-    def duality_gap(self, alphas, Y, coef, intercept):
+    def duality_gap(self, alphas, Y, coef, intercept, residuals=None):
         r"""
         Relative duality gap of given coefficients, from the residual computed afresh.
 
@@ -193,34 +222,32 @@ class RidgeDecomposition:
 
         Parameters
         ----------
-        alphas : float or array (L,)
+        alphas : float or array (L,) or (T, L)
         Y : array (n,) or (n, T)
-        coef : array (L, T, p)
-        intercept : array (L, T)
+        coef : array (T, L, p)
+        intercept : array (T, L)
+        residuals : None or array (T, L, n)
+            What `residuals` gives for these coefficients, where it is known.
 
         Returns
         -------
-        ndarray, shape (L, T)
+        ndarray, shape (T, L)
             0 for a constant target whose coefficients are zero.
         """
-        alphas, (Yc, mean_y) = self._alphas(alphas), self._centred(Y)
-        coef = np.asarray(coef, np.float64)
-        if coef.shape != (len(alphas), Yc.shape[1], self.p):
-            raise ValueError(f"coef has shape {coef.shape}; give (alphas, targets, features) = "
-                             f"{(len(alphas), Yc.shape[1], self.p)}")
-        if self.kept is not None:
-            coef = coef[..., self.kept]
-        coef = coef * self.design.unit
-        size = np.max(np.abs(Yc), axis=0, initial=0.0)
-        size[size == 0] = 1.0
-        Yc, coef = Yc / size, coef / size[:, None]
-        off = (mean_y - np.asarray(intercept)) / size - coef @ self.design.mean
-        with np.errstate(invalid="ignore"):
-            gap = self._form.gap(alphas, Yc, coef) + 0.5 * off**2
-        null = 0.5 * (self.design.v @ Yc**2)
+        residuals = self.residuals(Y, coef) if residuals is None else residuals
+        Yc, mean_y = self._centred(Y)
+        alphas, coef = self._alphas(alphas, len(Yc)), self._in_play(coef, len(Yc))
+        off = mean_y[:, None] - np.asarray(intercept) - self._level(coef)
+        size = np.max(np.abs(Yc), axis=1, initial=0.0)
+        size = np.where((size == 0) | ((size > 1e-100) & (size < 1e100)), 1.0, size)  # squares are in range
+        if (size != 1).any():
+            Yc, off = Yc / size[:, None], off / size[:, None]
+            coef, residuals = coef / size[:, None, None], residuals / size[:, None, None]
+        gap = self._form.gap(alphas, Yc, coef, residuals) + 0.5 * off**2
+        null = 0.5 * weighted_square(Yc[:, None], self.design.v)
         return np.divide(gap, null, out=np.where(gap > 0, np.inf, 0.0), where=null > 0)
 
-    def objective(self, alphas, Y, coef, intercept):
+    def objective(self, alphas, Y, coef, intercept, residuals=None):
         """
         The objective of given coefficients divided by that at b = 0: the gap to the dual point of zero.
 
@@ -228,24 +255,26 @@ class RidgeDecomposition:
 
         Returns
         -------
-        ndarray, shape (L, T)
+        ndarray, shape (T, L)
         """
+        residuals = self.residuals(Y, coef) if residuals is None else residuals
         Yc, mean_y = self._centred(Y)
-        alphas = np.array(alphas, np.float64, ndmin=1)
-        null = self.design.v @ Yc**2
-        if self.kept is not None:
-            coef = coef[..., self.kept]
-        L, T, p = coef.shape
-        fitted = self.design.dot((coef * self.design.unit).reshape(L * T, p).T).reshape(self.n, L, T)
-        level = np.asarray(intercept) + (coef * self.design.unit) @ self.design.mean - mean_y
-        square = np.einsum("i,ilt->lt", self.design.v, np.square(Yc[:, None] - fitted - level))
-        value = square + alphas[:, None] * (np.square(coef) @ self._form.root**2)
+        coef = self._in_play(coef, len(Yc))
+        off = mean_y[:, None] - np.asarray(intercept) - self._level(coef)
+        null = weighted_square(Yc[:, None], self.design.v)
+        value = weighted_square(residuals, self.design.v) + off**2
+        value += self._alphas(alphas, len(Yc)) * weighted_square(coef, self._form.root**2)
         return np.divide(value, null, out=np.where(value > 0, np.inf, 0.0), where=null > 0)
 
-    def _alphas(self, alphas):
+    def _alphas(self, alphas, targets=None):
+        """Alphas (1 or T, L) in the unit of X."""
         alphas = np.array(alphas, np.float64, ndmin=1)
-        if alphas.ndim != 1 or not (alphas >= 0).all():
-            raise ValueError(f"alphas={alphas!r}: give one number or a list of numbers, none negative or NaN")
+        if alphas.ndim > 2 or not (alphas >= 0).all():
+            raise ValueError(f"alphas={alphas!r}: give one number or a list of numbers, or one list for each target, "
+                             "none negative or NaN")
+        alphas = alphas if alphas.ndim == 2 else alphas[None]
+        if targets is not None and len(alphas) not in (1, targets):
+            raise ValueError(f"alphas has shape {alphas.shape}; give one list of numbers, or one for each of {targets} targets")
         if self.design.unit != 1:
             with np.errstate(over="ignore"):  # in the unit of X; infinite where no coefficient can be told from 0
                 alphas = alphas / self.design.unit / self.design.unit
@@ -253,18 +282,33 @@ class RidgeDecomposition:
             alphas[alphas < EPS**2 * self._form.spectrum.largest] = 0
         return alphas
 
+    def _in_play(self, coef, targets):
+        """Coefficients (T, L, p) of the columns in play, in the unit of X."""
+        coef = np.asarray(coef, np.float64)
+        if coef.ndim != 3 or coef.shape[::2] != (targets, self.p):
+            raise ValueError(f"coef has shape {coef.shape}; give (targets, alphas, features) = ({targets}, L, {self.p})")
+        if self.kept is not None:
+            coef = np.take(coef, self.kept, axis=-1)
+        return coef if self.design.unit == 1 else coef * self.design.unit
+
+    def _level(self, coef):
+        """(T, L) what coefficients (T, L, p) of the columns in play make of the means."""
+        return self.design.times(coef, self.design.mean[:, None])[..., 0]
+
     def _centred(self, Y):
+        """Targets (T, n) without their means, and the means (T,)."""
         Y = np.asarray(Y, np.float64)
         Y = Y[:, None] if Y.ndim == 1 else Y
         if Y.ndim != 2 or Y.shape[0] != self.n:
             raise ValueError(f"Y has shape {Y.shape}; X has {self.n} rows, so give shape ({self.n},) or ({self.n}, T)")
+        Y = np.ascontiguousarray(Y.T)
         if not self.intercept:
-            return Y, np.zeros(Y.shape[1])
-        active = Y if self.design.rows is None else Y[self.design.rows]
-        mean = self.design.v @ Y
-        constant = active.max(axis=0) == active.min(axis=0)
-        mean[constant] = active[0, constant]
-        return Y - mean, mean
+            return Y, np.zeros(len(Y))
+        active = Y if self.design.rows is None else Y[:, self.design.rows]
+        mean = (Y[:, None] @ self.design.v)[:, 0]
+        constant = active.max(axis=1) == active.min(axis=1)
+        mean[constant] = active[constant, 0]
+        return Y - mean[:, None], mean
 
 
 def _per_column(name, values, p, most):

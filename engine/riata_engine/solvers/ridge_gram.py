@@ -15,7 +15,8 @@ from functools import cached_property
 import numpy as np
 
 from riata_engine.solvers.ridge_inverse import RidgeForm
-from riata_engine.solvers.ridge_spectrum import CORRELATED, EPS, Spectrum, penalty_gap, rank_cutoff, refine
+from riata_engine.solvers.ridge_spectrum import CORRELATED, EPS, Spectrum, hard_parts, penalty_gap, rank_cutoff, refine
+from riata_engine.solvers.row_products import weighted_square
 
 
 class GramForm(RidgeForm):
@@ -55,19 +56,19 @@ class GramForm(RidgeForm):
     @cached_property
     def M(self):
         """P W, (p, r)."""
-        return self._from_penalised(self.spectrum.vectors.T).T
+        return self._from_penalised(self.spectrum.vectors.T[None])[0].T
 
     def _to_penalised(self, rhs):
-        """P' applied to the last axis."""
+        """P' applied to the last axis of rhs (T, L, p)."""
         if self.scale is None:
             return rhs
         if self.free.size:
-            rhs = rhs - (rhs @ self.C) @ self.GC.T
-            return (rhs * self.scale)[..., self.root > 0]
+            rhs = rhs - self.design.times(self.design.times(rhs, self.C), self.GC.T)
+            return np.take(rhs * self.scale, np.flatnonzero(self.root), axis=-1)
         return rhs * self.scale
 
     def _from_penalised(self, x):
-        """P applied to the last axis."""
+        """P applied to the last axis of x (T, L, q)."""
         if self.scale is None:
             return x
         if not self.free.size:
@@ -75,54 +76,52 @@ class GramForm(RidgeForm):
         coef = np.zeros((*x.shape[:-1], self.design.p))
         coef[..., self.root > 0] = x
         coef *= self.scale
-        coef -= (coef @ self.GC) @ self.C.T
+        coef -= self.design.times(self.design.times(coef, self.GC), self.C.T)
         return coef
 
     def coefficients(self, alphas, Yc):
-        """(L, T, p) for centred targets (n, T); refined against X where the Gram matrix is ill conditioned."""
-        inverse = self.inverse(alphas)
-        coef = self._solve(inverse, self.design.weighted_transpose_dot(Yc).T[None])
-        hard = inverse.hard
-        if hard.any():
-            penalty = alphas[hard, None, None] * self.root**2
-            coef[hard] = refine(
-                coef[hard], lambda b: self._solve(inverse, self._residual_correlation(Yc, b) - penalty * b, hard)
-            )
+        """(T, L, p) for alphas (1 or T, L) and centred targets (T, n); refined against X where G is ill conditioned."""
+        T, inverse = len(Yc), self.inverse(alphas)
+        coef = self._solve(inverse, self.design.weighted_transpose_dot(Yc[:, None]))
+        for rows, at in hard_parts(inverse.hard, T):
+            some = np.broadcast_to(alphas, (T, alphas.shape[1]))[rows, at]
+            coef[rows, at] = self._refined(coef[rows, at], inverse.part(T, rows, at), some, Yc[rows[:, 0]])
         return coef
 
-    def _solve(self, inverse, rhs, which=None):
-        """(G + alpha D)^-1 applied to the rows of rhs (1 or L, T, p)."""
-        coef = self._from_penalised(inverse.solve(self._to_penalised(rhs), which))
+    def _refined(self, coef, inverse, alphas, Yc):
+        penalty = alphas[..., None] * self.root**2
+        return refine(coef, lambda b: self._solve(inverse, self._residual_correlation(Yc, b) - penalty * b))
+
+    def _solve(self, inverse, rhs):
+        """(G + alpha D)^-1 applied to the rows of rhs (T, 1 or L, p)."""
+        coef = self._from_penalised(inverse.solve(self._to_penalised(rhs)))
         if self.C.shape[1]:
-            coef += (rhs @ self.C) @ self.C.T
+            coef += self.design.times(self.design.times(rhs, self.C), self.C.T)
         return coef
 
     def _residual_correlation(self, Yc, coef):
-        """Z'V(Yc - Z coef), (L, T, p), in one pass over X."""
-        design, (L, T, p) = self.design, coef.shape
-        B = coef.reshape(L * T, p).T
+        """Z'V(y - Z b), (T, L, p), in one pass over X."""
+        design = self.design
         if design.sparse or design.direct:
-            R = np.tile(Yc, (1, L)) - design.dot(B)
-            return design.weighted_transpose_dot(R).T.reshape(L, T, p)
-        out = np.zeros((p, L * T))
+            return design.weighted_transpose_dot(Yc[:, None] - design.dot(coef))
+        out = np.zeros(coef.shape)
         for rows, block in design.row_blocks():
-            R = np.tile(Yc[rows], (1, L))
-            R -= block @ B
-            R *= design.v[rows, None]
-            out += block.T @ R
-        return out.T.reshape(L, T, p)
+            R = Yc[:, None, rows] - design.times(coef, block.T)
+            R *= design.v[rows]
+            out += design.times(R, block)
+        return out
 
     def loo_blocks(self, alphas, Yc, weightless=True):
-        """Yield (rows, leave-one-out residuals (L, len(rows), T)); NaN where a row alone determines a coefficient.
+        """Yield (rows, leave-one-out residuals (L, len(rows), T)) for alphas (L,) and centred targets (T, n).
 
-        Rows of weight 0 are always among them (`weightless` is for the kernel form, where they cost a pass over X).
+        NaN where a row alone determines a coefficient. Rows of weight 0 are always among them (`weightless` is for the kernel
+        form, where they cost a pass over X).
         """
         design, filters = self.design, self.spectrum.filters(alphas)
-        coef = self.coefficients(alphas, Yc)
-        L, T, p = coef.shape
-        B = coef.reshape(L * T, p).T
+        T, L = len(Yc), len(alphas)
+        B = self.coefficients(alphas[None], Yc).transpose(1, 0, 2).reshape(L * T, design.p).T
         for rows, block in design.row_blocks():
-            R = np.tile(Yc[rows], (1, L))
+            R = np.tile(Yc[:, rows].T, (1, L))
             R -= block @ B
             leverage = np.square(block @ self.M) @ filters.T  # (rows, L)
             if self.C.shape[1]:
@@ -135,26 +134,29 @@ class GramForm(RidgeForm):
             R /= left[:, :, None]
             yield rows, R.transpose(1, 0, 2)
 
-    def gap(self, alphas, Yc, coef):
-        """Absolute duality gap (L, T) of coefficients (L, T, p) with the intercept at its optimum.
+    def gap(self, alphas, Yc, coef, residuals):
+        """Absolute duality gap (T, L) of coefficients (T, L, p) with the intercept at its optimum, of these residuals.
 
         The dual point is the residual less its projection on the free columns. Both parts of the gap are then sums
         of squares, so that nothing cancels (see `RidgeDecomposition.duality_gap`).
         """
-        c = self._residual_correlation(Yc, coef)
-        zero = alphas == 0
-        size = np.sqrt(self.design.v @ Yc**2)
-        correlated = np.any(np.abs(c) > CORRELATED * self.deviation * size[:, None], axis=-1)
-        on_free = c @ self.C
-        gap = np.square(on_free).sum(axis=-1)
+        times = self.design.times
+        c = self.design.weighted_transpose_dot(residuals)
+        zero = np.broadcast_to(alphas == 0, c.shape[:2])
+        some = np.flatnonzero(zero.any(axis=1))
+        size = np.sqrt(weighted_square(Yc[some, None], self.design.v))[..., None]
+        correlated = np.any(np.abs(c[some]) > CORRELATED * self.deviation * size, axis=-1)
+        on_free = times(c, self.C)
+        free = np.square(on_free).sum(axis=-1)
         if self.C.shape[1]:
-            c -= on_free @ self.GC.T
-        if zero.any():
-            gap[zero] += (np.square(c[zero] @ self.M) * self.spectrum.filters(np.zeros(1))).sum(axis=-1)
-        penalised = self.root > 0
-        alpha, d = alphas[~zero, None, None], self.root[penalised] ** 2
-        gap[~zero] += penalty_gap(c[~zero][..., penalised] / d, coef[~zero][..., penalised], alpha, d)
-        gap[correlated & zero[:, None]] = np.inf
+            c -= times(on_free, self.GC.T)
+        left = None
+        if some.size:
+            left = free[some] + np.square(times(c[some], self.M)) @ self.spectrum.filters(np.zeros(()))
+        c *= _reciprocal(self.root) ** 2
+        gap = free + penalty_gap(c, coef, alphas, self.root**2)
+        if some.size:
+            gap[some] = np.where(zero[some], np.where(correlated, np.inf, left), gap[some])
         return gap / 2
 
 

@@ -41,11 +41,15 @@ class RidgeForm:
         return spectrum
 
     def inverse(self, alphas, most=REFINABLE):
-        """(S + alpha I)^-1; by Cholesky only where its condition number is at most `most` for every alpha."""
-        wanted = set(alphas.tolist())
-        if self._S is not None and len(wanted.union(self._factors)) <= FEW and self._factor(wanted, most):
-            return Cholesky([self._factors[alpha] for alpha in alphas.tolist()])
-        return self.spectrum.inverse(alphas)
+        """(S + alpha I)^-1 for alphas (1 or T, L); by Cholesky only where its condition number is at most `most` for each.
+
+        Separate targets have the eigenvectors always: which of both is cheaper depends on the alphas of all.
+        """
+        if self._S is not None and not self.design.separate:
+            wanted = set(alphas.ravel().tolist())
+            if len(wanted.union(self._factors)) <= FEW and self._factor(wanted, most):
+                return Cholesky(alphas, {alpha: self._factors[alpha] for alpha in wanted})
+        return self.spectrum.inverse(alphas, self.design.times)
 
     def _factor(self, alphas, most):
         """Factor S for these alphas too; False where one is not in (0, inf) or S + alpha I is beyond `most`."""
@@ -71,20 +75,37 @@ class Factor(NamedTuple):
 
 
 class Cholesky:
-    """(S + alpha I)^-1 for some alphas; hard (L,): whether a solution is to be refined."""
+    """(S + alpha I)^-1 for alphas (1 or T, L), from a factor for each; hard: whether a solution is to be refined."""
 
-    def __init__(self, factors):
-        self.factors = factors
-        self.hard = np.array([factor.condition > HARD for factor in factors], bool)
+    def __init__(self, alphas, factors):
+        self.alphas, self.factors = alphas, factors
+        self.hard = np.zeros(alphas.shape, bool)
+        for alpha, factor in factors.items():
+            if factor.condition > HARD:
+                self.hard |= alphas == alpha
 
-    def solve(self, rhs, which=None):
-        """Applied to the last axis of rhs (1 or L, T, q), for the alphas that `which` (bool (L,)) marks."""
-        chosen = self.factors if which is None else [self.factors[i] for i in np.flatnonzero(which)]
-        out = np.empty((len(chosen), *rhs.shape[1:]))
-        with _one_thread(rhs.shape[2], rhs.shape[1]):
-            for i, factor in enumerate(chosen):
-                out[i] = dpotrs(factor.upper, rhs[i if len(rhs) > 1 else 0].T)[0].T
+    def solve(self, rhs):
+        """Applied to the last axis of rhs (T, 1 or L, q), (T, L, q)."""
+        if len(self.factors) == 1 and rhs.shape[1] == self.alphas.shape[1]:
+            (factor,) = self.factors.values()
+            return _solved(factor, rhs.reshape(-1, rhs.shape[2])).reshape(rhs.shape)
+        shape = np.broadcast_shapes(rhs.shape[:2], self.alphas.shape)
+        rhs, alphas = np.broadcast_to(rhs, (*shape, rhs.shape[2])), np.broadcast_to(self.alphas, shape)
+        out = np.empty(rhs.shape)
+        for alpha, factor in self.factors.items():
+            where = alphas == alpha
+            out[where] = _solved(factor, rhs[where])
         return out
+
+    def part(self, T, rows, at):
+        """For the alphas ``at`` (k, m) of the targets ``rows`` (k, 1) of T."""
+        alphas = np.broadcast_to(self.alphas, (T, self.alphas.shape[1]))[rows, at]
+        return Cholesky(alphas, {alpha: self.factors[alpha] for alpha in set(alphas.ravel().tolist())})
+
+
+def _solved(factor, rows):
+    with _one_thread(rows.shape[1], len(rows)):
+        return dpotrs(factor.upper, rows.T)[0].T
 
 
 def cholesky(S, alpha, bound):

@@ -11,7 +11,8 @@ n counts the rows of positive weight. The memory beside X is a few n x n matrice
 import numpy as np
 
 from riata_engine.solvers.ridge_inverse import RidgeForm
-from riata_engine.solvers.ridge_spectrum import CORRELATED, EPS, HARD, Spectrum, penalty_gap, rank_cutoff, refine
+from riata_engine.solvers.ridge_spectrum import CORRELATED, EPS, HARD, Spectrum, hard_parts, penalty_gap, rank_cutoff, refine
+from riata_engine.solvers.row_products import weighted_square
 
 
 class KernelForm(RidgeForm):
@@ -72,38 +73,43 @@ class KernelForm(RidgeForm):
             C = rowspace @ (rowspace.T @ C)
         return Q, C
 
-    def _active(self, Y):
-        return Y if self.design.rows is None else Y[self.design.rows]
+    def _active(self, rows):
+        """V^(1/2) rows, on the samples of positive weight."""
+        return (rows if self.design.rows is None else np.take(rows, self.design.rows, axis=-1)) * self.root_v
 
     def _project(self, rows):
         """Off the free columns, along the last axis."""
-        return rows - (rows @ self.Q) @ self.Q.T if self.F.size else rows
+        return rows - self._on(rows, self.Q) if self.F.size else rows
+
+    def _on(self, rows, basis):
+        """The part of rows (T, L, n) along the orthonormal columns of a basis."""
+        return self.design.times(self.design.times(rows, basis), basis.T)
 
     def _penalised_coefficients(self, a):
-        """D^(-1/2) A'a, (L, T, p), for a (L, T, n)."""
-        design, (L, T, n) = self.design, a.shape
-        R = np.zeros((design.n, L * T))
-        R[slice(None) if design.rows is None else design.rows] = a.reshape(L * T, n).T / self.root_v[:, None]
-        coef = design.weighted_transpose_dot(R).T.reshape(L, T, design.p)
+        """D^(-1/2) A'a, (T, L, p), for a (T, L, n)."""
+        R = a / self.root_v
+        if self.design.rows is not None:
+            R, active = np.zeros((*a.shape[:2], self.design.n)), R
+            R[..., self.design.rows] = active
+        coef = self.design.weighted_transpose_dot(R)
         coef *= self.inverse_penalty
         return coef
 
     def _fitted(self, coef):
-        """V^(1/2) Z coef on the rows of positive weight, (L, T, n)."""
-        L, T, p = coef.shape
-        fitted = self._active(self.design.dot(coef.reshape(L * T, p).T)) * self.root_v[:, None]
-        return fitted.T.reshape(L, T, -1)
+        """V^(1/2) Z coef on the rows of positive weight, (T, L, n)."""
+        return self._active(self.design.dot(coef))
 
     def coefficients(self, alphas, Yc):
-        """(L, T, p) for centred targets (n, T); refined against X where the kernel is ill conditioned."""
-        rhs = (self._active(Yc) * self.root_v[:, None]).T[None]  # (1, T, n)
+        """(T, L, p) for alphas (1 or T, L) and centred targets (T, n); refined against X where the kernel is ill conditioned."""
+        T, times = len(Yc), self.design.times
+        rhs = self._active(Yc)[:, None]
         inverse = self.inverse(alphas, most=HARD)
-        coef = self._penalised_coefficients(inverse.solve(rhs - (rhs @ self.taken) @ self.taken.T))
-        hard = inverse.hard
-        if hard.any():
-            coef[hard] = self._refined(coef[hard], alphas[hard], rhs)
+        coef = self._penalised_coefficients(inverse.solve(rhs - self._on(rhs, self.taken)))
+        for rows, at in hard_parts(inverse.hard, T):
+            some = np.broadcast_to(alphas, (T, alphas.shape[1]))[rows, at]
+            coef[rows, at] = self._refined(coef[rows, at], some, rhs[rows[:, 0]])
         if self.F.size:
-            coef[..., self.F] = ((rhs - self._fitted(coef)) @ self.Q) @ self.C.T
+            coef[..., self.F] = times(times(rhs - self._fitted(coef), self.Q), self.C.T)
         return coef
 
     def _refined(self, coef, alphas, rhs):
@@ -113,23 +119,24 @@ class KernelForm(RidgeForm):
         The step for the gradient g = A'r - alpha u is H^-1 g = A' U diag(1 / (e (e + alpha))) U' A g over the
         eigenvalues e above the cutoff, where nothing is divided by alpha alone.
         """
-        spectrum = self.spectrum
+        spectrum, times = self.spectrum, self.design.times
         U, e = spectrum.vectors[:, spectrum.kept], spectrum.eigenvalues[spectrum.kept]
-        inverse = 1 / (e * (e + alphas[:, None]))
+        inverse = 1 / (e * (e + alphas[..., None]))
 
         def step(b):
-            excess = self._penalised_coefficients(self._project(rhs - self._fitted(b))) - alphas[:, None, None] * b
-            part = self._project(self._fitted(excess)) @ U
-            return self._penalised_coefficients((part * inverse[:, None, :]) @ U.T)
+            excess = self._penalised_coefficients(self._project(rhs - self._fitted(b)))
+            excess -= alphas[..., None] * b
+            part = times(self._project(self._fitted(excess)), U)
+            return self._penalised_coefficients(times(part * inverse, U.T))
 
         return refine(coef, step)
 
     def loo_blocks(self, alphas, Yc, weightless=True):
-        """Yield (rows, leave-one-out residuals (L, len(rows), T)); NaN where a row alone determines a coefficient.
+        """Yield (rows, leave-one-out residuals (L, len(rows), T)) for alphas (L,) and centred targets (T, n).
 
-        weightless: also those of the rows of weight 0, which cost a pass over X. The residual
-        and one minus the leverage both carry alpha / (eigenvalue + alpha), or at alpha = 0 its limit up to a common
-        factor; neither is found by subtraction, so small alphas keep their digits.
+        NaN where a row alone determines a coefficient. weightless: also those of the rows of weight 0, which cost a pass
+        over X. The residual and one minus the leverage both carry alpha / (eigenvalue + alpha), or at alpha = 0 its limit up
+        to a common factor; neither is found by subtraction, so small alphas keep their digits.
         """
         U = self.spectrum.vectors
         shrink = self.spectrum.filters(alphas)
@@ -145,40 +152,37 @@ class KernelForm(RidgeForm):
         threshold = np.where(zero & null.any(), 64 * EPS, 0.0)
         left[left <= threshold[:, None]] = np.nan
         left[:, squares.sum(axis=1) <= 64 * EPS] = np.nan
-        targets = self._active(Yc) * self.root_v[:, None]
-        residual = ((targets.T @ U) * shrink[:, None, :]) @ U.T  # (L, T, n)
+        residual = ((self._active(Yc) @ U) * shrink[:, None, :]) @ U.T  # (L, T, n)
         residual /= left[:, None, :] * self.root_v
         rows = slice(None) if self.design.rows is None else self.design.rows
         yield rows, residual.transpose(0, 2, 1)
         if weightless and self.design.rows is not None:  # rows of weight 0 take no part in the fit
             rest = np.flatnonzero(self.design.v == 0)
-            coef = self.coefficients(alphas, Yc)
-            L, T, p = coef.shape
-            fitted = self.design.dot(coef.reshape(L * T, p).T)[rest].reshape(-1, L, T)
-            yield rest, Yc[rest] - fitted.transpose(1, 0, 2)
+            fitted = np.take(self.design.dot(self.coefficients(alphas[None], Yc)), rest, axis=-1)
+            yield rest, (np.take(Yc, rest, axis=-1)[:, None] - fitted).transpose(1, 2, 0)
 
     def _correlated(self, r, Yc):
-        """Whether residuals V^(1/2) r (L, T, n) still correlate with a column of Z, (L, T)."""
-        size = CORRELATED * np.sqrt(self.design.v @ Yc**2)[:, None]
+        """Whether residuals V^(1/2) r (T, L, n) still correlate with a column of Z, (T, L)."""
+        size = CORRELATED * np.sqrt(weighted_square(Yc[:, None], self.design.v))[..., None]
         found = np.zeros(r.shape[:2], bool)
         for _, block in self.design.column_blocks(active=True):
             deviation = np.sqrt(self.root_v**2 @ block**2)
-            found |= np.any(np.abs((r * self.root_v) @ block) > size * deviation, axis=-1)
+            found |= np.any(np.abs(self.design.times(r * self.root_v, block)) > size * deviation, axis=-1)
         return found
 
-    def gap(self, alphas, Yc, coef):
-        """Absolute duality gap (L, T), as in the Gram form."""
-        r = (self._active(Yc) * self.root_v[:, None]).T - self._fitted(coef)
-        on_free = r @ self.Q
-        gap = np.square(on_free).sum(axis=-1)
-        r = r - on_free @ self.Q.T
-        zero = alphas == 0
+    def gap(self, alphas, Yc, coef, residuals):
+        """Absolute duality gap (T, L), as in the Gram form."""
+        times = self.design.times
+        r = self._active(residuals)
+        on_free = times(r, self.Q)
+        free = np.square(on_free).sum(axis=-1)
+        if self.F.size:
+            r -= times(on_free, self.Q.T)
+        gap = free + penalty_gap(self._penalised_coefficients(r), coef, alphas, self.root**2)
+        zero = np.broadcast_to(alphas == 0, gap.shape)
         if zero.any():
-            gap[zero] += np.square(r[zero] @ self.spectrum.vectors[:, self.spectrum.kept]).sum(axis=-1)
-            gap[zero] = np.where(self._correlated(r[zero], Yc), np.inf, gap[zero])
-        if not zero.all():
-            penalised = self.root > 0
-            from_dual = self._penalised_coefficients(r[~zero])[..., penalised]
-            d = self.root[penalised] ** 2
-            gap[~zero] += penalty_gap(from_dual, coef[~zero][..., penalised], alphas[~zero, None, None], d)
+            some = np.flatnonzero(zero.any(axis=1))
+            left = np.square(times(r[some], self.spectrum.vectors[:, self.spectrum.kept])).sum(axis=-1) + free[some]
+            left = np.where(self._correlated(r[some], Yc[some]), np.inf, left)
+            gap[some] = np.where(zero[some], left, gap[some])
         return gap / 2

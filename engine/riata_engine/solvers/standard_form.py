@@ -9,6 +9,7 @@ The intercept and the features without any penalty are profiled out (Frisch & Wa
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -55,6 +56,7 @@ class StandardForm:
     f1: np.ndarray = field(default=None)    # (1 or G, p) penalty factors of the l1 part in units of z
     f2: np.ndarray = field(default=None)    # … of the l2 part
     spread: np.ndarray | None = None  # (G, p) standard deviations of z where the penalty is standardised
+    even: bool = False                # whether all rows have the same weight, before anything is held out
     _variance: np.ndarray | None = None
 
     @property
@@ -65,9 +67,15 @@ class StandardForm:
     def shape(self):
         return self.design.X.shape
 
+    @cached_property
+    def _null(self):
+        null = 0.5 * self.yy[self.group, self.target]
+        null.flags.writeable = False
+        return null
+
     def null(self):
         """(B,) objective at b = 0 with the intercept at its optimum, in units of sigma²: the unit of the gap."""
-        return 0.5 * self.yy[self.group, self.target]
+        return self._null
 
     def weighted_residual_at_null(self, problems):
         """(k, n) V (y − ȳ) of the given problems."""
@@ -120,21 +128,22 @@ class StandardForm:
 
 
 def _row_weights(batch, n):
-    """V (n, G), the weights before holding out (n,), and the held-out rows."""
+    """V (n, G), the weights before holding out (n,), and whether all of these are equal."""
     w = batch.weights
-    if w is None:
+    if even := w is None:
         base = np.empty(n)
         base.fill(1.0 / n)
     else:
         base = w / w.max()
         base = base / base.sum()
+        even = bool((base == base[0]).all())
     if batch.held_out is None:
-        return base[:, None], base, None
+        return base[:, None], base, even
     V = np.repeat(base[None], len(batch.held_out), axis=0)
     for g, rows in enumerate(batch.held_out):
         V[g, rows] = 0.0
     V /= V.sum(axis=1, keepdims=True)
-    return V.T, base, batch.held_out
+    return V.T, base, even
 
 
 def standard_form(batch, control, n_threads):
@@ -145,8 +154,7 @@ def standard_form(batch, control, n_threads):
     """
     X = batch.X
     n, p = X.shape
-    V, base, held_out = _row_weights(batch, n)
-
+    V, base, even = _row_weights(batch, n)
     center, multiplier, constant, moderate, deviation, size, f2 = standard_columns(X, base, batch.intercept, CONSTANT, control,
                                                                                    n_threads)
     X, center, origin = _near_zero(X, center, multiplier)
@@ -160,22 +168,22 @@ def standard_form(batch, control, n_threads):
         used[batch.group, batch.target] = 1
     ybar, yy = group_moments(Y, V.T, base_mean, used, batch.intercept, CONSTANT)
 
-    if batch.intercept and held_out is not None:
+    if batch.intercept and batch.held_out is not None:
         shift = design.transposed_matvec(V.T, V.shape[1], control, n_threads)
     else:
         shift = np.zeros((V.shape[1], p))
 
     plain = batch.lower is None and batch.upper is None and batch.penalty_factor is None and not batch.standardize
     if plain:
-        penalty, barred, lower, upper, free = np.ones(p), constant, np.empty(p), np.empty(p), np.empty(0, np.intp)
-        lower.fill(-np.inf)
-        upper.fill(np.inf)
-        if constant.any():
-            lower[constant], upper[constant] = 0.0, 0.0
+        rows = np.empty((3, p))
+        rows.T[:] = 1.0, -np.inf, np.inf
+        (penalty, lower, upper), barred, free = rows, constant, np.empty(0, np.intp)
+        rows[1:, constant] = 0.0
     else:
         penalty, barred, lower, upper, free = _restrictions(batch, multiplier, constant, deviation <= CONSTANT * size)
-    form = StandardForm(design, origin, V, held_out, base, Y, base_mean, sigma, batch.target,
-                        batch.group, batch.intercept, batch.standardize, penalty, barred, lower, upper, free, shift, ybar, yy)
+    form = StandardForm(design, origin, V, batch.held_out, base, Y, base_mean, sigma, batch.target,
+                        batch.group, batch.intercept, batch.standardize, penalty, barred, lower, upper, free, shift, ybar,
+                        yy, even=even)
     if plain:
         form.f1, form.f2 = multiplier[None], f2[None]
     else:

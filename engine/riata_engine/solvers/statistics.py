@@ -10,7 +10,7 @@ import numpy as np
 
 from riata_engine.cpu.design import Design
 from riata_engine.cpu.gram import accumulate
-from riata_engine.cpu.group_sums import about_means
+from riata_engine.cpu.group_sums import about_means, clear_constant
 from riata_engine.cpu.targets import part_sums
 from riata_engine.solvers.standard_form import store_centred
 
@@ -98,15 +98,14 @@ def group_statistics(form, control, n_threads, deviance=True):
     n, p = form.shape
     G, T = form.V.shape[1], form.Y.shape[1]
     C, c, yy = np.empty((G, p, p)), np.empty((G, p, T)), np.empty((G, T))
-    weights = form.held_out_weight
-    weights = weights * n if (weights != weights[0]).any() else None           # of mean one; None: all ones
+    weights = None if form.even else form.held_out_weight * n          # of mean one; None: all ones
     raw = _raw_means(form.design) ** 2
     if form.held_out is None:
         sums = _sums(form, None, 1, weights, control, n_threads)
         sums.about(None, np.zeros(1, np.intp), form.shift, form.ybar, C, c, yy, n_threads)
         variance = C.diagonal(axis1=1, axis2=2)
         size = np.ones(1) if np.isscalar(raw) else inflation(variance, variance + raw)
-        _mend(C, 0.0)
+        clear_constant(C)
         return Statistics(C, c, None, None, None, size)
 
     part, labels = _parts(form.held_out, n)
@@ -124,7 +123,7 @@ def group_statistics(form, control, n_threads, deviance=True):
         own = np.ones(n) if weights is None else weights.copy()
         own[form.held_out[g]] = 0.0
         C[g], c[g], size[g] = _direct(form, g, own, few[g], control, n_threads)
-    _mend(C, CONSTANT * spread)
+    clear_constant(C, CONSTANT * spread)
     if not (deviance and (part >= 0).any()):
         return Statistics(C, c, None, None, None, size)
     held = np.empty((G, p, p)), np.empty((G, p, T)), np.full((G, T), np.nan)
@@ -176,13 +175,3 @@ def inflation(variance, of):
     """√ of the largest ratio, over the last axis, of what was subtracted to what is left."""
     left = variance > CONSTANT * of
     return np.sqrt(np.max(np.divide(of, variance, out=np.ones(left.shape), where=left), axis=-1, initial=1.0))
-
-
-def _mend(C, floor):
-    """Columns whose variance is at most ``floor`` (p,) is rounding become exactly constant: row and column zero."""
-    gone = C.diagonal(axis1=1, axis2=2) <= floor
-    if not gone.any():
-        return
-    for g in np.flatnonzero(gone.any(axis=1)):
-        C[g, gone[g]] = 0.0
-        C[g, :, gone[g]] = 0.0

@@ -9,7 +9,8 @@ gap over all columns is above the tolerance; what violates there comes in, and t
 import numpy as np
 
 from riata_engine.cpu.gram_path import gram_path
-from riata_engine.solvers.certificate import gaps_of
+from riata_engine.solvers.certificate import TIGHTER, gaps_of
+from riata_engine.solvers.half_free import HalfFree
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 from riata_engine.solvers.pool import Pool
 
@@ -86,6 +87,7 @@ class _Run:
     def __init__(self, form, problems, alphas, l1, l2, gradient, options, store, control, clock, free):
         self.form, self.alphas, self.l1, self.l2, self.options = form, alphas, l1, l2, options
         self.store, self.control, self.clock, self.free, self.c = store, control, clock, free, gradient
+        self.half_free = HalfFree(form, free, options, store, control) if options.by_kkt else None
         self.groups = np.unique(form.group[problems])
         self.group_at = {g: k for k, g in enumerate(self.groups)}
         self.pool = Pool(form, self.groups, free, control, options.n_threads)
@@ -220,7 +222,7 @@ class _Run:
         b = np.zeros((length, self.form.shape[1]))
         b[:, self.pool.columns] = coef[:length]
         gap, square = gaps_of(self.form, problem, b, residual, gradient, self.alphas[problem, block], self.options, self.control,
-                              self.free)
+                              self.free, self.half_free)
         good = 0
         while good < length and gap[good] <= self.options.tol:
             good += 1
@@ -235,7 +237,7 @@ class _Run:
             violators = outside & (np.abs(gradient[0]) > self.form.f1[row] * self.l1[problem, block.start])
             if violators.any():
                 member.tries = 0
-            member.tol *= 0.1
+            member.tol *= 0.1 if self.half_free is None else TIGHTER
             if member.tries > PATIENCE:          # nothing left to bring in: the answer and its certificate as they are
                 good, final = 1, np.array([MAX_ITER], np.int8)
         member.reach = min(BLOCK, good + AHEAD)

@@ -21,9 +21,8 @@ class LinearPredictor(BaseEstimator):
 
     def _keep(self, arguments):
         """Set the arguments of a constructor, its ``locals()``, as attributes: scikit-learn's contract for ``__init__``."""
-        for name, value in arguments.items():
-            if name != "self":
-                setattr(self, name, value)
+        vars(self).update(arguments)
+        del self.self
 
     def _check_parameters(self, **rules):
         """Check the constructor's parameters by the table (see ``check_parameters``)."""
@@ -73,7 +72,7 @@ class LinearPredictor(BaseEstimator):
         coef = solution.coef
         rows = coef[problems, step] if isinstance(coef, np.ndarray) else np.vstack([coef[b][[step]].toarray() for b in problems])
         self._set_coefficients(rows, solution.intercept[problems, step], dtype, y_ndim)
-        epochs = [max(1, int(count)) for count in solution.n_epochs[problems, step]]
+        epochs = [max(1, count) for count in solution.n_epochs[problems, step].tolist()]
         gaps = dual_gap(solution)[problems, step]
         self.n_iter_, self.dual_gap_ = (epochs[0], gaps[0]) if len(epochs) == 1 else (epochs, gaps)
 
@@ -131,7 +130,10 @@ def is_plain(array, ndim=(2,)):
     Most calls bring such arrays. For them this look replaces scikit-learn's ``validate_data``, which takes longer than
     the fit of a small model; everything else goes through ``validate_data``.
     """
-    if type(array) is not np.ndarray or array.ndim not in ndim or array.dtype not in _FLOATS or not array.size:
+    if type(array) is not np.ndarray or array.ndim not in ndim or not array.size:
+        return False
+    dtype = array.dtype
+    if dtype.char not in "fd" or not dtype.isnative:
         return False
     return bool(np.isfinite(array).all()) if array.ndim == 1 else first_non_finite_column(array) < 0
 

@@ -21,8 +21,7 @@ def solve_certified(owner, batch, verbose=0):
     Raises ValueError where coefficients are not finite: an estimator has no use for a model that cannot predict.
     """
     try:
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):       # the status of a fit says it
-            solution = solve(batch, progress=_progress_line(owner) if verbose else None)
+        solution = solve(batch, progress=_progress_line(owner) if verbose else None)
     except Interrupted as stopped:
         stopped.args = (f"{owner}: interrupted; the model is not fitted",)
         raise

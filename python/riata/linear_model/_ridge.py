@@ -144,16 +144,9 @@ def summed_weights(sample_weight, weights, n_samples):
 
 
 def at_target_alphas(decomposition, alphas, Y):
-    """Coefficients (T, p) and intercepts (T,) with one alpha for each target; equal alphas are solved together."""
-    if (alphas == alphas[0]).all():
-        coef, intercept = decomposition.coefficients(alphas[:1], Y)
-        return coef[0], intercept[0]
-    values, where = np.unique(alphas, return_inverse=True)
-    parts = [decomposition.coefficients(value, Y[:, where == k]) for k, value in enumerate(values)]
-    coef, intercept = np.empty((Y.shape[1], parts[0][0].shape[2])), np.empty(Y.shape[1])
-    for k, (part, part_intercept) in enumerate(parts):
-        coef[where == k], intercept[where == k] = part[0], part_intercept[0]
-    return coef, intercept
+    """Coefficients (T, p) and intercepts (T,) with one alpha for each target."""
+    coef, intercept = decomposition.coefficients(alphas[:1] if (alphas == alphas[0]).all() else alphas[:, None], Y)
+    return coef[:, 0], intercept[:, 0]
 
 
 def _alpha_per_target(alpha, n_targets):

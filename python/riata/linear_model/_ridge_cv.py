@@ -222,7 +222,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, LinearPredictor):
             X_test, y_test = X[test], y[test]
             of_rows = {name: _rows(value, test, len(Y)) for name, value in score_params.items()}
             for step in range(len(alphas)):
-                model._set_coefficients(coefs[step], intercepts[step], X.dtype, y.ndim)
+                model._set_coefficients(coefs[:, step], intercepts[:, step], X.dtype, y.ndim)
                 scores[step, k] = scorer(model, X_test, y_test, **of_rows)
         means = scores.mean(axis=1)
         if np.isnan(means).any():

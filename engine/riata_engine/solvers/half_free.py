@@ -1,0 +1,154 @@
+"""Dual points where a feature has a bound on one side, and no penalty.
+
+The conjugate of such a feature is infinite on its open side: a dual point θ needs x_jᵀθ ≤ 0 where there is no upper bound, and
+x_jᵀθ ≥ 0 where there is no lower one. The residual of these features' own optimum, all others as they are, has these signs:
+
+    θ = y − Z b′,   b′ = argmin ½‖y − Z b′‖² over the coefficients of these features, within their bounds.
+
+How far r is from θ, and not how small x_jᵀr is, tells how far a solution is from it: columns that are nearly alike have small
+x_jᵀr a long way off. At alpha = 0 this holds for every feature without a bound on one side or on both.
+"""
+
+import numpy as np
+
+from riata_engine.cpu.gram_path import gram_path
+from riata_engine.cpu.targets import residual_norms
+from riata_engine.solvers.certificate import gradients
+
+#: up to so many features are all projected on at once; of more, those on the wrong side
+MOST = 256
+#: solves from exact gradients, and rounds of features coming in
+ROUNDS = 30
+#: |x_jᵀθ| on the open side up to this many √n·eps of ‖x_j‖‖y‖ is rounding; up to LARGEST it is counted
+#: (beyond, no dual point but zero was found)
+ROUNDING, LARGEST = 16, 1e-12
+#: accuracy asked of b′: as far as float64 goes, but where the features are collinear descent may take for ever
+TOL, MAX_EPOCHS = 1e-16, 500
+
+
+class HalfFree:
+    """The features of a form that have no penalty and are not free on both sides.
+
+    Parameters
+    ----------
+    form : StandardForm
+    free : FreeFeatures or None
+    store : PathStore
+        Counts the passes over X.
+    """
+
+    def __init__(self, form, free, options, store, control):
+        self.form, self.free, self.options, self.store, self.control = form, free, options, store, control
+        self.no_upper, self.no_lower = np.isinf(form.upper), np.isinf(form.lower)
+        self.open = (self.no_upper | self.no_lower) & (form.design.multiplier > 0)
+        self.open[form.free] = False
+
+    def dual_points(self, problem, b, R, T, l1, l2):
+        """The dual points that belong to residuals R (n, L) with gradients T (L, p) = ZᵀVR off the free features.
+
+        Returns
+        -------
+        T (L, p), norm (L,), ry (L,)
+            Gradients, Σ v θ² and Σ v θ y of the dual points θ, the last less what rounding leaves of T on the open side may be
+            worth. Where no dual point but zero was found all of them are zero.
+        """
+        form, group = self.form, self.form.group[problem]
+        T, norm, ry = T.copy(), np.empty(len(T)), np.empty(len(T))
+        excess, R = np.zeros(len(T)), np.array(R, order="C")
+        row = group if len(form.f1) > 1 else 0
+        penalised = (form.f1[row] > 0) | (form.f2[row] > 0)
+        without = (l1 == 0) & (l2 == 0)
+        y = form.Y[:, form.target[problem]] - form.ybar[group, form.target[problem]]
+        v = np.ascontiguousarray(form.V[:, group])
+        residual_norms(R, v, y, norm, ry)
+        fits = without & (norm <= 2 * self.options.tol * form.null()[problem])      # zero, a dual point, says enough
+        excess[fits] = np.inf
+        for rows, columns in ((np.flatnonzero(~without), self.open & ~penalised), (np.flatnonzero(without & ~fits), self.open)):
+            columns = np.flatnonzero(columns)
+            if len(rows) and len(columns):
+                R[:, rows], T[rows], excess[rows] = self._finish(problem, b[rows], R[:, rows], T[rows], columns)
+        residual_norms(R, v, y, norm, ry)
+        if self.free is not None:
+            along, _, u = self._on_free(R, problem)
+            norm, ry = norm - (along**2).sum(axis=1), ry - along @ u
+        nothing = np.isinf(excess)
+        T[nothing], norm[nothing], ry[nothing], excess[nothing] = 0.0, 0.0, 0.0, 0.0
+        return T, norm, ry - excess
+
+    def _finish(self, problem, b, R, T, columns):
+        """R (n, k), T (k, p) and excess (k,) of the dual points, T zero where it is on the wrong side by rounding."""
+        form, group = self.form, self.form.group[problem]
+        length = np.sqrt(form.variance(self.control, self.options.n_threads)[group, columns])
+        null = max(form.null()[problem], np.finfo(float).tiny)
+        rounding = ROUNDING * np.sqrt(len(R)) * np.finfo(float).eps * length * np.sqrt(2 * null)
+        first, used, moved = R, np.empty(0, np.intp), np.zeros((len(T), 0))
+        best = self._wrong(T[:, columns], columns).max()
+        for _ in range(ROUNDS):
+            wrong = self._wrong(T[:, columns], columns)
+            coming = (wrong > rounding).any(axis=0)
+            if first is R:                       # inside its bounds a feature has no gradient left at its optimum
+                coming |= ((np.abs(T[:, columns]) > rounding) & self._inside(problem, b, T, columns)).any(axis=0)
+            if not coming.any():
+                break
+            if len(columns) <= MOST:
+                coming[:] = True
+            more = np.setdiff1d(columns[coming], used)
+            if len(more):
+                used, moved = np.concatenate([used, more]), np.hstack([moved, b[:, more]])
+                A, C = self._matrices(problem, used)
+            elif wrong.max() >= best:
+                break
+            best = wrong.max()
+            moved = self._solve(problem, C, T[:, used] + moved @ C, moved, used)
+            R = first - A @ (moved - b[:, used]).T
+            T = gradients(form, problem, R, self.control, self.options.n_threads)
+            self.store.n_passes += 1
+            if self.free is not None:
+                along, H, _ = self._on_free(R, problem)
+                T = T - along @ H.T
+        wrong = self._wrong(T[:, columns], columns)
+        T = T.copy()
+        T[:, columns] = np.where(wrong > 0, 0.0, T[:, columns])
+        with np.errstate(divide="ignore"):
+            reach = 2 * (np.abs(b[:, columns]) + np.where(length > 0, np.sqrt(2 * null) / length, 0.0))
+        lost = (wrong > LARGEST * length * np.sqrt(2 * null)).any(axis=1)
+        return R, T, np.where(lost, np.inf, (wrong * reach).sum(axis=1))
+
+    def _wrong(self, t, columns):
+        """How far gradients t (k, m) are on the open side."""
+        return np.where(t > 0, t * self.no_upper[columns], -t * self.no_lower[columns])
+
+    def _on_free(self, R, problem):
+        form, group = self.form, self.form.group[problem]
+        v, y = form.V[:, group], form.Y[:, form.target[problem]] - form.ybar[group, form.target[problem]]
+        return self.free.taken_off(R * v[:, None], v, y, problem)
+
+    def _inside(self, problem, b, T, columns):
+        """Whether coefficients are off the bound that their gradients T push them to, if there is one."""
+        scale = 1 / self.form.sigma[self.form.target[problem]]
+        edge = np.where(T[:, columns] > 0, self.form.upper[columns], self.form.lower[columns]) * scale
+        return np.isfinite(edge) & (b[:, columns] != edge)
+
+    def _matrices(self, problem, used):
+        """(n, m) columns about their means and off the free features, and their Gram matrix."""
+        form, group = self.form, self.form.group[problem]
+        A = np.empty((form.shape[0], len(used)), order="F")
+        form.design.gather(np.ascontiguousarray(used), A)
+        A -= form.shift[group, used]
+        if self.free is not None:
+            A = self.free.off(A, group)
+        return A, np.ascontiguousarray(A.T @ (A * form.V[:, group, None]))
+
+    def _solve(self, problem, C, c, start, used):
+        """(k, m) least squares within the bounds in Gram space, from k starts."""
+        form, (k, m) = self.form, start.shape
+        g, t = form.group[problem], form.target[problem]
+        zero, one, none = np.zeros((k, 1)), np.ones(k, np.intp), np.empty(0, np.intp)
+        out, unused = np.zeros((k, 1, m)), np.empty((k, 1))
+        yy, null, scale = (np.full(k, value) for value in (form.yy[g, t], form.null()[problem], 1 / form.sigma[t]))
+        gram_path(C[None], np.zeros(k, np.intp), np.ascontiguousarray(c), yy, null, np.zeros((1, m)), np.zeros((1, m)),
+                  form.lower[used], form.upper[used], scale, zero, zero, one, none, none, np.ascontiguousarray(start),
+                  np.zeros(k), m, np.full(k, TOL), MAX_EPOCHS, np.inf, -np.inf, True, self.control,
+                  self.options.n_threads, out, unused, unused.copy(), unused.copy(), np.empty((k, 1), np.int8),
+                  np.empty((k, 1), np.int32), np.zeros((k, 1), np.int32), counting=False)
+        return out[:, 0]
