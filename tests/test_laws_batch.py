@@ -183,6 +183,52 @@ def test_null_deviance_of_each_group():
         assert solution.null_deviance[g] == pytest.approx(2 * null, rel=1e-12)
 
 
+@pytest.mark.parametrize("name", ["plain", "free and left out", "positive", "bounds", "standardize", "everything"])
+@pytest.mark.parametrize("shape", [(40, 90), (530, 60)])
+def test_working_sets_of_folds_alone_and_together(shape, name):
+    """Members whose blocks and lists differ in length, with held-out rows and an early stop, go through their rounds together.
+    (One pool for the folds of many rows makes their Gram matrices by subtraction from the sum: not the same bits there.)"""
+    n, p = shape
+    rng = np.random.default_rng([n, p, 11])
+    X, Y = many(rng, n, p, targets=3)
+    X = np.asfortranarray(X)
+    folds = [np.sort(rows) for rows in np.array_split(rng.permutation(n), 4)] if n <= 512 else [np.arange(0)]
+    G = len(folds)
+    target, group = np.repeat(np.arange(3), G), np.tile(np.arange(G), 3)
+    ratios = np.where(np.arange(3 * G) % 2, 0.3, 0.95)
+    common = {"solver": "working_set", "n_alphas": 30, "stop_dev_ratio": 0.8, "stop_dev_change": 1e-4,
+              **problems.settings_for(name, rng, n, p)}
+    together = problems.fit(X, Y, held_out=folds, target=target, group=group, l1_ratio=ratios, **common)
+    skipped = (problems.status_names(together) == "skipped").sum(axis=1)
+    assert skipped.any()
+    assert len(np.unique(skipped)) > 1
+    for b in range(3 * G):
+        alone = problems.fit(X, Y[:, [target[b]]], held_out=[folds[group[b]]], target=np.zeros(1, np.intp),
+                             group=np.zeros(1, np.intp), l1_ratio=float(ratios[b]), **common)
+        assert_same_bits(together, alone, slice(b, b + 1))
+    kept = problems.fit(X, Y, held_out=folds, target=target, group=group, l1_ratio=ratios, store="sparse", **common)
+    for b in range(3 * G):
+        np.testing.assert_array_equal(kept.coef[b].toarray(), np.nan_to_num(together.coef[b]))
+
+
+def test_working_sets_of_overlapping_half_samples():
+    """Each problem has Gram matrices of its own; more problems than go together; what is held out is nobody's business."""
+    rng = np.random.default_rng(12)
+    n, p, B = 30, 400, 70
+    X, y = problems.draw(rng, n, p, correlation=0.5)
+    X = np.asfortranarray(X)
+    held = [np.sort(rng.permutation(n)[: n // 2]) for _ in range(B)]
+    common = {"solver": "working_set", "l1_ratio": 0.9, "n_alphas": 12, "tol": 1e-8}
+    together = problems.fit(X, y, held_out=held, target=np.zeros(B, np.intp), group=np.arange(B), **common)
+    assert (problems.status_names(together) == "converged").all()
+    for b in (0, 1, 63, 64, 69):
+        alone = problems.fit(X, y, held_out=[held[b]], target=np.zeros(1, np.intp), group=np.zeros(1, np.intp), **common)
+        assert_same_bits(together, alone, slice(b, b + 1))
+        train = np.setdiff1d(np.arange(n), held[b])
+        rest = problems.fit(np.asfortranarray(X[train]), y[train], together.alphas[b], **common | {"n_alphas": None})
+        assert_same_path(X[train], y[train], together.alphas[b], 0.9, answers(together, b), answers(rest))
+
+
 RIDGE_LAYOUTS = {
     "dense": np.asfortranarray,
     "c": np.ascontiguousarray,

@@ -8,7 +8,10 @@
 # gives a lower bound on the optimum, so the best of a few is taken.
 import numpy as np
 from libc.float cimport DBL_EPSILON
+from cython.parallel cimport parallel
 from libc.math cimport fabs, sqrt, INFINITY as inf
+from libc.stdlib cimport calloc, free
+from riata_engine.cpu.control cimport fetch_add, worth
 
 include "../formulas/losses.py"
 include "../formulas/penalties.py"
@@ -155,13 +158,55 @@ def rounding(const double[:, ::1] length, const double[::1] size, const Py_ssize
     return out
 
 
-def certify(const double[:, ::1] T, const double[:, ::1] b, const double[::1] l1, const double[::1] l2, const double[::1] f1,
-            const double[::1] f2, const double[::1] lower, const double[::1] upper, double bound_scale,
-            const double[::1] residual_norm2, const double[::1] residual_y, double null_objective, double[::1] out):
-    """Relative gaps of k coefficient vectors ``b`` (k, m) with gradients ``T`` (k, m) = Xᵀr; see the top of the file."""
-    cdef Py_ssize_t k, m = T.shape[1]
-    cdef double scale = null_objective if null_objective > 0 else 1.0
-    with nogil:
-        for k in range(T.shape[0]):
-            out[k] = duality_gap(m, &T[k, 0], &b[k, 0], l1[k], l2[k], &f1[0], &f2[0], &lower[0], &upper[0], bound_scale,
-                                 residual_norm2[k], residual_y[k]) / scale
+def certify(const double[:, :, ::1] T, const double[:, :, ::1] b, const Py_ssize_t[:, ::1] columns, const Py_ssize_t[::1] column_row,
+            const Py_ssize_t[::1] lengths, const double[:, ::1] l1, const double[:, ::1] l2, const double[:, ::1] f1,
+            const double[:, ::1] f2, const Py_ssize_t[::1] factor_row, const double[::1] lower, const double[::1] upper,
+            const double[::1] bound_scale, const double[:, ::1] residual_norm2, const double[:, ::1] residual_y,
+            const double[::1] null_objective, double[:, ::1] out, int n_threads=1):
+    """Relative gaps of the coefficients of k problems with gradients ``T`` (k, L, p) = Xᵀr; see the top of the file.
+
+    Parameters
+    ----------
+    b : (k, L, m)
+        Coefficients; those of problem i belong to columns[column_row[i]] (R, m), all others are zero. Entries that are zero may name
+        any column. ``columns`` with no rows: all p in their order.
+    lengths : (k,)
+        The leading alphas of each problem that are looked at.
+    residual_norm2, residual_y : (k, L)
+        ‖r‖² and ⟨r, y⟩.
+    """
+    cdef Py_ssize_t k = T.shape[0], L = T.shape[1], p = T.shape[2], m = b.shape[2], i, l, j, task
+    cdef bint packed = columns.shape[0] > 0
+    cdef double scale
+    cdef double* room
+    cdef const double* values
+    cdef long taken = 0, failed = 0
+    n_threads = min(worth(20.0 * k * L * p, n_threads), <int>max(k * L, 1))
+    with nogil, parallel(num_threads=n_threads):
+        room = <double*>calloc(max(p, 1), sizeof(double))
+        if room == NULL:
+            fetch_add(&failed, 1)
+        while room != NULL:
+            task = fetch_add(&taken, 1)
+            if task >= k * L:
+                break
+            i = task // L
+            l = task - i * L
+            if l >= lengths[i]:
+                continue
+            values = &b[i, l, 0] if m else room
+            if packed:
+                for j in range(m):
+                    if values[j] != 0:
+                        room[columns[column_row[i], j]] = values[j]
+            scale = null_objective[i] if null_objective[i] > 0 else 1.0
+            out[i, l] = duality_gap(p, &T[i, l, 0], room if packed else values, l1[i, l], l2[i, l], &f1[factor_row[i], 0],
+                                    &f2[factor_row[i], 0], &lower[0], &upper[0], bound_scale[i], residual_norm2[i, l],
+                                    residual_y[i, l]) / scale
+            if packed:
+                for j in range(m):
+                    if values[j] != 0:
+                        room[columns[column_row[i], j]] = 0
+        free(room)
+    if failed:
+        raise MemoryError("certify: no room for a row of coefficients")

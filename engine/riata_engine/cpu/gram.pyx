@@ -325,31 +325,48 @@ cdef int pool_tile(const double* left, Py_ssize_t ldw, const double* right, Py_s
     return 0
 
 
-cdef cloned_void fit_rows(const double* Z, Py_ssize_t ld, const Py_ssize_t* columns, Py_ssize_t m, const double* b, Py_ssize_t k,
-                          Py_ssize_t r0, Py_ssize_t r1, double* R, Py_ssize_t n) noexcept nogil:
+cdef cloned_void fit_rows(const double* vectors, Py_ssize_t ld, const Py_ssize_t* at, const Py_ssize_t* index, Py_ssize_t m,
+                          const double* b, Py_ssize_t ldb, Py_ssize_t k, Py_ssize_t r0, Py_ssize_t r1, double* R,
+                          Py_ssize_t ldr) noexcept nogil:
     cdef Py_ssize_t a, j, i
     cdef double v
     cdef const double* z
     cdef double* r
     for j in range(m):
-        z = Z + columns[j] * ld
+        z = vectors + index[j] * ld
         for a in range(k):
-            v = b[a * m + j]
+            v = b[a * ldb + at[j]]
             if v != 0:
-                r = R + a * n
+                r = R + a * ldr
                 for i in range(r0, r1):                      # R[a] -= b[a, j] z_j
                     r[i] -= v * z[i]
 
 
-def subtract_fits(const double[::1, :] Z, const Py_ssize_t[::1] columns, const double[:, ::1] b, double[:, ::1] R, int n_threads=1):
-    """R (k, n) -= b (k, m) Z[:, columns]ᵀ, column after column in the given order, so that the bits do not depend on the pool."""
-    cdef Py_ssize_t n = R.shape[1], k = R.shape[0], m = columns.shape[0], chunk
-    if n == 0 or k == 0 or m == 0:
+def subtract_fits(const double[:, :, ::1] vectors, const Py_ssize_t[::1] row, const Py_ssize_t[::1] pointer, const Py_ssize_t[::1] at,
+                  const Py_ssize_t[::1] index, const double[:, :, ::1] b, const Py_ssize_t[::1] lengths, double[:, :, ::1] R,
+                  int n_threads=1):
+    """R[i, l] −= Σ_j b[i, l, at_j] vectors[row[i], index_j] of k problems, for the first lengths[i] of their alphas.
+
+    Problem i has the entries pointer[i] … pointer[i + 1] of ``at`` and ``index``. They are summed one after the other in the given order:
+    the bits depend neither on what else stands in ``b`` and ``vectors`` nor on the number of threads.
+
+    Parameters
+    ----------
+    vectors : (1 or G, m, n), row : (k,)
+    b : (k, L, M)
+    R : (k, L, n)
+    """
+    cdef Py_ssize_t n = R.shape[2], k = R.shape[0], m = vectors.shape[1], task, i, chunk, chunks = (n + 511) // 512
+    if n == 0 or k == 0 or m == 0 or at.shape[0] == 0:
         return
-    n_threads = worth(2.0 * n * m * k, n_threads)
+    n_threads = worth(2.0 * n * at.shape[0] * R.shape[1], n_threads)
     with nogil:
-        for chunk in prange((n + 511) // 512, num_threads=n_threads, schedule="static"):
-            fit_rows(&Z[0, 0], Z.shape[0], &columns[0], m, &b[0, 0], k, chunk * 512, min(n, chunk * 512 + 512), &R[0, 0], n)
+        for task in prange(k * chunks, num_threads=n_threads, schedule="dynamic"):
+            i = task // chunks
+            chunk = task - i * chunks
+            if pointer[i + 1] > pointer[i]:
+                fit_rows(&vectors[row[i], 0, 0], n, &at[pointer[i]], &index[pointer[i]], pointer[i + 1] - pointer[i], &b[i, 0, 0],
+                         b.shape[2], lengths[i], chunk * 512, min(n, chunk * 512 + 512), &R[i, 0, 0], n)
 
 
 cdef cloned_void fold_rows(double* C, Py_ssize_t ld, const double* whole, double weight, const double* d, Py_ssize_t old,

@@ -13,6 +13,8 @@ from riata_engine.cpu.residual_descent cimport (
     Epoch, State, admit, close_state, drop_resting, epoch, find_support, norms, open_state, refresh)
 from riata_engine.cpu.residual_newton cimport newton
 
+include "../formulas/early_stop.py"
+
 cdef enum:
     CONVERGED = 0
     MAX_ITER = 1
@@ -207,7 +209,7 @@ cdef int one_path(State* S, const Task* T, Answer* A, Signal* signal, void* cont
         fetch_add(&signal.done, 1)
         dev_before = dev
         dev = 1 - rr / (2 * T.scale)
-        if dev >= T.stop_dev_ratio or (T.stop_dev_change >= 0 and l >= 4 and dev - dev_before < T.stop_dev_change * dev):
+        if path_is_done(dev, dev_before, l, T.stop_dev_ratio, T.stop_dev_change):
             return 0
     return 0
 

@@ -1,5 +1,5 @@
-# Means and norms of targets and residuals. Every sum runs down the rows one after the other, whatever stands beside it: a
-# problem's numbers are the same bits alone and in a batch.
+# Means and norms of targets and residuals. A sum runs down the rows of one of them, whatever stands beside it: a problem's numbers
+# are the same bits alone and in a batch.
 import numpy as np
 from libc.math cimport sqrt
 from riata_engine.cpu.scale cimport power_below
@@ -145,20 +145,25 @@ def part_sums(const double[:, ::1] Y, v, label, double[::1] weight, double[:, ::
                 add_row(&Y[i, 0], T, w[0], &total[k, 0], &square[k, 0])
 
 
-cdef cloned_void norms(const double* R, const double* v, const double* y, Py_ssize_t n, Py_ssize_t k, double* rr,
-                       double* ry) noexcept nogil:
-    cdef Py_ssize_t i, a
-    cdef double w
+cdef cloned_void norms(const double* r, const double* v, const double* y, Py_ssize_t n, double* rr, double* ry) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double square = 0, product = 0
     for i in range(n):
-        w = v[i] * y[i]
-        for a in range(k):
-            rr[a] += v[i] * R[i * k + a] * R[i * k + a]
-            ry[a] += w * R[i * k + a]
+        square += v[i] * r[i] * r[i]
+        product += v[i] * y[i] * r[i]
+    rr[0] = square
+    ry[0] = product
 
 
-def residual_norms(const double[:, ::1] R, const double[::1] v, const double[::1] y, double[::1] rr, double[::1] ry):
-    """rr[k] = Σ v r², ry[k] = Σ v r y of every column of R (n, k)."""
-    rr[:] = 0
-    ry[:] = 0
-    if R.shape[0] and R.shape[1]:
-        norms(&R[0, 0], &v[0], &y[0], R.shape[0], R.shape[1], &rr[0], &ry[0])
+def residual_norms(const double[:, :, ::1] R, const double[:, ::1] V, const Py_ssize_t[::1] group, const double[:, ::1] Y,
+                   double[:, ::1] rr, double[:, ::1] ry):
+    """Σ v r² and Σ v r y of L residuals of each of k problems: R (k, L, n), weights V[group] (G, n), targets Y (k, n)."""
+    cdef Py_ssize_t i, l
+    if R.shape[2] == 0:
+        rr[:] = 0
+        ry[:] = 0
+        return
+    with nogil:
+        for i in range(R.shape[0]):
+            for l in range(R.shape[1]):
+                norms(&R[i, l, 0], &V[group[i], 0], &Y[i, 0], R.shape[2], &rr[i, l], &ry[i, l])

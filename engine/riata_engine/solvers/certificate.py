@@ -36,31 +36,53 @@ def residuals(form, problem, b, columns, free_b=None):
     return R
 
 
-def gaps_of(form, problem, b, R, T, alphas, options, control, free=None, half_free=None):
-    """Relative gaps (L,) and Σ v r² (L,) of one problem from its residuals R (n, L) and gradients T (L, p) = ZᵀVR.
+def gaps_of(form, problems, b, R, T, l1, l2, options, free=None, half_free=None, lengths=None, columns=None, column_row=None):
+    """Relative gaps and Σ v r², (k, L) each, of k problems from their residuals R (k, L, n) and gradients T (k, L, p) = ZᵀVR.
 
-    What a residual has left along the free features is no dual point: it is projected out, and counts half its square. The same
-    goes for what it has on the open side of half-free ones.
+    What a residual has left along the free features is no dual point: it is projected out, of T too, and counts half its square.
+    The same goes for what it has on the open side of half-free ones.
+
+    Parameters
+    ----------
+    b : (k, L, m)
+        Coefficients on columns[column_row] (R, m); None: on all.
+    l1, l2 : (k, L)
+    lengths : (k,) or None
+        The leading alphas of each problem that count; the others' results say nothing.
     """
-    g, t = form.group[problem], form.target[problem]
-    v, y = np.ascontiguousarray(form.V[:, g]), form.Y[:, t] - form.ybar[g, t]
-    rr, ry = np.empty(len(b)), np.empty(len(b))
-    residual_norms(np.ascontiguousarray(R), v, y, rr, ry)
-    l1, l2 = (x[0] for x in options.penalties(form, alphas[None], np.array([problem])))
-    out, left, dual_rr = np.empty(len(b)), 0.0, rr
+    g, t = form.group[problems], form.target[problems]
+    k, L = R.shape[:2]
+    lengths = np.full(k, L) if lengths is None else lengths
+    V, y = np.ascontiguousarray(form.V.T), np.ascontiguousarray(form.Y.T[t] - form.ybar[g, t][:, None])
+    rr, ry, out = np.empty((k, L)), np.empty((k, L)), np.full((k, L), np.inf)
+    residual_norms(R, V, g, y, rr, ry)
+    dual_rr, left = rr, 0.0
     if free is not None:
-        along, H, u = free.taken_off(R * v[:, None], v, y, problem)
-        T = T - along @ H.T
-        left = (along**2).sum(axis=1)
-        dual_rr, ry = rr - left, ry - along @ u
+        left, off = free.take_off(R * V[g][:, None], T, y, problems, lengths, options.n_threads)
+        dual_rr, ry = rr - left, ry - off
     if half_free is not None:
-        T, dual_rr, ry = half_free.dual_points(problem, b, R, T, l1, l2)
+        dual_rr = rr.copy()
+        for i, m in enumerate(lengths):
+            full, (l, j) = np.zeros((m, T.shape[2])), np.nonzero(b[i, :m])
+            full[l, j if columns is None else columns[column_row[i], j]] = b[i, l, j]
+            points = half_free.dual_points(problems[i], full, R[i, :m].T, T[i, :m], l1[i, :m], l2[i, :m])
+            T[i, :m], dual_rr[i, :m], ry[i, :m] = points
         left = rr - dual_rr
-    row = g if len(form.f1) > 1 else 0
-    certify(np.ascontiguousarray(T), np.ascontiguousarray(b), l1, l2, form.f1[row], form.f2[row], form.lower, form.upper,
-            1.0 / form.sigma[t], dual_rr, ry, form.null()[problem], out)
-    null = form.null()[problem]
-    return out + 0.5 * left / (null if null > 0 else 1.0), rr
+    null = form.null()[problems]
+    if columns is None:
+        columns, column_row = np.empty((0, 0), np.intp), np.zeros(k, np.intp)
+    certify(T, b, columns, column_row, lengths, l1, l2, form.f1, form.f2, g if len(form.f1) > 1 else np.zeros(k, np.intp),
+            form.lower, form.upper, 1.0 / form.sigma[t], dual_rr, ry, null, out, options.n_threads)
+    return out + 0.5 * left / np.where(null > 0, null, 1.0)[:, None], rr
+
+
+def _gaps_of_one(form, problem, b, R, T, alphas, options, free, half_free):
+    """``gaps_of`` of one problem's path: b and T (L, p), R (n, L)."""
+    problems = np.array([problem])
+    l1, l2 = options.penalties(form, alphas[None], problems)
+    R = np.ascontiguousarray(R.T)[None]
+    gap, square = gaps_of(form, problems, b[None], R, T[None].copy(), l1, l2, options, free, half_free)
+    return gap[0], square[0]
 
 
 def gradients(form, problem, R, control, n_threads):
@@ -87,7 +109,7 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
         R = residuals(form, problem, b, None, free_b)
         try:
             T = gradients(form, problem, R, control, options.n_threads)
-            gap, square = gaps_of(form, problem, b, R, T, alphas[problem], options, control, free, half_free)
+            gap, square = _gaps_of_one(form, problem, b, R, T, alphas[problem], options, free, half_free)
         except Stopped:                          # the best so far stands, with its gap
             b[:] = kept
             return attempt > 0
@@ -131,8 +153,8 @@ def certify_path(form, problem, path, alphas, options, store, control, free, hal
     try:
         R = residuals(form, problem, b, None)
         b[:, form.free] = 0.0
-        gap, _ = gaps_of(form, problem, b, R, gradients(form, problem, R, control, options.n_threads), alphas[problem], options,
-                         control, free, half_free)
+        gap, _ = _gaps_of_one(form, problem, b, R, gradients(form, problem, R, control, options.n_threads), alphas[problem],
+                              options, free, half_free)
         store.n_passes += 1
         store.gap[problem, solved] = gap[solved]
     except Stopped:                              # no time to look

@@ -10,9 +10,11 @@ Lovell 1963).
 
 import numpy as np
 
+from riata_engine.cpu.gram import subtract_fits
+
 #: singular values below this many eps of the largest, times the larger side, count as zero
 RANK = 30
-#: and of those, the ones above so many √n·eps of the columns' size are no rounding: y may lie along them (``taken_off``)
+#: and of those, the ones above so many √n·eps of the columns' size are no rounding: y may lie along them (``take_off``)
 NOISE = 1
 #: a column of z, of standard deviation one to two over all rows, counts as constant within a weight group below this
 CONSTANT = 1e-13
@@ -59,7 +61,9 @@ class FreeFeatures:
                 N = np.linalg.svd(Vt[kept], full_matrices=True)[2][self.rank[g]:].T if kept.any() else np.eye(q)
                 scale = form.design.multiplier[form.free]
                 self.least[g] = np.eye(q) - N @ np.linalg.pinv(scale[:, None] * N) * scale
-        self.H = self.cross @ self.K                                     # (G, p, q)
+        self.Ht = np.ascontiguousarray((self.cross @ self.K).transpose(0, 2, 1))          # (G, q, p)
+        self.H = self.Ht.transpose(0, 2, 1)
+        self.partly = np.array([directions is not None for directions in self.unfitted])
         self.c_free = c[:, form.free]
         self.u = np.einsum("bfq,bf->bq", self.K[form.group], self.c_free)     # Kᵀ c_F
 
@@ -92,23 +96,20 @@ class FreeFeatures:
 
     def coefficients(self, b, columns, problem):
         """b_F (L, q) of one problem, from the others' coefficients b (L, m) on ``columns``."""
-        g = self.group[problem]
-        rhs = self.c_free[problem] - b @ self.cross[g][columns]
-        return self.shortest((rhs @ self.K[g]) @ self.K[g].T, g)
+        return self.solved((b @ self.cross[self.group[problem]][columns])[None], np.array([problem]))[0]
+
+    def solved(self, products, problems):
+        """b_F (k, L, q) of k problems, from C_FP b_P (k, L, q) of the others' coefficients."""
+        g = self.group[problems]
+        K = self.K[g]
+        b = ((self.c_free[problems][:, None] - products) @ K) @ K.transpose(0, 2, 1)
+        for group in np.unique(g[self.degenerate[g]]):
+            b[g == group] = self.shortest(b[g == group], group)
+        return b
 
     def shortest(self, b, group):
         """Of all coefficients (L, q) that fit as b does, those of least norm on the scale of X."""
         return b if self.least[group] is None else b @ self.least[group].T
-
-    def fitted(self, b, columns, problem):
-        """(n, L) (Z_F − d_F) b_F of one problem."""
-        values = self.coefficients(b, columns, problem)
-        return (self.Z - self.shift[self.group[problem]]) @ values.T
-
-    def along(self, R, problem):
-        """(L, q) coordinates of weighted residuals V r, R (n, L), along an orthonormal basis of the free features."""
-        g = self.group[problem]
-        return (R.T @ (self.Z - self.shift[g])) @ self.K[g]
 
     def off(self, A, group):
         """(n, m) columns A about their means less what lies along the free features: the same numbers without their sum."""
@@ -119,20 +120,39 @@ class FreeFeatures:
             out -= U @ (U.T @ (V * out))
         return out
 
-    def taken_off(self, R, v, y, problem):
-        """What makes weighted residuals V r, R (n, L), a dual point: coordinates along (L, k) that are to be zero there.
+    def subtract_fitted(self, R, b, problems, lengths, n_threads):
+        """R (k, L, n) −= (Z_F − d_F) b of k problems, b (k, L, q)."""
+        k, q = len(problems), len(self.free)
+        each = np.tile(np.arange(q), k)
+        R += np.einsum("klq,kq->kl", b, self.shift[self.group[problems]])[:, :, None]
+        subtract_fits(self.Z.T[None], np.zeros(k, np.intp), q * np.arange(k + 1), each, each, np.ascontiguousarray(b), lengths, R,
+                      n_threads)
 
-        Besides the basis that is fitted these are the directions of nearly collinear features that the solution of least norm
-        leaves alone. y may lie along them, so that they count in the gap.
+    def take_off(self, W, T, y, problems, lengths, n_threads):
+        """Make dual points of k problems' weighted residuals V r, W (k, L, n); gradients T (k, L, p), if given, are changed.
+
+        What they have along the free features comes off. Besides the basis that is fitted these are the directions of nearly
+        collinear features that the solution of least norm leaves alone: y (k, n) may lie along them, so they count in the gap.
 
         Returns
         -------
-        along (L, k), H (p, k), u (k,)
-            The coordinates of R, and what one of them takes off Zᵀ V r and ⟨V r, y⟩.
+        square (k, L), product (k, L)
+            What comes off Σ v r² and Σ v r y.
         """
-        g = self.group[problem]
-        along, H, u = self.along(R, problem), self.H[g], self.u[problem]
-        if self.unfitted[g] is None:
-            return along, H, u
-        U, more = self.unfitted[g]
-        return np.hstack([along, R.T @ U]), np.hstack([H, more]), np.concatenate([u, U.T @ (v * y)])
+        g, q = self.group[problems], len(self.free)
+        along = W @ self.Z
+        along -= W.sum(axis=2)[:, :, None] * self.shift[g][:, None]
+        along = along @ self.K[g]
+        each = np.tile(np.arange(q), len(g))
+        if T is not None:
+            subtract_fits(self.Ht, g, q * np.arange(len(g) + 1), each, each, along, lengths, T, n_threads)
+        square, product = (along**2).sum(axis=2), np.einsum("klq,kq->kl", along, self.u[problems])
+        for group in np.unique(g[self.partly[g]]):
+            here = g == group
+            U, H = self.unfitted[group]
+            along = W[here] @ U
+            if T is not None:
+                T[here] -= along @ H.T
+            square[here] += (along**2).sum(axis=2)
+            product[here] += np.einsum("klq,kq->kl", along, (self.V[:, group] * y[here]) @ U)
+        return square, product

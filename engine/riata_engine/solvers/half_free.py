@@ -53,24 +53,21 @@ class HalfFree:
             worth. Where no dual point but zero was found all of them are zero.
         """
         form, group = self.form, self.form.group[problem]
-        T, norm, ry = T.copy(), np.empty(len(T)), np.empty(len(T))
-        excess, R = np.zeros(len(T)), np.array(R, order="C")
+        T, excess, R = T.copy(), np.zeros(len(T)), np.array(R, order="C")
         row = group if len(form.f1) > 1 else 0
         penalised = (form.f1[row] > 0) | (form.f2[row] > 0)
         without = (l1 == 0) & (l2 == 0)
-        y = form.Y[:, form.target[problem]] - form.ybar[group, form.target[problem]]
-        v = np.ascontiguousarray(form.V[:, group])
-        residual_norms(R, v, y, norm, ry)
+        norm, ry = self._norms(R, problem)
         fits = without & (norm <= 2 * self.options.tol * form.null()[problem])      # zero, a dual point, says enough
         excess[fits] = np.inf
         for rows, columns in ((np.flatnonzero(~without), self.open & ~penalised), (np.flatnonzero(without & ~fits), self.open)):
             columns = np.flatnonzero(columns)
             if len(rows) and len(columns):
                 R[:, rows], T[rows], excess[rows] = self._finish(problem, b[rows], R[:, rows], T[rows], columns)
-        residual_norms(R, v, y, norm, ry)
+        norm, ry = self._norms(R, problem)
         if self.free is not None:
-            along, _, u = self._on_free(R, problem)
-            norm, ry = norm - (along**2).sum(axis=1), ry - along @ u
+            square, product = self._take_off(R, None, problem)
+            norm, ry = norm - square, ry - product
         nothing = np.isinf(excess)
         T[nothing], norm[nothing], ry[nothing], excess[nothing] = 0.0, 0.0, 0.0, 0.0
         return T, norm, ry - excess
@@ -104,8 +101,7 @@ class HalfFree:
             T = gradients(form, problem, R, self.control, self.options.n_threads)
             self.store.n_passes += 1
             if self.free is not None:
-                along, H, _ = self._on_free(R, problem)
-                T = T - along @ H.T
+                self._take_off(R, T, problem)
         wrong = self._wrong(T[:, columns], columns)
         T = T.copy()
         T[:, columns] = np.where(wrong > 0, 0.0, T[:, columns])
@@ -118,10 +114,24 @@ class HalfFree:
         """How far gradients t (k, m) are on the open side."""
         return np.where(t > 0, t * self.no_upper[columns], -t * self.no_lower[columns])
 
-    def _on_free(self, R, problem):
+    def _norms(self, R, problem):
+        """Σ v r² and Σ v r y, (L,) each, of R (n, L)."""
+        group, y = self._group_and_target(problem)
+        out = np.empty((2, 1, R.shape[1]))
+        residual_norms(np.ascontiguousarray(R.T)[None], np.ascontiguousarray(self.form.V.T), group, y, *out)
+        return out[:, 0]
+
+    def _take_off(self, R, T, problem):
+        """``FreeFeatures.take_off`` of one problem: R (n, L), T (L, p) or None."""
+        group, y = self._group_and_target(problem)
+        W = np.ascontiguousarray((R * self.form.V[:, group]).T)[None]
+        square, product = self.free.take_off(W, None if T is None else T[None], y, np.array([problem]), np.array([W.shape[1]]),
+                                             self.options.n_threads)
+        return square[0], product[0]
+
+    def _group_and_target(self, problem):
         form, group = self.form, self.form.group[problem]
-        v, y = form.V[:, group], form.Y[:, form.target[problem]] - form.ybar[group, form.target[problem]]
-        return self.free.taken_off(R * v[:, None], v, y, problem)
+        return np.array([group]), form.Y.T[[form.target[problem]]] - form.ybar[group, form.target[problem]]
 
     def _inside(self, problem, b, T, columns):
         """Whether coefficients are off the bound that their gradients T push them to, if there is one."""

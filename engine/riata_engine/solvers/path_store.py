@@ -42,69 +42,55 @@ class PathStore:
         self.n_epochs, self.n_cholesky = np.zeros((2, B, L), np.int32)
         self.n_passes, self.bytes_moved = 0, 0.0
 
-    def put(self, problem, first, b, columns, free=None):
-        """Coefficients b (k, m) of z on ``columns`` for alphas first … of one problem; ``free`` (k, q) of the free features."""
-        if free is not None:
-            columns, b = np.concatenate([columns, self.form.free.astype(columns.dtype)]), np.hstack([b, free])
-        last = first + len(b)
-        values = np.array(b, dtype=np.float64, order="C")
-        g = self.form.group[problem]
-        self._convert(values[None], slice(problem, problem + 1), self.mean[g:g + 1, columns], np.zeros(1, np.intp),
-                      self.multiplier[columns], slice(first, last))
-        if self.kind == "dense":
-            part = self.coef[problem, first:last]
-            part[:] = 0.0
-            part[:, columns] = values
-        elif self.kind == "sparse":
-            row, at = np.nonzero(values)
-            self._keep_entries(problem * self.L + first + row, columns[at], values[row, at])
-
     def put_paths(self, paths):
         """Whole paths of all problems, coefficients of z: alpha l of a path holds (index, value)[ends[l − 1]:ends[l]]."""
-        form, (B, L) = self.form, self.gap.shape
+        B, L = self.gap.shape
         index, value = (np.concatenate([path[k] for path in paths]) for k in range(2))
         ends = np.stack([path[2] for path in paths])
         row = np.repeat(np.arange(B * L), np.diff(ends, axis=1, prepend=0).ravel())
-        problem = row // L
-        g, t = form.group, form.target
-        self.df[:] = np.bincount(row, value != 0, B * L).reshape(B, L) + form.intercept
-        self.intercept[:] = 0.0
+        self.put_entries(np.repeat(np.arange(B), L), np.tile(np.arange(L), B), row, index, value)
+
+    def put_entries(self, problem, alpha, row, column, value):
+        """Coefficients of z for pairs (problem, alpha) (k,): entry e is ``value[e]`` at ``column[e]`` of pair ``row[e]``.
+
+        Sums run over the entries of a pair in the order in which they are given.
+        """
+        form, k = self.form, len(problem)
+        g, t = form.group[problem], form.target[problem]
+        self.df[problem, alpha] = np.bincount(row, value != 0, k) + form.intercept
+        self.intercept[problem, alpha] = 0.0
         if form.intercept:
-            moved = np.bincount(row, value * self.mean[g[problem], index], B * L).reshape(B, L)
-            self.intercept[:] = self.sigma[:, None] * ((form.base_mean[t] + form.ybar[g, t])[:, None] - moved)
-        if self.kind == "none":
-            return
+            moved = np.bincount(row, value * self.mean[g[row], column], k)
+            self.intercept[problem, alpha] = self.sigma[problem] * (form.base_mean[t] + form.ybar[g, t] - moved)
         with np.errstate(over="ignore", invalid="ignore"):
-            value = value * self.multiplier[index] * self.sigma[problem]
-        np.minimum.at(self.finite.reshape(-1), row, np.isfinite(value).astype(np.uint8))
+            value = value * self.multiplier[column] * self.sigma[problem[row]]
+        lost = row[~np.isfinite(value)]
+        self.finite[problem[lost], alpha[lost]] = 0
         if self.kind == "dense":
-            self.coef[problem, row % L, index] = value
-        else:
+            self.coef[problem[row], alpha[row], column] = value
+        elif self.kind == "sparse":
             used = value != 0
-            self._keep_entries(row[used], index[used], value[used])
+            self._keep_entries(problem[row[used]] * self.L + alpha[row[used]], column[used], value[used])
 
     def _keep_entries(self, row, column, value):
         self.entries.append((row, column.astype(np.int32), value))
 
     def put_many(self, problems, b):
         """Coefficients b (k, L, p) of z of k whole problems, a slice or an index array (overwritten here to save memory)."""
-        self._convert(b, problems, self.mean, self.form.group[problems], self.multiplier, slice(None))
+        form, found = self.form, (self.intercept, self.df, self.finite)
+        group, target = form.group[problems], form.target[problems]
+        parts = [array[problems] for array in found]                               # copies of an index array
+        level = form.base_mean[target] + form.ybar[group, target]
+        to_data_units(b, level, self.mean, group, self.multiplier, self.sigma[problems], form.intercept, *parts)
+        if not isinstance(problems, slice):
+            for array, part in zip(found, parts, strict=True):
+                array[problems] = part
         if self.kind == "dense":
             if b.base is not self.coef:
                 self.coef[problems] = b
         elif self.kind == "sparse":
             k, l, column = np.nonzero(b)
-            self._keep_entries(np.arange(self.form.n_problems)[problems][k] * self.L + l, column, b[k, l, column])
-
-    def _convert(self, b, problems, mean, group, multiplier, alphas):
-        """b (k, L, m) to units of the data, in place, and what comes with it; ``alphas`` is a slice."""
-        form, found = self.form, (self.intercept, self.df, self.finite)
-        level = form.base_mean[form.target[problems]] + form.ybar[form.group[problems], form.target[problems]]
-        parts = [array[problems, alphas] for array in found]                       # views of a slice, copies of an index array
-        to_data_units(b, level, mean, group, multiplier, self.sigma[problems], form.intercept, *parts)
-        if not isinstance(problems, slice):
-            for array, part in zip(found, parts, strict=True):
-                array[problems, alphas] = part
+            self._keep_entries(np.arange(form.n_problems)[problems][k] * self.L + l, column, b[k, l, column])
 
     def flag_degenerate(self, groups):
         """Problems whose weight group has collinear features without a penalty: the minimum-norm answer, and said so."""

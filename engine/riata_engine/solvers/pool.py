@@ -8,11 +8,16 @@ from itertools import pairwise
 
 import numpy as np
 
-from riata_engine.cpu.gram import extend, finish_folds, subtract_fits
+from riata_engine.cpu.gram import extend, finish_folds
 from riata_engine.solvers.statistics import CONSTANT, GUARD
 
 #: columns are stored, and products computed, in tiles of this width
 TILE = 64
+
+
+def up(room):
+    """The next multiple of a tile."""
+    return -(-room // TILE) * TILE
 
 
 class Pool:
@@ -21,14 +26,15 @@ class Pool:
     Parameters
     ----------
     form : StandardForm
-    groups : (G,) intp array
-        The weight groups that get a Gram matrix, in this order.
+    problems : (K,) intp array
+        Their weight groups get a Gram matrix each.
     free : FreeFeatures or None
         Projected out of every Gram matrix.
     """
 
-    def __init__(self, form, groups, free, control, n_threads, room=256):
-        self.form, self.groups, self.free = form, groups, free
+    def __init__(self, form, problems, free, control, n_threads, room=256):
+        self.form, self.problems, self.free = form, problems, free
+        self.groups, self.group_at = groups, _ = np.unique(form.group[problems], return_inverse=True)
         self.control, self.n_threads = control, n_threads
         n, p = form.shape
         self.where = np.full(p, -1, dtype=np.intp)        # position of a column in the pool
@@ -59,7 +65,7 @@ class Pool:
         self.covers = not len(rest)
 
     def _allocate(self, room):
-        room = -(-room // TILE) * TILE
+        room = up(room)
         m = len(self.columns)
         Z = np.zeros((self.form.shape[0], room), order="F")
         if m:
@@ -143,13 +149,40 @@ class Pool:
         E = (Z[:, old:] * (v if self.order is None else v[self.order])[:, None]).T @ Z
         self.C[k, old:m, :m], self.C[k, :m, old:m] = E, E.T
 
-    def residuals(self, y, b, used, shift):
-        """(k, n) y − (Z − d)[:, used] bᵀ in the order of the rows of X, from b (k, len(used))."""
-        level = (b * shift).sum(axis=1)
-        R = np.ascontiguousarray((y if self.order is None else y[self.order]) + level[:, None])
-        subtract_fits(self.Z, np.ascontiguousarray(used, dtype=np.intp), np.ascontiguousarray(b), R, self.n_threads)
-        if self.order is None:
-            return R
-        out = np.empty_like(R)
-        out[:, self.order] = R
+    @property
+    def store(self):
+        """(room, n) the columns, one a row."""
+        return self.Z.T
+
+    @property
+    def size(self):
+        """Length of a row of coefficients. Whole tiles: where a vectorised loop ends, its last steps may round otherwise."""
+        return max(TILE, up(len(self.columns)))
+
+    def extend(self, who, lists, old):
+        """Take in what came to the lists of the problems ``who`` since they were ``old`` (k,) long."""
+        self.add(np.unique(lists.flat(who, old).columns))
+
+    def positions(self, flat):
+        """Where the columns of ``flat`` stand in a row of coefficients (size,)."""
+        return self.where[flat.columns]
+
+    def layout(self, who, lists):
+        """Columns (R, size) of the coefficients of R problems or of all, and the row of each of the problems ``who``."""
+        return self._padded(self.columns)[None], np.zeros(len(who), np.intp)
+
+    def in_play(self, who, flat):
+        """The arguments of ``gram_path`` that belong to columns: Gram matrices, which of them, f1, f2, bounds, lists."""
+        form, columns = self.form, self.columns
+        rows = self.groups if len(form.f1) > 1 else [0]
+        f1, f2, lower, upper = (self._padded(f[..., columns]) for f in (form.f1[rows], form.f2[rows], form.lower, form.upper))
+        alone = len(self.problems) == 1                  # its list is the pool
+        pointer = np.empty(0, np.intp) if alone else flat.pointer
+        allowed = np.empty(0, np.intp) if alone else np.concatenate([self.where[flat.columns], np.zeros(1, np.intp)])
+        return self.C, self.group_at[who], f1, f2, lower, upper, pointer, allowed
+
+    def _padded(self, rows):
+        """Rows (…, len(self)) with zeros up to ``size``."""
+        out = np.zeros((*rows.shape[:-1], self.size), rows.dtype)
+        out[..., :len(self)] = rows
         return out

@@ -23,6 +23,8 @@ from riata_engine.solvers.free_features import FreeFeatures
 CONSTANT = 2e-15
 #: a variance below this share of the mean square is computed again from centred entries
 CANCELLED = 0.01
+#: weight groups whose means one product takes
+MEANS = 8
 #: sparse columns whose mean is more standard deviations than this are stored centred
 FAR = 30.0
 #: a penalty factor beyond this holds its coefficient at zero all the same
@@ -169,7 +171,10 @@ def standard_form(batch, control, n_threads):
     ybar, yy = group_moments(Y, V.T, base_mean, used, batch.intercept, CONSTANT)
 
     if batch.intercept and batch.held_out is not None:
-        shift = design.transposed_matvec(V.T, V.shape[1], control, n_threads)
+        G = V.shape[1]
+        weights = np.zeros((-(-G // MEANS) * MEANS, n))          # whole blocks: the means of a group are its own to the last bit
+        weights[:G] = V.T
+        shift = np.ascontiguousarray(design.transposed_matvec(weights, MEANS, control, n_threads)[:G])
     else:
         shift = np.zeros((V.shape[1], p))
 

@@ -8,9 +8,14 @@ gap over all columns is above the tolerance; what violates there comes in, and t
 
 import numpy as np
 
+from riata_engine.cpu.gram import subtract_fits
 from riata_engine.cpu.gram_path import gram_path
+from riata_engine.cpu.screen import accept, screen
+from riata_engine.cpu.targets import residual_norms
 from riata_engine.solvers.certificate import TIGHTER, gaps_of
+from riata_engine.solvers.column_lists import ColumnLists
 from riata_engine.solvers.half_free import HalfFree
+from riata_engine.solvers.own_pools import OwnPools
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 from riata_engine.solvers.pool import Pool
 
@@ -22,30 +27,12 @@ AHEAD = 2
 WISH, WISH_SHARE = 100, 0.3
 #: the gap on the columns in play is driven below this share of the tolerance: the rest is for the columns outside
 INNER = 0.3
-#: rows up to which each weight group has a pool of its own
+#: rows up to which each problem has a Gram matrix of its own
 SHORT = 512
+#: problems that go through their rounds together, and bytes that their own Gram matrices of four columns a row may take
+TOGETHER, OWN_BYTES = 64, 1 << 26
 #: rounds at one alpha without a violator before its certificate is left as it is
 PATIENCE = 3
-
-
-class _Member:
-    """Where one problem stands on its path."""
-
-    def __init__(self, problem, gradient, l1):
-        self.problem = problem
-        self.next = 0                        # first alpha that is not accepted
-        self.allowed = np.empty(0, np.intp)  # pool positions it may use, in its own order
-        self.support = np.empty(0, np.intp)  # pool positions and coefficients at the last accepted alpha
-        self.b = np.empty(0)
-        self.gradient = gradient             # (p,) at that alpha
-        self.l1 = l1                         # the l1 penalty it was solved for
-        self.tries = 0
-        self.spent = np.zeros(2, np.int64)   # epochs and Newton steps on alphas that were not accepted, since the last that was
-        self.tol = INNER
-        self.dev = 0.0
-        self.share = WISH_SHARE              # of the support that a strong rule may bring in
-        self.reach = BLOCK                   # alphas to try in the next block
-        self.finished = False
 
 
 def solve_working_set(form, alphas, options, store, control, clock):
@@ -57,10 +44,10 @@ def solve_working_set(form, alphas, options, store, control, clock):
         if free is not None:
             gradient = free.gradient(gradient)
     l1, l2 = options.penalties(form, alphas)
-    for problems in _chunks(form, options):
+    for problems, pool in _chunks(form, options):
         if control.stopped:
             return
-        run = _Run(form, problems, alphas, l1, l2, gradient, options, store, control, clock, free)
+        run = _Run(form, problems, pool, alphas, l1, l2, gradient, options, store, control, clock, free)
         while run.round():
             pass
     if free is not None:
@@ -68,220 +55,238 @@ def solve_working_set(form, alphas, options, store, control, clock):
 
 
 def _chunks(form, options):
-    """Problems that share a pool: all of them, unless a Gram matrix for each weight group would not fit, or X is short.
+    """Problems that go together, and the kind of their pool.
 
-    Every group's Gram matrix holds the columns of all: what it costs to write that is more than the products of a few rows.
+    Of few rows each problem has a Gram matrix of its own columns. Otherwise every group's Gram matrix holds the columns of all
+    problems of its chunk: of all groups, unless a matrix for each would not fit.
     """
-    groups = np.unique(form.group)
-    guess = min(form.shape[1], max(256, 2 * form.shape[0]))
-    size = 1 if form.shape[0] <= SHORT else max(1, int(options.max_memory / (4 * 8 * guess * guess)))
-    for at in range(0, len(groups), size):
-        members = np.flatnonzero(np.isin(form.group, groups[at:at + size]))
-        for first in range(0, len(members), 64):
-            yield members[first:first + 64]
+    n, p = form.shape
+    if n <= SHORT:
+        guess = min(p, max(256, 4 * n))
+        fit = int(min(OWN_BYTES, options.max_memory / 4) / (8 * guess * guess)) if OwnPools.together(form) else 1
+        yield from ((problems, OwnPools) for problems in _pieces(np.arange(form.n_problems), min(TOGETHER, fit)))
+        return
+    guess = min(p, max(256, 2 * n))
+    for groups in _pieces(np.unique(form.group), int(options.max_memory / (4 * 8 * guess * guess))):
+        yield from ((problems, Pool) for problems in _pieces(np.flatnonzero(np.isin(form.group, groups)), TOGETHER))
+
+
+def _pieces(array, size):
+    return np.split(array, range(max(1, size), len(array), max(1, size)))
 
 
 class _Run:
-    """One chunk of problems on one pool."""
+    """One chunk of K problems. Arrays (K, …) say where each of them stands on its path; ``who`` are those that go on."""
 
-    def __init__(self, form, problems, alphas, l1, l2, gradient, options, store, control, clock, free):
-        self.form, self.alphas, self.l1, self.l2, self.options = form, alphas, l1, l2, options
-        self.store, self.control, self.clock, self.free, self.c = store, control, clock, free, gradient
+    def __init__(self, form, problems, pool, alphas, l1, l2, gradient, options, store, control, clock, free):
+        self.form, self.problems, self.options = form, problems, options
+        self.store, self.control, self.clock, self.free = store, control, clock, free
+        self.group, self.target = form.group[problems], form.target[problems]
+        self.factor_row = self.group if len(form.f1) > 1 else np.zeros(len(problems), np.intp)
+        self.alphas, self.l1, self.l2, self.c = alphas[problems], l1[problems], l2[problems], gradient[problems]
         self.half_free = HalfFree(form, free, options, store, control) if options.by_kkt else None
-        self.groups = np.unique(form.group[problems])
-        self.group_at = {g: k for k, g in enumerate(self.groups)}
-        self.pool = Pool(form, self.groups, free, control, options.n_threads)
-        self.eligible = (form.upper > 0) | (form.lower < 0)
-        self.members = []
-        for b in problems:
-            row = self._row(b)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                entry = np.where(self.eligible & (form.f1[row] > 0), np.abs(gradient[b]) / form.f1[row], 0.0)
-            top = np.nanmax(entry, initial=0.0)
-            self.members.append(_Member(b, gradient[b], max(top, l1[b, 0])))
-        yy = form.yy[form.group, form.target]
-        self.yy = yy if free is None else np.maximum(yy - free.explained(), 0.0)
+        self.pool = pool(form, problems, free, control, options.n_threads)
+        movable = form.design.multiplier > 0
+        self.rises, self.falls = ((movable & side).astype(np.uint8) for side in (form.upper > 0, form.lower < 0))
+        self.y = np.ascontiguousarray(form.Y.T[self.target] - form.ybar[self.group, self.target][:, None])
+        self.null = form.null()[problems]
+        yy = 2 * self.null
+        self.yy = yy if free is None else np.maximum(yy - free.explained()[problems], 0.0)
+        self.held = self._held_out_weights()
+        K, p = len(problems), form.shape[1]
+        self.lists = ColumnLists(K, p)
+        self.next = np.zeros(K, np.intp)                 # first alpha that is not accepted
+        self.finished = np.zeros(K, bool)
+        self.reach = np.full(K, BLOCK)                   # alphas to try in the next block
+        self.share = np.full(K, WISH_SHARE)              # of the support that a strong rule may bring in
+        self.tol = np.full(K, INNER)
+        self.tries = np.zeros(K, np.intp)
+        self.spent = np.zeros((2, K), np.int64)          # epochs and Newton steps since, on alphas that were not accepted
+        self.dev = np.zeros(K)
+        self.b = np.zeros((K, 1))                        # coefficients at the last accepted alpha, as the pool has its columns
+        self.support = np.zeros(K, np.intp)
+        self.gradient = self.c.copy()                    # (K, p) there
+        with np.errstate(divide="ignore", invalid="ignore"):
+            f1 = form.f1[self.factor_row]
+            entry = np.where(((self.rises | self.falls) > 0) & (f1 > 0), np.abs(self.c) / f1, 0.0)
+        self.current = np.maximum(np.nanmax(entry, axis=1, initial=0.0), self.l1[:, 0])      # the l1 penalty it was solved for
+        self.wish, self.violators = np.zeros((K, p), np.uint8), np.zeros(K, np.intp)
+        self._screen(np.arange(K))
 
-    def _row(self, problem):
-        return self.form.group[problem] if len(self.form.f1) > 1 else 0
+    def _held_out_weights(self):
+        """(K, n) weights of the held-out rows, of sum one where there are any; None where nothing is held out."""
+        form = self.form
+        if form.held_out is None:
+            return None
+        weights = np.where(form.V.T[self.group] == 0, form.held_out_weight, 0.0)
+        total = weights.sum(axis=1, keepdims=True)
+        self.holding = total[:, 0] > 0
+        return weights / np.where(total > 0, total, 1.0)
+
+    def _ends(self, who):
+        return np.minimum(self.next[who] + self.reach[who], self.alphas.shape[1])
+
+    def _screen(self, who):
+        """What the problems bring in next: violators at the gradient they stand at, and what the strong rule lets through."""
+        target = self.l1[who, self._ends(who) - 1]
+        cap = np.maximum(WISH, (self.share[who] * self.support[who]).astype(np.intp))
+        screen(self.gradient, self.form.f1, self.factor_row[who], self.rises, self.falls, self.lists.inside,
+               np.maximum(2 * target - self.current[who], 0.0), self.l1[who, self.next[who]], cap, who, self.wish, self.violators,
+               self.options.n_threads)
 
     def round(self):
         """One round; False when every problem is done."""
-        active = [m for m in self.members if not m.finished]
-        if not active or self.control.check():
+        who = np.flatnonzero(~self.finished)
+        if not len(who) or self.control.check():
             return False
         with self.clock("gram"):
-            self._grow(active)
+            old = self.lists.count[who]
+            self.lists.append(who, self.wish)
+            self.pool.extend(who, self.lists, old)
         if self.control.stopped:
             return False
+        flat = self.lists.flat(who)
+        at = np.ascontiguousarray(self.pool.positions(flat))
+        lengths = self._ends(who) - self.next[who]
         with self.clock("descent"):
-            coef, status, epochs, newtons = self._descend(active)
+            coef, epochs, newtons = self._descend(who, flat, at, lengths)
         if self.control.stopped:
             return False
         with self.clock("certificate"):
-            T, R = self._pass(active, coef)
+            R, free_b = self._residuals(who, flat, at, lengths, coef)
+            T = self._gradients(who, R)
+            gap, square = self._gaps(who, lengths, coef, R, T)
         if self.control.stopped:
             return False
-        for k, member in enumerate(active):
-            self._accept(member, k, coef[k], status[k], epochs[k], newtons[k], T, R)
+        with self.clock("accept"):
+            good = self._accept(who, lengths, coef, epochs, newtons, T, gap, square)
+            self._store(who, good, flat, at, coef, free_b, R)
+            self._move_on(who, good, lengths, coef, epochs, newtons, T)
         return True
 
-    def _block(self, member):
-        return slice(member.next, min(member.next + member.reach, self.alphas.shape[1]))
+    def _descend(self, who, flat, at, lengths):
+        k, M = len(who), self.pool.size
+        alpha = np.minimum(self.next[who][:, None] + np.arange(BLOCK), self.alphas.shape[1] - 1)
+        l1, l2 = self.l1[who[:, None], alpha], self.l2[who[:, None], alpha]
+        start, c = np.zeros((2, k, M))
+        m = min(M, self.b.shape[1])                      # the problem with the longest list may be done
+        start[:, :m] = self.b[who, :m]
+        c[flat.member, at] = self.c[who[flat.member], flat.columns]
+        coef, gap = np.zeros((k, BLOCK, M)), np.full((k, BLOCK), np.nan)
+        status, (epochs, newtons) = np.full((k, BLOCK), SKIPPED, np.int8), np.zeros((2, k, BLOCK), np.int32)
+        C, gram_of, f1, f2, lower, upper, pointer, allowed = self.pool.in_play(who, flat)
+        options, bound_scale = self.options, 1.0 / self.form.sigma[self.target[who]]
+        gram_path(C, gram_of, c, self.yy[who], self.null[who], f1, f2, lower, upper, bound_scale, l1, l2, lengths, pointer,
+                  allowed, start, self.current[who], M, self.tol[who] * options.tol, options.max_epochs, np.inf, -np.inf,
+                  options.by_kkt, self.control, options.n_threads, coef, gap, gap.copy(), gap.copy(), status, epochs, newtons,
+                  counting=False)
+        return coef, epochs, newtons
 
-    def _grow(self, active):
-        wishes = [self._wish(member) for member in active]
-        self.pool.add(np.unique(np.concatenate(wishes)) if len(active) > 1 else wishes[0])
-        for member, wish in zip(active, wishes, strict=True):
-            member.allowed = np.concatenate([member.allowed, self.pool.where[wish]])
+    def _residuals(self, who, flat, at, lengths, coef):
+        """(k, BLOCK, n) residuals of every alpha of every block, and (k, BLOCK, q) coefficients of free features (or None)."""
+        k, group, order, n_threads = len(who), self.group[who], self.pool.order, self.options.n_threads
+        level = np.zeros((k, BLOCK, 1))
+        subtract_fits(self.form.shift[:, :, None], group, flat.pointer, at, flat.columns, coef, lengths, level, n_threads)
+        y = self.y[who] if order is None else self.y[who][:, order]
+        R = y[:, None] - level
+        subtract_fits(self.pool.store[None], np.zeros(k, np.intp), flat.pointer, at, self.pool.where[flat.columns], coef, lengths,
+                      R, n_threads)
+        if order is not None:
+            turned, R = R, np.empty_like(R)
+            R[:, :, order] = turned
+        if self.free is None:
+            return R, None
+        products = np.zeros((k, BLOCK, len(self.form.free)))
+        subtract_fits(self.free.cross, group, flat.pointer, at, flat.columns, coef, lengths, products, n_threads)
+        free_b = self.free.solved(-products, self.problems[who])
+        self.free.subtract_fitted(R, free_b, self.problems[who], lengths, n_threads)
+        return R, free_b
 
-    def _wish(self, member):
-        """Columns to bring in: the violators at the last accepted alpha's gradient, and what the strong rule lets through."""
-        b, form = member.problem, self.form
-        f1 = form.f1[self._row(b)]
-        target = self.l1[b, self._block(member)][-1]
-        outside = self.eligible & (form.design.multiplier > 0)
-        outside[self.pool.columns[member.allowed]] = False
-        may = np.where(member.gradient > 0, form.upper > 0, form.lower < 0)
-        size = np.abs(member.gradient) * may
-        strong = np.flatnonzero(outside & (size >= f1 * max(2 * target - member.l1, 0.0)) & (size > 0))
-        cap = max(WISH, int(member.share * len(member.support)))
-        if len(strong) > cap:
-            score = size[strong] / np.maximum(f1[strong], 1e-300)
-            violating = size[strong] > f1[strong] * self.l1[b, member.next]
-            best = np.zeros(len(strong), bool)
-            best[np.argpartition(-score, cap)[:cap]] = True
-            strong = strong[best | violating]
-        return strong
-
-    def _descend(self, active):
-        form, M, k = self.form, len(self.pool), len(active)
-        length = max(self._block(m).stop - m.next for m in active)
-        l1, l2 = np.zeros((k, length)), np.zeros((k, length))
-        start = np.zeros((k, max(M, 1)))
-        lengths = np.empty(k, np.intp)
-        for i, member in enumerate(active):
-            block = self._block(member)
-            lengths[i] = block.stop - block.start
-            l1[i, :lengths[i]], l2[i, :lengths[i]] = self.l1[member.problem, block], self.l2[member.problem, block]
-            start[i, member.support] = member.b
-        columns = self.pool.columns
-        problems = np.array([m.problem for m in active])
-        coef, gap = np.zeros((k, length, max(M, 1))), np.full((k, length), np.nan)
-        status, epochs = np.full((k, length), SKIPPED, np.int8), np.zeros((k, length), np.int32)
-        newtons = np.zeros((k, length), np.int32)
-        factor_rows = self.groups if len(form.f1) > 1 else [0]
-        pointer = np.cumsum([0] + [len(m.allowed) for m in active]).astype(np.intp)
-        one = len(self.members) == 1
-        gram_of = np.array([self.group_at[form.group[b]] for b in problems], np.intp)
-        gram_path(self.pool.C, gram_of, self._pooled(self.c[problems]), self.yy[problems], form.null()[problems],
-                  self._pooled(form.f1[factor_rows]), self._pooled(form.f2[factor_rows]), self._pooled(form.lower[None])[0],
-                  self._pooled(form.upper[None])[0], 1.0 / form.sigma[form.target[problems]], l1, l2, lengths,
-                  np.empty(0, np.intp) if one else pointer,
-                  np.empty(0, np.intp) if one else np.concatenate([m.allowed for m in active] + [np.zeros(1, np.intp)]),
-                  start, np.array([m.l1 for m in active]), M, np.array([m.tol * self.options.tol for m in active]),
-                  self.options.max_epochs, np.inf, -np.inf, self.options.by_kkt, self.control, self.options.n_threads, coef, gap,
-                  gap.copy(), gap.copy(), status, epochs, newtons, counting=False)
-        return coef[:, :, :len(columns)], status, epochs, newtons
-
-    def _pooled(self, array):
-        """Rows of a (…, p) array on the pool's columns; at least one column, for the kernel's pointers."""
-        part = np.ascontiguousarray(array[:, self.pool.columns])
-        return part if part.shape[1] else np.zeros((len(part), 1))
-
-    def _pass(self, active, coef):
-        """Gradients (k·BLOCK, p) and residuals (k, BLOCK, n) of every alpha of every block: one pass over X."""
-        form = self.form
-        R = np.zeros((len(active), BLOCK, form.shape[0]))            # each member in a block of its own: its bits are its own
-        for i, member in enumerate(active):
-            length = self._block(member).stop - member.next
-            R[i, :length] = self._residual(member, coef[i, :length])
-        weighted = R * np.ascontiguousarray(form.V.T)[form.group[[m.problem for m in active]]][:, None]
-        T = form.design.transposed_matvec(weighted.reshape(-1, form.shape[0]), BLOCK, self.control, self.options.n_threads)
+    def _gradients(self, who, R):
+        """(k, BLOCK, p): one pass over X. Each problem is a block of its own in the product, so that its bits are its own."""
+        form, k = self.form, len(who)
+        weighted = R * form.V.T[self.group[who]][:, None]
+        T = form.design.transposed_matvec(weighted.reshape(k * BLOCK, -1), BLOCK, self.control, self.options.n_threads)
         self.store.n_passes += 1
-        return T, R
+        return T.reshape(k, BLOCK, -1)
 
-    def _residual(self, member, b):
-        form = self.form
-        g, t = form.group[member.problem], form.target[member.problem]
-        used = member.allowed[(b[:, member.allowed] != 0).any(axis=0)]       # in the member's own order
-        R = self.pool.residuals(form.Y[:, t] - form.ybar[g, t], b[:, used], used, self._shift(g, used))
-        if self.free is not None:
-            R -= self.free.fitted(b[:, used], self.pool.columns[used], member.problem).T
-        return R
+    def _gaps(self, who, lengths, coef, R, T):
+        alpha = np.minimum(self.next[who][:, None] + np.arange(BLOCK), self.alphas.shape[1] - 1)
+        columns, row = self.pool.layout(who, self.lists)
+        return gaps_of(self.form, self.problems[who], coef, R, T, self.l1[who[:, None], alpha], self.l2[who[:, None], alpha],
+                       self.options, self.free, self.half_free, lengths, columns, row)
 
-    def _shift(self, g, used):
-        return self.form.shift[g, self.pool.columns[used]]
+    def _accept(self, who, lengths, coef, epochs, newtons, T, gap, square):
+        """(k,) how many of each block's alphas are accepted, with their certificates stored.
 
-    def _accept(self, member, k, coef, status, epochs, newtons, T, R):
-        problem, block = member.problem, self._block(member)
-        length = block.stop - block.start
-        g, store = self.form.group[problem], self.store
-        gradient = T[k * BLOCK:k * BLOCK + length]
-        residual = np.ascontiguousarray(R[k, :length].T)
-        b = np.zeros((length, self.form.shape[1]))
-        b[:, self.pool.columns] = coef[:length]
-        gap, square = gaps_of(self.form, problem, b, residual, gradient, self.alphas[problem, block], self.options, self.control,
-                              self.free, self.half_free)
-        good = 0
-        while good < length and gap[good] <= self.options.tol:
-            good += 1
-        final = np.full(good, CONVERGED, np.int8)
-        if good == 0:
-            member.tries += 1
-            outside = self.eligible.copy()
-            outside[self.pool.columns[member.allowed]] = False
-            # a bound may hold a feature at zero whatever its gradient: such a one is not coming in
-            outside &= (self.form.design.multiplier > 0) & np.where(gradient[0] > 0, self.form.upper > 0, self.form.lower < 0)
-            row = self._row(problem)
-            violators = outside & (np.abs(gradient[0]) > self.form.f1[row] * self.l1[problem, block.start])
-            if violators.any():
-                member.tries = 0
-            member.tol *= 0.1 if self.half_free is None else TIGHTER
-            if member.tries > PATIENCE:          # nothing left to bring in: the answer and its certificate as they are
-                good, final = 1, np.array([MAX_ITER], np.int8)
-        member.reach = min(BLOCK, good + AHEAD)
-        member.share = min(WISH_SHARE, 1.2 * member.share) if good < length else 0.7 * member.share
-        if good:
-            member.tol, member.tries = INNER, 0
-            take = slice(block.start, block.start + good)
-            used = np.flatnonzero((coef[:good] != 0).any(axis=0))
-            columns = self.pool.columns[used]
-            free_b = None if self.free is None else self.free.coefficients(coef[:good, used], columns, problem)
-            store.put(problem, block.start, coef[:good, used], columns, free_b)
-            store.gap[problem, take], store.status[problem, take] = gap[:good], final
-            store.n_epochs[problem, take] += epochs[:good]
-            store.n_cholesky[problem, take] += newtons[:good]
-            store.n_epochs[problem, block.start] += member.spent[0]
-            store.n_cholesky[problem, block.start] += member.spent[1]
-            member.spent[:] = 0
-            store.residual[problem, take] = square[:good]
-            self._held_out(problem, g, take, residual[:, :good])
-            member.next += good
-            self.control.done += good
-            self._stop_early(member, take)
-        member.spent += epochs[good:].sum(), newtons[good:].sum()
-        at = min(good, length - 1)
-        member.gradient, member.l1 = gradient[at], self.l1[problem, block.start + at]
-        member.support = np.flatnonzero(coef[at])
-        member.b = coef[at, member.support]
-        if member.next >= self.alphas.shape[1]:
-            member.finished = True
+        Up to the first whose gap is above the tolerance. Where that is the first of all, more columns and a smaller gap on those
+        in play are asked for; where no more columns come and the gap stays, its answer is accepted as it is.
+        """
+        store, options = self.store, self.options
+        failed = ~(gap[:, 0] <= options.tol)
+        lost = np.flatnonzero(failed)
+        self._stand(who[lost], lost, np.zeros(len(lost), np.intp), coef, T)
+        self.reach[who[lost]] = AHEAD
+        self.share[who[lost]] = np.minimum(WISH_SHARE, 1.2 * self.share[who[lost]])
+        self.tol[who[lost]] *= 0.1 if self.half_free is None else TIGHTER
+        self._screen(who[lost])
+        self.tries[who[lost]] = np.where(self.violators[who[lost]] > 0, 0, self.tries[who[lost]] + 1)
+        surrender = failed & (self.tries[who] > PATIENCE)
+        good, done, dev = np.empty(len(who), np.intp), np.empty(len(who), np.uint8), self.dev[who]
+        accept(gap, square, lengths, self.next[who], 2 * self.null[who], options.tol, options.stop_dev_ratio,
+               options.stop_dev_change, surrender.astype(np.uint8), dev, good, done)
+        self.dev[who], self.finished[who] = dev, done > 0
+        k, l = np.nonzero(np.arange(BLOCK) < good[:, None])
+        problem, alpha = self.problems[who[k]], self.next[who[k]] + l
+        store.gap[problem, alpha], store.residual[problem, alpha] = gap[k, l], square[k, l]
+        store.status[problem, alpha] = np.where(surrender[k], MAX_ITER, CONVERGED)
+        some = np.flatnonzero(good)
+        for counted, here, spent in ((store.n_epochs, epochs, self.spent[0]), (store.n_cholesky, newtons, self.spent[1])):
+            counted[problem, alpha] += here[k, l]
+            counted[self.problems[who[some]], self.next[who[some]]] += spent[who[some]]
+        self.control.done += len(k)
+        return good
 
-    def _held_out(self, problem, g, take, residual):
-        if self.form.held_out is not None and len(self.form.held_out[g]):
-            rows = self.form.held_out[g]
-            w = self.form.held_out_weight[rows]
-            self.store.held_out[problem, take] = (w @ residual[rows] ** 2) / w.sum()
+    def _store(self, who, good, flat, at, coef, free_b, R):
+        """Coefficients and held-out deviances of what was accepted."""
+        k, l = np.nonzero(np.arange(BLOCK) < good[:, None])
+        if not len(k):
+            return
+        first = np.cumsum(good) - good
+        values = coef[flat.member, :, at]
+        entry, alpha = np.nonzero((values != 0) & (np.arange(BLOCK) < good[flat.member][:, None]))
+        row, columns, values = first[flat.member[entry]] + alpha, flat.columns[entry], values[entry, alpha]
+        if free_b is not None:
+            free, q = self.form.free, len(self.form.free)
+            row = np.concatenate([row, np.repeat(np.arange(len(k)), q)])
+            columns = np.concatenate([columns, np.tile(free, len(k))])
+            values = np.concatenate([values, free_b[k, l].ravel()])
+        self.store.put_entries(self.problems[who[k]], self.next[who[k]] + l, row, columns, values)
+        if self.held is not None:
+            square, product = np.empty((2, len(who), BLOCK))
+            residual_norms(R, self.held, who, self.y[who], square, product)
+            square[~self.holding[who]] = np.nan
+            self.store.held_out[self.problems[who[k]], self.next[who[k]] + l] = square[k, l]
 
-    def _stop_early(self, member, take):
-        """The deviance rules of a path (glmnet's devmax and fdev): what lies behind the stop is skipped."""
-        null = 2 * self.form.null()[member.problem]
-        for l in range(take.start, take.stop):
-            dev = 1 - self.store.residual[member.problem, l] / null if null > 0 else 0.0
-            gain, smallest = dev - member.dev, self.options.stop_dev_change
-            member.dev = dev
-            if dev >= self.options.stop_dev_ratio or (smallest >= 0 and l >= 4 and gain < smallest * dev):
-                self.store.status[member.problem, l + 1:] = SKIPPED
-                member.finished = True
-                return
+    def _move_on(self, who, good, lengths, coef, epochs, newtons, T):
+        """Stand at the first alpha that was not accepted, or the last of the block; ask for the next columns."""
+        behind = np.arange(BLOCK) >= good[:, None]
+        for spent, here in zip(self.spent, (epochs, newtons), strict=True):
+            spent[who] = np.where(good > 0, 0, spent[who]) + (here * behind).sum(axis=1)
+        some = np.flatnonzero(good)
+        there, good, lengths = who[some], good[some], lengths[some]
+        self.tol[there], self.tries[there] = INNER, 0
+        self.reach[there] = np.minimum(BLOCK, good + AHEAD)
+        self.share[there] = np.where(good < lengths, np.minimum(WISH_SHARE, 1.2 * self.share[there]), 0.7 * self.share[there])
+        self._stand(there, some, np.minimum(good, lengths - 1), coef, T)
+        self.next[there] += good
+        self.finished[there] |= self.next[there] >= self.alphas.shape[1]
+        self._screen(there[~self.finished[there]])
+
+    def _stand(self, who, k, at, coef, T):
+        """The problems ``who``, rows k of a round, go on from alpha ``at`` of their block."""
+        if self.b.shape[1] < coef.shape[2]:
+            self.b = np.hstack([self.b, np.zeros((len(self.b), coef.shape[2] - self.b.shape[1]))])
+        self.gradient[who], self.current[who] = T[k, at], self.l1[who, self.next[who] + at]
+        self.b[who, :coef.shape[2]] = coef[k, at]
+        self.support[who] = np.count_nonzero(coef[k, at], axis=1)
