@@ -93,3 +93,46 @@ def test_progress_counts_what_is_accepted(solver):
     riata.fit_path(X, y, alphas=50, solver=solver, progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (50, 50)
     assert seen == sorted(seen)
+
+
+SMALL = {
+    "plain": {},
+    "p = 100": {"p": 100},
+    "one feature": {"p": 1},
+    "lasso": {"l1_ratio": 1.0},
+    "positive": {"lower": 0.0},
+    "bounds": {"lower": -0.1, "upper": 0.2},
+    "penalty factors": {"penalty_factor": True},
+    "nearly a lasso": {"l1_ratio": 0.999},
+    "float32 tolerance": {"tol": 1e-4},
+    "tight": {"tol": 1e-11},
+    "columns alike": {"rho": 0.999},
+    "early stop": {"stop_dev_change": 1e-2},
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_problems_have_the_same_bits_alone_and_side_by_side(name):
+    """Up to eight problems share a coordinate step: none may tell which, nor how many."""
+    case = {"p": 37, "l1_ratio": 0.5, "rho": 0.0, **SMALL[name]}
+    p, rho = case.pop("p"), case.pop("rho")
+    rng = np.random.default_rng(8)
+    X = rng.standard_normal((150, p)) * (1 - rho) + rho * rng.standard_normal((150, 1))
+    X[:, p // 2] *= p == 1                                       # a constant column
+    Y = X[:, :5] @ rng.standard_normal((X[:, :5].shape[1], 11)) + 0.3 * rng.standard_normal((150, 11))
+    for bound in ("lower", "upper"):
+        if bound in case:
+            case[bound] = np.full(p, case[bound])
+    if "penalty_factor" in case:
+        case["penalty_factor"] = rng.uniform(0.2, 2.0, p)
+        case["penalty_factor"][0] = np.inf
+    case = {"n_alphas": 40, "alpha_min_ratio": 1e-3, "solver": "gram", **case}
+    together = solve(Batch(X, Y, n_threads=1, **case))
+    assert set(np.unique(together.status)) <= {0, 5}              # converged, or left out by the early stop
+    assert np.nanmax(np.where(together.status == 0, together.gap, 0.0)) <= case.get("tol", 1e-6)
+    shared = solve(Batch(X, Y, n_threads=2, **case))
+    np.testing.assert_array_equal(shared.coef, together.coef)
+    for k in range(Y.shape[1]):
+        alone = solve(Batch(X, Y[:, k], n_threads=1, **case))
+        for field in ("coef", "gap", "n_epochs", "dev_ratio", "status"):
+            np.testing.assert_array_equal(getattr(alone, field)[0], getattr(together, field)[k], err_msg=field)

@@ -175,7 +175,7 @@ cdef void block_keep_nonzero(Block* A, Py_ssize_t* position) noexcept nogil:
 cdef void block_extrapolate(Block* A, double t) noexcept nogil:
     """Start the next alpha on the line through the last two solutions: the path is piecewise linear, nearly so for an elastic net.
 
-    Only coefficients that keep their sign move.
+    Only coefficients that keep their sign move, those that have just entered too.
     """
     cdef Py_ssize_t a
     cdef double d, b
@@ -183,7 +183,7 @@ cdef void block_extrapolate(Block* A, double t) noexcept nogil:
     row_sum_open(&G, A.g, A.m, A.single)
     for a in range(A.m):
         b = A.b[a]
-        if b != 0 and A.old[a] != 0:
+        if b != 0 and b != A.old[a]:
             d = t * (b - A.old[a])
             A.old[a] = b
             if (b + d) * b > 0 and A.lower[a] <= b + d <= A.upper[a] and d != 0:

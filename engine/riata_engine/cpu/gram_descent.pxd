@@ -3,6 +3,10 @@ from riata_engine.cpu.control cimport Signal
 
 cdef enum:
     NO_MEMORY = 100
+    CONVERGED = 0
+    MAX_ITER = 1
+    TIME_BUDGET = 2
+    SKIPPED = 5
 
 cdef struct Problem:
     Py_ssize_t M, L
@@ -21,6 +25,8 @@ cdef struct Problem:
     const double* l2
     const double* start                       # coefficients to start from, solved for start_l1
     double start_l1
+    Py_ssize_t first                          # alpha to begin with, and the epochs already spent on it
+    int spent
     double tol, stop_dev_ratio, stop_dev_change
     long max_epochs
     bint by_kkt
@@ -34,10 +40,45 @@ cdef struct Problem:
     int* newtons
 
 
+cdef struct Batch:
+    # the arguments of gram_path, from which a Problem is made
+    Py_ssize_t M, L, ldc
+    const double* C
+    const Py_ssize_t* gram_of
+    const double* c
+    const double* yy
+    const double* scale
+    const double* f1
+    const double* f2
+    Py_ssize_t factor_rows, factor_ld
+    const double* lower
+    const double* upper
+    const double* bound_scale
+    const double* l1
+    const double* l2
+    const Py_ssize_t* lengths
+    const Py_ssize_t* allowed_ptr
+    const Py_ssize_t* allowed
+    const double* start
+    const double* start_l1
+    const double* tol
+    double stop_dev_ratio, stop_dev_change
+    long max_epochs
+    bint by_kkt, counting, side_by_side
+    double* coef
+    double* gap
+    double* residual
+    double* length
+    signed char* status
+    int* epochs
+    int* newtons
+
+
 cdef struct Scratch:
     Block A
     Py_ssize_t* position                      # of a pool feature in the block, or OUT, or BARRED
     double* g                                 # c − C b over the pool, afresh
     double* b
 
-cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control, bint owner) noexcept nogil
+cdef void describe(const Batch* A, Py_ssize_t b, Problem* P) noexcept nogil
+cdef int solve_alone(const Problem* P, Signal* signal, void* control, bint owner) noexcept nogil

@@ -4,18 +4,14 @@
 from libc.math cimport fabs, log, sqrt, INFINITY
 from libc.stdlib cimport malloc, free
 from libc.string cimport memset, memcpy
-from riata_engine.cpu.active_block cimport (Block, block_append, block_epoch, block_extrapolate, block_gap, block_keep_nonzero,
-                                            block_widen)
+from riata_engine.cpu.active_block cimport (Block, block_append, block_close, block_epoch, block_extrapolate, block_gap,
+                                            block_keep_nonzero, block_open, block_widen)
 from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
 from riata_engine.cpu.control cimport Signal, attend, fetch_add
 from riata_engine.cpu.newton_step cimport newton_flops, newton_step
 from riata_engine.cpu.row_sum cimport RowSum, row_sum_add, row_sum_flush, row_sum_open
 
 cdef enum:
-    CONVERGED = 0
-    MAX_ITER = 1
-    TIME_BUDGET = 2
-    SKIPPED = 5
     OUT = -1                                  # positions: not in the block; not a feature of this problem
     BARRED = -2
     STUCK = 1                                 # outcomes of a descent
@@ -25,6 +21,7 @@ cdef enum:
 
 cdef double TIGHT = 1e-12                      # of the null objective
 cdef double FLOOR = 1e-30                      # a decrease of this share of the null objective says that rounding is reached
+cdef double NARROW = 1e-9                      # smallest tol for which a block may be float32
 cdef double SPURIOUS = 1e-6                    # of its threshold: a coefficient this small may be rounding
 
 
@@ -171,6 +168,69 @@ cdef int widen(const Problem* P, Scratch* W) noexcept nogil:
     return 0
 
 
+cdef void describe(const Batch* A, Py_ssize_t b, Problem* P) noexcept nogil:
+    """Problem b of a batch."""
+    cdef Py_ssize_t M = A.M, L = A.L, row = A.gram_of[b] if A.factor_rows > 1 else 0
+    P.M = M
+    P.L = A.lengths[b]
+    P.C = A.C + A.gram_of[b] * A.ldc * A.ldc
+    P.ldc = A.ldc
+    P.c = A.c + b * M
+    P.yy = A.yy[b]
+    P.null = A.scale[b]
+    P.scale = A.scale[b] if A.scale[b] > 0 else 1.0
+    P.f1 = A.f1 + row * A.factor_ld
+    P.f2 = A.f2 + row * A.factor_ld
+    P.lower = A.lower
+    P.upper = A.upper
+    P.bound_scale = A.bound_scale[b]
+    P.allowed = NULL
+    P.n_allowed = -1
+    if A.allowed_ptr != NULL:
+        P.n_allowed = A.allowed_ptr[b + 1] - A.allowed_ptr[b]
+        P.allowed = A.allowed + A.allowed_ptr[b]
+    P.l1 = A.l1 + b * L
+    P.l2 = A.l2 + b * L
+    P.start = A.start + b * M
+    P.start_l1 = A.start_l1[b]
+    P.first = 0
+    P.spent = 0
+    P.tol = A.tol[b]
+    P.stop_dev_ratio = A.stop_dev_ratio
+    P.stop_dev_change = A.stop_dev_change
+    P.max_epochs = A.max_epochs
+    P.by_kkt = A.by_kkt
+    P.counting = A.counting
+    P.coef = A.coef + b * L * M
+    P.gap = A.gap + b * L
+    P.residual = A.residual + b * L
+    P.length = A.length + b * L
+    P.status = A.status + b * L
+    P.epochs = A.epochs + b * L
+    P.newtons = A.newtons + b * L
+
+
+cdef int solve_alone(const Problem* P, Signal* signal, void* control, bint owner) noexcept nogil:
+    """One path from ``P.first`` on. Non-zero when memory is short."""
+    cdef Scratch W
+    cdef Py_ssize_t k, nonzero = 0
+    cdef int code
+    for k in range(P.M):
+        nonzero += P.start[k] != 0
+    W.position = <Py_ssize_t*>malloc(max(P.M, 1) * sizeof(Py_ssize_t))
+    W.g = <double*>malloc(max(2 * P.M, 1) * sizeof(double))
+    code = block_open(&W.A, min(P.M, max(2 * nonzero, 64)), P.C, P.ldc, not P.by_kkt and P.tol >= NARROW)
+    if code or W.position == NULL or W.g == NULL:
+        code = NO_MEMORY
+    else:
+        W.b = W.g + P.M
+        code = solve_path(P, &W, signal, control, owner)
+    block_close(&W.A)
+    free(W.position)
+    free(W.g)
+    return code
+
+
 cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control, bint owner) noexcept nogil:
     cdef Block* A = &W.A
     cdef Py_ssize_t l, k, a, taken
@@ -192,9 +252,9 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
                 return NO_MEMORY
     rr = refresh(P, W, &ry)
     dev = 1 - rr / (2 * P.null) if P.null > 0 else 0
-    for l in range(P.L):
+    for l in range(P.first, P.L):
         P.status[l] = SKIPPED
-    for l in range(P.L):
+    for l in range(P.first, P.L):
         if attend(signal, control, owner):
             for k in range(l, P.L):
                 P.status[k] = TIME_BUDGET if signal.stop == 2 else SKIPPED
@@ -213,7 +273,7 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
             block_extrapolate(A, (l1 - before) / (before - before2))
         else:
             memcpy(A.old, A.b, A.m * sizeof(double))
-        P.epochs[l] = 0
+        P.epochs[l] = P.spent if l == P.first else 0
         P.newtons[l] = 0
         lame = False
         target = 0.3 * goal

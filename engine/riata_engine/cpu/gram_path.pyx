@@ -4,12 +4,12 @@
 #
 # for a descending sequence of (l1, l2). Problems are shared out among the threads; one problem is gram_descent.pyx.
 from cython.parallel cimport parallel, threadid
-from libc.stdlib cimport malloc, free
-from riata_engine.cpu.active_block cimport block_close, block_open
 from riata_engine.cpu.control cimport Control, Signal, fetch_add, wait_for_others, worth
-from riata_engine.cpu.gram_descent cimport NO_MEMORY, Problem, Scratch, solve_path
+from riata_engine.cpu.gram_descent cimport Batch, Problem, describe, solve_alone
+from riata_engine.cpu.gram_lanes cimport Queue, goes_small, solve_small
+from riata_engine.cpu.lanes cimport LANES
 
-cdef double NARROW = 1e-9                      # smallest tol for which a block may be float32
+import numpy as np
 
 
 def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const double[:, ::1] c, const double[::1] yy,
@@ -19,7 +19,8 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
               const double[:, ::1] start, const double[::1] start_l1, Py_ssize_t M, const double[::1] tol, long max_epochs,
               double stop_dev_ratio, double stop_dev_change, bint by_kkt, Control control, int n_threads,
               double[:, :, ::1] coef, double[:, ::1] gap, double[:, ::1] residual, double[:, ::1] length,
-              signed char[:, ::1] status, int[:, ::1] epochs, int[:, ::1] newtons, bint counting=True):
+              signed char[:, ::1] status, int[:, ::1] epochs, int[:, ::1] newtons, bint counting=True,
+              bint side_by_side=False):
     """Solve B paths.
 
     Parameters
@@ -44,90 +45,72 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
         (B, L, M), (B, L) …; ``coef`` must come zeroed; ``residual`` is ‖r‖², ``length`` Σ |b_j| √C_jj.
     counting
         Each solved alpha is progress; otherwise the caller counts.
+    side_by_side
+        Few features may be solved several problems at a time (gram_lanes.pyx). Whether they are depends on M, so that it is for callers
+        whose M is that of a problem alone.
     """
-    cdef Py_ssize_t b, B = c.shape[0]
+    cdef Py_ssize_t B = c.shape[0], t, tasks
+    cdef Batch batch
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
     cdef long taken = 0, finished = 0, failed = 0
     if B == 0:
         return
+    batch.M, batch.L, batch.ldc = M, l1.shape[1], C.shape[1]
+    batch.C, batch.gram_of = &C[0, 0, 0], &gram_of[0]
+    batch.c, batch.yy, batch.scale = &c[0, 0], &yy[0], &scale[0]
+    batch.f1, batch.f2, batch.factor_rows, batch.factor_ld = &f1[0, 0], &f2[0, 0], f1.shape[0], f1.shape[1]
+    batch.lower, batch.upper, batch.bound_scale = &lower[0], &upper[0], &bound_scale[0]
+    batch.l1, batch.l2, batch.lengths = &l1[0, 0], &l2[0, 0], &lengths[0]
+    batch.allowed_ptr, batch.allowed = NULL, NULL
+    if allowed_ptr.shape[0]:
+        batch.allowed_ptr, batch.allowed = &allowed_ptr[0], &allowed[0] if allowed.shape[0] else &allowed_ptr[0]
+    batch.start, batch.start_l1, batch.tol = &start[0, 0], &start_l1[0], &tol[0]
+    batch.stop_dev_ratio, batch.stop_dev_change, batch.max_epochs = stop_dev_ratio, stop_dev_change, max_epochs
+    batch.by_kkt, batch.counting, batch.side_by_side = by_kkt, counting, side_by_side
+    batch.coef, batch.gap, batch.residual, batch.length = &coef[0, 0, 0], &gap[0, 0], &residual[0, 0], &length[0, 0]
+    batch.status, batch.epochs, batch.newtons = &status[0, 0], &epochs[0, 0], &newtons[0, 0]
     n_threads = min(worth(10.0 * B * l1.shape[1] * M * M, n_threads), <int>B)
+    cdef const Py_ssize_t[::1] order = np.argsort(gram_of, kind="stable")
+    cdef const Py_ssize_t[::1] ends = _tasks(np.asarray(gram_of)[order], n_threads, goes_small(&batch))
+    tasks = ends.shape[0] - 1
+    n_threads = min(n_threads, <int>tasks)
     with nogil, parallel(num_threads=n_threads):
         while True:
-            b = fetch_add(&taken, 1)
-            if b >= B:
+            t = fetch_add(&taken, 1)
+            if t >= tasks:
                 break
-            if run(b, &C[0, 0, 0], C.shape[1], gram_of[b], &c[b, 0], yy[b], scale[b], &f1[0, 0], &f2[0, 0], f1.shape[0], f1.shape[1],
-                   &lower[0], &upper[0], bound_scale[b], &l1[b, 0], &l2[b, 0], lengths[b],
-                   &allowed[allowed_ptr[b]] if allowed_ptr.shape[0] and allowed_ptr[b + 1] > allowed_ptr[b] else NULL,
-                   allowed_ptr[b + 1] - allowed_ptr[b] if allowed_ptr.shape[0] else -1,
-                   &start[b, 0], start_l1[b], M, tol[b], max_epochs, stop_dev_ratio, stop_dev_change, by_kkt,
-                   &coef[b, 0, 0], &gap[b, 0], &residual[b, 0], &length[b, 0], &status[b, 0], &epochs[b, 0], &newtons[b, 0],
-                   counting, signal, handle, threadid() == 0):
+            if run(&batch, &order[0], ends[t], ends[t + 1], signal, handle, threadid() == 0):
                 fetch_add(&failed, 1)
             fetch_add(&finished, 1)
         if threadid() == 0:
-            wait_for_others(&finished, <long>B, signal, handle)
+            wait_for_others(&finished, <long>tasks, signal, handle)
     if failed:
         raise MemoryError("gram_path: no room for the active block of a problem")
 
 
-cdef int run(Py_ssize_t b, const double* C, Py_ssize_t cap, Py_ssize_t gram, const double* c, double yy, double scale,
-             const double* f1, const double* f2, Py_ssize_t factor_rows, Py_ssize_t factor_ld, const double* lower, const double* upper,
-             double bound_scale, const double* l1, const double* l2, Py_ssize_t L, const Py_ssize_t* allowed,
-             Py_ssize_t n_allowed, const double* start, double start_l1, Py_ssize_t M, double tol, long max_epochs,
-             double stop_dev_ratio, double stop_dev_change, bint by_kkt, double* coef, double* gap, double* residual,
-             double* length, signed char* status, int* epochs, int* newtons, bint counting, Signal* signal, void* control,
+def _tasks(groups, n_threads, small):
+    """Where tasks end in the order of the problems: one problem each, or a share of those on one Gram matrix."""
+    if not small:
+        return np.arange(len(groups) + 1)
+    edges = np.flatnonzero(np.diff(groups, prepend=-1, append=-1))
+    ends = [0]
+    for first, last in zip(edges[:-1], edges[1:], strict=True):
+        share = max(LANES, -(-(last - first) // (4 * n_threads)))
+        ends.extend(range(first + share, last, share))
+        ends.append(last)
+    return np.array(ends, np.intp)
+
+
+cdef int run(const Batch* batch, const Py_ssize_t* order, Py_ssize_t first, Py_ssize_t end, Signal* signal, void* control,
              bint owner) noexcept nogil:
     cdef Problem P
-    cdef Scratch W
-    cdef Py_ssize_t row = gram if factor_rows > 1 else 0, k, nonzero = 0
-    cdef int code
-    P.M = M
-    P.L = L
-    P.C = C + gram * cap * cap
-    P.ldc = cap
-    P.c = c
-    P.yy = yy
-    P.null = scale
-    P.scale = scale if scale > 0 else 1.0
-    P.f1 = f1 + row * factor_ld
-    P.f2 = f2 + row * factor_ld
-    P.lower = lower
-    P.upper = upper
-    P.bound_scale = bound_scale
-    P.allowed = allowed if n_allowed != 0 else <const Py_ssize_t*>start      # any pointer: an empty list
-    P.n_allowed = n_allowed
-    if n_allowed < 0:
-        P.allowed = NULL
-    P.l1 = l1
-    P.l2 = l2
-    P.start = start
-    P.start_l1 = start_l1
-    P.tol = tol
-    P.stop_dev_ratio = stop_dev_ratio
-    P.stop_dev_change = stop_dev_change
-    P.max_epochs = max_epochs
-    P.by_kkt = by_kkt
-    P.counting = counting
-    P.coef = coef
-    P.gap = gap
-    P.residual = residual
-    P.length = length
-    P.status = status
-    P.epochs = epochs
-    P.newtons = newtons
-    for k in range(M):
-        nonzero += start[k] != 0
-    W.position = <Py_ssize_t*>malloc(max(M, 1) * sizeof(Py_ssize_t))
-    W.g = <double*>malloc(max(2 * M, 1) * sizeof(double))
-    code = block_open(&W.A, min(M, max(2 * nonzero, 64)), P.C, P.ldc, not by_kkt and tol >= NARROW)
-    if code or W.position == NULL or W.g == NULL:
-        code = NO_MEMORY
-    else:
-        W.b = W.g + M
-        code = solve_path(&P, &W, signal, control, owner)
-    block_close(&W.A)
-    free(W.position)
-    free(W.g)
-    return code
+    cdef Queue queue
+    if goes_small(batch):
+        queue.batch = batch
+        queue.order = order
+        queue.next = first
+        queue.end = end
+        return solve_small(&queue, signal, control, owner)
+    describe(batch, order[first], &P)
+    return solve_alone(&P, signal, control, owner)

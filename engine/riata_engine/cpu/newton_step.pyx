@@ -12,6 +12,8 @@ from riata_engine.cpu.support_factor cimport Factor, factor_append, factor_cut, 
 
 cdef enum:
     BLAS_3 = 12                 # how many times as fast as an epoch's arithmetic is that of a large factor; of a small one a third
+    LARGE = 450                 # features from which a factor leaves the second cache: its float64 triangle is read from memory, by each
+    TRIANGLE = 6                # of two solves, and to append a few features or hold a few at zero, where BLAS-3 is no faster than that
 
 cdef double ROUNDING = 1e-13     # of the objective, as a share of ‖y‖²
 cdef double JITTER = 1e-9       # added to the diagonal, as a share, where the matrix is singular
@@ -40,7 +42,9 @@ cdef double newton_flops(const Block* A, double l2) noexcept nogil:
     if A.factor.l2 == l2:
         cost = rebuild_flops(f, fresh) + (f + fresh - s) * f * f
         cost = min(cost, whole)
-    return cost / (BLAS_3 / 3 if A.m < 450 else BLAS_3) + 3 * s * s + 2 * s * A.m + 500
+    if A.m < LARGE:
+        return cost / (BLAS_3 / 3) + 3 * s * s + 2 * s * A.m + 500
+    return cost / BLAS_3 + (4 + TRIANGLE * ((fresh > 0) + (f + fresh > s))) * s * s + 2 * s * A.m
 
 
 cdef int factorise(Block* A, const Py_ssize_t* S, Py_ssize_t s, double l2, double jitter, Py_ssize_t* work, double* f2,

@@ -52,7 +52,7 @@ def solve_gram(form, alphas, options, store, control, clock):
                       np.zeros((size, p)), l1[part, 0].copy(), p, tol, options.max_epochs,
                       options.stop_dev_ratio, options.stop_dev_change, options.by_kkt, control, options.n_threads, b,
                       store.gap[part], store.residual[part], length, store.status[part], store.n_epochs[part],
-                      store.n_cholesky[part])
+                      store.n_cholesky[part], side_by_side=True)
         with clock("certificate"):
             doubt = rounding(length, statistics.size, group[part], null[part])
             if free is not None:                 # what C does not know of
