@@ -173,3 +173,15 @@ def test_non_negative_least_squares_of_more_features_than_rows(solver):
     best = nnls(X - X.mean(axis=0), y - y.mean())[1] ** 2
     found = ((y - X @ solution.coef[0, 1] - solution.intercept[0, 1]) ** 2).sum()
     assert (found - best) / ((y - y.mean()) ** 2).sum() <= solution.gap[0, 1] + 1e-13
+
+
+@pytest.mark.parametrize("solver", ["gram", "working_set", "residual"])
+def test_a_half_free_feature_comes_in_when_its_gradient_turns(solver):
+    """At the null model it is pushed against its bound."""
+    rng = np.random.default_rng(1)
+    X, y = problems.draw(rng, 10, 10)
+    settings = problems.settings_for("positive and free", rng, 10, 10)
+    alphas = problems.grid(X, y, 0.05, count=4, **settings)
+    solution = problems.fit(np.asfortranarray(X), y, alphas, l1_ratio=0.05, solver=solver, tol=1e-11, **settings)
+    assert (problems.status_names(solution) == "converged").all()
+    assert (solution.coef[0, :, 1] > 0).all()

@@ -55,7 +55,7 @@ def test_a_path_keeps_what_is_done(solver):
     assert np.isnan(result.coef[~done]).all()
 
 
-@pytest.mark.parametrize("phase", ["_grow", "_descend", "_pass", "_accept"])
+@pytest.mark.parametrize("phase", ["_screen", "_descend", "_residuals", "_gradients", "_gaps", "_accept", "_store", "_move_on"])
 def test_ctrl_c_between_kernels_is_no_exception_there(phase, monkeypatch):
     """The signal finds the Python between two compiled calls, in the second round."""
     X, y = problem(200, 1500)

@@ -61,7 +61,7 @@ def gaps_of(form, problems, b, R, T, l1, l2, options, free=None, half_free=None,
         left, off = free.take_off(R * V[g][:, None], T, y, problems, lengths, options.n_threads)
         dual_rr, ry = rr - left, ry - off
     if half_free is not None:
-        dual_rr = rr.copy()
+        dual_rr, T = rr.copy(), T.copy()         # what a half-free feature violates is to bring it in: not to be lost
         for i, m in enumerate(lengths):
             full, (l, j) = np.zeros((m, T.shape[2])), np.nonzero(b[i, :m])
             full[l, j if columns is None else columns[column_row[i], j]] = b[i, l, j]
