@@ -11,6 +11,8 @@ from riata_engine.cpu.control cimport Signal, attend, fetch_add
 from riata_engine.cpu.newton_step cimport newton_flops, newton_step
 from riata_engine.cpu.row_sum cimport RowSum, row_sum_add, row_sum_flush, row_sum_open
 
+include "../formulas/early_stop.py"
+
 cdef enum:
     OUT = -1                                  # positions: not in the block; not a feature of this problem
     BARRED = -2
@@ -331,6 +333,6 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
             fetch_add(&signal.done, 1)
         dev_before = dev
         dev = 1 - rr / (2 * P.null) if P.null > 0 else 0
-        if dev >= P.stop_dev_ratio or (P.stop_dev_change >= 0 and l >= 4 and dev - dev_before < P.stop_dev_change * dev):
+        if path_is_done(dev, dev_before, l, P.stop_dev_ratio, P.stop_dev_change):
             return 0
     return 0

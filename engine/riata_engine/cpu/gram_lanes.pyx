@@ -9,6 +9,8 @@ from riata_engine.cpu.gram_descent cimport (Batch, CONVERGED, NO_MEMORY, Problem
 from riata_engine.cpu.lanes cimport (LANES, Lanes, lane_estimate, lane_extrapolate, lane_penalise, lane_start, lane_take, lanes_close,
                                      lanes_measure, lanes_open, lanes_refresh, lanes_sweep)
 
+include "../formulas/early_stop.py"
+
 cdef enum:
     FEATURES = 128              # more do not go through lanes
     PATIENT = 100               # epochs: smaller ``max_epochs`` are kept to the letter by gram_descent
@@ -100,8 +102,7 @@ cdef bint advance(Lane* lane, Lanes* S, int k, Signal* signal) noexcept nogil:
     if P.counting:
         fetch_add(&signal.done, 1)
     lane.deviance = 1 - P.residual[l] / (2 * P.null) if P.null > 0 else 0
-    if lane.deviance >= P.stop_dev_ratio or (P.stop_dev_change >= 0 and l >= 4 and
-                                             lane.deviance - earlier < P.stop_dev_change * lane.deviance):
+    if path_is_done(lane.deviance, earlier, l, P.stop_dev_ratio, P.stop_dev_change):
         return False
     lane.l = l + 1
     if lane.l == P.L:
