@@ -270,10 +270,10 @@ def as_linear_model(model, *, rule="min", alpha=None, target_names=None, encodin
     _refuse_wholes(model)
     if alpha is not None and not _is_path(model):
         if hasattr(model, "coef_min"):
-            raise ValueError(f"alpha = {alpha!r} is for a path, and the alpha of a CVResult is chosen by rule: leave it out, or save "
-                             f"the path on all rows at one of its alphas, save_model(cv.path, path, alpha={alpha!r})")
-        raise ValueError(f"alpha = {alpha!r} is for a path, and a {type(model).__name__} has one alpha: leave it out, or fit again "
-                         "with that alpha")
+            raise ValueError(f"alpha = {alpha!r} is for a path, and the alpha of a CVResult is chosen by rule: leave it out, or "
+                             f"save the path on all rows at one of its alphas, save_model(cv.path, path, alpha={alpha!r})")
+        raise ValueError(f"alpha = {alpha!r} is for a path, and a {type(model).__name__} has one alpha: leave it out, or fit "
+                         "again with that alpha")
     if isinstance(model, LinearModel):
         return model
     extra = {"target_names": target_names, "encoding": encoding, "notes": {} if notes is None else notes}
