@@ -177,7 +177,7 @@ def _choices(cv):
 
 def _point(alpha, height, marker):
     """Arguments of ``plot`` for one marker on a log axis. alpha = 0 has no place there: a line of the legend without a marker."""
-    return (alpha, height, marker) if alpha > 0 else ([], [], "")
+    return (alpha, height, marker) if alpha > 0 else ([], [], " ")
 
 
 def _alpha_label(alpha):
