@@ -251,7 +251,7 @@ def solve(batch, progress=None):
         control, clock = Control(batch.time_budget, progress), Clock()
         with orderly_interrupt(control), np.errstate(**UNHEARD):
             if batch.weights is None or batch.weights.ndim == 1:
-                solution = _solve(batch, control, clock)
+                solution = _solve_kinds(batch, control, clock)
             else:
                 solution = _solve_groups(batch, control, clock)
     if control.stopped == "interrupted":
@@ -297,19 +297,37 @@ def _nothing(batch, control, clock):
 
 def _solve_groups(batch, control, clock):
     """Weight groups that have nothing in common but X, one after the other: each is centred by its own means."""
-    control.total = len(batch.target) * (batch.n_alphas if batch.alphas is None else np.shape(batch.alphas)[-1])
-    parts, order = [], []
+    parts = []
     for g in np.unique(batch.group):
         members = np.flatnonzero(batch.group == g)
-        order.append(members)
-        alphas = batch.alphas
-        if alphas is not None and np.ndim(alphas) == 2:
-            alphas = np.broadcast_to(alphas, (len(batch.target), np.shape(alphas)[1]))[members]
-        parts.append(_solve(replace(batch, weights=np.ascontiguousarray(batch.weights[:, g]), target=batch.target[members],
-                                    group=np.zeros(len(members), np.intp), l1_ratio=batch.l1_ratio[members], alphas=alphas),
-                            control, clock))
-    back = np.argsort(np.concatenate(order), kind="stable")
-    return joined(parts, back)
+        part = _part(batch, members, weights=np.ascontiguousarray(batch.weights[:, g]), group=np.zeros(len(members), np.intp))
+        parts.append((members, part))
+    return _solve_parts(batch, parts, control, clock)
+
+
+def _solve_kinds(batch, control, clock):
+    """Ridge of more columns than rows apart from the rest of a batch: it has a closed form."""
+    ridge = batch.l1_ratio == 0
+    bounded = batch.lower is not None or batch.upper is not None
+    if batch.solver != "auto" or bounded or batch.X.shape[1] <= batch.X.shape[0] or ridge.all() or not ridge.any():
+        return _solve(batch, control, clock)
+    kinds = (np.flatnonzero(ridge), np.flatnonzero(~ridge))
+    return _solve_parts(batch, [(members, _part(batch, members)) for members in kinds], control, clock)
+
+
+def _part(batch, members, **changes):
+    """The batch of some of the problems."""
+    alphas = batch.alphas
+    if alphas is not None and np.ndim(alphas) == 2:
+        alphas = np.broadcast_to(alphas, (len(batch.target), np.shape(alphas)[1]))[members]
+    fields = {"target": batch.target[members], "group": batch.group[members], "l1_ratio": batch.l1_ratio[members]}
+    return replace(batch, **{**fields, "alphas": alphas, **changes})
+
+
+def _solve_parts(batch, parts, control, clock):
+    control.total = len(batch.target) * (batch.n_alphas if batch.alphas is None else np.shape(batch.alphas)[-1])
+    back = np.argsort(np.concatenate([members for members, _ in parts]), kind="stable")
+    return joined([_solve(part, control, clock) for _, part in parts], back)
 
 
 def _paths(batch, form, alphas, options, control, clock):

@@ -110,8 +110,9 @@ def check_weights(weights, n_samples, columns=False):
     if len(empty):
         where = "" if values.ndim == 1 else f" in column {empty[0]}"
         raise ValueError(f"all weights are 0{where}: no row is left. Give at least one row a positive weight")
-    if values.max(initial=0.0) > HUGE:
-        values = np.ldexp(values, -512)                # their sum would overflow; a power of two keeps the ratios
+    largest = values.max(axis=0, initial=0.0)
+    if np.any(largest > HUGE):                         # their sum would overflow; a power of two keeps the ratios of a column
+        values = np.ldexp(values, np.where(largest > HUGE, -512, 0))
     return values
 
 

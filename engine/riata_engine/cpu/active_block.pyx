@@ -240,7 +240,7 @@ cdef double residual_norm2(const Block* A, double yy, double* residual_y) noexce
 cdef double block_gap(const Block* A, double l1, double l2, double yy) noexcept nogil:
     """Duality gap of the problem restricted to the block, from the running gradient."""
     cdef double ry, rr = residual_norm2(A, yy, &ry)
-    return duality_gap(A.m, A.g, A.b, l1, l2, A.f1, A.f2, A.lower, A.upper, 1.0, rr, ry)
+    return duality_gap(A.m, A.g, A.b, l1, l2, A.f1, A.f2, A.lower, A.upper, 1.0, rr, ry, yy / 2)
 
 
 cdef double block_objective(const Block* A, double l1, double l2, double yy) noexcept nogil:

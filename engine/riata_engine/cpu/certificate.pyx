@@ -84,8 +84,11 @@ cdef cloned_void conjugates(Py_ssize_t m, const double* t, double s, double l1, 
 
 cdef double duality_gap(Py_ssize_t m, const double* t, const double* b, double l1, double l2, const double* f1, const double* f2,
                         const double* lower, const double* upper, double bound_scale,
-                        double residual_norm2, double residual_y) noexcept nogil:
-    """P(b) − max_s D(s·r), from t = Xᵀr, ‖r‖² and ⟨r, y⟩. b must respect the bounds, which are lower·bound_scale …"""
+                        double residual_norm2, double residual_y, double unit) noexcept nogil:
+    """P(b) − max_s D(s·r), from t = Xᵀr, ‖r‖² and ⟨r, y⟩. b must respect the bounds, which are lower·bound_scale …
+
+    ``unit`` is the null objective: what is below zero by 1e-14 of it is rounding.
+    """
     cdef Py_ssize_t j, k
     cdef double primal = 0, limit, best = -inf, dual, plain = 0, augmented = 0, total
     cdef double scales[3]
@@ -110,7 +113,7 @@ cdef double duality_gap(Py_ssize_t m, const double* t, const double* b, double l
             dual -= total
         best = max(best, dual)
     # a rounding error below zero is zero; far below, or NaN, the numbers are no certificate of anything
-    if primal - best >= -1e-10 * (fabs(primal) + 1e-300):
+    if primal - best >= -1e-10 * (fabs(primal) + 1e-300) - 1e-14 * unit:
         return max(primal - best, 0.0)
     return inf
 
@@ -202,7 +205,7 @@ def certify(const double[:, :, ::1] T, const double[:, :, ::1] b, const Py_ssize
             scale = null_objective[i] if null_objective[i] > 0 else 1.0
             out[i, l] = duality_gap(p, &T[i, l, 0], room if packed else values, l1[i, l], l2[i, l], &f1[factor_row[i], 0],
                                     &f2[factor_row[i], 0], &lower[0], &upper[0], bound_scale[i], residual_norm2[i, l],
-                                    residual_y[i, l]) / scale
+                                    residual_y[i, l], scale) / scale
             if packed:
                 for j in range(m):
                     if values[j] != 0:

@@ -271,6 +271,8 @@ def extend(double[::1, :] Z, Py_ssize_t r0, Py_ssize_t r1, v, Py_ssize_t old, Py
     cdef Py_ssize_t rows = r1 - r0, ld = Z.shape[0], ldc = C.shape[1]
     cdef Py_ssize_t first = old // POOL_TILE, last = (new + POOL_TILE - 1) // POOL_TILE, I, J, tile
     cdef double[::1, :] W
+    cdef double[::1] root
+    cdef const double* weigh_by = NULL
     cdef Py_ssize_t j0 = first * POOL_TILE, j1 = last * POOL_TILE, tiles
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
@@ -280,7 +282,9 @@ def extend(double[::1, :] Z, Py_ssize_t r0, Py_ssize_t r1, v, Py_ssize_t old, Py
     if rows <= 0 or new <= old:
         return
     if v is not None:
-        W = np.asfortranarray(np.asarray(Z)[r0:r1, j0:j1] * np.asarray(v)[r0:r1, None])
+        root = np.sqrt(np.asarray(v)[r0:r1])             # on both sides: a product of two columns is the same in either order
+        weigh_by = &root[0]
+        W = np.asfortranarray(np.asarray(Z)[r0:r1, j0:j1] * np.asarray(root)[:, None])
         left = &W[0, 0]
         ldw = rows
     else:
@@ -293,8 +297,8 @@ def extend(double[::1, :] Z, Py_ssize_t r0, Py_ssize_t r1, v, Py_ssize_t old, Py
             I = first + tile // last
             J = tile % last
             if J <= I and signal.stop == 0:
-                if pool_tile(left + (I - first) * POOL_TILE * ldw, ldw, &Z[r0, J * POOL_TILE], ld, <int>rows, factor, &C[0, 0], ldc,
-                             I * POOL_TILE, J * POOL_TILE, old, new):
+                if pool_tile(left + (I - first) * POOL_TILE * ldw, ldw, &Z[r0, J * POOL_TILE], ld, weigh_by, <int>rows, factor,
+                             &C[0, 0], ldc, I * POOL_TILE, J * POOL_TILE, old, new):
                     failed = 1
             if threadid() == 0:
                 poll(signal, handle)
@@ -304,15 +308,22 @@ def extend(double[::1, :] Z, Py_ssize_t r0, Py_ssize_t r1, v, Py_ssize_t old, Py
         raise Stopped
 
 
-cdef int pool_tile(const double* left, Py_ssize_t ldw, const double* right, Py_ssize_t ldz, int rows, double factor, double* C,
-                   Py_ssize_t ldc, Py_ssize_t i0, Py_ssize_t j0, Py_ssize_t old, Py_ssize_t new) noexcept nogil:
+cdef int pool_tile(const double* left, Py_ssize_t ldw, const double* right, Py_ssize_t ldz, const double* root, int rows,
+                   double factor, double* C, Py_ssize_t ldc, Py_ssize_t i0, Py_ssize_t j0, Py_ssize_t old, Py_ssize_t new) noexcept nogil:
     cdef int side = POOL_TILE, lda = <int>ldw, ldb = <int>ldz
     cdef char t = b"t", n = b"n"
     cdef double zero = 0
     cdef Py_ssize_t i, j
-    cdef double* tile = <double*>malloc(POOL_TILE * POOL_TILE * sizeof(double))
+    cdef double* tile = <double*>malloc((POOL_TILE * POOL_TILE + (POOL_TILE * rows if root != NULL else 0)) * sizeof(double))
+    cdef double* weighted = tile + POOL_TILE * POOL_TILE
     if tile == NULL:
         return 1
+    if root != NULL:
+        for j in range(POOL_TILE):
+            for i in range(rows):
+                weighted[j * rows + i] = root[i] * right[j * ldz + i]
+        right = weighted
+        ldb = rows
     # column-major (j, i): tile[i·64 + j] = Σ_r left[r, i] right[r, j]
     dgemm(&t, &n, &side, &side, &rows, &factor, <double*>right, &ldb, <double*>left, &lda, &zero, tile, &side)
     for i in range(i0, min(i0 + POOL_TILE, new)):

@@ -24,6 +24,7 @@ cdef enum:
 cdef double TIGHT = 1e-12                      # of the null objective
 cdef double FLOOR = 1e-30                      # a decrease of this share of the null objective says that rounding is reached
 cdef double NARROW = 1e-9                      # smallest tol for which a block may be float32
+cdef double DUST = 1e-14                       # of the length of y: what a column fits of it beyond is no rounding
 cdef double SPURIOUS = 1e-6                    # of its threshold: a coefficient this small may be rounding
 
 
@@ -49,6 +50,14 @@ cdef double refresh(const Problem* P, Scratch* W, double* ry) noexcept nogil:
                 W.g[a] = 0                                  # neither enters nor counts in the gap: another problem's feature
     ry[0] = P.yy - bc
     return max(P.yy - bc - bg, 0.0)
+
+
+cdef void drop_dust(Block* A, double l1, double yy) noexcept nogil:
+    """Set to zero what under an l1 penalty fits no more than rounding of y: of two equal columns, one would keep that of the other."""
+    cdef Py_ssize_t a
+    for a in range(A.m):
+        if l1 * A.f1[a] > 0 and A.h[a] * A.b[a] * A.b[a] <= DUST * DUST * yy:
+            A.b[a] = 0
 
 
 cdef bint drop_rounding(Scratch* W, double l1) noexcept nogil:
@@ -84,7 +93,7 @@ cdef double certificate(const Problem* P, Scratch* W, double l1, double l2, doub
         gap = boxed_gap(P.M, W.g, W.b, l1, l2, P.f1, P.f2, P.lower, P.upper, P.bound_scale, h, P.scale)
         free(h)
         return gap
-    return duality_gap(P.M, W.g, W.b, l1, l2, P.f1, P.f2, P.lower, P.upper, P.bound_scale, rr, ry)
+    return duality_gap(P.M, W.g, W.b, l1, l2, P.f1, P.f2, P.lower, P.upper, P.bound_scale, rr, ry, P.scale)
 
 
 cdef int take_in(const Problem* P, Scratch* W, double threshold, Py_ssize_t* taken) noexcept nogil:
@@ -290,6 +299,7 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
                     return NO_MEMORY
                 lame = False
                 continue
+            drop_dust(A, l1, P.yy)
             rr = refresh(P, W, &ry)
             if A.single and drop_rounding(W, l1):
                 rr = refresh(P, W, &ry)

@@ -82,7 +82,8 @@ cdef bint accept(Lane* lane, Lanes* S, int k) noexcept nogil:
         bg += b[a] * S.t[a]
         length += fabs(b[a]) * S.root[a]
     rr = max(P.yy - bc - bg, 0.0)
-    gap = duality_gap(P.M, S.t, b, P.l1[l], P.l2[l], P.f1, P.f2, P.lower, P.upper, P.bound_scale, rr, P.yy - bc)
+    gap = duality_gap(P.M, S.t, b, P.l1[l], P.l2[l], P.f1, P.f2, P.lower, P.upper, P.bound_scale, rr, P.yy - bc,
+                      P.scale)
     if not gap <= P.tol * P.scale:
         return False
     P.status[l] = CONVERGED

@@ -23,6 +23,7 @@ cdef enum:
     SLOW = 40                   # epochs to go at which a Newton step is dearer no more
     PRODUCTS = 100              # iterations of conjugate gradients in one Newton step
 
+cdef double DUST = 1e-14        # of the length of y: what a column fits of it beyond is no rounding
 cdef double ROUNDING = 1e-30    # a decrease of this share of the objective says that rounding is reached
 
 
@@ -61,7 +62,8 @@ cdef double certified_gap(const State* S, const Task* T, Py_ssize_t l, double rr
     """The gap of what the last refresh has computed."""
     if T.by_kkt:
         return boxed_gap(S.X.p, S.t, S.b, T.l1[l], T.l2[l], S.f1, S.f2, S.lower, S.upper, S.bound_scale, S.h, T.scale)
-    return duality_gap(S.X.p, S.t, S.b, T.l1[l], T.l2[l], S.f1, S.f2, S.lower, S.upper, S.bound_scale, rr, ry)
+    return duality_gap(S.X.p, S.t, S.b, T.l1[l], T.l2[l], S.f1, S.f2, S.lower, S.upper, S.bound_scale, rr, ry,
+                       T.scale)
 
 
 cdef int descend(State* S, const Task* T, Py_ssize_t l, double aim, int* epochs, Signal* signal, void* control,
@@ -145,6 +147,14 @@ cdef double held_out_error(const State* S, const Task* T) noexcept nogil:
     return e / weight
 
 
+cdef void drop_dust(State* S, double l1, double yy) noexcept nogil:
+    """Set to zero what under an l1 penalty fits no more than rounding of y: of two equal columns, one would keep that of the other."""
+    cdef Py_ssize_t q
+    for q in range(S.m):
+        if l1 * S.play[q].f1 > 0 and S.play[q].h * S.play[q].b * S.play[q].b <= DUST * DUST * yy:
+            S.play[q].b = 0
+
+
 cdef int one_path(State* S, const Task* T, Answer* A, Signal* signal, void* control, bint owner) noexcept nogil:
     """One problem's path; 1 where memory is short."""
     cdef Py_ssize_t l, k, L = T.L, came
@@ -173,6 +183,7 @@ cdef int one_path(State* S, const Task* T, Answer* A, Signal* signal, void* cont
                 return 1
             if signal.stop:                                  # not the answer that an undisturbed run gives
                 break
+            drop_dust(S, T.l1[l], 2 * T.scale)
             refresh(S)
             A.passes += 1
             rr = norms(S, &ry)

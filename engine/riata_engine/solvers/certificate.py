@@ -11,7 +11,7 @@ from riata_engine.cpu.certificate import certify
 from riata_engine.cpu.control import Stopped
 from riata_engine.cpu.gram_path import gram_path
 from riata_engine.cpu.targets import residual_norms
-from riata_engine.solvers.path_store import CONVERGED, MAX_ITER
+from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 
 #: how often a path is solved again from exact gradients
 REFINEMENTS = 3
@@ -157,6 +157,7 @@ def certify_path(form, problem, path, alphas, options, store, control, free, hal
                               options, free, half_free)
         store.n_passes += 1
         store.gap[problem, solved] = gap[solved]
-    except Stopped:                              # no time to look
-        store.gap[problem, solved] = np.inf
+    except Stopped:                              # no time to look: no answer
+        store.status[problem, solved] = SKIPPED
+        return
     store.status[problem, solved] = np.where(store.gap[problem, solved] <= options.tol, CONVERGED, MAX_ITER)

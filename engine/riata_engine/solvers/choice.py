@@ -4,6 +4,8 @@ import numpy as np
 
 #: a Gram matrix below this many bytes needs no look at the memory
 SMALL = 2**26
+#: bytes that a kernel takes for each of its entries: itself, its eigenvectors, and their work space
+KERNEL = 32
 #: what a working-set path costs besides its Gram matrix, in flops an entry of X: about fifteen passes of ten residuals each, at
 #: 2 flops, and those run at a third of the speed of a Gram matrix
 PASSES = 900
@@ -38,7 +40,7 @@ def choose(wish, form, alphas, options):
     X = form.design.X
     dense = isinstance(X, np.ndarray)
     density = 1.0 if dense else X.nnz / max(1, n * p)
-    if pure_ridge and p > n and form.held_out is None and G == 1:
+    if pure_ridge and p > n and (KERNEL * n * n <= SMALL or KERNEL * n * n < options.max_memory):
         return "kernel"
     sums = 1 if form.held_out is not None or G == 1 else G               # Gram matrices accumulated from rows
     gram_bytes = 8 * p * p * (G if G == 1 else 2 * G)

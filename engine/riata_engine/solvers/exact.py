@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from riata_engine.formulas.early_stop import path_is_done
 from riata_engine.solvers.least_squares import least_squares
-from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, MAX_ITER
+from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, MAX_ITER, SKIPPED
 from riata_engine.solvers.ridge import RidgeDecomposition
 from riata_engine.solvers.row_products import weighted_square
 
@@ -36,7 +37,7 @@ def solve_kernel(form, alphas, options, store, control, clock):
                 coef, intercept = ridge.coefficients(grid, Y)
                 residuals = ridge.residuals(Y, coef)
                 gap = (ridge.objective if lost else ridge.duality_gap)(grid, Y, coef, intercept, residuals)
-                _keep(form, store, group, problems, coef, residuals, gap, options.tol, degenerate)
+                _keep(form, store, group, problems, coef, residuals, gap, options, degenerate)
                 store.df[problems] = ridge.effective_df(grid) + form.intercept
             control.done += gap.size
 
@@ -56,12 +57,12 @@ def solve_least_squares(form, alphas, options, store, control, clock):
         for problems in _chunks(form, group, L, options):
             part = slice(first, first := first + len(problems))
             coef, residuals, gap = (np.repeat(found[part, None], L, axis=1) for found in (fit.coef, fit.residuals, fit.gap))
-            _keep(form, store, group, problems, coef, residuals, gap, options.tol, fit.degenerate)
+            _keep(form, store, group, problems, coef, residuals, gap, options, fit.degenerate)
             control.done += gap.size
 
 
 def _chunks(form, group, L, options):
-    """The problems of a weight group, as many at a time as keep the working arrays small and the answers to Ctrl-C quick."""
+    """The problems of a weight group, as many at a time as keep working arrays small and, in ridge, answers to Ctrl-C quick."""
     n, p = form.shape
     members = np.flatnonzero(form.group == group)
     size = min(CHUNK, options.max_memory) / (8 * L * (8 * p + 4 * n))                # refinement included
@@ -76,14 +77,31 @@ def _raw_scale(form, group):
     return np.where(form.factor == 0, 1.0, scale)
 
 
-def _keep(form, store, group, problems, coef, residuals, gap, tol, degenerate):
+def _behind_a_stop(square, null, options):
+    """(k, L) which alphas lie behind an early stop of their path, from Σ v r² (k, L): all were solved at once."""
+    behind = np.zeros(square.shape, bool)
+    if np.isinf(options.stop_dev_ratio) and options.stop_dev_change < 0:
+        return behind
+    is_done = np.vectorize(path_is_done, otypes=[bool])
+    dev = before = np.zeros(len(square))
+    for l in range(square.shape[1] - 1):
+        before, dev = dev, 1 - np.divide(square[:, l], null, out=np.ones(len(null)), where=null > 0)
+        behind[:, l + 1] = behind[:, l] | is_done(dev, before, l, options.stop_dev_ratio, options.stop_dev_change)
+    return behind
+
+
+def _keep(form, store, group, problems, coef, residuals, gap, options, degenerate):
     """Store coefficients (k, L, p) of X for y in units of sigma, with what their residuals (k, L, n) and gaps (k, L) tell."""
     used = form.design.multiplier > 0
     b = np.divide(coef, form.design.multiplier, out=np.zeros_like(coef), where=used)
+    square = weighted_square(residuals, form.V[:, group])
+    behind = _behind_a_stop(square, 2 * form.null()[problems], options)
+    b[behind] = 0.0
     store.put_many(problems, b)
     store.gap[problems] = gap
-    store.status[problems] = DEGENERATE if degenerate else np.where(gap <= tol, CONVERGED, MAX_ITER)
-    store.residual[problems] = weighted_square(residuals, form.V[:, group])
+    store.status[problems] = DEGENERATE if degenerate else np.where(gap <= options.tol, CONVERGED, MAX_ITER)
+    store.status[problems] = np.where(behind, SKIPPED, store.status[problems])
+    store.residual[problems] = square
     if form.held_out is not None and len(form.held_out[group]):
         rows = form.held_out[group]
         w = form.held_out_weight[rows]

@@ -41,7 +41,7 @@ class FreeFeatures:
         R = np.vstack([(form.V[:, g, None] * (self.Z - self.shift[g])).T for g in range(G)])
         cross = form.design.transposed_matvec(np.ascontiguousarray(R), q, control, n_threads)
         self.cross = np.ascontiguousarray(cross.reshape(G, q, p).transpose(0, 2, 1))       # (G, p, q) Zᵀ V Z_F
-        self.K = np.zeros((G, q, q))
+        K = [None] * G
         self.rank = np.zeros(G, int)
         self.unfitted = [None] * G                       # directions that are in the columns, and not in K
         self.least = [None] * G                          # takes a solution to the one of least norm, where there are many
@@ -52,20 +52,24 @@ class FreeFeatures:
             U, s, Vt = np.linalg.svd(A, full_matrices=False)
             kept = s > RANK * np.finfo(float).eps * max(n, q) * s.max(initial=1e-300)
             self.rank[g] = kept.sum()
-            self.K[g, :, :self.rank[g]] = Vt[kept].T / s[kept]
+            K[g] = Vt[kept].T / s[kept]
             size = np.sqrt(q) * (s.max(initial=0.0) + np.abs(self.shift[g]).max(initial=0.0))
             real = ~kept & (s > NOISE * max(8.0, np.sqrt(n)) * np.finfo(float).eps * size)
             if real.any():
                 self.unfitted[g] = self._directions(form, g, U[:, real], control, n_threads)
             if self.rank[g] < q:
-                N = np.linalg.svd(Vt[kept], full_matrices=True)[2][self.rank[g]:].T if kept.any() else np.eye(q)
                 scale = form.design.multiplier[form.free]
-                self.least[g] = np.eye(q) - N @ np.linalg.pinv(scale[:, None] * N) * scale
-        self.Ht = np.ascontiguousarray((self.cross @ self.K).transpose(0, 2, 1))          # (G, q, p)
+                scale = np.where(scale > 0, scale, 1.0)
+                # argmin ‖scale·x‖ with Vt x = Vt b
+                self.least[g] = Vt[kept], np.linalg.pinv(Vt[kept] / scale) / scale[:, None]
+        self.K = np.zeros((G, q, max(1, self.rank.max())))                # as many columns as the highest rank
+        for g in range(G):
+            self.K[g, :, :self.rank[g]] = K[g]
+        self.Ht = np.ascontiguousarray((self.cross @ self.K).transpose(0, 2, 1))          # (G, rank, p)
         self.H = self.Ht.transpose(0, 2, 1)
         self.partly = np.array([directions is not None for directions in self.unfitted])
         self.c_free = c[:, form.free]
-        self.u = np.einsum("bfq,bf->bq", self.K[form.group], self.c_free)     # Kᵀ c_F
+        self.u = (self.c_free[:, None] @ self.K[form.group])[:, 0]            # Kᵀ c_F
 
     def _directions(self, form, g, U, control, n_threads):
         """(n, k) u/√v and (p, k) Zᵀ√v u of unit vectors u, the columns of U (n, k)."""
@@ -109,7 +113,10 @@ class FreeFeatures:
 
     def shortest(self, b, group):
         """Of all coefficients (L, q) that fit as b does, those of least norm on the scale of X."""
-        return b if self.least[group] is None else b @ self.least[group].T
+        if self.least[group] is None:
+            return b
+        Vt, back = self.least[group]
+        return (b @ Vt.T) @ back.T
 
     def off(self, A, group):
         """(n, m) columns A about their means less what lies along the free features: the same numbers without their sum."""
@@ -139,13 +146,13 @@ class FreeFeatures:
         square (k, L), product (k, L)
             What comes off Σ v r² and Σ v r y.
         """
-        g, q = self.group[problems], len(self.free)
+        g, rank = self.group[problems], self.K.shape[2]
         along = W @ self.Z
         along -= W.sum(axis=2)[:, :, None] * self.shift[g][:, None]
         along = along @ self.K[g]
-        each = np.tile(np.arange(q), len(g))
+        each = np.tile(np.arange(rank), len(g))
         if T is not None:
-            subtract_fits(self.Ht, g, q * np.arange(len(g) + 1), each, each, along, lengths, T, n_threads)
+            subtract_fits(self.Ht, g, rank * np.arange(len(g) + 1), each, each, along, lengths, T, n_threads)
         square, product = (along**2).sum(axis=2), np.einsum("klq,kq->kl", along, self.u[problems])
         for group in np.unique(g[self.partly[g]]):
             here = g == group

@@ -10,7 +10,7 @@ from riata_engine.cpu.gram_path import gram_path
 from riata_engine.cpu.group_sums import held_out_errors
 from riata_engine.solvers.certificate import certify_by_residual
 from riata_engine.solvers.half_free import HalfFree
-from riata_engine.solvers.path_store import CONVERGED, MAX_ITER
+from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 from riata_engine.solvers.statistics import group_statistics, inflation
 
 
@@ -64,24 +64,26 @@ def solve_gram(form, alphas, options, store, control, clock):
                 if not control.stopped and certify_by_residual(form, problem, b[k], C[group[problem]], alphas, options,
                                                                store, control, free, half_free):
                     continue
-                # no time to look: the gap and what rounding may add to it is a certificate too
+                # no time to look: the gap and what rounding may add to it is a certificate too, if that is bounded
                 store.gap[problem] += doubt[k]
                 late = (store.status[problem] == CONVERGED) & (store.gap[problem] > options.tol)
-                store.status[problem, late] = MAX_ITER
+                store.status[problem, late] = MAX_ITER if np.isfinite(doubt[k]) else SKIPPED
         if free is not None:
-            b[:, :, form.free] = np.stack([free.coefficients(b[k], slice(None), at + k) for k in range(size)])
+            free_b = np.stack([free.coefficients(b[k], slice(None), at + k) for k in range(size)])
+            solved = store.status[part] <= MAX_ITER
+            b[:, :, form.free] = np.where(solved[:, :, None], free_b, 0.0)
         if statistics.held_C is not None:
             with clock("deviance"):
                 held_out_errors(b, statistics.held_C, statistics.held_c, statistics.held_yy, group[part], target[part],
                                 store.held_out[part], options.n_threads)
         store.put_many(part, b)
     if not options.bounded:
-        _ridge_df(form, C, l2, options, store)
+        _ridge_df(form, C, l2, free, options, store)
     if free is not None:
         store.flag_degenerate(free.degenerate)
 
 
-def _ridge_df(form, C, l2, options, store):
+def _ridge_df(form, C, l2, free, options, store):
     """Degrees of freedom where l1_ratio = 0: the trace of the hat matrix, Σ λ / (λ + l2) over the eigenvalues of F^−½ C F^−½.
 
     Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, eq. 3.50.
@@ -95,5 +97,7 @@ def _ridge_df(form, C, l2, options, store):
         root = np.sqrt(f2[used])
         values = np.maximum(np.linalg.eigvalsh(C[g][np.ix_(used, used)] / np.outer(root, root)), 0.0)
         solved = store.status[members] <= MAX_ITER
-        df = (values / (values + l2[members][:, :, None])).sum(axis=2) + len(form.free) + form.intercept
+        df = (values / (values + l2[members][:, :, None])).sum(axis=2) + form.intercept
+        if free is not None:
+            df += free.rank[g]
         store.df[members] = np.where(solved, df, np.nan)

@@ -15,8 +15,9 @@ from riata_engine.cpu.gram_path import gram_path
 from riata_engine.cpu.targets import residual_norms
 from riata_engine.solvers.certificate import gradients
 
-#: up to so many features are all projected on at once; of more, those on the wrong side
-MOST = 256
+#: more features than FEW are not looked at before their violations are small; up to MOST are all projected on at once, of more
+#: those on the wrong side
+FEW, MOST = 32, 256
 #: solves from exact gradients, and rounds of features coming in
 ROUNDS = 30
 #: |x_jᵀθ| on the open side up to this many √n·eps of ‖x_j‖‖y‖ is rounding; up to LARGEST it is counted
@@ -78,6 +79,17 @@ class HalfFree:
         length = np.sqrt(form.variance(self.control, self.options.n_threads)[group, columns])
         null = max(form.null()[problem], np.finfo(float).tiny)
         rounding = ROUNDING * np.sqrt(len(R)) * np.finfo(float).eps * length * np.sqrt(2 * null)
+        with np.errstate(divide="ignore"):
+            reach = 2 * (np.abs(b[:, columns]) + np.where(length > 0, np.sqrt(2 * null) / length, 0.0))
+        if len(columns) > FEW:                   # what violates by more than tol is not solved: no need to know by how much
+            unsolved = (self._wrong(T[:, columns], columns) * reach).sum(axis=1) > 2 * self.options.tol * null
+            if unsolved.any():
+                excess = np.full(len(T), np.inf)
+                rest = np.flatnonzero(~unsolved)
+                R, T = R.copy(), T.copy()
+                if len(rest):
+                    R[:, rest], T[rest], excess[rest] = self._finish(problem, b[rest], R[:, rest], T[rest], columns)
+                return R, T, excess
         first, used, moved = R, np.empty(0, np.intp), np.zeros((len(T), 0))
         best = self._wrong(T[:, columns], columns).max()
         for _ in range(ROUNDS):
@@ -105,8 +117,6 @@ class HalfFree:
         wrong = self._wrong(T[:, columns], columns)
         T = T.copy()
         T[:, columns] = np.where(wrong > 0, 0.0, T[:, columns])
-        with np.errstate(divide="ignore"):
-            reach = 2 * (np.abs(b[:, columns]) + np.where(length > 0, np.sqrt(2 * null) / length, 0.0))
         lost = (wrong > LARGEST * length * np.sqrt(2 * null)).any(axis=1)
         return R, T, np.where(lost, np.inf, (wrong * reach).sum(axis=1))
 

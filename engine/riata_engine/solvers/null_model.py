@@ -11,17 +11,23 @@ from riata_engine.solvers.residual import residual_paths
 
 #: accuracy of the fit of features that have bounds but no penalty, and what it leaves open in the gradient
 TOL, SLACK = 1e-15, 4e-9
+#: a gradient of z, whose standard deviation is about one, below this many times that of y is rounding
+NOTHING = 1e-12
 
 
 def null_gradient(form, options, control):
     """(B, p) Zᵀ V r at the best model without penalised features: intercept, free features, and those with bounds alone."""
     gradient = form.gradient_at_null(control, options.n_threads)
+    size = np.sqrt(form.yy[form.group, form.target])[:, None]
     half_free = (form.factor == 0) & ((form.lower < 0) | (form.upper > 0))
     if half_free.any():
-        return _with_bounded(form, half_free, options, control)
-    if len(form.free):
+        gradient = _with_bounded(form, half_free, options, control)
+    elif len(form.free):
         gradient = form.free_features(control, options.n_threads).gradient(gradient)
-    return gradient
+    else:
+        return gradient
+    # where these features fit y there is nothing left to explain: a grid must not be made of rounding
+    return np.where(np.abs(gradient).max(axis=1, initial=0.0, keepdims=True) <= NOTHING * size, 0.0, gradient)
 
 
 def _with_bounded(form, half_free, options, control):

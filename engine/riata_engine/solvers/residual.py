@@ -47,7 +47,10 @@ def residual_paths(form, alphas, options, store, control, clock, free=None):
         with np.errstate(divide="ignore", invalid="ignore"):
             raw = np.where(form.design.multiplier > 0, form.shift / form.design.multiplier, 0.0)
         mean = np.ascontiguousarray(raw + form.design.center)
-    K = np.zeros((form.V.shape[1], 0, 0)) if free is None else free.K
+    q = 0 if free is None else len(free.free)
+    K = np.zeros((form.V.shape[1], q, q))                # square, for the kernel
+    if free is not None:
+        K[:, :, :free.K.shape[2]] = free.K
     rows = form.held_out or []
     holding = form.held_out is not None
     pointer = np.cumsum([0] + [len(r) for r in rows]) if holding else np.zeros(form.V.shape[1] + 1, np.intp)

@@ -61,14 +61,15 @@ def _chunks(form, options):
     problems of its chunk: of all groups, unless a matrix for each would not fit.
     """
     n, p = form.shape
+    most = min(TOGETHER, int(options.max_memory / (8 * (BLOCK + 4) * p)))            # gradients of a block, and where each stands
     if n <= SHORT:
         guess = min(p, max(256, 4 * n))
         fit = int(min(OWN_BYTES, options.max_memory / 4) / (8 * guess * guess)) if OwnPools.together(form) else 1
-        yield from ((problems, OwnPools) for problems in _pieces(np.arange(form.n_problems), min(TOGETHER, fit)))
+        yield from ((problems, OwnPools) for problems in _pieces(np.arange(form.n_problems), min(most, fit)))
         return
     guess = min(p, max(256, 2 * n))
     for groups in _pieces(np.unique(form.group), int(options.max_memory / (4 * 8 * guess * guess))):
-        yield from ((problems, Pool) for problems in _pieces(np.flatnonzero(np.isin(form.group, groups)), TOGETHER))
+        yield from ((problems, Pool) for problems in _pieces(np.flatnonzero(np.isin(form.group, groups)), most))
 
 
 def _pieces(array, size):

@@ -1,0 +1,130 @@
+"""Answers where there is nothing to explain, nothing to choose, or no time: what users met at the edges."""
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+import problems
+import riata
+from riata_engine.batch import STATUS, Batch, solve
+
+SOLVERS = ["gram", "working_set", "residual"]
+
+
+@pytest.mark.parametrize(("n", "p", "free"), [(20, 60, 21), (20, 60, 22), (64, 500, 70)])
+def test_free_features_that_fit_y_leave_no_grid_of_rounding(n, p, free):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, p))
+    y = X[:, 0] + rng.standard_normal(n)
+    with pytest.warns(ConvergenceWarning, match="degenerate"):
+        path = riata.fit_path(X, y, penalty_factor=np.r_[np.zeros(free), np.ones(p - free)], alphas=5)
+    assert path.alphas[0] == 1.0
+    assert set(path.status) == {"degenerate"}
+    expected = np.linalg.lstsq(X[:, :free] - X[:, :free].mean(axis=0), y - y.mean())[0]
+    np.testing.assert_allclose(path.coef, np.tile(np.r_[expected, np.zeros(p - free)], (5, 1)), atol=1e-9)
+
+
+def test_thousands_of_free_features_take_no_minute():
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((64, 4000))
+    y = rng.standard_normal(64)
+    with pytest.warns(ConvergenceWarning, match="degenerate"):
+        path = riata.fit_path(X, y, penalty_factor=np.r_[np.zeros(2000), np.ones(2000)], alphas=[1.0, 0.1], time_budget=20)
+    assert set(path.status) == {"degenerate"}
+    np.testing.assert_allclose(path.predict(X)[:, 0], y, atol=1e-9)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_of_equal_columns_none_keeps_rounding(solver):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 4))
+    y = X @ np.array([2, -1, 0.5, 0]) + rng.standard_normal(60)
+    path = riata.fit_path(np.hstack([X, X, X]), y, alphas=20, solver=solver)
+    nonzero = path.coef[path.coef != 0]
+    assert np.abs(nonzero).min() > 1e-9
+
+
+def test_weights_of_one_member_leave_the_others_alone():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 8)), rng.standard_normal(60)
+    weights = rng.uniform(size=(60, 3)) * [1, 1e300, 1e-300]
+    many = riata.fit_batch(X, np.c_[y, -y, y], weights=weights, alphas=[0.01])
+    assert (many.status == "converged").all()
+    for b, target in enumerate((y, -y, y)):
+        np.testing.assert_allclose(many[b].coef, riata.fit_path(X, target, weights=weights[:, b], alphas=[0.01]).coef, rtol=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["gram", "working_set"])
+def test_time_that_ran_out_before_a_certificate_is_time_budget(solver):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((64, 2000))
+    Y = X[:, :20] @ rng.standard_normal((20, 30)) + rng.standard_normal((64, 30))
+    found = solve(Batch(np.asfortranarray(X), Y, alphas=np.array([0.0]), lower=np.zeros(2000), solver=solver, time_budget=0.05))
+    assert {STATUS[code] for code in np.unique(found.status)} <= {"converged", "time_budget"}
+    assert (found.status == STATUS.index("time_budget")).any()
+    assert np.isnan(found.coef[found.status == STATUS.index("time_budget")]).all()
+
+
+def test_ridge_folds_of_wide_data_go_by_their_kernel():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 1500))
+    y = X[:, :5].sum(axis=1) + rng.standard_normal(40)
+    mixed = riata.cross_validate_path(X, y, l1_ratio=[0, 0.5], cv=4, alphas=5)
+    assert mixed.path.solver == "kernel+working_set"
+    for k, l1_ratio in enumerate([0, 0.5]):
+        alone = riata.cross_validate_path(X, y, l1_ratio=l1_ratio, cv=4, alphas=5)
+        np.testing.assert_allclose(mixed.deviance_mean[k], alone.deviance_mean[0], rtol=1e-5)
+    assert riata.cross_validate_path(X, y, l1_ratio=0, cv=4, alphas=5).path.solver == "kernel"
+
+
+@pytest.mark.parametrize("solver", [*SOLVERS, "kernel"])
+def test_ridge_stops_early_at_the_same_alpha(solver):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 80))
+    y = X[:, :5].sum(axis=1) + rng.standard_normal(50)
+    path = riata.fit_path(X, y, l1_ratio=0, alphas=8, stop_dev_ratio=0.5, solver=solver)
+    assert path.status.tolist() == ["converged"] * 4 + ["skipped"] * 4
+    assert np.isnan(path.coef[4:]).all()
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_sparse_results_hold_nothing_behind_an_early_stop(solver):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((100, 10))
+    y = X[:, :5].sum(axis=1) + rng.standard_normal(100)
+    found = solve(Batch(np.asfortranarray(X), y, penalty_factor=np.r_[0.0, np.ones(9)], stop_dev_ratio=0.5, store="sparse",
+                        solver=solver))
+    behind = np.flatnonzero(found.status[0] == STATUS.index("skipped"))
+    assert len(behind)
+    assert found.coef[0][behind].nnz == 0
+
+
+@pytest.mark.parametrize("solver", ["auto", "working_set"])
+@pytest.mark.parametrize(("n", "p"), [(300, 200), (300, 2000)])
+def test_non_negative_least_squares_by_working_sets(n, p, solver):
+    rng = np.random.default_rng(1)
+    X = np.asfortranarray(rng.standard_normal((n, p)))
+    y = X @ (np.maximum(rng.standard_normal(p), 0) * (rng.uniform(size=p) < 0.1)) + 3 * rng.standard_normal(n)
+    found = problems.fit(X, y, np.array([0.0]), lower=np.zeros(p), solver=solver, time_budget=30)
+    assert problems.status_names(found).tolist() == [["converged"]]
+
+
+def test_df_of_ridge_counts_the_rank_of_free_features():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 5))
+    X[:, 1] = X[:, 0]
+    y = X.sum(axis=1) + rng.standard_normal(50)
+    df = [solve(Batch(np.asfortranarray(X), y, l1_ratio=0.0, alphas=np.array([0.5]), penalty_factor=np.r_[0.0, 0.0, np.ones(3)],
+                      solver=solver)).df[0, 0] for solver in ("gram", "kernel")]
+    assert df[0] == pytest.approx(df[1], rel=1e-9)
+
+
+def test_weighted_working_sets_have_the_same_bits_alone():
+    rng = np.random.default_rng(0)
+    X = np.asfortranarray(rng.standard_normal((600, 400)))
+    Y = X[:, :20] @ rng.standard_normal((20, 4)) + rng.standard_normal((600, 4))
+    weights = rng.uniform(0.5, 2, 600)
+    together = solve(Batch(X, Y, weights=weights, n_alphas=30, solver="working_set"))
+    for t in range(4):
+        alone = solve(Batch(X, Y[:, t], weights=weights, n_alphas=30, solver="working_set"))
+        assert alone.coef[0].tobytes() == together.coef[t].tobytes()
