@@ -5,6 +5,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state
 
+from riata.validation import MOST_EPOCHS, MOST_THREADS
+
 _BOOLEANS = (bool, np.bool_)
 
 
@@ -51,7 +53,7 @@ _RULES = {
     "alphas": (lambda v: _is_count(v) or _is_array(v), "a number of alphas (int >= 1) or an array of alphas"),
     "fit_intercept": (_is_flag, "True or False"),
     "precompute": (_is_gram, "True, False, 'auto' or an array of shape (n_features, n_features)"),
-    "max_iter": (lambda v: v is None or _is_count(v), "an int >= 1 or None"),
+    "max_iter": (lambda v: v is None or (_is_count(v) and v <= MOST_EPOCHS), f"an int from 1 to {MOST_EPOCHS} or None"),
     "copy_X": (_is_flag, "True or False"),
     "tol": (lambda v: _is_real(v) and v >= 0, "a number >= 0"),
     "warm_start": (_is_flag, "True or False"),
@@ -59,7 +61,8 @@ _RULES = {
     "random_state": (_is_seed, "None, an int or a numpy RandomState"),
     "selection": (lambda v: isinstance(v, str) and v in ("cyclic", "random"), "'cyclic' or 'random'"),
     "verbose": (lambda v: _is_flag(v) or (isinstance(v, Integral) and v >= 0), "True, False or an int >= 0"),
-    "n_jobs": (lambda v: v is None or (isinstance(v, Integral) and v != 0), "None or an int other than 0"),
+    "n_jobs": (lambda v: v is None or (isinstance(v, Integral) and v != 0 and abs(v) <= MOST_THREADS),
+               f"None or an int other than 0, at most {MOST_THREADS} in size"),
     "solver": (
         lambda v: isinstance(v, str)
         and v in ("auto", "svd", "cholesky", "lsqr", "sparse_cg", "sag", "saga", "lbfgs"),
