@@ -140,8 +140,8 @@ def plot_cv(cv, ax=None, *, title=None):
                 elinewidth=0.8, capsize=1.3, capthick=0.8, zorder=3,
                 label=f"l1_ratio {ratios[best]:g}, the best, ± 1 SE")
     for name, marker, alpha, error in chosen:
-        ax.plot(*_point(alpha, error, marker), ms=7, mfc="none", mec=INK, mew=1.3, zorder=4, ls="none", clip_on=False,
-                label=f"{name}: {_alpha_label(alpha)}")
+        _mark(ax, alpha, error, marker, ms=7, mfc="none", mec=INK, mew=1.3, zorder=4, clip_on=False,
+              label=f"{name}: {_alpha_label(alpha)}")
     ceiling = min(np.nanmax(mean[best] + se[best]), 1.6 * null)             # an over-fitted tail may leave the frame
     floor = min(np.nanmin(mean[best] - se[best]), bottom)                   # the minimum may be at alpha = 0
     span = (ceiling - floor) or abs(floor) or 1.0                           # a constant target leaves no spread
@@ -175,9 +175,10 @@ def _choices(cv):
     return ("minimum", "o", cv.index_min), ("1-SE", "s", cv.index_1se)
 
 
-def _point(alpha, height, marker):
-    """Arguments of ``plot`` for one marker on a log axis. alpha = 0 has no place there: a line of the legend without a marker."""
-    return (alpha, height, marker) if alpha > 0 else ([], [], " ")
+def _mark(ax, alpha, height, marker, **style):
+    """One marker on a log axis. alpha = 0 has no place there: a line of the legend without a marker."""
+    at, marker = (([alpha], [height]), marker) if alpha > 0 else (([], []), "")
+    ax.plot(*at, marker=marker, ls="none", **style)
 
 
 def _alpha_label(alpha):
@@ -229,13 +230,13 @@ def plot_heatmap(cv, ax=None, *, title=None):
         mesh = ax.pcolormesh(edges, [height - 0.46, height + 0.46], mean[r, shown][None, :], cmap="cividis", norm=norm,
                              shading="flat", rasterized=True)
         if np.isfinite(mean[r]).any():
-            ax.plot(*_point(alphas[r, np.nanargmin(mean[r])], height, "o"), ms=3.2, color="white", mec="black", mew=0.4)
+            _mark(ax, alphas[r, np.nanargmin(mean[r])], height, "o", ms=3.2, color="white", mec="black", mew=0.4)
     place = {int(r): height for height, r in enumerate(rows)}
     for name, marker, (r, i) in _choices(cv):
-        point = _point(alphas[r, i], place[r], marker)
-        ax.plot(*point, ms=10, mfc="none", mec="white", mew=3.2, zorder=4, clip_on=False)
-        ax.plot(*point, ms=10, mfc="none", mec=PALETTE[1], mew=1.8, zorder=5, ls="none", clip_on=False,
-                label=f"{name}: {_alpha_label(alphas[r, i])}, l1_ratio {ratios[r]:g}")
+        point = alphas[r, i], place[r], marker
+        _mark(ax, *point, ms=10, mfc="none", mec="white", mew=3.2, zorder=4, clip_on=False)
+        _mark(ax, *point, ms=10, mfc="none", mec=PALETTE[1], mew=1.8, zorder=5, clip_on=False,
+              label=f"{name}: {_alpha_label(alphas[r, i])}, l1_ratio {ratios[r]:g}")
     ax.plot([], [], "o", ms=3.2, color="white", mec="black", mew=0.6, ls="none", label="best of its row")
     ax.set_yticks(range(ratios.size), [f"{ratios[r]:g}" for r in rows])
     ax.tick_params(axis="y", length=0)
