@@ -49,6 +49,8 @@ def test_the_table_names_arguments_that_exist():
     ("fit_path", "cv", "riata.cross_validate_path has cv, fit_path has not"),
     ("fit_batch", "n_folds", "riata.cross_validate_path has cv, fit_batch has not"),
     ("nested_cross_validate", "copy_X", "leave it out, X is never changed"),
+    ("fit_path", "max_memory", "leave it out, solvers keep within half of the memory that is free; what is left is the answer "
+                               "itself, problems x alphas x features: give fewer alphas, or fewer targets a call"),
     ("fit_path", "standardze", "did you mean standardize?"),
     ("fit_batch", "y", "it is called Y here (targets (n,) or (n, B))"),
     ("fit_path", "Y", "it is called y here (one target; riata.fit_batch takes many)"),

@@ -3,6 +3,8 @@
 import warnings
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
@@ -132,3 +134,35 @@ def test_threads_do_not_change_a_bit(data):
     X, Y, W = data
     one, two = (riata.fit_batch(X, Y, weights=W, alphas=10, n_threads=k) for k in (1, 2))
     np.testing.assert_array_equal(one.coef, two.coef)
+
+
+def test_targets_of_a_table_keep_their_names(data):
+    X, Y, W = data
+    table = pd.DataFrame(Y, columns=["t1", "t2", "t1", 7])
+    for Y_ in (table, pl.DataFrame(Y, schema=["t1", "t2", "t3", "7"])):
+        many = riata.fit_batch(X, Y_, alphas=3)
+        np.testing.assert_array_equal(many["t2"].coef, many[1].coef)
+        np.testing.assert_array_equal(many["7"].coef, many[3].coef)
+        with pytest.raises(KeyError, match="no target is called 'u'; there are 't1', 't2'"):
+            many["u"]
+    with pytest.raises(KeyError, match="'t1' is the name of 2 targets: number the one that is meant"):
+        riata.fit_batch(X, table, alphas=3)["t1"]
+    one = pd.Series(Y[:, 0], name="t1")
+    assert riata.fit_batch(X, one, alphas=3).target_names == ["t1"]
+    assert riata.fit_batch(X, one, weights=W, alphas=3).target_names is None          # four problems, one target
+    assert riata.fit_batch(X, Y, alphas=3).target_names is None
+
+
+def test_a_batch_sums_itself_up(data):
+    X, Y, _ = data
+    many = riata.fit_batch(X, pd.DataFrame(Y, columns=list("abcd")), alphas=5)
+    lines = many.summary().splitlines()
+    assert lines[0] == repr(many)
+    assert "passes over X" in lines[1]
+    assert [line.split()[0] for line in lines[3:]] == list("abcd")
+    assert lines[3].split()[1:4] == [f"{many.alphas[0, -1]:.4g}", f"{many.df[0, -1]:.4g}", f"{many.dev_ratio[0, -1]:.4f}"]
+    assert lines[3].endswith("5 converged")
+    assert len(riata.fit_batch(X, np.tile(Y, 50), alphas=2).summary().splitlines()) == 13
+    with pytest.warns(ConvergenceWarning, match="time_budget"):
+        nothing = riata.fit_batch(X, Y, time_budget=1e-9)
+    assert nothing.summary().splitlines()[3].endswith("unknown  100 time_budget")

@@ -309,6 +309,25 @@ def test_missing_extra_names_the_remedy(name):
     assert done.stderr == f'riata: the command line needs {name}: pip install "riata[cli]"\n'
 
 
+def test_version(cli):
+    assert cli("--version") == (0, f"riata {riata.__version__}\n", "")
+
+
+def test_predictions_that_are_there_are_not_replaced_unasked(cli, table, tmp_path):
+    cli("fit", "diabetes.csv", *FAST, "--no-plots", "--out", "r")
+    predict, file = ("predict", "r/model.json", "diabetes.csv"), tmp_path / "predictions.csv"
+    assert cli(*predict)[0] == 0
+    written = file.read_bytes()
+    file.write_text("mine")
+    assert cli(*predict) == (
+        1, "", "riata: predictions.csv is there already: name another file with --out, or replace it with --force\n")
+    assert file.read_text() == "mine"
+    for asked in (("--force",), ("--out", "predictions.csv")):
+        file.write_text("mine")
+        assert cli(*predict, *asked)[0] == 0
+        assert file.read_bytes() == written
+
+
 def test_script_and_help():
     code = "import sys; sys.argv = ['riata', '--help']; from riata.cli.app import main; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -140,10 +140,10 @@ def test_fold_ids_with_rows_never_held_out(make):
 @pytest.mark.parametrize(("cv", "extra", "message"), [
     (1, {}, "cv = 1 must be at least 2"),
     (7, {}, "cv = 7 is more than the 6 rows"),
-    (2.5, {}, "cv of type float must be"),
-    (True, {}, "cv True must be"),
-    ("five", {}, "cv 'five' must be"),
-    (None, {}, "cv None must be"),
+    (2.5, {}, "cv = 2.5 must be"),
+    (True, {}, "cv = True must be"),
+    ("five", {}, "cv = 'five' must be"),
+    (None, {}, "cv = None must be"),
     ([], {}, "cv gives no folds"),
     ([([0, 1], [])], {}, "no test rows of fold 0"),
     ([([], [0])], {}, "no training rows of fold 0"),
@@ -176,5 +176,5 @@ def test_one_row_cannot_be_cross_validated():
 
 
 def test_pairs_cannot_be_inner_folds():
-    with pytest.raises(ValueError, match="inner cv"):
+    with pytest.raises(ValueError, match="inner_cv"):
         make_folds([([0], [1])], 3, rows=np.array([0, 1]))

@@ -104,7 +104,7 @@ def test_bad_arguments(data):
     X, y = data
     with pytest.raises(ValueError, match="rule = 'best'"):
         riata.nested_cross_validate(X, y, rule="best")
-    with pytest.raises(ValueError, match="inner cv"):
+    with pytest.raises(ValueError, match="inner_cv"):
         riata.nested_cross_validate(X, y, inner_cv=[([0, 1], [2])])
     with pytest.raises(ValueError, match="cv = 50 is more than the 48 rows"):
         riata.nested_cross_validate(X, y, cv=50)

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import Lasso, LinearRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import riata
 from cross_validated import diabetes_cv
@@ -249,3 +252,34 @@ def test_what_cannot_be_saved_says_why(tmp_path):
     with pytest.raises(ValueError, match="this Lasso is not fitted, or has no coef_: call fit before saving it"):
         save_model(Lasso(), tmp_path / "m.json")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_batch_a_pipeline_and_a_search_name_the_part_to_save(tmp_path):
+    rng = np.random.default_rng(0)
+    X, file = rng.normal(size=(60, 8)), tmp_path / "m.json"
+    y = X[:, 0] + rng.normal(size=60)
+    for alphas in (3, [0.1]):
+        many = riata.fit_batch(X, np.c_[y, -y], alphas=alphas)
+        with pytest.raises(TypeError, match=r"a batch of 2 paths .* save one of its members, save_model\(batch\[0\], path\)"):
+            save_model(many, file)
+    pipeline = make_pipeline(StandardScaler(), Lasso(alpha=0.1)).fit(X, y)
+    with pytest.raises(TypeError, match=r"a Pipeline is not one linear model: .* save_model\(pipeline\[1\], path\) .* Lasso"):
+        save_model(pipeline, file)
+    with pytest.raises(TypeError, match=r"a GridSearchCV .* save_model\(search.best_estimator_, path\)"):
+        save_model(GridSearchCV(Lasso(), {"alpha": [0.1, 0.2]}).fit(X, y), file)
+    assert not file.exists()
+    for part in (many[0], pipeline[-1]):
+        save_model(part, file)
+
+
+def test_an_alpha_that_would_be_ignored_is_refused(tmp_path):
+    X, y, cv = diabetes_cv()
+    file = tmp_path / "m.json"
+    with pytest.raises(ValueError, match=r"alpha = 0.1 is for a path, .* save_model\(cv.path, path, alpha=0.1\)"):
+        save_model(cv, file, alpha=0.1)
+    for model in (LinearModel([1.0]), Lasso(alpha=1.0).fit(X, y)):
+        with pytest.raises(ValueError, match=f"alpha = 0.1 is for a path, and a {type(model).__name__} has one alpha"):
+            save_model(model, file, alpha=0.1)
+    assert not file.exists()
+    alpha = cv.path.alphas[3]
+    assert save_model(cv.path, file, alpha=alpha).alpha == alpha

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+from sklearn.exceptions import ConvergenceWarning
 
 import riata
 from cross_validated import diabetes_cv
@@ -221,3 +222,23 @@ def test_alpha_zero_is_left_out_of_a_log_axis_and_it_is_said(order, noise):
     for draw in (none.plot, none.plot_heatmap, none.path.plot):
         with pytest.raises(ValueError, match="alphas holds no positive value"):
             draw()
+
+
+def test_a_path_that_was_not_solved_is_not_drawn():
+    X = np.random.default_rng(0).normal(size=(60, 8))
+    with pytest.warns(ConvergenceWarning, match="time_budget"):
+        path = riata.fit_path(X, X[:, 0], time_budget=1e-9)
+    with pytest.raises(ValueError, match=r"no alpha of this path was solved \(100 time_budget\).*more time_budget"):
+        path.plot()
+
+
+def test_a_choice_at_alpha_zero_has_no_marker_in_the_legend():
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(40, 12))
+    cv = riata.cross_validate_path(X, X[:, 0] + 0.01 * rng.normal(size=40), alphas=[0.4, 0.2, 0.0], l1_ratio=[0.5, 1.0], cv=4)
+    assert cv.alpha_min == 0
+    for ax in (cv.plot(), cv.plot_heatmap()):
+        markers = {line.get_label(): line.get_marker() for line in ax.lines}
+        label = next(label for label in markers if label.startswith("minimum"))
+        assert label.startswith("minimum: alpha 0 (beyond the axis)")
+        assert markers[label] in ("", "None")

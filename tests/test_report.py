@@ -164,6 +164,33 @@ def test_a_report_says_where_the_grid_ends_too_early():
     assert "(end of the grid)" in markdown(summary, {}, "1")
 
 
+@pytest.mark.parametrize(("ratios", "said"), [
+    ([0.9, 0.5], "The smallest held-out error lies at the largest l1_ratio that was tried, 0.9: larger ones, up to 1, the lasso, "
+                 "may do better."),
+    ([0.5, 0.9, 1.0], None), ([0.9], None)])
+def test_a_report_says_where_the_list_of_l1_ratios_ends_too_early(ratios, said):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 30))
+    y = 3 * X[:, 0] + rng.normal(size=60)              # one feature: the more lasso the better
+    cv = riata.cross_validate_path(X, y, l1_ratio=ratios, alphas=40, cv=5)
+    summary = summarize(cv, X, y)
+    assert summary["notes"] == ([] if said is None else [said])
+    assert cv.at_end_of_l1_ratios == (said is not None)
+    assert facts(summary)[1][1].endswith(" (end of the list)") == (said is not None)
+    assert ("(end of the list)" in markdown(summary, {}, "1")) == (said is not None)
+    assert ("l1_ratio that was tried" in cv.summary()) == (said is not None)
+
+
+def test_the_smallest_l1_ratio_is_an_end_unless_it_is_ridge():
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(60, 40))
+    y = X @ rng.normal(size=40) + 3 * rng.normal(size=60)
+    best = riata.cross_validate_path(X, y, l1_ratio=[1.0, 0.2], alphas=40, cv=5)
+    assert "at the smallest l1_ratio that was tried, 0.2: smaller ones, down to 0, ridge," in best.summary()
+    assert not riata.cross_validate_path(X, y, l1_ratio=[1.0, 0.0], alphas=40, cv=5).at_end_of_l1_ratios
+    assert not riata.cross_validate_path(X, np.ones(60), l1_ratio=[0.5, 0.9], alphas=5, cv=5).at_end_of_l1_ratios
+
+
 @pytest.mark.parametrize("x_scale", [1e-300, 1.0, 1e300])
 @pytest.mark.parametrize("y_scale", [1e-300, 1e-140, 1.0, 1e140])
 def test_sizes_at_extreme_scales(x_scale, y_scale):

@@ -181,7 +181,7 @@ def test_a_vector_comes_from_anything(make):
 def test_a_vector_of_the_wrong_shape_or_kind_is_refused_by_name():
     with pytest.raises(ValueError, match=r"y has shape \(2, 2\); expected \(n,\)"):
         vector(np.ones((2, 2)), "y")
-    with pytest.raises(ValueError, match="y has dtype"):
+    with pytest.raises(ValueError, match="y holds 'a', which is not a real number"):
         vector(["a", "b"], "y")
     with pytest.raises(ValueError, match="y is a sparse matrix"):
         vector(sp.csc_array([[1.0]]), "y")

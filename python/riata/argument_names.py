@@ -38,6 +38,8 @@ NEEDLESS = {
     **dict.fromkeys(("warm_start", "coef_init", "selection", "precompute", "Xy"),
                     "the engine chooses its own way, and every answer is certified"),
     **dict.fromkeys(("scoring", "type_measure"), "folds are scored by the mean squared error"),
+    "max_memory": "solvers keep within half of the memory that is free; what is left is the answer itself, problems x alphas x "
+                  "features: give fewer alphas, or fewer targets a call",
     "family": "the loss is the squared error",
 }
 #: arguments of the functions that make folds -> which has it

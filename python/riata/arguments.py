@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from riata.validation import (
+    MOST_EPOCHS,
+    MOST_THREADS,
     Grid,
     check_alphas,
     check_box,
@@ -39,6 +41,8 @@ class Arguments:
     weights : ndarray of shape (n,) or (n, G), or None
     n_problems : int
         B, where the function takes Y.
+    target_names : list of str, or None
+        Of the columns of Y, where it is a table or a named Series.
     grid : Grid
     settings : dict
         Keywords of the engine's `Batch`.
@@ -50,6 +54,7 @@ class Arguments:
     y: np.ndarray
     weights: np.ndarray | None
     n_problems: int
+    target_names: list | None
     grid: Grid
     settings: dict
     progress: object
@@ -82,11 +87,14 @@ def check_arguments(given):
     X, feature_names = check_design(given["X"])
     n, p = X.shape
     many = "Y" in given
-    y = check_targets(given["Y"], n) if many else check_target(given["y"], n)
+    y, target_names = check_targets(given["Y"], n) if many else (check_target(given["y"], n), None)
     weights = check_weights(given["weights"], n, columns=many)
     n_problems = _problems(y, weights) if many else 1
-    return Arguments(X, feature_names, y, weights, n_problems, check_alphas(given["alphas"], n_problems if many else None),
-                     check_settings(n, p, given), given["progress"])
+    grid = check_alphas(given["alphas"], n_problems if many else None)
+    if grid.alphas is not None and given["alpha_min_ratio"] is not None:
+        raise ValueError(f"alpha_min_ratio = {given['alpha_min_ratio']!r} shapes a grid that is derived, and alphas are given: "
+                         "leave one of them out, or give alphas as an int, a number of alphas")
+    return Arguments(X, feature_names, y, weights, n_problems, target_names, grid, check_settings(n, p, given), given["progress"])
 
 
 def check_settings(n_samples, n_features, given):
@@ -108,10 +116,10 @@ def check_settings(n_samples, n_features, given):
         "standardize": check_flag(given["standardize"], "standardize"),
         "solver": solver,
         "tol": check_number(given["tol"], "tol", 0.0, low_open=True, high_open=True),
-        "max_epochs": check_count(given["max_epochs"], "max_epochs"),
+        "max_epochs": check_count(given["max_epochs"], "max_epochs", MOST_EPOCHS),
         "stop_dev_ratio": _unless_none(check_number, given, "stop_dev_ratio", 0.0, 1.0, low_open=True),
         "stop_dev_change": _unless_none(check_number, given, "stop_dev_change", 0.0, 1.0, high_open=True),
-        "n_threads": _unless_none(check_count, given, "n_threads"),
+        "n_threads": _unless_none(check_count, given, "n_threads", MOST_THREADS),
         "time_budget": _unless_none(check_number, given, "time_budget", 0.0, low_open=True),
         "backend": given["backend"],
     }

@@ -29,7 +29,7 @@ def cross_validate_path(X, y, *, l1_ratio=1.0, alphas=100, cv=10, groups=None, s
     X, y
         As in `riata.fit_path`.
     l1_ratio : float or array_like of shape (R,), default=1.0
-        One or several mixing parameters to try.
+        One or several mixing parameters to try, each once.
     alphas : int or array_like of shape (L,), default=100
         How many, in a grid for each l1_ratio, or which.
     cv : int, splitter, iterable of (train, test), or integer array of shape (n,), default=10

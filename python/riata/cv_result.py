@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from riata.results import PathResult, status_counts
-from riata.status import END_OF_GRID, UNDERFLOW
+from riata.status import END_OF_GRID, END_OF_L1_RATIOS, UNDERFLOW
 from riata.tables import dataframe
 
 RULES = ("min", "1se")
@@ -136,7 +136,13 @@ class CVResult:
         """Sentences about what is odd with the data or the choice, if anything is."""
         path = self.paths[0]
         underflow = path.null_deviance == 0 and not path.notes
-        return [*path.notes, *([UNDERFLOW] if underflow else []), *([END_OF_GRID] if self.at_end_of_grid else [])]
+        notes = [*path.notes, *([UNDERFLOW] if underflow else []), *([END_OF_GRID] if self.at_end_of_grid else [])]
+        if self.at_end_of_l1_ratios:
+            ratio = self.l1_ratio_min
+            which, more, to = (("smallest", "smaller", "down to 0, ridge") if ratio == self.l1_ratios.min()
+                               else ("largest", "larger", "up to 1, the lasso"))
+            notes.append(END_OF_L1_RATIOS.format(which=which, ratio=ratio, more=more, to=to))
+        return notes
 
     @property
     def at_end_of_grid(self):
@@ -144,6 +150,16 @@ class CVResult:
         if not self.chosen or self.alphas.shape[1] == 1 or self.alpha_min == 0:
             return False
         return bool(self.alpha_min == self.alphas[self.index_min[0]].min())
+
+    @property
+    def at_end_of_l1_ratios(self):
+        """Whether the smallest mean is that of the smallest (not 0) or largest (not 1) of several l1_ratios, and of it alone."""
+        if not self.chosen or len(self.l1_ratios) == 1:
+            return False
+        smallest = np.nanmin(self.deviance_mean)
+        alone = np.count_nonzero((self.deviance_mean == smallest).any(axis=1)) == 1
+        ends = {float(self.l1_ratios.min()), float(self.l1_ratios.max())} - {0.0, 1.0}
+        return bool(alone and self.l1_ratio_min in ends)
 
     def index(self, rule="min"):
         """(index of the l1_ratio, index of the alpha) that a rule, "min" or "1se", chooses."""

@@ -1,7 +1,7 @@
 """Folds of a cross-validation, as data: made once, from a seed, before anything is fitted."""
 
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Number
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Folds:
 
 
 def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stratify=None, n_repeats=1, seed=0,
-               first_repeat=0, rows=None):
+               first_repeat=0, rows=None, name="cv"):
     """Folds from an int, a scikit-learn splitter, an iterable of (train, test), or an array of fold ids.
 
     Parameters
@@ -58,6 +58,8 @@ def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stra
         `first_repeat`.
     rows : integer array, optional
         Make folds of these rows only. Default: all.
+    name : str, default="cv"
+        What error messages call `cv`.
 
     Returns
     -------
@@ -76,36 +78,36 @@ def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stra
     if isinstance(n_repeats, bool) or not isinstance(n_repeats, Integral) or n_repeats < 1:
         raise ValueError(f"n_repeats = {n_repeats!r} must be an int of at least 1")
     if isinstance(cv, (str, bytes, bool, np.bool_)) or cv is None:
-        raise TypeError(_unknown(repr(cv)))
+        raise TypeError(_unknown(name, f"= {cv!r}"))
     if isinstance(cv, Integral):
         if weights is not None:
             rows = rows[weights[rows] > 0]
-        return _shuffled(int(cv), rows, y, groups, stratify, int(n_repeats), int(seed), first_repeat)
+        return _shuffled(int(cv), rows, y, groups, stratify, int(n_repeats), int(seed), first_repeat, name)
     if n_repeats > 1:
         raise ValueError(f"n_repeats = {n_repeats} works with an int cv only; pass "
                          "sklearn.model_selection.RepeatedKFold as cv instead")
     if stratify is not None:
         raise ValueError(f"stratify = {stratify!r} works with an int cv only; a splitter stratifies by itself")
     if hasattr(cv, "split"):
-        folds = _from_splitter(cv, n_samples, rows, y, groups, X)
+        folds = _from_splitter(cv, n_samples, rows, y, groups, X, name)
     elif (ids := _fold_ids(cv)) is not None:
-        folds = _from_ids(ids, n_samples, rows)
+        folds = _from_ids(ids, n_samples, rows, name)
     else:
         try:
             pairs = [(train, test) for train, test in cv]
         except (TypeError, ValueError):
-            raise TypeError(_unknown(f"of type {type(cv).__name__}")) from None
+            raise TypeError(_unknown(name, f"= {cv!r}" if isinstance(cv, Number) else f"of type {type(cv).__name__}")) from None
         if len(rows) != n_samples:
-            raise ValueError("an iterable of (train, test) cannot serve as inner cv: its indices would mean other rows "
+            raise ValueError("an iterable of (train, test) cannot serve as inner_cv: its indices would mean other rows "
                              "in every outer fold. Pass an int, a splitter or an array of fold ids")
-        folds = _from_pairs(pairs, rows)
+        folds = _from_pairs(pairs, rows, name)
     if weights is not None:
-        _check_weighted(folds, weights, rows)
+        _check_weighted(folds, weights, rows, name)
     return folds
 
 
-def _unknown(what):
-    return (f"cv {what} must be an int, a scikit-learn splitter, an iterable of (train, test) index arrays, or an "
+def _unknown(name, what):
+    return (f"{name} {what} must be an int, a scikit-learn splitter, an iterable of (train, test) index arrays, or an "
             "array of fold ids")
 
 
@@ -129,15 +131,15 @@ def _group_numbers(groups, n_samples):
         raise ValueError("groups mixes values that cannot be compared, such as text and numbers: use one kind") from None
 
 
-def _shuffled(n_folds, rows, y, groups, stratify, n_repeats, seed, first_repeat):
+def _shuffled(n_folds, rows, y, groups, stratify, n_repeats, seed, first_repeat, name):
     units = len(rows) if groups is None else len(np.unique(groups[rows]))
     what = "rows with a positive weight" if groups is None else "groups"
     if n_folds < 2:
-        raise ValueError(f"cv = {n_folds} must be at least 2")
+        raise ValueError(f"{name} = {n_folds} must be at least 2")
     if units < 2:
         raise ValueError(f"cross-validation needs at least 2 {what}, got {units}")
     if n_folds > units:
-        raise ValueError(f"cv = {n_folds} is more than the {units} {what}; use cv <= {units}")
+        raise ValueError(f"{name} = {n_folds} is more than the {units} {what}; use {name} <= {units}")
     if stratify is not None:
         if groups is not None:
             raise ValueError("stratify and groups cannot be combined here; pass a splitter such as "
@@ -168,65 +170,65 @@ def _fold_ids(cv):
     return None
 
 
-def _from_ids(ids, n_samples, rows):
+def _from_ids(ids, n_samples, rows, name):
     if ids.shape != (n_samples,):
-        raise ValueError(f"cv has {ids.shape[0]} fold ids for {n_samples} rows; pass one per row")
+        raise ValueError(f"{name} has {ids.shape[0]} fold ids for {n_samples} rows; pass one per row")
     if ids.dtype.kind not in "iu":
-        raise ValueError(f"cv as an array of fold ids must be of integers, got dtype {ids.dtype}")
+        raise ValueError(f"{name} as an array of fold ids must be of integers, got dtype {ids.dtype}")
     mine = ids[rows]
     test = [rows[mine == k] for k in np.unique(mine) if k >= 0]
     if not test:
-        raise ValueError("cv holds no fold id of 0 or more (a negative id marks rows that are never held out)")
+        raise ValueError(f"{name} holds no fold id of 0 or more (a negative id marks rows that are never held out)")
     if any(len(held) == len(rows) for held in test):
-        raise ValueError("cv puts all rows into one fold, which leaves none to train on")
+        raise ValueError(f"{name} puts all rows into one fold, which leaves none to train on")
     return Folds(test)
 
 
-def _from_splitter(cv, n_samples, rows, y, groups, X):
+def _from_splitter(cv, n_samples, rows, y, groups, X, name):
     if X is None or type(cv).__module__.startswith("sklearn.model_selection"):
         features = np.broadcast_to(np.zeros(1), (len(rows), 1))      # they ask for its length only
     else:
         features = X if len(rows) == n_samples else X[rows]
     pairs = cv.split(features, None if y is None else y[rows], None if groups is None else groups[rows])
-    return _from_pairs(pairs, rows)
+    return _from_pairs(pairs, rows, name)
 
 
-def _from_pairs(pairs, rows):
+def _from_pairs(pairs, rows, name):
     train, test, partition = [], [], True
     for k, (fold_train, fold_test) in enumerate(pairs):
-        train_at = _positions(fold_train, len(rows), f"training rows of fold {k}")
-        test_at = _positions(fold_test, len(rows), f"test rows of fold {k}")
+        train_at = _positions(fold_train, len(rows), f"training rows of fold {k}", name)
+        test_at = _positions(fold_test, len(rows), f"test rows of fold {k}", name)
         seen = np.zeros(len(rows), dtype=bool)
         seen[train_at] = seen[test_at] = True
         partition = partition and len(train_at) + len(test_at) == len(rows) and bool(seen.all())
         train.append(rows[train_at])
         test.append(rows[test_at])
     if not test:
-        raise ValueError("cv gives no folds")
+        raise ValueError(f"{name} gives no folds")
     return Folds(test, None if partition else train)
 
 
-def _positions(indices, n_rows, what):
+def _positions(indices, n_rows, what, name):
     indices = np.asarray(indices)
     if indices.ndim == 1 and indices.dtype == bool and len(indices) == n_rows:
         indices = np.flatnonzero(indices)
     if indices.size == 0:
-        raise ValueError(f"cv: there are no {what}")
+        raise ValueError(f"{name}: there are no {what}")
     if indices.ndim != 1 or indices.dtype.kind not in "iu":
-        raise ValueError(f"cv: the {what} must be a one-dimensional array of row indices, got dtype {indices.dtype}, "
+        raise ValueError(f"{name}: the {what} must be a one-dimensional array of row indices, got dtype {indices.dtype}, "
                          f"shape {indices.shape}")
     indices = indices.astype(np.intp)
     first, last = indices.min(), indices.max()
     if first < -n_rows or last >= n_rows:
-        raise ValueError(f"cv: the {what} reach from {first} to {last}, outside the {n_rows} rows")
+        raise ValueError(f"{name}: the {what} reach from {first} to {last}, outside the {n_rows} rows")
     return indices if first >= 0 else np.where(indices < 0, indices + n_rows, indices)
 
 
-def _check_weighted(folds, weights, rows):
+def _check_weighted(folds, weights, rows, name):
     weighted = np.count_nonzero(weights[rows])
     for k, test in enumerate(folds.test):
         tested = np.count_nonzero(weights[test])
         trained = weighted - tested if folds.train is None else np.count_nonzero(weights[folds.train[k]])
         for part, count in (("test", tested), ("training", trained)):
             if count == 0:
-                raise ValueError(f"cv: all {part} rows of fold {k} have weight 0; use fewer or other folds")
+                raise ValueError(f"{name}: all {part} rows of fold {k} have weight 0; use fewer or other folds")

@@ -159,7 +159,7 @@ max_epochs, n_threads, time_budget, backend, progress
     for k in range(len(outer)):
         rows, fold_weights = _training(outer, k, weights, n)
         folds = make_folds(inner_cv, n, weights=fold_weights, stratify=stratify if _is_int(inner_cv) else None,
-                           seed=seed, first_repeat=INNER_REPEAT + k, rows=rows, **data)
+                           seed=seed, first_repeat=INNER_REPEAT + k, rows=rows, name="inner_cv", **data)
         tasks.append((fold_weights, folds))
     clock = _Clock(time_budget, progress, [len(l1_ratios) * (len(folds) + 1) for _, folds in tasks])
     inner = []

@@ -1,7 +1,5 @@
 """One regularisation path, and many on one design."""
 
-from numbers import Real
-
 import numpy as np
 
 from riata.argument_names import native
@@ -9,8 +7,7 @@ from riata.arguments import check_arguments, with_ridge_grid
 from riata.profile import profile_of
 from riata.results import BatchResult, PathResult, path_of, solved
 from riata.status import status_names, warn_of_unconverged
-from riata.tables import vector
-from riata.validation import check_l1_ratio
+from riata.validation import check_l1_ratio, check_l1_ratio_each
 from riata_engine.batch import Batch
 
 
@@ -41,8 +38,8 @@ def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=No
         How many: a geometric grid from the smallest alpha whose coefficients are all 0. Or which, in any order:
         results keep that order.
     alpha_min_ratio : float in (0, 1), optional
-        Last alpha of the grid divided by the first. Default: 1e-3 if n > p, otherwise 1e-2; 1e-8 for ridge, whose grid
-        begins at the first alpha of l1_ratio = 0.001.
+        Last alpha of the grid divided by the first, where `alphas` is a number. Default: 1e-3 if n > p, otherwise 1e-2;
+        1e-8 for ridge, whose grid begins at the first alpha of l1_ratio = 0.001.
     weights : array_like of shape (n,), optional
         Row weights of 0 or more; only their ratios matter. 0 leaves a row out.
     offset : array_like of shape (n,), optional
@@ -52,7 +49,7 @@ def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=No
     lower, upper : float or array_like of shape (p,), optional
         Bounds of the coefficients; they must contain 0.
     positive : bool, default=False
-        Shorthand for ``lower=0``.
+        Shorthand for ``lower=0``, in place of `lower`.
     intercept : bool, default=True
         Fit an intercept. It is never penalised.
     standardize : bool, default=False
@@ -136,7 +133,7 @@ def fit_batch(X, Y, *, weights=None, l1_ratio=1.0, alphas=100, alpha_min_ratio=N
     X : (n, p)
         As in `fit_path`.
     Y : array_like of shape (n,) or (n, B)
-        Targets.
+        Targets. The names of a table's columns are kept: ``result["name"]``.
     weights : array_like of shape (n,) or (n, B), optional
         Shared by all problems, or a column for each. With one target and B columns of weights (bootstraps, half
         samples, folds) there are B problems on that target.
@@ -156,6 +153,8 @@ stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
     ------
     ValueError, TypeError
         For bad arguments, naming the argument, the value and the remedy.
+    MemoryError
+        If the answer, B x L x p coefficients, cannot be held.
     riata_engine.batch.Interrupted
         On Ctrl-C; its `.result` is the batch as far as it went, the rest `skipped`.
 
@@ -166,8 +165,7 @@ stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
     """
     given = check_arguments(locals())
     targets, weights, grid, problems = given.y, given.weights, given.grid, given.n_problems
-    l1_ratio = np.full(problems, check_l1_ratio(l1_ratio)) if isinstance(l1_ratio, Real) else _per_problem(
-        l1_ratio, problems)
+    l1_ratio = check_l1_ratio_each(l1_ratio, problems)
     every = np.arange(problems, dtype=np.intp)
     target = every if targets.shape[1] > 1 else np.zeros(problems, dtype=np.intp)
     own_weights = weights is not None and weights.ndim == 2 and weights.shape[1] == problems
@@ -182,22 +180,19 @@ stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
             fit_intercept=given.settings["intercept"], n_samples=np.broadcast_to(given.rows_used, problems),
             tol=given.settings["tol"], feature_names=given.feature_names,
             n_passes=solution.n_passes, solver=solution.solver,
-            profile_=profile_of(solution))
+            profile_=profile_of(solution), target_names=given.target_names if targets.shape[1] == problems else None)
 
     batch = Batch(given.X, targets, weights=weights, target=target, group=group, l1_ratio=l1_ratio, **grid.keywords,
                   **given.settings)
-    result = solved(with_ridge_grid(batch), progress, result_of)
+    try:
+        result = solved(with_ridge_grid(batch), progress, result_of)
+    except MemoryError as error:
+        alphas, features = grid.count or grid.alphas.shape[-1], given.X.shape[1]
+        raise MemoryError(f"no memory for {problems} problems x {alphas} alphas x {features} features: the coefficients "
+                          f"alone are {8 * problems * alphas * features / 2**30:.3g} GiB. Give fewer alphas, or fewer targets a "
+                          f"call ({error or 'the system refused'})") from error
     warn_of_unconverged(result.status, result.gap, tol, result.n_at_limit, stacklevel=3)
     return result
-
-
-def _per_problem(l1_ratio, problems):
-    values = vector(l1_ratio, "l1_ratio")
-    if values.shape != (problems,):
-        raise ValueError(f"l1_ratio has shape {values.shape}; expected a number, or one per problem, ({problems},)")
-    for value in values:
-        check_l1_ratio(float(value))
-    return values
 
 
 def _restored(values, grid):

@@ -253,12 +253,12 @@ def save_model(model, path, *, rule="min", alpha=None, target_names=None, encodi
     Raises
     ------
     ValueError
-        If ``rule`` is unknown, the path has several alphas and none is named, two columns have one name, or the estimator
-        is not fitted.
+        If ``rule`` is unknown, the path has several alphas and none is named, ``alpha`` is given with what is no path, two
+        columns have one name, or the estimator is not fitted.
     OSError
         If the file cannot be written, or ``path`` is a folder.
     TypeError
-        If ``model`` is none of the kinds above.
+        If ``model`` is none of the kinds above; of a BatchResult, a Pipeline or a search the error names the part to save.
     """
     document = as_linear_model(model, rule=rule, alpha=alpha, target_names=target_names, encoding=encoding, notes=notes)
     write_text(path, json.dumps(document.to_dict(), indent=1, allow_nan=False, ensure_ascii=False) + "\n")
@@ -267,6 +267,13 @@ def save_model(model, path, *, rule="min", alpha=None, target_names=None, encodi
 
 def as_linear_model(model, *, rule="min", alpha=None, target_names=None, encoding=None, notes=None):
     """The `LinearModel` of a fitted result; arguments as in `save_model`."""
+    _refuse_wholes(model)
+    if alpha is not None and not _is_path(model):
+        if hasattr(model, "coef_min"):
+            raise ValueError(f"alpha = {alpha!r} is for a path, and the alpha of a CVResult is chosen by rule: leave it out, or "
+                             f"save the path on all rows at one of its alphas, save_model(cv.path, path, alpha={alpha!r})")
+        raise ValueError(f"alpha = {alpha!r} is for a path, and a {type(model).__name__} has one alpha: leave it out, or fit "
+                         "again with that alpha")
     if isinstance(model, LinearModel):
         return model
     extra = {"target_names": target_names, "encoding": encoding, "notes": {} if notes is None else notes}
@@ -276,7 +283,7 @@ def as_linear_model(model, *, rule="min", alpha=None, target_names=None, encodin
         coef, intercept, alpha, l1_ratio = (getattr(model, f"{name}_{rule}")
                                             for name in ("coef", "intercept", "alpha", "l1_ratio"))
         return LinearModel(coef, intercept, model.path.feature_names, alpha=alpha, l1_ratio=l1_ratio, **extra)
-    if hasattr(model, "alphas") and hasattr(model, "coef"):                 # PathResult
+    if _is_path(model):
         if alpha is None and len(model.alphas) != 1:
             raise ValueError(f"the path has {len(model.alphas)} alphas: say which one to save with alpha=")
         i = 0 if alpha is None else model.at(alpha)
@@ -292,6 +299,23 @@ def as_linear_model(model, *, rule="min", alpha=None, target_names=None, encodin
         raise ValueError(f"this {type(model).__name__} is not fitted, or has no coef_: call fit before saving it")
     raise TypeError(f"cannot save a {type(model).__name__}: give a LinearModel, a CVResult, a PathResult "
                     "or a fitted linear estimator")
+
+
+def _is_path(model):
+    return hasattr(model, "alphas") and hasattr(model, "coef")
+
+
+def _refuse_wholes(model):
+    """Refuse what holds linear models and is none; the error names the part to save."""
+    if _is_path(model) and hasattr(model, "__getitem__"):                   # BatchResult
+        raise TypeError(f"a batch of {len(model)} paths is not one model: save one of its members, save_model(batch[0], path)")
+    if hasattr(model, "named_steps"):                                       # Pipeline
+        last = len(model) - 1
+        raise TypeError(f"a {type(model).__name__} is not one linear model: save the step that is, save_model(pipeline[{last}], "
+                        f"path) for the last, {type(model[last]).__name__}, and give its predict what the steps before make of X")
+    if hasattr(model, "best_estimator_"):                                   # GridSearchCV and its like
+        raise TypeError(f"a {type(model).__name__} is not one linear model: save the one it chose, "
+                        "save_model(search.best_estimator_, path)")
 
 
 def load_model(path):

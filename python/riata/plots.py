@@ -10,6 +10,7 @@ import numpy as np
 
 from .plot_axes import alpha_axis, count_axis, label_ends, mark_alphas
 from .plot_style import GREY, INK, PALETTE, axes_of, names_of, new_axes, shorten, styled
+from .results import status_counts
 
 __all__ = ["coefficients_height", "cv_marks", "new_axes", "plot_coefficients", "plot_cv", "plot_heatmap", "plot_path"]
 
@@ -42,7 +43,7 @@ def plot_path(result, ax=None, *, top=10, scale=None, marks=None, title=None):
     ImportError
         Where matplotlib is not installed.
     ValueError
-        If no alpha of the path is positive, or ``scale`` does not have p entries.
+        If no alpha of the path is positive or none was solved, or ``scale`` does not have p entries.
     """
     from matplotlib.collections import LineCollection
 
@@ -57,6 +58,9 @@ def plot_path(result, ax=None, *, top=10, scale=None, marks=None, title=None):
         coef = coef * scale
     zero = bool((alphas == 0).any())
     solved = np.isfinite(coef).all(axis=1) & (alphas > 0)
+    if not np.isfinite(coef).any():
+        raise ValueError(f"no alpha of this path was solved ({status_counts(result.status)}), so that there is nothing to draw: "
+                         "fit again, for example with more time_budget")
     alphas, coef = alphas[solved], coef[solved]
     order = np.argsort(-alphas)
     alphas, coef = alphas[order], coef[order]
@@ -136,8 +140,8 @@ def plot_cv(cv, ax=None, *, title=None):
                 elinewidth=0.8, capsize=1.3, capthick=0.8, zorder=3,
                 label=f"l1_ratio {ratios[best]:g}, the best, ± 1 SE")
     for name, marker, alpha, error in chosen:
-        ax.plot(*_point(alpha, error), marker, ms=7, mfc="none", mec=INK, mew=1.3, zorder=4, ls="none", clip_on=False,
-                label=f"{name}: alpha {alpha:.3g}")
+        ax.plot(*_point(alpha, error, marker), ms=7, mfc="none", mec=INK, mew=1.3, zorder=4, ls="none", clip_on=False,
+                label=f"{name}: {_alpha_label(alpha)}")
     ceiling = min(np.nanmax(mean[best] + se[best]), 1.6 * null)             # an over-fitted tail may leave the frame
     floor = min(np.nanmin(mean[best] - se[best]), bottom)                   # the minimum may be at alpha = 0
     span = (ceiling - floor) or abs(floor) or 1.0                           # a constant target leaves no spread
@@ -171,9 +175,13 @@ def _choices(cv):
     return ("minimum", "o", cv.index_min), ("1-SE", "s", cv.index_1se)
 
 
-def _point(alpha, height):
-    """Arguments of ``plot`` for one marker on a log axis: none at alpha = 0, which leaves its entry in the legend."""
-    return (alpha, height) if alpha > 0 else ([], [])
+def _point(alpha, height, marker):
+    """Arguments of ``plot`` for one marker on a log axis. alpha = 0 has no place there: a line of the legend without a marker."""
+    return (alpha, height, marker) if alpha > 0 else ([], [], " ")
+
+
+def _alpha_label(alpha):
+    return f"alpha {alpha:.3g}{' (beyond the axis)' if alpha == 0 else ''}"
 
 
 def _null_error(mean, alphas):
@@ -221,13 +229,13 @@ def plot_heatmap(cv, ax=None, *, title=None):
         mesh = ax.pcolormesh(edges, [height - 0.46, height + 0.46], mean[r, shown][None, :], cmap="cividis", norm=norm,
                              shading="flat", rasterized=True)
         if np.isfinite(mean[r]).any():
-            ax.plot(*_point(alphas[r, np.nanargmin(mean[r])], height), "o", ms=3.2, color="white", mec="black", mew=0.4)
+            ax.plot(*_point(alphas[r, np.nanargmin(mean[r])], height, "o"), ms=3.2, color="white", mec="black", mew=0.4)
     place = {int(r): height for height, r in enumerate(rows)}
     for name, marker, (r, i) in _choices(cv):
-        point = _point(alphas[r, i], place[r])
-        ax.plot(*point, marker, ms=10, mfc="none", mec="white", mew=3.2, zorder=4, clip_on=False)
-        ax.plot(*point, marker, ms=10, mfc="none", mec=PALETTE[1], mew=1.8, zorder=5, ls="none", clip_on=False,
-                label=f"{name}: alpha {alphas[r, i]:.3g}, l1_ratio {ratios[r]:g}")
+        point = _point(alphas[r, i], place[r], marker)
+        ax.plot(*point, ms=10, mfc="none", mec="white", mew=3.2, zorder=4, clip_on=False)
+        ax.plot(*point, ms=10, mfc="none", mec=PALETTE[1], mew=1.8, zorder=5, ls="none", clip_on=False,
+                label=f"{name}: {_alpha_label(alphas[r, i])}, l1_ratio {ratios[r]:g}")
     ax.plot([], [], "o", ms=3.2, color="white", mec="black", mew=0.6, ls="none", label="best of its row")
     ax.set_yticks(range(ratios.size), [f"{ratios[r]:g}" for r in rows])
     ax.tick_params(axis="y", length=0)

@@ -78,8 +78,9 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
     dict
         ``choices["min" | "1se"]`` hold ``alpha``, ``l1_ratio``, ``intercept``, ``heldout_error`` and ``heldout_se``
         (mean squared error over the folds), ``heldout_r2`` (1 − error / variance of y, None without a variance),
-        ``deviance_explained`` (on the training rows), ``end_of_grid`` (whether the smallest alpha of the grid did best)
-        and ``coefficients``, largest standardised size first: ``feature``, ``coefficient``, ``sign``, ``standardised`` =
+        ``deviance_explained`` (on the training rows), ``end_of_grid`` (whether the smallest alpha of the grid did best),
+        ``end_of_l1_ratios`` (whether the smallest or largest l1_ratio did, short of 0 and 1) and ``coefficients``, largest
+        standardised size first: ``feature``, ``coefficient``, ``sign``, ``standardised`` =
         coefficient · sd(x_j) / sd(y). ``largest_gap`` and ``status`` count every fit, those of the folds too.
     """
     if rule not in ("min", "1se"):
@@ -99,7 +100,8 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
             "intercept": float(getattr(cv, f"intercept_{which}")), "heldout_error": error,
             "heldout_se": _number(cv.deviance_se[r, i]), "heldout_r2": _r2(error, y_sd),
             "deviance_explained": _number(cv.paths[r].dev_ratio[i]), "gap": _number(cv.paths[r].gap[i]),
-            "end_of_grid": cv.at_end_of_grid and (r, i) == cv.index_min, "status": str(cv.paths[r].status[i]),
+            "end_of_grid": cv.at_end_of_grid and (r, i) == cv.index_min, "end_of_l1_ratios": cv.at_end_of_l1_ratios,
+            "status": str(cv.paths[r].status[i]),
             "selected": int(used.size),
             "coefficients": [{"feature": names[j], "coefficient": float(coef[j]), "sign": "+" if coef[j] > 0 else "-",
                               "standardised": float(coef[j] * scale[j])} for j in used]}
@@ -242,7 +244,7 @@ def facts(summary):
         return "not defined" if value is None else format(value, digits)
     pairs = [summary["choices"][which] for which in ("min", "1se")]
     rows = [("alpha", *(show(c["alpha"]) + " (end of the grid)" * c["end_of_grid"] for c in pairs)),
-            ("l1_ratio", *(show(c["l1_ratio"], "g") for c in pairs)),
+            ("l1_ratio", *(show(c["l1_ratio"], "g") + " (end of the list)" * c["end_of_l1_ratios"] for c in pairs)),
             ("held-out mean squared error",
              *(f"{c['heldout_error']:.4g}" + ("" if c["heldout_se"] is None else f" ± {c['heldout_se']:.3g}")
                for c in pairs)),

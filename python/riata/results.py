@@ -204,7 +204,8 @@ class PathResult:
 class BatchResult:
     """B regularisation paths on one X: arrays with a leading axis for the problems.
 
-    `len(result)` is B, `result[i]` is the `PathResult` of problem i, and iterating gives them all.
+    `len(result)` is B, `result[i]` is the `PathResult` of problem i, and iterating gives them all. Where Y was a table,
+    `result["name"]` is the path of the target of that name.
 
     Attributes
     ----------
@@ -214,6 +215,8 @@ class BatchResult:
     l1_ratio, null_deviance, n_samples : ndarray of shape (B,)
     n_features, feature_names, n_passes, solver, profile_, tol, n_at_limit
         As in `PathResult`; passes and seconds are those of the whole call.
+    target_names : list of B str, or None
+        Of the columns of Y where it was a table, or a Series with a name.
     """
 
     alphas: np.ndarray
@@ -236,12 +239,15 @@ class BatchResult:
     solver: str
     profile_: Profile
     n_at_limit: int = 0
+    target_names: list | None = None
 
     def __len__(self):
         return len(self.alphas)
 
     def __getitem__(self, i):
         B = len(self)
+        if isinstance(i, str) and self.target_names is not None:
+            i = self._number_of(i)
         try:
             i = range(B)[index(i)]                     # negative indices as in a list
         except TypeError:
@@ -257,8 +263,30 @@ class BatchResult:
             tol=self.tol, feature_names=self.feature_names, n_passes=self.n_passes, solver=self.solver,
             profile_=self.profile_)
 
+    def _number_of(self, name):
+        count = self.target_names.count(name)
+        if count == 1:
+            return self.target_names.index(name)
+        if count:
+            raise KeyError(f"{name!r} is the name of {count} targets: number the one that is meant")
+        names = self.target_names
+        some = ", ".join(map(repr, names[:5])) + " and others" * (len(names) > 5)
+        raise KeyError(f"no target is called {name!r}; there are {some}")
+
     def __iter__(self):
         return (self[i] for i in range(len(self)))
+
+    def summary(self):
+        """A few lines of text: the problems, the certificates, the cost, and about ten of the problems at their last alpha."""
+        fitted = np.isfinite(self.intercept)
+        last = np.where(fitted.any(axis=1), self.alphas.shape[1] - 1 - np.argmax(fitted[:, ::-1], axis=1), -1)
+        lines = [repr(self), str(self.profile_),
+                 f"{'problem':<20} {'alpha':>11} {'df':>7} {'dev_ratio':>9} {'largest gap':>11}  status"]
+        for b in np.unique(np.linspace(0, len(self) - 1, min(len(self), 10)).round().astype(int)):
+            name = str(b) if self.target_names is None else self.target_names[b]
+            lines.append(f"{name[:20]:<20} {self.alphas[b, last[b]]:11.4g} {self.df[b, last[b]]:7.4g} "
+                         f"{self.dev_ratio[b, last[b]]:9.4f} {_largest(self.gap[b]):>11}  {status_counts(self.status[b])}")
+        return "\n".join(lines)
 
     def __repr__(self):
         return (f"BatchResult({len(self)} paths, n_features={self.n_features}, {self.alphas.shape[1]} alphas each, "

@@ -21,6 +21,8 @@ AT_LIMIT = "float64 holds no better answer at this scale"
 EPSILON = float(np.finfo(np.float64).eps)
 END_OF_GRID = ("The smallest held-out error lies at the smallest alpha of the grid: a longer grid (a smaller alpha_min_ratio, "
                "--alpha-min-ratio on the command line, or smaller alphas) may do better.")
+END_OF_L1_RATIOS = ("The smallest held-out error lies at the {which} l1_ratio that was tried, {ratio:g}: {more} ones, {to}, may "
+                    "do better.")
 WORTH_A_WARNING = ("max_iter", "time_budget", "not_finite", "degenerate")
 
 

@@ -6,6 +6,7 @@ or float64 ndarray of any strides, read-only or memory-mapped, passes through un
 """
 
 import sys
+from numbers import Real
 from os import PathLike
 
 import numpy as np
@@ -49,27 +50,34 @@ def design(X, name="X"):
     return matrix, names
 
 
-def vector(values, name, ndim=(1,), expected=None):
+def vector(values, name, expected="(n,)", ndim=(1,)):
     """A float64 array of `values` (an array, list, Series, Arrow column, or a table for a two-dimensional target).
 
-    `expected` is how messages call the shape that is due; default "(n,)", or as `ndim` allows.
+    `expected` is how messages call the shape that is due.
 
     Raises ValueError, naming the argument, for data that are not real numbers or have another number of dimensions.
     """
+    return named_vector(values, name, expected, ndim)[0]
+
+
+def named_vector(values, name, expected, ndim=(1,)):
+    """(array, names) as in `vector`: the names are those of a table's columns or of a Series, None where there are none."""
+    names = None
     if not isinstance(values, np.ndarray):
         sparse = sys.modules.get("scipy.sparse")
         if sparse is not None and sparse.issparse(values):
             raise ValueError(f"{name} is a sparse matrix; pass {name}.toarray()")
-        values, _ = _columns(values, name)
+        if values is None or isinstance(values, (str, bytes)):
+            given = "is None" if values is None else f"= {values[:60]!r} is text"
+            raise ValueError(f"{name} {given}; expected {expected}")
+        values, names = _columns(values, name)
     array = np.asarray(_real(values, name), dtype=np.float64)
     if array.ndim == 2 and 2 not in ndim and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim not in ndim:
-        if expected is None:
-            expected = " or ".join("(n,)" if d == 1 else "(n, B)" for d in ndim)
         given = f"= {array[()]:g} is one number" if array.ndim == 0 else f"has shape {array.shape}"
         raise ValueError(f"{name} {given}; expected {expected}")
-    return array
+    return array, names
 
 
 def column_label(names, index):
@@ -116,14 +124,14 @@ def _columns(table, name):
     if pandas is not None and isinstance(table, getattr(pandas, "Series", ())):
         _refuse_text(table.dtype, pandas.api.types.is_numeric_dtype(table.dtype)
                      and not pandas.api.types.is_complex_dtype(table.dtype), name)
-        return _pandas_columns(table.to_frame("values"), name, pandas)[0][:, 0], None
+        return _pandas_columns(table.to_frame("values"), name, pandas)[0][:, 0], _series_name(table)
     if polars is not None and isinstance(table, getattr(polars, "LazyFrame", ())):
         raise ValueError(f"{name} is a polars LazyFrame; pass {name}.collect()")
     if polars is not None and isinstance(table, getattr(polars, "DataFrame", ())):
         return _polars_columns(table, name, polars), [str(column) for column in table.columns]
     if polars is not None and isinstance(table, getattr(polars, "Series", ())):
         _refuse_text(table.dtype, table.dtype.is_numeric() or table.dtype in (polars.Boolean, polars.Null), name)
-        return _polars_columns(table.to_frame("values"), name, polars)[:, 0], None
+        return _polars_columns(table.to_frame("values"), name, polars)[:, 0], _series_name(table)
     if pyarrow is not None and isinstance(table, (pyarrow.Array, pyarrow.ChunkedArray)):
         return _arrow_column(table, name, f"{name} ", pyarrow), None
     if pyarrow is not None and isinstance(table, (pyarrow.Table, pyarrow.RecordBatch)):
@@ -135,9 +143,29 @@ def _columns(table, name):
             raise ImportError(f"reading {name}, a {type(table).__name__}, needs pyarrow: pip install pyarrow") from None
         return _columns(pyarrow.table(table), name)
     try:
-        return np.asarray(table), None
+        array = np.asarray(table)
     except ValueError as error:                        # numpy's message does not say which argument is ragged
         raise ValueError(f"{name} cannot be read as an array of numbers: {error}") from None
+    if array.dtype.kind not in "fiubc" and not hasattr(table, "dtype"):
+        _refuse_items(table, array, name)
+    return array, None
+
+
+def _series_name(series):
+    return [str(series.name)] if series.name not in (None, "") else None
+
+
+def _refuse_items(given, array, name):
+    """Refuse a list that holds something else than numbers, or what is no list: there is no dtype that could be converted."""
+    if array.ndim == 0:
+        raise ValueError(f"{name} is a {type(given).__name__}; pass an array or a list of numbers, which have an order")
+    items = np.array(given, dtype=object)              # before numpy made text of all of them
+    item = next((item for item in items.flat if not isinstance(item, Real)), None)
+    if item is None and array.dtype.kind == "O" and all(isinstance(item, Real) for item in items.flat):
+        raise ValueError(f"{name} holds numbers that numpy does not read as one type, such as {max(items.flat, key=abs)!r}: "
+                         "convert them with float()")
+    raise ValueError(f"{name} holds {item!r}, which is not a real number: give a number in its place, and encode text and "
+                     "categories as numbers")
 
 
 def _pandas_columns(table, name, pandas):

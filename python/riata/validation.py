@@ -5,10 +5,12 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from riata.tables import column_label, design, vector
+from riata.tables import column_label, design, named_vector, vector
 from riata_engine.batch import first_non_finite_column
 
 MOST_ALPHAS = 1_000_000
+MOST_THREADS = 4096
+MOST_EPOCHS = 2**31 - 1    # the engine counts in C ints
 HUGE = 2.0 ** 900          # weights above this are scaled down before they are summed
 
 
@@ -74,19 +76,19 @@ def check_finite(matrix, names=None, name="X"):
 
 def check_target(y, n_samples, name="y"):
     """`y` as a finite float64 array of shape (n,)."""
-    values = vector(y, name, expected=_per_row(n_samples))
+    values = vector(y, name, _per_row(n_samples))
     _check_rows(values, n_samples, name)
     return values
 
 
 def check_targets(Y, n_samples, name="Y"):
-    """`Y` as a finite float64 array of shape (n, T); (n,) becomes (n, 1)."""
-    values = vector(Y, name, ndim=(1, 2), expected=_per_row(n_samples, "B"))
+    """`Y` as a finite float64 array of shape (n, T), and the names of its columns or None; (n,) becomes (n, 1)."""
+    values, names = named_vector(Y, name, _per_row(n_samples, "B"), ndim=(1, 2))
     values = values[:, None] if values.ndim == 1 else values
     if values.shape[1] == 0:
         raise ValueError(f"{name} has 0 columns (shape {values.shape}); at least 1 is needed")
-    _check_rows(values, n_samples, name)
-    return values
+    _check_rows(values, n_samples, name, names)
+    return values, names
 
 
 def check_weights(weights, n_samples, columns=False):
@@ -96,8 +98,8 @@ def check_weights(weights, n_samples, columns=False):
     """
     if weights is None:
         return None
-    values = vector(weights, "weights", ndim=(1, 2) if columns else (1,), expected=_per_row(n_samples, "B" if columns else ""))
-    _check_rows(values, n_samples, "weights")
+    values, names = named_vector(weights, "weights", _per_row(n_samples, "B" if columns else ""), (1, 2) if columns else (1,))
+    _check_rows(values, n_samples, "weights", names)
     negative = np.argwhere(values < 0)
     if len(negative):
         at = tuple(int(i) for i in negative[0])
@@ -118,7 +120,7 @@ def check_offset(offset, n_samples):
     """A fixed part of the linear predictor as float64 of shape (n,), or None."""
     if offset is None:
         return None
-    values = vector(offset, "offset", expected=_per_row(n_samples))
+    values = vector(offset, "offset", _per_row(n_samples))
     _check_rows(values, n_samples, "offset")
     return values
 
@@ -137,11 +139,12 @@ def check_alphas(alphas, problems=None):
     if isinstance(alphas, Real):
         raise TypeError(f"alphas = {alphas!r} is a single number: write alphas=[{alphas!r}] for one alpha, or an int "
                         "for a number of alphas")
-    values = vector(alphas, "alphas", ndim=(1,) if problems is None else (1, 2))
+    shape = "(L,): a list of alphas" if problems is None else f"(L,), or ({problems}, L) with a row per problem"
+    values = vector(alphas, "alphas", shape, ndim=(1,) if problems is None else (1, 2))
     if values.size == 0:
         raise ValueError("alphas is empty; pass at least one alpha, or an int for a number of alphas")
     if values.ndim == 2 and values.shape[0] != problems:
-        raise ValueError(f"alphas has shape {values.shape}; expected (L,), or ({problems}, L) with a row per problem")
+        raise ValueError(f"alphas has shape {values.shape}; expected {shape}")
     bad = values[~(np.isfinite(values) & (values >= 0))]
     if bad.size:
         raise ValueError(f"alphas contains {bad.flat[0]:g}; every alpha must be finite and 0 or more")
@@ -153,6 +156,7 @@ def check_alphas(alphas, problems=None):
 
 def check_l1_ratio(l1_ratio):
     """One mixing parameter in [0, 1] as a float."""
+    l1_ratio = unboxed(l1_ratio)
     if isinstance(l1_ratio, (bool, np.bool_)) or not isinstance(l1_ratio, Real):
         raise TypeError(f"l1_ratio = {l1_ratio!r} must be a number from 0 (ridge) to 1 (lasso)")
     if not 0.0 <= l1_ratio <= 1.0:
@@ -162,21 +166,44 @@ def check_l1_ratio(l1_ratio):
 
 def check_l1_ratios(l1_ratio):
     """One or several mixing parameters as a float64 array of shape (R,)."""
+    l1_ratio = unboxed(l1_ratio)
     if isinstance(l1_ratio, Real):
         return np.array([check_l1_ratio(l1_ratio)])
-    values = vector(l1_ratio, "l1_ratio")
+    values = vector(l1_ratio, "l1_ratio", "a number from 0 (ridge) to 1 (lasso), or (R,): a list of them")
     if values.size == 0:
         raise ValueError("l1_ratio is empty; pass a number from 0 to 1, or a list of them")
     for value in values:
         check_l1_ratio(float(value))
+    ratios, counts = np.unique(values, return_counts=True)
+    if len(ratios) < len(values):
+        raise ValueError(f"l1_ratio holds {ratios[counts > 1][0]:g} more than once; give each value once")
     return values.copy()
+
+
+def check_l1_ratio_each(l1_ratio, problems):
+    """One mixing parameter, or one per problem, as a float64 array of shape (B,)."""
+    l1_ratio = unboxed(l1_ratio)
+    if isinstance(l1_ratio, Real):
+        return np.full(problems, check_l1_ratio(l1_ratio))
+    shape = f"a number from 0 (ridge) to 1 (lasso), or one per problem, ({problems},)"
+    values = vector(l1_ratio, "l1_ratio", shape)
+    if values.shape != (problems,):
+        raise ValueError(f"l1_ratio has shape {values.shape}; expected {shape}")
+    for value in values:
+        check_l1_ratio(float(value))
+    return values
+
+
+def unboxed(value):
+    """The number in an array without axes; anything else as it is."""
+    return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
 def check_penalty_factor(penalty_factor, n_features):
     """Factors of the penalty as float64 of shape (p,), or None: 0 leaves a feature free, inf leaves it out."""
     if penalty_factor is None:
         return None
-    values = vector(penalty_factor, "penalty_factor", expected=_per_feature(n_features))
+    values = vector(penalty_factor, "penalty_factor", _per_feature(n_features))
     _check_length(values, n_features, "penalty_factor")
     bad = np.flatnonzero(~(values >= 0))
     if len(bad):
@@ -195,6 +222,9 @@ def check_box(lower, upper, positive, n_features):
     lower = _bound(lower, "lower", n_features, -1.0)
     upper = _bound(upper, "upper", n_features, 1.0)
     if positive:
+        if lower is not None and np.any(np.isfinite(lower) & (lower < 0)):
+            j = int(np.argmax(np.isfinite(lower) & (lower < 0)))
+            raise ValueError(f"positive=True means lower=0, and lower[{j}] = {lower[j]:g}: give one of them")
         lower = np.zeros(n_features)                   # a lower bound contains 0, so 0 is the tighter one
     return (None if lower is None or np.all(np.isneginf(lower)) else lower,
             None if upper is None or np.all(np.isposinf(upper)) else upper)
@@ -203,9 +233,12 @@ def check_box(lower, upper, positive, n_features):
 def _bound(bound, name, n_features, sign):
     if bound is None:
         return None
-    if isinstance(bound, Real) and not isinstance(bound, bool):
+    bound = unboxed(bound)
+    if isinstance(bound, (bool, np.bool_)):
+        raise TypeError(f"{name} = {bound!r} must be a number, or {_per_feature(n_features)}")
+    if isinstance(bound, Real):
         bound = np.full(n_features, float(bound))
-    values = vector(bound, name, expected=_per_feature(n_features))
+    values = vector(bound, name, f"a number, or {_per_feature(n_features)}")
     _check_length(values, n_features, name)
     bad = np.flatnonzero(~(sign * values >= 0))
     if len(bad):
@@ -228,16 +261,23 @@ def check_number(value, name, low, high=np.inf, low_open=False, high_open=False)
             wanted += f" and {'below' if high_open else 'at most'} {high:g}"
         raise ValueError(f"{name} = {value!r} is outside {interval}: give a {'finite ' * bool(np.isinf(high) and high_open)}"
                          f"number {wanted}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} = {_shortened(value)} is beyond float64: give a finite number") from None
 
 
-def check_count(value, name, low=1):
-    """An int of at least `low`."""
+def check_count(value, name, most):
+    """An int from 1 to `most`."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
         raise TypeError(f"{name} = {value!r} must be an int")
-    if value < low:
-        raise ValueError(f"{name} = {value!r} must be at least {low}")
+    if not 1 <= value <= most:
+        raise ValueError(f"{name} = {_shortened(value)} must be an int from 1 to {most}")
     return int(value)
+
+
+def _shortened(value):
+    return repr(value) if abs(value) < 10**40 else "(more than 1e40)"
 
 
 def check_flag(value, name):
@@ -255,15 +295,22 @@ def _per_feature(n_features):
     return f"(p,): one per column of X, p = {n_features}"
 
 
-def _check_rows(values, n_samples, name):
+def _check_rows(values, n_samples, name, names=None):
     if values.shape[0] != n_samples:
         raise ValueError(f"{name} has {values.shape[0]} rows and X has {n_samples}; they must be equal")
     bad = ~np.isfinite(values)
     if bad.any():
         row, count = int(np.argwhere(bad)[0][0]), int(bad.sum())
         many = count > 1
-        raise ValueError(f"{name} has {count} NaN or infinite value{'s' * many}, the first in row {row}; drop "
-                         f"{'these rows' if many else 'this row'} or replace the value{'s' * many}")
+        where, remedy = "", f"or replace the value{'s' * many}"
+        if values.ndim == 2 and values.shape[1] > 1:
+            columns = np.flatnonzero(bad.any(axis=0))
+            row = int(np.argmax(bad[:, columns[0]]))
+            where = f" of {column_label(names, columns[0])}"
+            where += f", the first of {len(columns)} such columns" if len(columns) > 1 else ""
+            remedy = f"replace the value{'s' * many}, or leave out {'these columns' if len(columns) > 1 else 'this column'}"
+        raise ValueError(f"{name} has {count} NaN or infinite value{'s' * many}, the first in row {row}{where}; drop "
+                         f"{'these rows' if many else 'this row'}{',' * bool(where)} {remedy}")
 
 
 def _check_length(values, n_features, name):

@@ -11,6 +11,19 @@ app = typer.Typer(name="riata", add_completion=False, no_args_is_help=True, pret
                   help="Penalised linear models: cross-validated elastic nets with a certificate for every fit.")
 
 
+def _version(wanted: bool):
+    if wanted:
+        from .. import __version__
+        print(f"riata {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True,
+                                                   help="The version, and nothing else.")] = False):
+    pass
+
+
 def _rule(value: str):
     if value not in ("min", "1se"):
         raise typer.BadParameter(f"{value!r} is not one of 'min', '1se'")
@@ -123,9 +136,11 @@ def fit(
 def predict(
     model: Annotated[Path, typer.Argument(help="model.json of a fit.")],
     data: Annotated[Path, typer.Argument(help="CSV, TSV or Parquet file with the columns of the fit.")],
-    out: Annotated[Path, typer.Option(help="Where the predictions go, CSV or Parquet.")] = Path("predictions.csv"),
+    out: Annotated[Path | None, typer.Option(help="Where the predictions go, CSV or Parquet; default: predictions.csv, if there "
+                                             "is no such file yet.", show_default=False)] = None,
     keep: Annotated[list[str] | None, typer.Option(metavar="NAMES", show_default=False,
                                                    help="Columns to copy beside the prediction, separated by commas.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a predictions.csv that is there.")] = False,
     json: Json = False,
     quiet: Quiet = False,
 ):
@@ -138,6 +153,10 @@ def predict(
     from ..persistence import load_model
     from .encode import Encoding, refuse_absent
     from .files import read_table, refuse_inputs, table_kind, write_table
+    if out is None:
+        out = Path("predictions.csv")
+        if out.exists() and not force:
+            raise ValueError(f"{out} is there already: name another file with --out, or replace it with --force")
     refuse_inputs([out], {"the data file": data, "the model file": model}, "--out is {what}: choose another name")
     table_kind(out)                                   # a wrong name fails before the work, not after
     fitted = load_model(model)
