@@ -128,3 +128,33 @@ def test_weighted_working_sets_have_the_same_bits_alone():
     for t in range(4):
         alone = solve(Batch(X, Y[:, t], weights=weights, n_alphas=30, solver="working_set"))
         assert alone.coef[0].tobytes() == together.coef[t].tobytes()
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_held_out_error_is_that_of_the_coefficients_where_free_features_are_collinear_in_a_fold(solver):
+    rng = np.random.default_rng(0)
+    X, held = rng.standard_normal((60, 5)), np.arange(10)
+    X[10:, 1] = 5 * X[10:, 0]
+    y = X.sum(axis=1) + rng.standard_normal(60)
+    found = solve(Batch(np.asfortranarray(X), y, alphas=np.array([0.5, 0.1]), penalty_factor=np.r_[0.0, 0.0, np.ones(3)],
+                        held_out=[held], solver=solver))
+    error = y[held, None] - X[held] @ found.coef[0].T - found.intercept[0]
+    np.testing.assert_allclose(found.held_out_deviance[0], (error**2).mean(axis=0), rtol=1e-9)
+
+
+def test_least_squares_of_many_targets_looks_at_the_clock():
+    rng = np.random.default_rng(0)
+    X, Y = np.asfortranarray(rng.standard_normal((200, 3000))), rng.standard_normal((200, 2000))
+    found = solve(Batch(X, Y, alphas=np.array([0.0]), time_budget=0.05, max_memory=1e7, store="none"))
+    assert (found.status == STATUS.index("time_budget")).any()
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_constant_column_is_constant_whatever_the_rounding_of_its_mean(solver):
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((300, 6)) + rng.uniform(1, 20, 6)
+    X[:, 0] = rng.uniform(1, 2)
+    y = X @ rng.standard_normal(6) + rng.standard_normal(300) + 2
+    found = solve(Batch(X, y, intercept=False, standardize=True, held_out=[np.arange(k, 300, 3) for k in range(3)], n_alphas=20,
+                        solver=solver, tol=1e-9))
+    assert (found.status == STATUS.index("converged")).all()

@@ -140,16 +140,22 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
     return True
 
 
+def path_rows(path, p):
+    """(L, p) coefficients of one path (index, value, ends)."""
+    index, value, ends = path
+    b = np.zeros((len(ends), p))
+    row = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+    b[row, index[:len(row)]] = value[:len(row)]
+    return b
+
+
 def certify_path(form, problem, path, alphas, options, store, control, free, half_free=None):
     """The gaps of one problem's path from its residuals, where the solver's own leave something out.
 
     ``path`` (index, value, ends) holds the coefficients of z as ``PathStore.put_paths`` takes them.
     """
-    index, value, ends = path
     solved = np.flatnonzero(store.status[problem] <= MAX_ITER)
-    b = np.zeros((len(ends), form.shape[1]))
-    row = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
-    b[row, index[:len(row)]] = value[:len(row)]
+    b = path_rows(path, form.shape[1])
     try:
         R = residuals(form, problem, b, None)
         b[:, form.free] = 0.0

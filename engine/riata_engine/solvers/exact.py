@@ -46,23 +46,20 @@ def solve_least_squares(form, alphas, options, store, control, clock):
     """alpha = 0 without bounds: of all minimisers the one of least norm, flagged ``degenerate`` where there are many."""
     kept, L = np.flatnonzero(~form.barred), alphas.shape[1]
     for group in np.unique(form.group):
-        if control.check():
-            return
-        members = np.flatnonzero(form.group == group)
-        with clock("triangle"):
-            fit = least_squares(form.design.X, form.Y[:, form.target[members]], form.V[:, group], form.intercept,
-                                None if len(kept) == form.shape[1] else kept)
-            store.n_passes += 1
-        first = 0
         for problems in _chunks(form, group, L, options):
-            part = slice(first, first := first + len(problems))
-            coef, residuals, gap = (np.repeat(found[part, None], L, axis=1) for found in (fit.coef, fit.residuals, fit.gap))
+            if control.check():
+                return
+            with clock("triangle"):
+                fit = least_squares(form.design.X, form.Y[:, form.target[problems]], form.V[:, group], form.intercept,
+                                    None if len(kept) == form.shape[1] else kept)
+                store.n_passes += 1
+            coef, residuals, gap = (np.repeat(found[:, None], L, axis=1) for found in (fit.coef, fit.residuals, fit.gap))
             _keep(form, store, group, problems, coef, residuals, gap, options, fit.degenerate)
             control.done += gap.size
 
 
 def _chunks(form, group, L, options):
-    """The problems of a weight group, as many at a time as keep working arrays small and, in ridge, answers to Ctrl-C quick."""
+    """The problems of a weight group, as many at a time as keep working arrays small and answers to Ctrl-C quick."""
     n, p = form.shape
     members = np.flatnonzero(form.group == group)
     size = min(CHUNK, options.max_memory) / (8 * L * (8 * p + 4 * n))                # refinement included

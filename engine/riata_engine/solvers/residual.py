@@ -6,7 +6,7 @@ import numpy as np
 
 from riata_engine.cpu.design import Design
 from riata_engine.cpu.residual_path import residual_path
-from riata_engine.solvers.certificate import REFINEMENTS, TIGHTER, certify_path
+from riata_engine.solvers.certificate import REFINEMENTS, TIGHTER, certify_path, path_rows, residuals
 from riata_engine.solvers.half_free import HalfFree
 from riata_engine.solvers.path_store import MAX_ITER, PathStore
 
@@ -24,9 +24,6 @@ def solve_residual(form, alphas, options, store, control, clock):
     free = form.free_features(control, options.n_threads) if len(form.free) else None
     paths = residual_paths(form, alphas, options, store, control, clock, free)
     g = form.group
-    if free is not None:
-        for problem in np.flatnonzero(free.degenerate[g]):
-            _shorten(free, g[problem], *paths[problem][1:])
     if options.by_kkt:
         with clock("certificate"):
             _certify_half_free(form, paths, alphas, options, store, control, clock, free)
@@ -65,6 +62,13 @@ def residual_paths(form, alphas, options, store, control, clock, free=None):
             options.by_kkt, form.intercept, form.free.astype(np.intp), K, pointer.astype(np.intp), held, form.held_out_weight,
             control, options.n_threads, store.gap, store.residual, store.held_out, store.status, store.n_epochs)
     store.n_passes += passes
+    if free is not None:
+        for problem in np.flatnonzero(free.degenerate[g]):
+            _shorten(free, g[problem], *paths[problem][1:])
+            if holding and len(rows[g[problem]]):           # collinear on the rows of the fit, perhaps not on these
+                here, w = rows[g[problem]], form.held_out_weight[rows[g[problem]]]
+                R = residuals(form, problem, path_rows(paths[problem], form.shape[1]), None)
+                store.held_out[problem] = np.where(store.status[problem] <= MAX_ITER, (w @ R[here] ** 2) / w.sum(), np.nan)
     return paths
 
 
@@ -90,6 +94,8 @@ def _certify_half_free(form, paths, alphas, options, store, control, clock, free
             getattr(store, name)[wanting] = getattr(again, name)
         for problem, path in zip(wanting, found, strict=True):
             paths[problem] = path
+
+
 def _shorten(free, group, value, ends):
     """Minimum-norm coefficients of collinear free features, which stand last in the row of every alpha."""
     q = len(free.free)

@@ -156,19 +156,20 @@ def standard_form(batch, control, n_threads):
     """
     X = batch.X
     n, p = X.shape
+    rounding = CONSTANT * max(1.0, np.sqrt(n) / 4)                       # that of a mean of n numbers
     V, base, even = _row_weights(batch, n)
-    center, multiplier, constant, moderate, deviation, size, f2 = standard_columns(X, base, batch.intercept, CONSTANT, control,
+    center, multiplier, constant, moderate, deviation, size, f2 = standard_columns(X, base, batch.intercept, rounding, control,
                                                                                    n_threads)
     X, center, origin = _near_zero(X, center, multiplier)
     design = Design(X, center, multiplier, direct=moderate)
 
     Y = batch.Y if batch.offset is None else batch.Y - batch.offset[:, None]
-    Y, base_mean, sigma = target_units(Y, base, batch.intercept, CONSTANT)
+    Y, base_mean, sigma = target_units(Y, base, batch.intercept, rounding)
     used = None                              # which pairs of weight group and target some problem has
     if V.shape[1] > 1 and Y.shape[1] > 1:
         used = np.zeros((V.shape[1], Y.shape[1]), np.uint8)
         used[batch.group, batch.target] = 1
-    ybar, yy = group_moments(Y, V.T, base_mean, used, batch.intercept, CONSTANT)
+    ybar, yy = group_moments(Y, V.T, base_mean, used, batch.intercept, rounding)
 
     if batch.intercept and batch.held_out is not None:
         G = V.shape[1]
@@ -185,7 +186,7 @@ def standard_form(batch, control, n_threads):
         (penalty, lower, upper), barred, free = rows, constant, np.empty(0, np.intp)
         rows[1:, constant] = 0.0
     else:
-        penalty, barred, lower, upper, free = _restrictions(batch, multiplier, constant, deviation <= CONSTANT * size)
+        penalty, barred, lower, upper, free = _restrictions(batch, multiplier, constant, deviation <= rounding * size)
     form = StandardForm(design, origin, V, batch.held_out, base, Y, base_mean, sigma, batch.target,
                         batch.group, batch.intercept, batch.standardize, penalty, barred, lower, upper, free, shift, ybar,
                         yy, even=even)
