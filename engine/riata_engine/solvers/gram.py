@@ -13,6 +13,9 @@ from riata_engine.solvers.half_free import HalfFree
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 from riata_engine.solvers.statistics import group_statistics, inflation
 
+#: √ of the share of a variance that its subtraction has left (see ``inflation``), inverted, from where gaps come from residuals
+CANCELLED = 100.0
+
 
 def solve_gram(form, alphas, options, store, control, clock):
     """Fill ``store`` with the paths of all problems of ``form``; see ``riata_engine.batch`` for the arguments."""
@@ -55,6 +58,8 @@ def solve_gram(form, alphas, options, store, control, clock):
                       store.n_cholesky[part], side_by_side=True)
         with clock("certificate"):
             doubt = rounding(length, statistics.size, group[part], null[part])
+            # where sums have lost digits the bound is a guess: the residual has the word
+            doubt = np.where(statistics.size[group[part]] > CANCELLED, np.maximum(doubt, options.tol), doubt)
             if free is not None:                 # what C does not know of
                 doubt[[free.unfitted[g] is not None for g in group[part]]] = np.inf
             if half_free is not None:
