@@ -6,6 +6,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import problems
 import riata
+from random_problems import draw
 from riata_engine.batch import STATUS, Batch, solve
 
 SOLVERS = ["gram", "working_set", "residual"]
@@ -158,3 +159,10 @@ def test_a_constant_column_is_constant_whatever_the_rounding_of_its_mean(solver)
     found = solve(Batch(X, y, intercept=False, standardize=True, held_out=[np.arange(k, 300, 3) for k in range(3)], n_alphas=20,
                         solver=solver, tol=1e-9))
     assert (found.status == STATUS.index("converged")).all()
+
+
+def test_a_constant_column_of_a_standardised_ridge_without_intercept_is_free_in_its_kernel_too():
+    fields, _ = draw(507565)
+    kernel = solve(Batch(**{**fields, "solver": "kernel"}))
+    other = solve(Batch(**{**fields, "solver": "residual", "alphas": kernel.alphas, "tol": 1e-9}))
+    np.testing.assert_allclose(kernel.dev_ratio, other.dev_ratio, atol=1e-6)

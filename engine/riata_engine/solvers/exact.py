@@ -21,8 +21,11 @@ def solve_kernel(form, alphas, options, store, control, clock):
     for group in np.unique(form.group):
         with clock("matrix"):
             scale = None if form.spread is None else _raw_scale(form, group)
-            ridge = RidgeDecomposition(form.design.X, form.V[:, group], form.intercept,
-                                       np.where(form.barred, np.inf, form.factor), scale, separate=True)
+            factor = np.where(form.barred, np.inf, form.factor)
+            if scale is not None and not form.intercept:       # a column without spread has a standardised penalty of zero
+                factor = np.where((scale == 0) & ~form.barred, 0.0, factor)
+                scale = np.where(factor == 0, 1.0, scale)
+            ridge = RidgeDecomposition(form.design.X, form.V[:, group], form.intercept, factor, scale, separate=True)
             store.n_passes += 1
             # a Gram matrix sees no further than √eps: where it took free features for collinear there is no dual point but zero
             lost = ridge.free_degenerate and ridge.free_rank < form.free_features(control, options.n_threads).rank[group]
