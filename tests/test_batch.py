@@ -1,5 +1,6 @@
 """fit_batch: every member has the answer it would have alone, and none can spoil another."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -166,3 +167,72 @@ def test_a_batch_sums_itself_up(data):
     with pytest.warns(ConvergenceWarning, match="time_budget"):
         nothing = riata.fit_batch(X, Y, time_budget=1e-9)
     assert nothing.summary().splitlines()[3].endswith("unknown  100 time_budget")
+
+
+@pytest.mark.parametrize("order", [[0.3, 0.1, 0.05], [0.05, 0.3, 0.1]])
+def test_predictions_of_a_batch_are_those_of_its_paths(data, order):
+    X, Y, _ = data
+    table = pd.DataFrame(Y, columns=list("abcd"))
+    batch = riata.fit_batch(X, table, alphas=order)
+    offset = np.arange(50.0)
+    every = batch.predict(X, offset=offset)
+    assert every.shape == (50, 4, 3)
+    assert batch.predict(X, alpha=0.1).shape == (50, 4)
+    for b, path in enumerate(batch):
+        np.testing.assert_allclose(every[:, b], path.predict(X, offset=offset), rtol=1e-13, atol=1e-13)
+        np.testing.assert_allclose(batch.predict(X, alpha=0.1)[:, b], path.predict(X, alpha=0.1), rtol=1e-13, atol=1e-13)
+        np.testing.assert_array_equal(batch.predict(X, problem="abcd"[b]), path.predict(X))
+        np.testing.assert_array_equal(batch.predict(X, problem=b - 4, alpha=0.3), path.predict(X, alpha=0.3))
+
+
+def test_a_batch_predicts_at_alphas_of_every_problem_only(data):
+    X, Y, _ = data
+    batch = riata.fit_batch(X, pd.DataFrame(Y, columns=list("abcd")), alphas=5)
+    alpha = float(batch.alphas[0, 2])
+    with pytest.raises(ValueError, match=r"problem b: alpha = .* was not fitted; the nearest fitted one is .*fit again with"):
+        batch.predict(X, alpha=alpha)
+    assert batch.predict(X, problem="a", alpha=alpha).shape == (50,)
+    with pytest.raises(ValueError, match="problem 1: alpha"):
+        riata.fit_batch(X, Y, alphas=5).predict(X, alpha=alpha)
+    with pytest.raises(ValueError, match="X has 5 columns; the model was fitted on 6"):
+        batch.predict(X[:, :5])
+    with pytest.raises(IndexError, match="no such problem"):
+        batch.predict(X, problem=4)
+    with pytest.raises(TypeError, match="alpha = 'x' must be a number"):
+        batch.predict(X, alpha="x")
+
+
+def test_predictions_of_alphas_that_were_not_fitted_are_nan(data):
+    X, Y, _ = data
+    batch = riata.fit_batch(X, Y, alphas=20, stop_dev_ratio=0.5)
+    skipped = batch.status == "skipped"
+    assert skipped.any()
+    predicted = batch.predict(X)
+    np.testing.assert_array_equal(np.isnan(predicted), np.broadcast_to(skipped, predicted.shape))
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_batch_as_a_table_is_its_paths_one_under_another(data, named, library, monkeypatch):
+    X, Y, _ = data
+    if library == "polars":
+        monkeypatch.setitem(sys.modules, "pandas", None)
+    X = pl.DataFrame(X, schema=["u", "alpha", "problem", "x", "y", "z"])
+    batch = riata.fit_batch(X, pl.DataFrame(Y, schema=list("abcd")) if named else Y, alphas=5, standardize=True)
+    frame = batch.to_frame(coef=True)
+    assert type(frame).__module__.startswith(library)
+    single = batch[2].to_frame()
+    assert [name for name in single.columns if name != "problem"] == list(batch.to_frame().columns)[1:] + [
+        name for name in frame.columns if name in ("u", "x", "y", "z", "coef of alpha")]
+    assert list(frame["problem"]) == [name for name in ("abcd" if named else range(4)) for _ in range(5)]
+    for name in single.columns:
+        column = "coef of problem" if name == "problem" else name
+        np.testing.assert_array_equal(np.asarray(frame[column])[10:15], np.asarray(single[name]), err_msg=name)
+
+
+def test_information_criteria_of_a_batch_are_those_of_its_paths(data):
+    X, Y, W = data
+    W[:5, 1] = 0
+    batch = riata.fit_batch(X, Y, weights=W, alphas=6)
+    for name in ("aic", "bic", "ebic"):
+        np.testing.assert_array_equal(getattr(batch, name), [getattr(path, name) for path in batch])

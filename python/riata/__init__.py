@@ -1,11 +1,12 @@
 """riata: penalised models, one or a hundred thousand at a time."""
 
+from riata.batch_result import BatchResult
 from riata.cross_validation import cross_validate_path
 from riata.cv_result import CVResult
 from riata.nested import NestedCVResult, nested_cross_validate
 from riata.paths import fit_batch, fit_path
 from riata.persistence import load_model, save_model
-from riata.results import BatchResult, PathResult
+from riata.results import PathResult
 from riata_engine.batch import build_info
 
 __version__ = "0.1.0"

@@ -7,6 +7,7 @@ from riata.arguments import check_arguments, derived_alphas
 from riata.cv_batch import CVBatch, grid_batch
 from riata.cv_result import CVResult
 from riata.folds import make_folds
+from riata.no_memory import answer_fits
 from riata.results import path_of, solved
 from riata.status import status_names, warn_of_unconverged
 from riata.validation import check_l1_ratios
@@ -57,6 +58,8 @@ max_epochs, n_threads, time_budget, backend, progress
         For bad arguments, naming the argument, the value and the remedy.
     RuntimeError
         If no alpha was fitted in every fold.
+    MemoryError
+        If the answer, paths for every (l1_ratio, fold), or the work cannot be held.
     riata_engine.batch.Interrupted
         On Ctrl-C; its `.result` is the CVResult of the paths and folds as far as they went, the rest NaN and `skipped`. It
         chooses among what was fitted in every fold (see `CVResult.chosen`).
@@ -81,6 +84,14 @@ max_epochs, n_threads, time_budget, backend, progress
 
 def cross_validate(given, folds, l1_ratios):
     """`cross_validate_path` on checked `Arguments`, without its warning."""
+    problems = len(l1_ratios) * (len(folds) + 1)
+    with answer_fits(problems, given.grid.size, given.X.shape[1], "alphas, l1_ratios or folds"):
+        result = _solve_folds(given, folds, l1_ratios)
+    result.index("min")                                # raises where nothing can be chosen
+    return result
+
+
+def _solve_folds(given, folds, l1_ratios):
     grid = given.grid
     if grid.alphas is None:
         alphas = derived_alphas(grid_batch(given.X, given.y[:, None], l1_ratios, weights=given.weights,
@@ -103,9 +114,7 @@ def cross_validate(given, folds, l1_ratios):
             result.oof_prediction = batch.held_out_prediction(solution, r, i if grid.back is None else grid.back[i])
         return result
 
-    result = solved(batch.problems(alphas), given.progress, result_of)
-    result.index("min")                                # raises where nothing can be chosen
-    return result
+    return solved(batch.problems(alphas), given.progress, result_of)
 
 
 def all_fits(result):

@@ -15,11 +15,11 @@ def information_criterion(dev_ratio, null_deviance, df, n_samples, price):
     ----------
     dev_ratio : array_like
         Fraction of the null deviance explained.
-    null_deviance : float
+    null_deviance : float or array_like that broadcasts
         Weighted mean squared error of the best model without features.
     df : array_like, same shape as `dev_ratio`
         Degrees of freedom, the intercept's included.
-    n_samples : int
+    n_samples : int or array_like that broadcasts
         Rows with a positive weight. Weights count as precisions here, not as repetitions.
     price : float or array_like
         2 for AIC, log(n) for BIC.
@@ -43,7 +43,7 @@ def aic(dev_ratio, null_deviance, df, n_samples):
 
 def bic(dev_ratio, null_deviance, df, n_samples):
     """Schwarz's criterion (Schwarz 1978): `information_criterion` with a price of log(n) per parameter."""
-    return information_criterion(dev_ratio, null_deviance, df, n_samples, np.log(max(n_samples, 1)))
+    return information_criterion(dev_ratio, null_deviance, df, n_samples, np.log(np.maximum(n_samples, 1)))
 
 
 def ebic(dev_ratio, null_deviance, df, n_samples, n_features, gamma=1.0, intercept=True):

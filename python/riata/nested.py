@@ -132,6 +132,8 @@ max_epochs, n_threads, time_budget, backend, progress
         For bad arguments, naming the argument, the value and the remedy.
     RuntimeError
         If in some outer fold no alpha was fitted in every inner fold.
+    MemoryError
+        If an inner cross-validation cannot be held.
     KeyboardInterrupt
         On Ctrl-C (`riata_engine.batch.Interrupted` within a fit); its `.result` is the NestedCVResult of the outer folds
         that are done.

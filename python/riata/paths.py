@@ -4,8 +4,10 @@ import numpy as np
 
 from riata.argument_names import native
 from riata.arguments import check_arguments, with_ridge_grid
+from riata.batch_result import BatchResult
+from riata.no_memory import answer_fits
 from riata.profile import profile_of
-from riata.results import BatchResult, PathResult, path_of, solved
+from riata.results import PathResult, path_of, solved
 from riata.status import status_names, warn_of_unconverged
 from riata.validation import check_l1_ratio, check_l1_ratio_each
 from riata_engine.batch import Batch
@@ -82,6 +84,8 @@ def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=No
     ------
     ValueError, TypeError
         For bad arguments, naming the argument, the value and the remedy.
+    MemoryError
+        If the answer, L x p coefficients, or the work cannot be held.
     riata_engine.batch.Interrupted
         On Ctrl-C; its `.result` is the path as far as it went, the rest `skipped`.
 
@@ -112,7 +116,8 @@ def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=No
 
     batch = Batch(given.X, given.y[:, None], weights=given.weights, l1_ratio=l1_ratio, **given.grid.keywords,
                   **given.settings)
-    path = solved(with_ridge_grid(batch), progress, result_of)
+    with answer_fits(1, given.grid.size, given.X.shape[1], "alphas"):
+        path = solved(with_ridge_grid(batch), progress, result_of)
     warn_of_unconverged(path.status, path.gap, tol, path.n_at_limit, stacklevel=3)
     return path
 
@@ -184,13 +189,8 @@ stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
 
     batch = Batch(given.X, targets, weights=weights, target=target, group=group, l1_ratio=l1_ratio, **grid.keywords,
                   **given.settings)
-    try:
+    with answer_fits(problems, grid.size, given.X.shape[1], "alphas, or fewer targets a call"):
         result = solved(with_ridge_grid(batch), progress, result_of)
-    except MemoryError as error:
-        alphas, features = grid.count or grid.alphas.shape[-1], given.X.shape[1]
-        raise MemoryError(f"no memory for {problems} problems x {alphas} alphas x {features} features: the coefficients "
-                          f"alone are {8 * problems * alphas * features / 2**30:.3g} GiB. Give fewer alphas, or fewer targets a "
-                          f"call ({error or 'the system refused'})") from error
     warn_of_unconverged(result.status, result.gap, tol, result.n_at_limit, stacklevel=3)
     return result
 

@@ -1,8 +1,7 @@
-"""What a path and a batch of paths hand back."""
+"""What a path hands back, and how the engine's answers become results."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from operator import index
 
 import numpy as np
 
@@ -15,8 +14,42 @@ from riata.validation import check_design, check_number, check_offset
 from riata_engine.batch import Interrupted, solve
 
 
+class CriteriaOfFits:
+    """What is computed alike for the fits (L,) of a path and (B, L) of a batch: information criteria, rows of a table."""
+
+    @property
+    def aic(self):
+        return information.aic(self.dev_ratio, self._per_fit("null_deviance"), self.df, self._per_fit("n_samples"))
+
+    @property
+    def bic(self):
+        return information.bic(self.dev_ratio, self._per_fit("null_deviance"), self.df, self._per_fit("n_samples"))
+
+    @property
+    def ebic(self):
+        return information.ebic(self.dev_ratio, self._per_fit("null_deviance"), self.df, self._per_fit("n_samples"),
+                                self.n_features, intercept=self.fit_intercept)
+
+    def _per_fit(self, name):
+        """An attribute that a problem has once, in a shape that broadcasts over its alphas."""
+        return np.asarray(getattr(self, name))[..., None]
+
+    def _columns(self, coef, **first):
+        """Columns of a table with a row per fit, after those given; `coef` adds one per feature that ever enters."""
+        columns = {**first, "alpha": self.alphas, "l1_ratio": np.broadcast_to(self._per_fit("l1_ratio"), self.alphas.shape),
+                   **{name: getattr(self, name) for name in ("df", "dev_ratio", "aic", "bic", "ebic", "gap", "status",
+                                                             "n_epochs", "n_cholesky", "intercept")}}
+        columns = {name: values.ravel() for name, values in columns.items()}
+        if coef:
+            dense = self.coef.reshape(-1, self.n_features)
+            for j in np.flatnonzero((np.nan_to_num(dense) != 0).any(axis=0)):
+                name = f"x{j}" if self.feature_names is None else self.feature_names[j]
+                columns[name if name not in columns else f"coef of {name}"] = dense[:, j]
+        return columns
+
+
 @dataclass(eq=False, repr=False)
-class PathResult:
+class PathResult(CriteriaOfFits):
     """A regularisation path: one fit per alpha, each with a certificate.
 
     Entries keep the order of the alphas that were asked for (descending for a derived grid).
@@ -85,19 +118,6 @@ class PathResult:
         return self._coef_rows(slice(None))
 
     @property
-    def aic(self):
-        return information.aic(self.dev_ratio, self.null_deviance, self.df, self.n_samples)
-
-    @property
-    def bic(self):
-        return information.bic(self.dev_ratio, self.null_deviance, self.df, self.n_samples)
-
-    @property
-    def ebic(self):
-        return information.ebic(self.dev_ratio, self.null_deviance, self.df, self.n_samples, self.n_features,
-                                intercept=self.fit_intercept)
-
-    @property
     def notes(self):
         """Sentences about what is odd with the data of this path, if anything is."""
         unexplained = not (self.dev_ratio > 0).any()   # the null deviance of a target of scale 1e-170 underflows
@@ -113,13 +133,10 @@ class PathResult:
             If no fitted alpha equals it to 1e-9 relative. Coefficients are never interpolated.
         """
         alpha = check_number(alpha, "alpha", 0.0)
-        distance = np.abs(self.alphas - alpha)
-        nearest_at = int(np.argmin(distance))
-        if not distance[nearest_at] <= 1e-9 * alpha:
-            nearest = float(self.alphas[nearest_at])
-            raise ValueError(f"alpha = {alpha!r} was not fitted; the nearest fitted one is {nearest!r}. Take one of "
-                             f".alphas, or fit again with alphas=[{alpha!r}]")
-        return nearest_at
+        at, found = positions(self.alphas, alpha)
+        if not found:
+            raise ValueError(not_fitted(alpha, self.alphas[at]))
+        return int(at)
 
     def predict(self, X, alpha=None, offset=None):
         """Predictions for new rows.
@@ -148,11 +165,7 @@ class PathResult:
 
     def _predict_rows(self, matrix, which, offset):
         """Predictions of checked rows at the alphas of a slice."""
-        fitted = np.isfinite(self.intercept[which])
-        predictions = np.full((matrix.shape[0], len(fitted)), np.nan)
-        coef = self.stored_coef[which][fitted]
-        predictions[:, fitted] = linear_predictor(matrix, coef, self.intercept[which][fitted], offset)
-        return predictions
+        return predictions(matrix, self.stored_coef[which], self.intercept[which], offset)
 
     def _coef_rows(self, which):
         """Dense coefficients at the alphas of a slice, NaN where nothing was fitted."""
@@ -174,15 +187,7 @@ class PathResult:
 
         A pandas DataFrame if pandas is installed, a polars one otherwise.
         """
-        columns = {"alpha": self.alphas, "l1_ratio": np.full(len(self.alphas), self.l1_ratio),
-                   **{name: getattr(self, name) for name in ("df", "dev_ratio", "aic", "bic", "ebic", "gap", "status",
-                                                             "n_epochs", "n_cholesky", "intercept")}}
-        if coef:
-            dense = self.coef
-            for j in np.flatnonzero(np.nan_to_num(dense).any(axis=0)):
-                name = f"x{j}" if self.feature_names is None else self.feature_names[j]
-                columns[name if name not in columns else f"coef of {name}"] = dense[:, j]
-        return dataframe(columns)
+        return dataframe(self._columns(coef))
 
     def summary(self):
         """A few lines of text: the problem, the certificates and about ten alphas along the path."""
@@ -196,101 +201,8 @@ class PathResult:
 
     def __repr__(self):
         return (f"PathResult(n_samples={self.n_samples}, n_features={self.n_features}, l1_ratio={self.l1_ratio:g}, "
-                f"{_alpha_range(self.alphas)}, {status_counts(self.status)}, largest gap {_largest(self.gap)}, "
+                f"{_alpha_range(self.alphas)}, {status_counts(self.status)}, largest gap {largest_gap(self.gap)}, "
                 f"solver={self.solver!r})")
-
-
-@dataclass(eq=False, repr=False)
-class BatchResult:
-    """B regularisation paths on one X: arrays with a leading axis for the problems.
-
-    `len(result)` is B, `result[i]` is the `PathResult` of problem i, and iterating gives them all. Where Y was a table,
-    `result["name"]` is the path of the target of that name.
-
-    Attributes
-    ----------
-    alphas, intercept, gap, status, dev_ratio, df, n_epochs, n_cholesky : ndarray of shape (B, L)
-        As in `PathResult`.
-    coef : ndarray of shape (B, L, p)
-    l1_ratio, null_deviance, n_samples : ndarray of shape (B,)
-    n_features, feature_names, n_passes, solver, profile_, tol, n_at_limit
-        As in `PathResult`; passes and seconds are those of the whole call.
-    target_names : list of B str, or None
-        Of the columns of Y where it was a table, or a Series with a name.
-    """
-
-    alphas: np.ndarray
-    coef: np.ndarray
-    intercept: np.ndarray
-    gap: np.ndarray
-    status: np.ndarray
-    dev_ratio: np.ndarray
-    df: np.ndarray
-    n_epochs: np.ndarray
-    n_cholesky: np.ndarray
-    l1_ratio: np.ndarray
-    null_deviance: np.ndarray
-    n_samples: np.ndarray
-    n_features: int
-    fit_intercept: bool
-    tol: float
-    feature_names: list | None
-    n_passes: int
-    solver: str
-    profile_: Profile
-    n_at_limit: int = 0
-    target_names: list | None = None
-
-    def __len__(self):
-        return len(self.alphas)
-
-    def __getitem__(self, i):
-        B = len(self)
-        if isinstance(i, str) and self.target_names is not None:
-            i = self._number_of(i)
-        try:
-            i = range(B)[index(i)]                     # negative indices as in a list
-        except TypeError:
-            raise TypeError(f"[{i!r}]: number a problem by an int from 0 to {B - 1}; iterate to have all {B}") from None
-        except IndexError:                             # this kind of error, as it ends a loop over the problems too
-            raise IndexError(f"[{i}]: there is no such problem, the batch holds {B}: 0 to {B - 1}, or {-B} to -1") from None
-        return PathResult(
-            alphas=self.alphas[i], stored_coef=self.coef[i], intercept=self.intercept[i], gap=self.gap[i],
-            status=self.status[i], dev_ratio=self.dev_ratio[i], df=self.df[i], n_epochs=self.n_epochs[i],
-            n_cholesky=self.n_cholesky[i],
-            l1_ratio=float(self.l1_ratio[i]), null_deviance=float(self.null_deviance[i]),
-            n_samples=int(self.n_samples[i]), n_features=self.n_features, fit_intercept=self.fit_intercept,
-            tol=self.tol, feature_names=self.feature_names, n_passes=self.n_passes, solver=self.solver,
-            profile_=self.profile_)
-
-    def _number_of(self, name):
-        count = self.target_names.count(name)
-        if count == 1:
-            return self.target_names.index(name)
-        if count:
-            raise KeyError(f"{name!r} is the name of {count} targets: number the one that is meant")
-        names = self.target_names
-        some = ", ".join(map(repr, names[:5])) + " and others" * (len(names) > 5)
-        raise KeyError(f"no target is called {name!r}; there are {some}")
-
-    def __iter__(self):
-        return (self[i] for i in range(len(self)))
-
-    def summary(self):
-        """A few lines of text: the problems, the certificates, the cost, and about ten of the problems at their last alpha."""
-        fitted = np.isfinite(self.intercept)
-        last = np.where(fitted.any(axis=1), self.alphas.shape[1] - 1 - np.argmax(fitted[:, ::-1], axis=1), -1)
-        lines = [repr(self), str(self.profile_),
-                 f"{'problem':<20} {'alpha':>11} {'df':>7} {'dev_ratio':>9} {'largest gap':>11}  status"]
-        for b in np.unique(np.linspace(0, len(self) - 1, min(len(self), 10)).round().astype(int)):
-            name = str(b) if self.target_names is None else self.target_names[b]
-            lines.append(f"{name[:20]:<20} {self.alphas[b, last[b]]:11.4g} {self.df[b, last[b]]:7.4g} "
-                         f"{self.dev_ratio[b, last[b]]:9.4f} {_largest(self.gap[b]):>11}  {status_counts(self.status[b])}")
-        return "\n".join(lines)
-
-    def __repr__(self):
-        return (f"BatchResult({len(self)} paths, n_features={self.n_features}, {self.alphas.shape[1]} alphas each, "
-                f"{status_counts(self.status)}, largest gap {_largest(self.gap)}, solver={self.solver!r})")
 
 
 def solved(batch, progress, result_of):
@@ -321,6 +233,25 @@ def path_of(solution, b, given, l1_ratio):
         n_passes=solution.n_passes, solver=solution.solver, profile_=profile_of(solution))
 
 
+def positions(alphas, alpha):
+    """Where `alpha` stands along the last axis of `alphas`, and whether what stands there equals it to 1e-9 relative."""
+    distance = np.abs(alphas - alpha)
+    return np.argmin(distance, axis=-1), np.min(distance, axis=-1) <= 1e-9 * alpha
+
+
+def not_fitted(alpha, nearest):
+    return (f"alpha = {alpha!r} was not fitted; the nearest fitted one is {float(nearest)!r}. Take one of .alphas, or fit again "
+            f"with alphas=[{alpha!r}]")
+
+
+def predictions(matrix, coef, intercept, offset):
+    """Predictions (n, L) of checked rows by coefficients (L, p); NaN for a fit that was not made."""
+    fitted = np.isfinite(intercept)
+    predicted = np.full((matrix.shape[0], len(fitted)), np.nan)
+    predicted[:, fitted] = linear_predictor(matrix, coef[fitted], intercept[fitted], offset)
+    return predicted
+
+
 def check_same_features(names, count, fitted_names, fitted_count):
     """Refuse new data whose columns are not those of the fit."""
     if count != fitted_count:
@@ -347,7 +278,7 @@ def status_counts(status):
     return ", ".join(f"{count} {name}" for name, count in sorted(zip(names, counts, strict=True), key=lambda c: -c[1]))
 
 
-def _largest(gap):
+def largest_gap(gap):
     finite = gap[np.isfinite(gap)]
     return f"{finite.max():.1e}" if finite.size else "unknown"
 

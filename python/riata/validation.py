@@ -33,6 +33,11 @@ class Grid:
     back: np.ndarray | None = None
 
     @property
+    def size(self):
+        """L, the number of alphas of a problem."""
+        return self.count if self.alphas is None else self.alphas.shape[-1]
+
+    @property
     def keywords(self):
         """The grid as keywords of the engine's `Batch`."""
         return {"n_alphas": self.count} if self.alphas is None else {"alphas": self.alphas}
