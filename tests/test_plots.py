@@ -1,8 +1,6 @@
 """Plots: what they show, and that nothing in them overlaps."""
-import io
 import warnings
 from dataclasses import replace
-from itertools import combinations
 
 import matplotlib
 import numpy as np
@@ -14,25 +12,11 @@ from sklearn.exceptions import ConvergenceWarning
 
 import riata
 from cross_validated import diabetes_cv
+from drawn import drawn, overlapping
 from riata import plots
 from riata.label_placement import spread
 
 matplotlib.use("Agg")
-
-
-def drawn(function, *args, size=(6.8, 4.4), **kwargs):
-    """(axes, pixels) of a plot on a figure of its own."""
-    figure = Figure(figsize=size, layout="constrained")
-    ax = function(*args, ax=figure.subplots(), **kwargs)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="rgba", dpi=100)
-    return ax, np.frombuffer(picture.getvalue(), np.uint8).reshape(-1, 4)
-
-
-def overlapping(texts):
-    boxes = [text.get_window_extent() for text in texts]
-    return [(a.get_text(), b.get_text()) for (a, i), (b, j) in combinations(zip(texts, boxes, strict=True), 2)
-            if i.shrunk(0.98, 0.9).overlaps(j.shrunk(0.98, 0.9))]
 
 
 heights = st.lists(st.floats(0, 1), min_size=1, max_size=15)
@@ -157,48 +141,6 @@ def test_result_methods_draw_on_pyplot_and_leave_its_style_alone():
         ax.figure.canvas.draw()
         plt.close(ax.figure)
     assert dict(matplotlib.rcParams) == before
-
-
-def at_the_end_of_the_grid():
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(80, 6))
-    y = X.sum(axis=1) + 0.1 * rng.normal(size=80)
-    return riata.cross_validate_path(X, y, l1_ratio=[0.5, 1.0], alphas=30, cv=4, alpha_min_ratio=0.05)
-
-
-@pytest.mark.parametrize("make", [lambda: diabetes_cv()[2], at_the_end_of_the_grid], ids=["inside", "end"])
-@pytest.mark.parametrize("kind", ["path", "cv"])
-def test_the_names_of_the_marks_stand_on_no_curve_and_inside_the_axes(kind, make):
-    cv = make()
-    if kind == "path":
-        ax, _ = drawn(plots.plot_path, cv.path, marks=plots.cv_marks(cv))
-    else:
-        ax, _ = drawn(plots.plot_cv, cv, size=(7.4, 4.2))
-    names = [text for text in ax.texts if text.get_text() in ("minimum", "1-SE")]
-    assert len(names) == 2
-    assert overlapping(ax.texts) == []
-    frame = ax.get_window_extent()
-    for name in names:
-        box = name.get_window_extent()
-        assert frame.x0 <= box.x0 < box.x1 <= frame.x1
-        assert frame.y0 <= box.y0 < box.y1 <= frame.y1
-        for line in ax.lines:
-            if len(line.get_xdata()) > 2:
-                assert not box.count_contains(line.get_transform().transform(line.get_xydata()))
-
-
-def test_the_markers_of_the_choices_are_drawn_whole():
-    cv = at_the_end_of_the_grid()
-    for function, size in ((plots.plot_cv, (7.4, 4.2)), (plots.plot_heatmap, (6.8, 3.2))):
-        ax, _ = drawn(function, cv, size=size)
-        marks = [line for line in ax.lines if len(line.get_xdata()) == 1 and line.get_marker() in "os"
-                 and line.get_markersize() >= 7]
-        assert marks
-        for mark in marks:
-            x = mark.get_transform().transform(mark.get_xydata())[0, 0]
-            radius = mark.get_markersize() / 2 * ax.figure.dpi / 72
-            assert not mark.get_clip_on()
-            assert x + radius <= ax.get_window_extent().x1 + 1
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1]])

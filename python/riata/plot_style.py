@@ -4,6 +4,7 @@ Colours are those of Okabe and Ito (Color Universal Design, 2008) without the ye
 stay readable with every common form of colour blindness.
 """
 from functools import wraps
+from os.path import commonprefix
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#9A9A9A"
@@ -52,5 +53,35 @@ def names_of(names, p):
     return [f"x{j}" for j in range(p)] if names is None else [str(name) for name in names]
 
 
-def shorten(name, length=22):
-    return name if len(name) <= length else name[: length - 1] + "…"
+def shorten(names, length=22):
+    """Names of at most `length` characters, cut so that they stay different where that can be."""
+    def head(name):
+        return name[:length - 1] + "…"
+
+    def both_ends(name):
+        return name[:(length - 1) // 2] + "…" + name[-(length // 2):]
+
+    same = len(commonprefix([name for name in names if len(name) > length]))
+
+    def where_they_part(name):
+        return "…" + name[max(same - length // 2, 0):][:length - 2] + "…"
+
+    for cut in (head, both_ends, where_they_part):
+        short = [name if len(name) <= length else cut(name) for name in names]
+        if len(set(short)) == len(set(names)):
+            break
+    return short
+
+
+def verbatim(text):
+    """A text that matplotlib shows as it is, its dollar signs too: two of them would make a formula of what is between."""
+    return text.replace("$", r"\$")
+
+
+def ratio_labels(ratios):
+    """l1_ratios with three significant digits, or with the few more that tell them apart."""
+    for digits in range(3, 18):
+        labels = [f"{ratio:.{digits}g}" for ratio in ratios]
+        if len(set(labels)) == len(set(ratios)):
+            break
+    return labels

@@ -9,7 +9,7 @@ colour blindness, as the colours of the lines do (`riata.plot_style`).
 import numpy as np
 
 from .plot_axes import alpha_axis, count_axis, label_ends, mark_alphas
-from .plot_style import GREY, INK, PALETTE, axes_of, names_of, new_axes, shorten, styled
+from .plot_style import GREY, INK, PALETTE, axes_of, names_of, new_axes, ratio_labels, shorten, styled, verbatim
 from .results import status_counts
 
 __all__ = ["coefficients_height", "cv_marks", "new_axes", "plot_coefficients", "plot_cv", "plot_heatmap", "plot_path"]
@@ -65,6 +65,8 @@ def plot_path(result, ax=None, *, top=10, scale=None, marks=None, title=None):
     order = np.argsort(-alphas)
     alphas, coef = alphas[order], coef[order]
     alpha_axis(ax, alphas, zero)
+    if alphas.size == 1:                                        # beside the names: what joins them is no path
+        ax.set_xlim(alphas[0] * 1.3, alphas[0] / 1.02)
     marks = {name: alpha for name, alpha in (marks or {}).items() if alpha > 0}
 
     chosen = _largest_features(alphas, coef, marks, top)
@@ -73,18 +75,24 @@ def plot_path(result, ax=None, *, top=10, scale=None, marks=None, title=None):
                                      colors=GREY, linewidths=0.6, alpha=0.45, zorder=1))
     ax.axhline(0, color="#444444", lw=0.8, zorder=1.2)
     for k, j in enumerate(chosen):
-        ax.plot(alphas, coef[:, j], color=PALETTE[k % len(PALETTE)], lw=1.7, zorder=3,
+        ax.plot(alphas, _without_zeros(coef[:, j]), marker="o" * (alphas.size == 1), ms=4, color=PALETTE[k % len(PALETTE)], lw=1.7, zorder=3,
                 ls="-" if k < len(PALETTE) else (0, (4, 1.5)))
     low, high = min(coef.min(initial=0.0), 0.0), max(coef.max(initial=0.0), 0.0)
     pad = 0.05 * (high - low) or 1.0
     ax.set_ylim(low - pad, high + pad)
     if marks:
         mark_alphas(ax, marks, alphas, coef.max(axis=1, initial=0.0))
-    label_ends(ax, [shorten(names[j]) for j in chosen], alphas[-1], [coef[-1, j] for j in chosen])
+    label_ends(ax, shorten([names[j] for j in chosen]), alphas[-1], [coef[-1, j] for j in chosen])
     count_axis(ax, alphas, (coef != 0).sum(axis=1))
     ax.set_ylabel("coefficient" if scale is None else "standardised coefficient")
-    ax.set_title(f"Elastic-net path, l1_ratio = {result.l1_ratio:g}" if title is None else title, pad=8)
+    ax.set_title(f"Elastic-net path, l1_ratio = {result.l1_ratio:g}" if title is None else verbatim(title), pad=8)
     return ax
+
+
+def _without_zeros(values):
+    """A curve that begins where it leaves 0 and ends where it stays there: NaN between zeros, so that none hides another."""
+    zero = values == 0
+    return np.where(zero & np.append(True, zero[:-1]) & np.append(zero[1:], True), np.nan, values)
 
 
 def _largest_features(alphas, coef, marks, top):
@@ -129,36 +137,56 @@ def plot_cv(cv, ax=None, *, title=None):
     null = _null_error(mean[best], alphas[best])
     chosen = [(name, marker, alphas[index], mean[index]) for name, marker, index in _choices(cv)]
     shown = _drawable(alphas)
-    alpha_axis(ax, alphas[best, shown], zero=(alphas == 0).any())
+    alpha_axis(ax, alphas[:, shown], zero=(alphas == 0).any())
     alphas, mean, se = alphas[:, shown], mean[:, shown], se[:, shown]
+    upper = np.where((np.arange(ratios.size) == best)[:, None], mean + se, mean)          # the upper edge of what is drawn
     ax.axhspan(bottom, band, color=PALETTE[5], alpha=0.28, lw=0, zorder=0.5, label="minimum to + 1 SE")
     shades = colormaps["viridis"](np.linspace(0.0, 0.88, max(ratios.size, 2)))
+    texts = ratio_labels(ratios)
     for r in range(ratios.size):
         if r != best:
-            ax.plot(alphas[r], mean[r], color=shades[r], lw=1.1, zorder=2, label=f"l1_ratio {ratios[r]:g}")
+            ax.plot(alphas[r], mean[r], color=shades[r], lw=1.1, marker="." * (alphas.shape[1] == 1), zorder=2,
+                    label=f"l1_ratio {texts[r]}")
     ax.errorbar(alphas[best], mean[best], yerr=se[best], fmt="o", ms=2.6, color=PALETTE[1], ecolor="#E7B08A",
                 elinewidth=0.8, capsize=1.3, capthick=0.8, zorder=3,
-                label=f"l1_ratio {ratios[best]:g}, the best, ± 1 SE")
+                label=f"l1_ratio {texts[best]}, the best, ± 1 SE")
     for name, marker, alpha, error in chosen:
         _mark(ax, alpha, error, marker, ms=7, mfc="none", mec=INK, mew=1.3, zorder=4, clip_on=False,
               label=f"{name}: {_alpha_label(alpha)}")
-    ceiling = min(np.nanmax(mean[best] + se[best]), 1.6 * null)             # an over-fitted tail may leave the frame
-    floor = min(np.nanmin(mean[best] - se[best]), bottom)                   # the minimum may be at alpha = 0
-    span = (ceiling - floor) or abs(floor) or 1.0                           # a constant target leaves no spread
-    ax.set_ylim(floor - 0.05 * span, ceiling + 0.07 * span)
+    floor, ceiling = min(np.nanmin(mean[best] - se[best]), np.nanmin(mean), bottom), max(np.nanmax(upper), band)
+    _error_axis(ax, floor, ceiling, null, bottom)
     count_axis(ax, alphas[best], (np.nan_to_num(cv.paths[best].coef) != 0).sum(axis=1)[shown])
-    edges = [np.interp(-np.log(alphas[best]), -np.log(alphas[r]), mean[r]) for r in range(ratios.size)]
+    every = np.unique(alphas)
+    edges = [np.interp(np.log(every), np.log(alphas[r, ::-1]), upper[r, ::-1], left=-np.inf, right=-np.inf)
+             for r in range(ratios.size)]
     marks = {name: alpha for name, alpha in cv_marks(cv).items() if alpha > 0}
-    mark_alphas(ax, marks, alphas[best], np.max([mean[best] + se[best], *edges], axis=0))
-    ax.set_ylabel("held-out mean squared error")
+    mark_alphas(ax, marks, every, np.max(edges, axis=0))
     handles, labels = ax.get_legend_handles_labels()
     order = sorted(range(len(labels)), key=lambda k: ("best" not in labels[k], "alpha" not in labels[k],
                                                       "to + 1" not in labels[k], k))
     ax.legend([handles[k] for k in order], [labels[k] for k in order], loc="upper left",
               bbox_to_anchor=(1.01, 1.0), handlelength=1.6, labelspacing=0.4, borderaxespad=0.0)
     folds = np.asarray(cv.deviance).shape[-1]
-    ax.set_title(f"Cross-validation, {folds} folds" if title is None else title, pad=8)
+    ax.set_title(f"Cross-validation, {folds} folds" if title is None else verbatim(title), pad=8)
     return ax
+
+
+def _error_axis(ax, floor, ceiling, null, smallest):
+    """Limits that take in every curve; a log axis where one of them climbs beyond four times the null model's error."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    label = "held-out mean squared error"
+    if ceiling > 4 * null and smallest > 0:
+        ax.set_yscale("log")
+        floor = floor if floor > smallest / 4 else smallest / 4         # an error bar may reach below 0
+        ax.set_ylim(floor / (ceiling / floor) ** 0.05, ceiling * (ceiling / floor) ** 0.07)
+        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if ceiling < 100 * floor else (1.0,)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{error:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
+        label += " (log scale)"
+    else:
+        span = (ceiling - floor) or abs(floor) or 1.0                   # a constant target leaves no spread
+        ax.set_ylim(floor - 0.05 * span, ceiling + 0.07 * span)
+    ax.set_ylabel(label)
 
 
 def _drawable(alphas):
@@ -201,7 +229,8 @@ def plot_heatmap(cv, ax=None, *, title=None):
 
     Each row is one l1_ratio with its own grid of alphas (alpha_max grows as l1_ratio falls), so rows begin and end at
     different alphas. A dot marks the best alpha of each row, a circle the minimum, a square the 1-SE choice. The colour
-    scale ends at the error of the null model: cells worse than that share the last colour.
+    scale ends at the error of the null model, or two standard errors above the minimum where that is more: cells worse
+    than that share the last colour.
 
     Parameters
     ----------
@@ -221,10 +250,12 @@ def plot_heatmap(cv, ax=None, *, title=None):
     ax = axes_of(ax, 6.8, 2.0 + 0.38 * ratios.size)
     rows = np.argsort(ratios, kind="stable")
     floor, null = np.nanmin(mean), _null_error(mean[cv.index_min[0]], alphas[cv.index_min[0]])
-    ceiling = max(min(np.nanmax(mean), null * 1.02), floor * (1 + 1e-9) + 1e-300)
+    end = max(null * 1.02, floor + 2 * np.nan_to_num(np.asarray(cv.deviance_se, float)[cv.index_min]))
+    ceiling = max(min(np.nanmax(mean), end), floor * (1 + 1e-9) + 1e-300)
     norm = PowerNorm(0.5, vmin=floor, vmax=ceiling)       # most colours go to the flat valley around the minimum
     shown = _drawable(alphas)
-    alpha_axis(ax, [edge for row in alphas[:, shown] for edge in _log_edges(row)], zero=(alphas == 0).any())
+    alpha_axis(ax, alphas[:, shown], zero=(alphas == 0).any(),
+               edges=[edge for row in alphas[:, shown] for edge in _log_edges(row)])
     for height, r in enumerate(rows):
         edges = _log_edges(alphas[r, shown])
         mesh = ax.pcolormesh(edges, [height - 0.46, height + 0.46], mean[r, shown][None, :], cmap="cividis", norm=norm,
@@ -232,13 +263,14 @@ def plot_heatmap(cv, ax=None, *, title=None):
         if np.isfinite(mean[r]).any():
             _mark(ax, alphas[r, np.nanargmin(mean[r])], height, "o", ms=3.2, color="white", mec="black", mew=0.4)
     place = {int(r): height for height, r in enumerate(rows)}
-    for name, marker, (r, i) in _choices(cv):
+    texts = ratio_labels(ratios)
+    for (name, marker, (r, i)), size in zip(_choices(cv), (8, 12), strict=True):          # one inside the other where both are
         point = alphas[r, i], place[r], marker
-        _mark(ax, *point, ms=10, mfc="none", mec="white", mew=3.2, zorder=4, clip_on=False)
-        _mark(ax, *point, ms=10, mfc="none", mec=PALETTE[1], mew=1.8, zorder=5, clip_on=False,
-              label=f"{name}: {_alpha_label(alphas[r, i])}, l1_ratio {ratios[r]:g}")
+        _mark(ax, *point, ms=size, mfc="none", mec="white", mew=3.2, zorder=4, clip_on=False)
+        _mark(ax, *point, ms=size, mfc="none", mec=PALETTE[1], mew=1.8, zorder=5, clip_on=False,
+              label=f"{name}: {_alpha_label(alphas[r, i])}, l1_ratio {texts[r]}")
     ax.plot([], [], "o", ms=3.2, color="white", mec="black", mew=0.6, ls="none", label="best of its row")
-    ax.set_yticks(range(ratios.size), [f"{ratios[r]:g}" for r in rows])
+    ax.set_yticks(range(ratios.size), [texts[r] for r in rows])
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(-0.6, ratios.size - 0.4)
     ax.set_ylabel("l1_ratio")
@@ -250,7 +282,7 @@ def plot_heatmap(cv, ax=None, *, title=None):
     legend = ax.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, columnspacing=1.3, handletextpad=0.4,
                        borderaxespad=0.1)
     legend.set_in_layout(False)        # it may reach over the colour bar; the title's pad keeps its height free
-    ax.set_title("Held-out error over (alpha, l1_ratio)" if title is None else title, pad=24)
+    ax.set_title("Held-out error over (alpha, l1_ratio)" if title is None else verbatim(title), pad=24)
     return ax
 
 
@@ -296,7 +328,7 @@ def plot_coefficients(names, size, *, other=None, labels=("minimum", "1-SE"), to
     ax = axes_of(ax, 5.6, coefficients_height(len(rows)))
     if not rows:
         ax.text(0.5, 0.5, "every coefficient is zero", transform=ax.transAxes, ha="center", va="center")
-        ax.set_yticks([])
+        ax.set_xticks([])
     positions = np.arange(len(rows))
     values = size[rows]
     for positive, colour, sign in ((True, PALETTE[0], "positive"), (False, PALETTE[1], "negative")):
@@ -305,11 +337,14 @@ def plot_coefficients(names, size, *, other=None, labels=("minimum", "1-SE"), to
             ax.barh(positions[shown], values[shown], height=0.68, color=colour, label=f"{labels[0]}, {sign}", zorder=2)
     if other is not None and rows:
         second = np.asarray(other, float)[rows]
+        remark = "" if second.any() else ": every coefficient is zero"
         ax.plot(second[second != 0], positions[second != 0], "D", ms=4.6, mfc="white", mec=INK, mew=1.1, ls="none",
-                label=labels[1], zorder=3)
-    ax.axvline(0, color="#444444", lw=0.8, zorder=2.5)
-    ax.set_yticks(positions, [shorten(names[j], 30) for j in rows])
-    ax.set_ylim(len(rows) - 0.4, -0.6)
+                label=labels[1] + remark, zorder=3)
+    if rows:
+        ax.axvline(0, color="#444444", lw=0.8, zorder=2.5)
+    ax.set_yticks(positions, [verbatim(name) for name in shorten([names[j] for j in rows], 30)])
+    spare = max(3 - len(rows), 0) / 2                                   # one bar is not as thick as three
+    ax.set_ylim(len(rows) - 0.4 + spare, -0.6 - spare)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.grid(axis="x", color="#E3E3E3", lw=0.7, zorder=0)
@@ -317,12 +352,13 @@ def plot_coefficients(names, size, *, other=None, labels=("minimum", "1-SE"), to
     selected = int(np.count_nonzero(size))
     if title is None:
         more = selected > len(rows)
-        title = f"The {len(rows)} largest of {selected} coefficients" if more else f"{selected} coefficients"
-    ax.set_title(title, pad=22 if rows else 8)
+        title = f"The {len(rows)} largest of {selected} coefficients" if more else f"{selected} coefficient{'s' * (selected != 1)}"
+    ax.set_title(verbatim(title), pad=22 if rows else 8)
     if rows:
         handles, texts = ax.get_legend_handles_labels()
-        order = sorted(range(len(texts)), key=lambda k: texts[k] == labels[1])
-        ax.legend([handles[k] for k in order], [texts[k] for k in order], loc="lower left", bbox_to_anchor=(0.0, 1.0),
+        order = sorted(range(len(texts)), key=lambda k: texts[k].startswith(labels[1]))
+        side = ("right", 1.0) if max(len(names[j]) for j in rows) > 12 else ("left", 0.0)       # long names leave the axes narrow
+        ax.legend([handles[k] for k in order], [texts[k] for k in order], loc=f"lower {side[0]}", bbox_to_anchor=(side[1], 1.0),
                   ncols=3, columnspacing=1.2, handlelength=1.2,
                   handletextpad=0.5, borderaxespad=0.1)
     return ax

@@ -212,7 +212,7 @@ def draw(cv, scale, directory, summary):
         "heatmap": lambda ax: plots.plot_heatmap(cv, ax, title=f"{head}held-out error over (alpha, l1_ratio)"),
         "coefficients_plot": lambda ax: plots.plot_coefficients(
             feature_names(cv), of[main], other=of[other], labels=(titles[main], titles[other]), ax=ax,
-            title=f"{head}{summary['choices'][main]['selected']} features selected" +
+            title=f"{head}{plural(summary['choices'][main]['selected'], 'feature')} selected" +
                   (f", the {rows} largest" if rows < summary["choices"][main]["selected"] else ""))}
     files = {}
     for kind, onto in drawing.items():
