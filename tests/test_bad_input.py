@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
 import riata
+from native_functions import FUNCTIONS, every_function
 from riata.linear_model import ElasticNet
 
 
@@ -18,12 +19,6 @@ def data():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(20, 4))
     return X, X @ [1.0, 0.0, -2.0, 0.5] + rng.normal(size=20)
-
-
-FUNCTIONS = [riata.fit_path, riata.fit_batch,
-             lambda X, y, **options: riata.cross_validate_path(X, y, **{"cv": 3, **options}),
-             lambda X, y, **options: riata.nested_cross_validate(X, y, **{"cv": 3, "inner_cv": 3, **options})]
-every_function = pytest.mark.parametrize("function", FUNCTIONS, ids=["path", "batch", "cross_validate", "nested"])
 
 
 # ---- X ----
@@ -283,7 +278,7 @@ def test_two_columns_of_one_name_are_refused_as_scikit_learn_does(data):
     X = pd.DataFrame(data[0], columns=["a", "b", "a", "c"])
     with pytest.raises(ValueError, match=r"X has two columns of one name, 'a': rename one, or pass X.to_numpy\(\)"):
         riata.fit_path(X, data[1])
-    with pytest.raises(ValueError, match="unique column names"):
+    with pytest.raises(ValueError, match="X has two columns of one name, 'a'"):
         ElasticNet().fit(X, data[1])
 
 
@@ -334,94 +329,3 @@ def test_underflow_is_named_and_leaves_no_coefficients(data):
     assert np.isnan(path.coef).all()
     assert np.isnan(path.intercept).all()
     assert path.notes == []
-
-
-# ---- messages that named the wrong thing ----
-
-@pytest.mark.parametrize(("options", "message"), [
-    ({"n_threads": 10 ** 12}, "n_threads = 1000000000000 must be an int from 1 to 4096"),
-    ({"max_epochs": 10 ** 30}, r"max_epochs = 10{30} must be an int from 1 to 2147483647"),
-    ({"max_epochs": 10 ** 5000}, r"max_epochs = \(more than 1e40\) must be an int from 1 to 2147483647"),
-    ({"tol": 10 ** 400}, r"tol = \(more than 1e40\) is beyond float64"),
-    ({"weights": "a"}, r"weights = 'a' is text; expected \(n,\).*: one per row, n = 20"),
-    ({"positive": True, "lower": -1}, r"positive=True means lower=0, and lower\[0\] = -1: give one of them"),
-    ({"positive": True, "lower": [0, -np.inf, -2, 0]}, r"positive=True means lower=0, and lower\[2\] = -2: give one of them"),
-    ({"alphas": [0.1], "alpha_min_ratio": 0.1}, r"alpha_min_ratio = 0.1 .* and alphas are given: leave one of them out")])
-@every_function
-def test_ranges_text_and_contradictions(function, data, options, message):
-    with pytest.raises(ValueError, match=message):
-        function(*data, **options)
-
-
-@every_function
-def test_a_bound_that_is_true_or_false(function, data):
-    with pytest.raises(TypeError, match=r"lower = True must be a number, or \(p,\): one per column of X, p = 4"):
-        function(*data, lower=True)
-
-
-def test_positive_agrees_with_lower_bounds_that_say_nothing_else(data):
-    expected = riata.fit_path(*data, alphas=3, positive=True).coef
-    for lower in (0, -np.inf, np.array(0.0)):
-        np.testing.assert_array_equal(riata.fit_path(*data, alphas=3, positive=True, lower=lower).coef, expected)
-
-
-def test_a_list_of_numbers_that_numpy_reads_as_objects(data):
-    with pytest.raises(ValueError, match=r"X holds numbers that numpy does not read as one type, such as 10{30}: convert them"):
-        riata.fit_path([[1.0], [10 ** 30]], [1.0, 2.0])
-    with pytest.raises(ValueError, match="X holds 'a', which is not a real number"):
-        riata.fit_path([["a"]], [1.0])
-
-
-@pytest.mark.parametrize(("function", "options", "message"), [
-    (riata.fit_batch, {"alphas": np.array(5)}, r"expected \(L,\), or \(1, L\) with a row per problem"),
-    (riata.fit_batch, {"l1_ratio": [[0.1, 0.5, 1]]}, r"l1_ratio has shape \(1, 3\); expected .* one per problem, \(1,\)"),
-    (riata.fit_batch, {"l1_ratio": None}, "l1_ratio is None; expected a number from 0 .ridge. to 1 .lasso., or one"),
-    (riata.cross_validate_path, {"l1_ratio": "0.5"}, r"l1_ratio = '0.5' is text; expected .*, or \(R,\): a list of them"),
-    (riata.cross_validate_path, {"l1_ratio": [[0.1, 0.5]]}, r"l1_ratio has shape \(1, 2\); expected a number .*, or \(R,\)"),
-    (riata.cross_validate_path, {"alphas": np.ones((2, 2))}, r"alphas has shape \(2, 2\); expected \(L,\): a list of alphas"),
-    (riata.cross_validate_path, {"l1_ratio": [0.5, 1, 0.5]}, "l1_ratio holds 0.5 more than once; give each value once"),
-    (riata.nested_cross_validate, {"l1_ratio": [1, 1]}, "l1_ratio holds 1 more than once")])
-def test_expected_shapes_are_those_of_the_argument(data, function, options, message):
-    with pytest.raises(ValueError, match=message):
-        function(*data, **options)
-
-
-@every_function
-def test_an_array_without_axes_is_one_l1_ratio(function, data):
-    result = function(*data, l1_ratio=np.array(0.5), alphas=3)
-    assert np.all(getattr(result, "l1_ratio", 0.5) == 0.5)
-
-
-@pytest.mark.parametrize(("options", "error", "message"), [
-    ({"inner_cv": 100}, ValueError, "^inner_cv = 100 is more than the 16 rows with a positive weight; use inner_cv <= 16"),
-    ({"cv": 100}, ValueError, "^cv = 100 is more than the 20 rows"), ({"inner_cv": 1}, ValueError, "^inner_cv = 1 must"),
-    ({"inner_cv": 2.5}, TypeError, "^inner_cv = 2.5 must be an int"), ({"cv": 2.5}, TypeError, "^cv = 2.5 must be an int"),
-    ({"inner_cv": np.zeros(20, int)}, ValueError, "^inner_cv puts all rows into one fold"),
-    ({"inner_cv": np.zeros(3, int)}, ValueError, "^inner_cv has 3 fold ids for 20 rows")])
-def test_inner_and_outer_folds_are_told_apart(data, options, error, message):
-    with pytest.raises(error, match=message):
-        riata.nested_cross_validate(*data, **options)
-
-
-def test_nan_in_many_targets_names_the_column(data):
-    X, y = data
-    Y = np.column_stack([y, y, y])
-    Y[3, 1] = np.nan
-    one = "Y has 1 NaN or infinite value, the first in row 3 of column 1; drop this row, replace the value, or leave out this"
-    with pytest.raises(ValueError, match=one):
-        riata.fit_batch(X, Y)
-    with pytest.raises(ValueError, match="weights has 1 NaN or infinite value, the first in row 3 of column 1;"):
-        riata.fit_batch(X, y, weights=np.abs(Y))
-    Y[0, 2] = np.inf
-    for table in (pd.DataFrame(Y, columns=list("abc")), pl.DataFrame(Y, schema=list("abc"))):
-        with pytest.raises(ValueError, match=r"row 3 of column 'b' \(index 1\), the first of 2 such columns; .* these"):
-            riata.fit_batch(X, table)
-
-
-def test_an_answer_that_does_not_fit_says_how_large_it_is(data, monkeypatch):
-    def refused(*_, **__):
-        raise MemoryError("Unable to allocate 50.9 GiB")
-
-    monkeypatch.setattr("riata.results.solve", refused)
-    with pytest.raises(MemoryError, match=r"no memory for 2 problems x 100 alphas x 4 features: .* Give fewer alphas"):
-        riata.fit_batch(data[0], np.c_[data[1], data[1]])

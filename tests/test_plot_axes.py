@@ -163,8 +163,8 @@ def test_long_names_stay_different(names):
 def test_the_legend_of_bars_with_long_names_is_whole():
     rng = np.random.default_rng(0)
     size = rng.normal(size=14)
-    ax, _ = drawn(plots.plot_coefficients, [f"a very long feature name that goes on {j}" for j in range(14)], size, other=size / 2,
-                  size=(5.6, plots.coefficients_height(14)))
+    names = [f"a very long feature name that goes on {j}" for j in range(14)]
+    ax, _ = drawn(plots.plot_coefficients, names, size, other=size / 2, size=(5.6, plots.coefficients_height(14)))
     box, figure = ax.get_legend().get_window_extent(), ax.figure.bbox
     assert figure.x0 <= box.x0 < box.x1 <= figure.x1
 

@@ -53,6 +53,7 @@ def native(function):
     The signature stays as it is written.
     """
     parameters = signature(function).parameters
+    in_place = [name for name, parameter in parameters.items() if parameter.kind == parameter.POSITIONAL_OR_KEYWORD]
 
     @wraps(function)
     def called(*args, **kwargs):
@@ -60,6 +61,9 @@ def native(function):
             if name not in parameters:
                 raise TypeError(f"{function.__name__}() got an unexpected keyword argument {name!r}: "
                                 f"{_advice(name, parameters, function.__name__)}")
+        if len(args) > len(in_place):
+            raise TypeError(f"{function.__name__}() takes {' and '.join(in_place)} by position, and {len(args)} values were "
+                            "given: give the others by name, for example l1_ratio=0.5")
         return function(*args, **kwargs)
 
     return called

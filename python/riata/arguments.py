@@ -100,7 +100,7 @@ def check_arguments(given):
 def check_settings(n_samples, n_features, given):
     """The arguments that mean the same in every native function, checked, as keywords of the engine's `Batch`."""
     solver, progress = given["solver"], given["progress"]
-    if solver != "auto" and solver not in SOLVERS:
+    if not isinstance(solver, str) or solver not in ("auto", *SOLVERS):
         raise ValueError(f"solver = {solver!r} must be one of {', '.join(map(repr, ('auto', *SOLVERS)))}")
     if progress is not None and not callable(progress):
         raise TypeError(f"progress = {progress!r} must be None or a function of (done, total)")

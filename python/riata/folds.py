@@ -114,7 +114,8 @@ def _unknown(name, what):
 def _group_numbers(groups, n_samples):
     array = np.asarray(groups)
     if array.shape != (n_samples,):
-        raise ValueError(f"groups has shape {array.shape}; expected one group per row of X, ({n_samples},)")
+        given = f"= {groups!r} is text" if isinstance(groups, str) else f"has shape {array.shape}"
+        raise ValueError(f"groups {given}; expected one group per row of X, ({n_samples},): pass the column itself")
     if array.dtype.kind in "mM":
         missing = np.isnat(array)
     elif array.dtype.kind == "O":                      # None, NaN, NaT and pandas.NA
@@ -135,7 +136,7 @@ def _shuffled(n_folds, rows, y, groups, stratify, n_repeats, seed, first_repeat,
     units = len(rows) if groups is None else len(np.unique(groups[rows]))
     what = "rows with a positive weight" if groups is None else "groups"
     if n_folds < 2:
-        raise ValueError(f"{name} = {n_folds} must be at least 2")
+        raise ValueError(f"{name} = {n_folds} must be at least 2: give a number of folds of 2 or more")
     if units < 2:
         raise ValueError(f"cross-validation needs at least 2 {what}, got {units}")
     if n_folds > units:
@@ -145,7 +146,8 @@ def _shuffled(n_folds, rows, y, groups, stratify, n_repeats, seed, first_repeat,
             raise ValueError("stratify and groups cannot be combined here; pass a splitter such as "
                              "sklearn.model_selection.StratifiedGroupKFold on bins of y, or its folds, as cv")
         if isinstance(stratify, bool) or not isinstance(stratify, Integral) or not 2 <= stratify <= units:
-            raise ValueError(f"stratify = {stratify!r} must be None or the number of quantile bins of y, 2 to {units}")
+            given = repr(stratify) if np.ndim(stratify) == 0 else f"(an array of shape {np.shape(stratify)})"
+            raise ValueError(f"stratify = {given} must be None or the number of quantile bins of y, 2 to {units}")
         values = y[rows]
         bins = np.searchsorted(np.quantile(values, np.arange(1, stratify) / stratify), values, side="left")
     test = []
@@ -204,7 +206,7 @@ def _from_pairs(pairs, rows, name):
         train.append(rows[train_at])
         test.append(rows[test_at])
     if not test:
-        raise ValueError(f"{name} gives no folds")
+        raise ValueError(f"{name} gives no folds: give at least one pair of (train, test) rows")
     return Folds(test, None if partition else train)
 
 

@@ -333,9 +333,14 @@ def load_model(path):
     ------
     FileNotFoundError
         If there is no such file.
+    TypeError
+        If `path` is not the name of a file.
     ValueError
         If the file is not JSON, not a riata model, damaged, or of a newer format.
     """
+    if not isinstance(path, (str, os.PathLike)) or str(path).lstrip()[:1] == "{":
+        given = f"a {type(path).__name__}" if not isinstance(path, (str, os.PathLike)) else "the text of a model"
+        raise TypeError(f"path is {given}, and must be the name of a file: give that of the model.json that was saved")
     data = Path(path).read_bytes()
     try:
         document = parse(data.decode("utf-8"))

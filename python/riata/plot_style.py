@@ -4,7 +4,6 @@ Colours are those of Okabe and Ito (Color Universal Design, 2008) without the ye
 stay readable with every common form of colour blindness.
 """
 from functools import wraps
-from os.path import commonprefix
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#9A9A9A"
@@ -44,6 +43,8 @@ def new_axes(width, height):
 
 def axes_of(ax, width, height):
     if ax is not None:
+        if not hasattr(ax, "set_xscale"):
+            raise TypeError(f"ax = {ax!r} must be matplotlib Axes, or None for a new figure")
         return ax
     from matplotlib import pyplot as plt
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
@@ -61,7 +62,8 @@ def shorten(names, length=22):
     def both_ends(name):
         return name[:(length - 1) // 2] + "…" + name[-(length // 2):]
 
-    same = len(commonprefix([name for name in names if len(name) > length]))
+    long = [name for name in names if len(name) > length]
+    same = next((i for i, letters in enumerate(zip(*long, strict=False)) if len(set(letters)) > 1), 0)
 
     def where_they_part(name):
         return "…" + name[max(same - length // 2, 0):][:length - 2] + "…"

@@ -6,6 +6,9 @@ a constrained layout is made. matplotlib is imported on the first call, not befo
 Heat maps use cividis (Nunez, Anderton and Renslow, PLoS ONE 13(7), 2018), which stays readable with every common form of
 colour blindness, as the colours of the lines do (`riata.plot_style`).
 """
+from numbers import Integral
+from types import NoneType
+
 import numpy as np
 
 from .plot_axes import alpha_axis, count_axis, label_ends, mark_alphas
@@ -48,6 +51,10 @@ def plot_path(result, ax=None, *, top=10, scale=None, marks=None, title=None):
     from matplotlib.collections import LineCollection
 
     ax = axes_of(ax, 6.8, 4.4)
+    if not isinstance(marks, (dict, NoneType)):
+        raise TypeError(f'marks = {marks!r} must be a dict of names and alphas, such as {{"chosen": 0.1}}')
+    if not isinstance(top, Integral) or top < 0:
+        raise TypeError(f"top = {top!r} must be a number of features, an int of 0 or more")
     alphas, coef = np.asarray(result.alphas, float), np.asarray(result.coef, float)
     names = names_of(result.feature_names, coef.shape[1])
     if scale is not None:
@@ -75,8 +82,8 @@ def plot_path(result, ax=None, *, top=10, scale=None, marks=None, title=None):
                                      colors=GREY, linewidths=0.6, alpha=0.45, zorder=1))
     ax.axhline(0, color="#444444", lw=0.8, zorder=1.2)
     for k, j in enumerate(chosen):
-        ax.plot(alphas, _without_zeros(coef[:, j]), marker="o" * (alphas.size == 1), ms=4, color=PALETTE[k % len(PALETTE)], lw=1.7, zorder=3,
-                ls="-" if k < len(PALETTE) else (0, (4, 1.5)))
+        ax.plot(alphas, _without_zeros(coef[:, j]), color=PALETTE[k % len(PALETTE)], lw=1.7, zorder=3,
+                marker="o" * (alphas.size == 1), ms=4, ls="-" if k < len(PALETTE) else (0, (4, 1.5)))
     low, high = min(coef.min(initial=0.0), 0.0), max(coef.max(initial=0.0), 0.0)
     pad = 0.05 * (high - low) or 1.0
     ax.set_ylim(low - pad, high + pad)
@@ -352,7 +359,7 @@ def plot_coefficients(names, size, *, other=None, labels=("minimum", "1-SE"), to
     selected = int(np.count_nonzero(size))
     if title is None:
         more = selected > len(rows)
-        title = f"The {len(rows)} largest of {selected} coefficients" if more else f"{selected} coefficient{'s' * (selected != 1)}"
+        title = (f"The {len(rows)} largest of " if more else "") + f"{selected} coefficient{'s' * (selected != 1)}"
     ax.set_title(verbatim(title), pad=22 if rows else 8)
     if rows:
         handles, texts = ax.get_legend_handles_labels()

@@ -163,7 +163,8 @@ def check_l1_ratio(l1_ratio):
     """One mixing parameter in [0, 1] as a float."""
     l1_ratio = unboxed(l1_ratio)
     if isinstance(l1_ratio, (bool, np.bool_)) or not isinstance(l1_ratio, Real):
-        raise TypeError(f"l1_ratio = {l1_ratio!r} must be a number from 0 (ridge) to 1 (lasso)")
+        several = "; riata.cross_validate_path tries several" if np.ndim(l1_ratio) else ""
+        raise TypeError(f"l1_ratio = {l1_ratio!r} must be a number from 0 (ridge) to 1 (lasso){several}")
     if not 0.0 <= l1_ratio <= 1.0:
         raise ValueError(f"l1_ratio = {l1_ratio!r} is outside [0, 1]: 0 is ridge, 1 is the lasso")
     return float(l1_ratio)

@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
 
+from riata.tables import design
 from riata_engine.batch import first_non_finite_column
 
 from ._certified import dual_gap
@@ -100,7 +101,7 @@ def checked_data(estimator, X, y, sample_weight, *, single_target=False, check_i
             del estimator.feature_names_in_
     elif single_target:
         y_checks = {"ensure_2d": False, "dtype": None}
-        X, y = validate_data(estimator, X, y, validate_separately=(_DESIGN, y_checks))
+        X, y = _validated(estimator, X, y, validate_separately=(_DESIGN, y_checks))
         if y.ndim > 1 and y.shape[1] > 1:
             raise ValueError(
                 f"{type(estimator).__name__} takes one target, but y has shape {y.shape}. Use riata.fit_batch for many "
@@ -108,7 +109,7 @@ def checked_data(estimator, X, y, sample_weight, *, single_target=False, check_i
             )
         y = column_or_1d(y, warn=True)
     else:
-        X, y = validate_data(estimator, X, y, multi_output=True, y_numeric=True, **_DESIGN)
+        X, y = _validated(estimator, X, y, multi_output=True, y_numeric=True, **_DESIGN)
         if sparse.issparse(y):
             raise TypeError("y is sparse, a dense array is required. Use y.toarray().")
     if y.shape[0] != X.shape[0]:
@@ -117,6 +118,16 @@ def checked_data(estimator, X, y, sample_weight, *, single_target=False, check_i
         )
     Y = np.asarray(y, dtype=np.float64)
     return canonical(X), as_columns(Y), checked_weights(sample_weight, X.shape[0]), y.ndim
+
+
+def _validated(estimator, X, y, **checks):
+    """scikit-learn's checks; where they refuse a table for columns that are not numbers, an error that names the columns."""
+    try:
+        return validate_data(estimator, X, y, **checks)
+    except (TypeError, ValueError):
+        if hasattr(X, "columns"):
+            design(X)                                  # raises, naming them, if X is why
+        raise
 
 
 def as_columns(Y):
