@@ -94,9 +94,10 @@ def cross_validate(given, folds, l1_ratios):
 def _solve_folds(given, folds, l1_ratios):
     grid = given.grid
     if grid.alphas is None:
-        alphas = derived_alphas(grid_batch(given.X, given.y[:, None], l1_ratios, weights=given.weights,
-                                           settings=given.settings, **grid.keywords))
+        alphas, columns = derived_alphas(grid_batch(given.X, given.y[:, None], l1_ratios, weights=given.weights,
+                                                    settings=given.settings, **grid.keywords))
     else:
+        columns = None
         alphas = np.broadcast_to(grid.alphas, (len(l1_ratios), len(grid.alphas)))
     batch = CVBatch(given.X, given.y, folds, given.weights, l1_ratios, given.settings)
     back = slice(None) if grid.back is None else grid.back
@@ -114,7 +115,7 @@ def _solve_folds(given, folds, l1_ratios):
             result.oof_prediction = batch.held_out_prediction(solution, r, i if grid.back is None else grid.back[i])
         return result
 
-    return solved(batch.problems(alphas), given.progress, result_of)
+    return solved(batch.problems(alphas, columns), given.progress, result_of)
 
 
 def all_fits(result):
