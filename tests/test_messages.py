@@ -113,7 +113,7 @@ def test_an_answer_that_does_not_fit_says_how_large_it_is(function, data, monkey
 
 
 def test_memory_that_gives_out_before_the_solver_is_named_too(data, monkeypatch):
-    monkeypatch.setattr("riata.cv_batch.row_sets", lambda *_: np.empty(2**60))
+    monkeypatch.setattr("riata.cv_batch.row_sets", lambda *_: np.empty(2**55))
     with pytest.raises(MemoryError, match=r"no memory for 8 problems x 5 alphas x 4 features: .*fewer alphas, l1_rat"):
         riata.cross_validate_path(*data, cv=3, alphas=5, l1_ratio=[0.5, 1.0])
 

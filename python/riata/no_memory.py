@@ -23,4 +23,4 @@ def answer_fits(problems, alphas, features, fewer):
     except MemoryError as error:
         raise MemoryError(f"no memory for {problems} problems x {alphas} alphas x {features} features: the coefficients alone, "
                           f"none of them 0, are {8 * problems * alphas * features / 2**30:.3g} GiB. Give fewer {fewer} "
-                          f"({error or 'the system refused'})") from error
+                          f"({str(error) or 'the system refused'})") from error
