@@ -67,7 +67,7 @@ cdef int next_problem(Queue* queue, Lane* lane, Lanes* S, int k, Signal* signal,
 
 cdef void begin(Lane* lane, Lanes* S, int k) noexcept nogil:
     lane_penalise(S, k, lane.P.l1[lane.l], lane.P.l2[lane.l])
-    lane.here = 0
+    lane.here = lane.P.epochs[lane.l]
 
 
 cdef bint accept(Lane* lane, Lanes* S, int k) noexcept nogil:
@@ -125,7 +125,7 @@ cdef int go_alone(Lane* lane, Signal* signal, void* control, bint owner) noexcep
         P.start = P.coef + (l - 1) * P.M
         P.start_l1 = P.l1[l - 1]
     P.first = l
-    P.spent = lane.here
+    P.epochs[l] = lane.here
     return solve_alone(&P, signal, control, owner)
 
 
@@ -181,7 +181,7 @@ cdef int look(Queue* queue, Lane* lane, Lanes* S, int k, Signal* signal, void* c
             if advance(lane, S, k, signal):
                 return 0
             return next_problem(queue, lane, S, k, signal, control, owner)
-    if lane.epochs > SLOW + WELL * lane.l:
+    if lane.epochs > SLOW + WELL * lane.l or lane.here >= lane.P.max_epochs // 2:
         if go_alone(lane, signal, control, owner):
             return 1
         return next_problem(queue, lane, S, k, signal, control, owner)

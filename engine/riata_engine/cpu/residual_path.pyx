@@ -96,12 +96,14 @@ cdef int descend(State* S, const Task* T, Py_ssize_t l, double aim, int* epochs,
                 attend(signal, control, owner)
             rate = seen.gap / before
             if k >= 4 and (rate >= 1 or seen.gap * rate**SLOW > aim):
-                products = newton(S, T.l1[l], T.l2[l], max(1e-8, min(0.1, 0.3 * aim / seen.gap)), PRODUCTS,
-                                  signal, control, owner)
+                products = newton(S, T.l1[l], T.l2[l], max(1e-8, min(0.1, 0.3 * aim / seen.gap)),
+                                  <int>min(PRODUCTS, T.max_epochs - epochs[0]), signal, control, owner)
                 if products < 0:
                     return -1
                 epochs[0] += products
                 break
+        if epochs[0] >= T.max_epochs:
+            return 0
 
 
 cdef int keep(const State* S, Answer* A) noexcept nogil:
@@ -170,7 +172,6 @@ cdef int one_path(State* S, const Task* T, Answer* A, Signal* signal, void* cont
             for k in range(l, L):
                 A.status[k] = TIME_BUDGET if signal.stop == 2 else SKIPPED
             return 0
-        A.epochs[l] = 0
         found = max(2 * T.l1[l] - before, 0.0) if before < inf else T.l1[l]
         drop_resting(S, found)
         if admit(S, found) < 0:                              # strong rule
@@ -178,7 +179,9 @@ cdef int one_path(State* S, const Task* T, Answer* A, Signal* signal, void* cont
         aim = 0.3 if T.by_kkt else min(1.0, 2 * aim)
         last = inf
         while True:
-            stuck = descend(S, T, l, aim * goal, &A.epochs[l], signal, control, owner)
+            stuck = 0
+            if A.epochs[l] < T.max_epochs:
+                stuck = descend(S, T, l, aim * goal, &A.epochs[l], signal, control, owner)
             if stuck < 0:
                 return 1
             if signal.stop:                                  # not the answer that an undisturbed run gives
@@ -249,6 +252,8 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
         Features without a penalty; K[g] K[g]ᵀ is the pseudo-inverse of their Gram matrix in group g.
     held_ptr, held : (G + 1,), rows
         Held-out rows of each group (their weight in V is 0); ``w`` (n,) weighs them.
+    epochs : (B, L)
+        Comes with what has been spent on an alpha before: ``max_epochs`` holds for all of it.
 
     Returns
     -------

@@ -76,7 +76,7 @@ class OwnPools:
         """The arguments of ``gram_path`` that belong to columns: Gram matrices, which of them, c, f1, f2, bounds, lists."""
         form, slots = self.form, len(self.C)
         f1, f2 = np.zeros((2, slots, self.size))
-        row, slot = self.group[who] if len(form.f1) > 1 else np.zeros(len(who), np.intp), self.slot[who]
+        row, slot = form.factor_row[self.group[who]], self.slot[who]
         f1[slot[flat.member], flat.within] = form.f1[row[flat.member], flat.columns]
         f2[slot[flat.member], flat.within] = form.f2[row[flat.member], flat.columns]
         lower, upper = np.zeros((2, self.size))

@@ -174,7 +174,7 @@ class Pool:
     def in_play(self, who, flat):
         """The arguments of ``gram_path`` that belong to columns: Gram matrices, which of them, f1, f2, bounds, lists."""
         form, columns = self.form, self.columns
-        rows = self.groups if len(form.f1) > 1 else [0]
+        rows = np.unique(form.factor_row[self.groups])
         f1, f2, lower, upper = (self._padded(f[..., columns]) for f in (form.f1[rows], form.f2[rows], form.lower, form.upper))
         alone = len(self.problems) == 1                  # its list is the pool
         pointer = np.empty(0, np.intp) if alone else flat.pointer

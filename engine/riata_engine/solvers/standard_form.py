@@ -69,6 +69,12 @@ class StandardForm:
     def shape(self):
         return self.design.X.shape
 
+    @property
+    def factor_row(self):
+        """(G,) the row of ``f1`` and ``f2`` that belongs to a weight group."""
+        G = self.V.shape[1]
+        return np.arange(G) if len(self.f1) > 1 else np.zeros(G, np.intp)
+
     @cached_property
     def _null(self):
         null = 0.5 * self.yy[self.group, self.target]
