@@ -18,6 +18,7 @@ cdef enum:
     BARRED = -2
     STUCK = 1                                 # outcomes of a descent
     WIDEN = 2
+    VAIN = 4                                  # Newton steps in a row that gain little, from where on each lets descent go on twice as long
     PATIENCE = 40                             # epochs at one alpha before a float32 block gives way to float64
 
 
@@ -125,7 +126,8 @@ cdef struct Trial:
     int began                                 # its epochs before
     int newtons
     bint lame                                 # the last Newton step could not be taken
-    int wait                                  # epochs that must pass before the next; twice as many after each that gained little
+    int vain                                  # Newton steps since one gained
+    int wait                                  # epochs that must pass before the next
 
 
 cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double target, long most, int* epochs, Trial* trial,
@@ -159,7 +161,8 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
         if epochs[0] % 16 == 0 or A.m > 256:
             attend(signal, control, owner)
         if count == 0 and before > 0:
-            trial.wait = 1 if gap <= GAINED * before else 2 * trial.wait
+            trial.vain = 0 if gap <= GAINED * before else trial.vain + 1
+            trial.wait = 1 << min(max(trial.vain - VAIN, 0), 30)
         if count >= (2 if trial.newtons == 0 else trial.wait) and not trial.lame:
             if count >= 3:
                 rate = gap / history[count % 3]                 # over three epochs
@@ -301,6 +304,7 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
         trial.began = P.epochs[l]
         trial.newtons = 0
         trial.lame = False
+        trial.vain = 0
         trial.wait = 1
         target = 0.3 * goal
         last = INFINITY
