@@ -73,7 +73,7 @@ def gaps_of(form, problems, b, R, T, l1, l2, options, free=None, half_free=None,
         columns, column_row = np.empty((0, 0), np.intp), np.zeros(k, np.intp)
     certify(T, b, columns, column_row, lengths, l1, l2, form.f1, form.f2, form.factor_row[g], form.lower,
             form.upper, 1.0 / form.sigma[t], dual_rr, ry, null, out, options.n_threads)
-    return out + 0.5 * left / np.where(null > 0, null, 1.0)[:, None], rr
+    return np.maximum(out + 0.5 * left / np.where(null > 0, null, 1.0)[:, None], 0.0), rr       # below zero: rounding of left
 
 
 def _gaps_of_one(form, problem, b, R, T, alphas, options, free, half_free):
