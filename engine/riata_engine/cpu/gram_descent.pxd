@@ -3,10 +3,6 @@ from riata_engine.cpu.control cimport Signal
 
 cdef enum:
     NO_MEMORY = 100
-    CONVERGED = 0
-    MAX_ITER = 1
-    TIME_BUDGET = 2
-    SKIPPED = 5
 
 cdef struct Problem:
     Py_ssize_t M, L

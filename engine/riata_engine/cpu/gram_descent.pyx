@@ -10,7 +10,9 @@ from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
 from riata_engine.cpu.control cimport Signal, attend, fetch_add
 from riata_engine.cpu.newton_step cimport newton_flops, newton_step
 from riata_engine.cpu.row_sum cimport RowSum, row_sum_add, row_sum_flush, row_sum_open
+from riata_engine.cpu.status cimport CONVERGED, MAX_ITER, SKIPPED, TIME_BUDGET
 
+include "../formulas/dust.py"
 include "../formulas/early_stop.py"
 
 cdef enum:
@@ -19,14 +21,13 @@ cdef enum:
     STUCK = 1                                 # outcomes of a descent
     WIDEN = 2
     VAIN = 4                                  # Newton steps in a row that gain little, from where on each lets descent go on twice as long
-    PATIENCE = 40                             # epochs at one alpha before a float32 block gives way to float64
+    NARROW_EPOCHS = 40                        # epochs at one alpha before a float32 block gives way to float64
 
 
-cdef double TIGHT = 1e-12                      # of the null objective
+cdef double LAST_DIGITS = 1e-12                # of the null objective: where so little is asked for, a Newton step ends the descent
 cdef double GAINED = 0.5                       # a Newton step has gained where it leaves this share of the gap
 cdef double FLOOR = 1e-30                      # a decrease of this share of the null objective says that rounding is reached
-cdef double NARROW = 1e-9                      # smallest tol for which a block may be float32
-cdef double DUST = 1e-14                       # of the length of y: what a column fits of it beyond is no rounding
+cdef double NARROW_TOL = 1e-9                  # smallest tol for which a block may be float32
 cdef double SPURIOUS = 1e-6                    # of its threshold: a coefficient this small may be rounding
 
 
@@ -55,10 +56,9 @@ cdef double refresh(const Problem* P, Scratch* W, double* ry) noexcept nogil:
 
 
 cdef void drop_dust(Block* A, double l1, double yy) noexcept nogil:
-    """Set to zero what under an l1 penalty fits no more than rounding of y: of two equal columns, one would keep that of the other."""
     cdef Py_ssize_t a
     for a in range(A.m):
-        if l1 * A.f1[a] > 0 and A.h[a] * A.b[a] * A.b[a] <= DUST * DUST * yy:
+        if is_dust(A.b[a], A.h[a], l1 * A.f1[a], yy):
             A.b[a] = 0
 
 
@@ -147,7 +147,7 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
         epochs[0] += 1
         gap = decrease if P.by_kkt else block_gap(A, l1, l2, P.yy)
         if gap <= target:
-            if target < TIGHT * P.scale and trial.newtons == 0 and not trial.lame and decrease > 0:
+            if target < LAST_DIGITS * P.scale and trial.newtons == 0 and not trial.lame and decrease > 0:
                 trial.newtons += 1
                 trial.lame = newton_step(A, l1, l2, P.yy) == 2
                 return 0
@@ -156,7 +156,7 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
             return STUCK
         if epochs[0] >= most or signal.stop:
             return 0
-        if A.single and epochs[0] - trial.began >= PATIENCE:
+        if A.single and epochs[0] - trial.began >= NARROW_EPOCHS:
             return WIDEN
         if epochs[0] % 16 == 0 or A.m > 256:
             attend(signal, control, owner)
@@ -245,7 +245,7 @@ cdef int solve_alone(const Problem* P, Signal* signal, void* control, bint owner
         nonzero += P.start[k] != 0
     W.position = <Py_ssize_t*>malloc(max(P.M, 1) * sizeof(Py_ssize_t))
     W.g = <double*>malloc(max(2 * P.M, 1) * sizeof(double))
-    code = block_open(&W.A, min(P.M, max(2 * nonzero, 64)), P.C, P.ldc, not P.by_kkt and P.tol >= NARROW)
+    code = block_open(&W.A, min(P.M, max(2 * nonzero, 64)), P.C, P.ldc, not P.by_kkt and P.tol >= NARROW_TOL)
     if code or W.position == NULL or W.g == NULL:
         code = NO_MEMORY
     else:

@@ -5,9 +5,10 @@
 from libc.math cimport fabs
 from riata_engine.cpu.certificate cimport duality_gap
 from riata_engine.cpu.control cimport Signal, attend, fetch_add
-from riata_engine.cpu.gram_descent cimport (Batch, CONVERGED, NO_MEMORY, Problem, SKIPPED, TIME_BUDGET, describe, solve_alone)
+from riata_engine.cpu.gram_descent cimport Batch, NO_MEMORY, Problem, describe, solve_alone
 from riata_engine.cpu.lanes cimport (LANES, Lanes, lane_estimate, lane_extrapolate, lane_penalise, lane_start, lane_take, lanes_close,
                                      lanes_measure, lanes_open, lanes_refresh, lanes_sweep)
+from riata_engine.cpu.status cimport CONVERGED, SKIPPED, TIME_BUDGET
 
 include "../formulas/early_stop.py"
 

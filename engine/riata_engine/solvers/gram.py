@@ -14,7 +14,7 @@ from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 from riata_engine.solvers.statistics import group_statistics, inflation
 
 #: √ of the share of a variance that its subtraction has left (see ``inflation``), inverted, from where gaps come from residuals
-CANCELLED = 100.0
+INFLATED = 100.0
 
 
 def solve_gram(form, alphas, options, store, control, clock):
@@ -55,7 +55,7 @@ def solve_gram(form, alphas, options, store, control, clock):
         with clock("certificate"):
             doubt = rounding(length, statistics.size, group[part], null[part])
             # where sums have lost digits the bound is a guess: the residual has the word
-            doubt = np.where(statistics.size[group[part]] > CANCELLED, np.maximum(doubt, options.tol), doubt)
+            doubt = np.where(statistics.size[group[part]] > INFLATED, np.maximum(doubt, options.tol), doubt)
             if free is not None:                 # what C does not know of
                 doubt[[free.unfitted[g] is not None for g in group[part]]] = np.inf
             if half_free is not None:

@@ -59,5 +59,6 @@ def solve_gram_paths(C, gram_of, c, yy, null, factors, bounds, bound_scale, l1, 
         start = np.zeros((B, M))
     gram_path(C, gram_of, c, yy, null, *factors, *bounds, bound_scale, l1, l2, lengths, *allowed, start,
               l1[:, 0].copy() if start_l1 is None else start_l1, M, tol, options.max_epochs if max_epochs is None else max_epochs,
-              *stop, options.by_kkt, control, options.n_threads, *answers, counting=counting, side_by_side=side_by_side, ahead=ahead)
+              *stop, options.by_kkt, control, options.n_threads, *answers, counting=counting, side_by_side=side_by_side,
+              ahead=ahead)
     return answers

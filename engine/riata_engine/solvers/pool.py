@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from riata_engine.cpu.gram import extend, finish_folds
-from riata_engine.solvers.statistics import CONSTANT, GUARD
+from riata_engine.solvers.statistics import CONSTANT_VARIANCE, GUARD
 
 #: columns are stored, and products computed, in tiles of this width
 TILE = 64
@@ -135,7 +135,7 @@ class Pool:
             variance = np.diagonal(self.C[k])[old:m]
             if np.any(variance < GUARD * spread):
                 self._direct(k, g, old, m, d[k])
-                gone = old + np.flatnonzero(np.diagonal(self.C[k])[old:m] <= CONSTANT * spread)
+                gone = old + np.flatnonzero(np.diagonal(self.C[k])[old:m] <= CONSTANT_VARIANCE * spread)
                 self.C[k, gone], self.C[k, :, gone] = 0.0, 0.0
 
     def _held_weight(self, k):

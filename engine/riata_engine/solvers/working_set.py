@@ -183,7 +183,7 @@ class _Run:
         i, l = np.nonzero(np.arange(BLOCK) < lengths[:, None])
         for count, here in zip(counts, (found.epochs, found.newtons), strict=True):
             count[rows[i, 0], alpha[i, l]] = here[i, l]
-        return found.coef, np.count_nonzero(found.status != SKIPPED, axis=1)       # behind an alpha that has spent its epochs: none
+        return found.coef, np.count_nonzero(found.status != SKIPPED, axis=1)       # none behind one that has spent its epochs
 
     def _residuals(self, who, flat, at, lengths, coef):
         """(k, BLOCK, n) residuals of every alpha of every block, and (k, BLOCK, q) coefficients of free features (or None)."""
