@@ -66,7 +66,7 @@ class Batch:
     backend: str = "cpu"
     #: the standard form that ``alpha_grid`` made on the way; ``solve`` takes it if alphas are all that was set since
     form: object = field(default=None, init=False, repr=False, compare=False)
-    #: the units of the columns that ``alpha_grid`` found; another batch of the same X, weights (n,) and intercept may be given them
+    #: the units of the columns that ``alpha_grid`` found; another batch of the same X, weights (n,) and intercept may have them
     columns: object = field(default=None, repr=False, compare=False)
 
     def __post_init__(self):
