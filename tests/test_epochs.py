@@ -65,4 +65,4 @@ def test_newton_steps_that_gain_nothing_end(solver, kind):
     """They count no epochs: a step after every second epoch would be fifty thousand."""
     X, y = nearly_alike()
     found = solve(Batch(X, y, alphas=[1e-5, 1e-7], solver=solver, tol=1e-14, **KINDS[kind]))
-    assert found.n_cholesky.max() < 100
+    assert found.n_cholesky.max() < 400

@@ -20,12 +20,12 @@ cdef enum:
     BARRED = -2
     STUCK = 1                                 # outcomes of a descent
     WIDEN = 2
-    VAIN = 4                                  # Newton steps in a row that gain little, from where on each lets descent go on twice as long
+    VAIN = 64                                 # Newton steps that have not halved the gap, from where on each lets twice as many epochs pass
     NARROW_EPOCHS = 40                        # epochs at one alpha before a float32 block gives way to float64
 
 
 cdef double LAST_DIGITS = 1e-12                # of the null objective: where so little is asked for, a Newton step ends the descent
-cdef double GAINED = 0.5                       # a Newton step has gained where it leaves this share of the gap
+cdef double GAINED = 0.5                       # Newton steps are not in vain while they bring the gap down to this share
 cdef double FLOOR = 1e-30                      # a decrease of this share of the null objective says that rounding is reached
 cdef double NARROW_TOL = 1e-9                  # smallest tol for which a block may be float32
 cdef double SPURIOUS = 1e-6                    # of its threshold: a coefficient this small may be rounding
@@ -126,7 +126,8 @@ cdef struct Trial:
     int began                                 # its epochs before
     int newtons
     bint lame                                 # the last Newton step could not be taken
-    int vain                                  # Newton steps since one gained
+    double mark                               # a gap that was reached
+    int vain                                  # Newton steps since
     int wait                                  # epochs that must pass before the next
 
 
@@ -138,7 +139,7 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
     Returns STUCK when nothing moves any more at this precision, WIDEN when a float32 block gets nowhere.
     """
     cdef Block* A = &W.A
-    cdef double decrease, gap, rate, left, before = 0         # the gap before the last Newton step
+    cdef double decrease, gap, rate, left
     cdef double history[3]
     cdef int count = 0, outcome
     A.flops = 0
@@ -160,9 +161,10 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
             return WIDEN
         if epochs[0] % 16 == 0 or A.m > 256:
             attend(signal, control, owner)
-        if count == 0 and before > 0:
-            trial.vain = 0 if gap <= GAINED * before else trial.vain + 1
-            trial.wait = 1 << min(max(trial.vain - VAIN, 0), 30)
+        if gap <= GAINED * trial.mark:
+            trial.mark = gap
+            trial.vain = 0
+            trial.wait = 1
         if count >= (2 if trial.newtons == 0 else trial.wait) and not trial.lame:
             if count >= 3:
                 rate = gap / history[count % 3]                 # over three epochs
@@ -177,7 +179,9 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
                 if trial.lame and A.single:
                     return WIDEN
                 count = -1
-                before = gap
+                trial.vain += 1
+                if trial.vain > VAIN:
+                    trial.wait = min(2 * trial.wait, 1 << 30)
                 if outcome == 0 and block_gap(A, l1, l2, P.yy) <= target and not P.by_kkt:
                     return 0
         if count >= 0:
@@ -304,6 +308,7 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
         trial.began = P.epochs[l]
         trial.newtons = 0
         trial.lame = False
+        trial.mark = INFINITY
         trial.vain = 0
         trial.wait = 1
         target = 0.3 * goal
