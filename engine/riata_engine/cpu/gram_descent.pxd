@@ -3,10 +3,6 @@ from riata_engine.cpu.control cimport Signal
 
 cdef enum:
     NO_MEMORY = 100
-    CONVERGED = 0
-    MAX_ITER = 1
-    TIME_BUDGET = 2
-    SKIPPED = 5
 
 cdef struct Problem:
     Py_ssize_t M, L
@@ -25,18 +21,18 @@ cdef struct Problem:
     const double* l2
     const double* start                       # coefficients to start from, solved for start_l1
     double start_l1
-    Py_ssize_t first                          # alpha to begin with, and the epochs already spent on it
-    int spent
+    Py_ssize_t first                          # alpha to begin with
     double tol, stop_dev_ratio, stop_dev_change
     long max_epochs
     bint by_kkt
     bint counting
+    bint ahead                                # alphas behind the first may be solved again: half of max_epochs for each
     double* coef                              # outputs, one row per alpha
     double* gap
     double* residual
     double* length                            # Σ |b_j| √C_jj: what the rounding of the statistics acts on
     signed char* status
-    int* epochs
+    int* epochs                               # these two count on from what they hold
     int* newtons
 
 
@@ -64,7 +60,7 @@ cdef struct Batch:
     const double* tol
     double stop_dev_ratio, stop_dev_change
     long max_epochs
-    bint by_kkt, counting, side_by_side
+    bint by_kkt, counting, side_by_side, ahead
     double* coef
     double* gap
     double* residual

@@ -10,7 +10,9 @@ from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
 from riata_engine.cpu.control cimport Signal, attend, fetch_add
 from riata_engine.cpu.newton_step cimport newton_flops, newton_step
 from riata_engine.cpu.row_sum cimport RowSum, row_sum_add, row_sum_flush, row_sum_open
+from riata_engine.cpu.status cimport CONVERGED, MAX_ITER, SKIPPED, TIME_BUDGET
 
+include "../formulas/dust.py"
 include "../formulas/early_stop.py"
 
 cdef enum:
@@ -18,13 +20,14 @@ cdef enum:
     BARRED = -2
     STUCK = 1                                 # outcomes of a descent
     WIDEN = 2
-    PATIENCE = 40                             # epochs at one alpha before a float32 block gives way to float64
+    VAIN = 64                                 # Newton steps that have not halved the gap, from where on each lets twice as many epochs pass
+    NARROW_EPOCHS = 40                        # epochs at one alpha before a float32 block gives way to float64
 
 
-cdef double TIGHT = 1e-12                      # of the null objective
+cdef double LAST_DIGITS = 1e-12                # of the null objective: where so little is asked for, a Newton step ends the descent
+cdef double GAINED = 0.5                       # Newton steps are not in vain while they bring the gap down to this share
 cdef double FLOOR = 1e-30                      # a decrease of this share of the null objective says that rounding is reached
-cdef double NARROW = 1e-9                      # smallest tol for which a block may be float32
-cdef double DUST = 1e-14                       # of the length of y: what a column fits of it beyond is no rounding
+cdef double NARROW_TOL = 1e-9                  # smallest tol for which a block may be float32
 cdef double SPURIOUS = 1e-6                    # of its threshold: a coefficient this small may be rounding
 
 
@@ -53,10 +56,9 @@ cdef double refresh(const Problem* P, Scratch* W, double* ry) noexcept nogil:
 
 
 cdef void drop_dust(Block* A, double l1, double yy) noexcept nogil:
-    """Set to zero what under an l1 penalty fits no more than rounding of y: of two equal columns, one would keep that of the other."""
     cdef Py_ssize_t a
     for a in range(A.m):
-        if l1 * A.f1[a] > 0 and A.h[a] * A.b[a] * A.b[a] <= DUST * DUST * yy:
+        if is_dust(A.b[a], A.h[a], l1 * A.f1[a], yy):
             A.b[a] = 0
 
 
@@ -119,7 +121,17 @@ cdef int take_in(const Problem* P, Scratch* W, double threshold, Py_ssize_t* tak
     return 0
 
 
-cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double target, int* epochs, int* newtons, bint* lame,
+cdef struct Trial:
+    # of one alpha in one call
+    int began                                 # its epochs before
+    int newtons
+    bint lame                                 # the last Newton step could not be taken
+    double mark                               # a gap that was reached
+    int vain                                  # Newton steps since
+    int wait                                  # epochs that must pass before the next
+
+
+cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double target, long most, int* epochs, Trial* trial,
                  Signal* signal, void* control, bint owner) noexcept nogil:
     """Coordinate descent on the block until its own gap is ≤ target; a Newton step where, at the rate seen, descent would cost more,
     and once where many digits are asked for: it gives them all.
@@ -136,20 +148,24 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
         epochs[0] += 1
         gap = decrease if P.by_kkt else block_gap(A, l1, l2, P.yy)
         if gap <= target:
-            if target < TIGHT * P.scale and newtons[0] == 0 and not lame[0] and decrease > 0:
-                newtons[0] += 1
-                lame[0] = newton_step(A, l1, l2, P.yy) == 2
+            if target < LAST_DIGITS * P.scale and trial.newtons == 0 and not trial.lame and decrease > 0:
+                trial.newtons += 1
+                trial.lame = newton_step(A, l1, l2, P.yy) == 2
                 return 0
             return STUCK if decrease <= FLOOR * P.scale else 0
         if decrease <= FLOOR * P.scale:
             return STUCK
-        if epochs[0] >= P.max_epochs or signal.stop:
+        if epochs[0] >= most or signal.stop:
             return 0
-        if A.single and epochs[0] >= PATIENCE:
+        if A.single and epochs[0] - trial.began >= NARROW_EPOCHS:
             return WIDEN
         if epochs[0] % 16 == 0 or A.m > 256:
             attend(signal, control, owner)
-        if count >= (2 if newtons[0] == 0 else 1) and not lame[0]:
+        if gap <= GAINED * trial.mark:
+            trial.mark = gap
+            trial.vain = 0
+            trial.wait = 1
+        if count >= (2 if trial.newtons == 0 else trial.wait) and not trial.lame:
             if count >= 3:
                 rate = gap / history[count % 3]                 # over three epochs
                 left = INFINITY if rate >= 1 else 3 * log(target / gap) / log(rate)
@@ -158,11 +174,14 @@ cdef int descend(const Problem* P, Scratch* W, double l1, double l2, double targ
                 left = INFINITY if rate >= 1 else log(target / gap) / log(rate)
             if left * (A.flops / (count + 1)) > newton_flops(A, l2):
                 outcome = newton_step(A, l1, l2, P.yy)
-                newtons[0] += 1
-                lame[0] = outcome == 2                      # H_SS is singular here: descent alone goes on
-                if lame[0] and A.single:
+                trial.newtons += 1
+                trial.lame = outcome == 2                   # H_SS is singular here: descent alone goes on
+                if trial.lame and A.single:
                     return WIDEN
                 count = -1
+                trial.vain += 1
+                if trial.vain > VAIN:
+                    trial.wait = min(2 * trial.wait, 1 << 30)
                 if outcome == 0 and block_gap(A, l1, l2, P.yy) <= target and not P.by_kkt:
                     return 0
         if count >= 0:
@@ -205,13 +224,13 @@ cdef void describe(const Batch* A, Py_ssize_t b, Problem* P) noexcept nogil:
     P.start = A.start + b * M
     P.start_l1 = A.start_l1[b]
     P.first = 0
-    P.spent = 0
     P.tol = A.tol[b]
     P.stop_dev_ratio = A.stop_dev_ratio
     P.stop_dev_change = A.stop_dev_change
     P.max_epochs = A.max_epochs
     P.by_kkt = A.by_kkt
     P.counting = A.counting
+    P.ahead = A.ahead
     P.coef = A.coef + b * L * M
     P.gap = A.gap + b * L
     P.residual = A.residual + b * L
@@ -230,7 +249,7 @@ cdef int solve_alone(const Problem* P, Signal* signal, void* control, bint owner
         nonzero += P.start[k] != 0
     W.position = <Py_ssize_t*>malloc(max(P.M, 1) * sizeof(Py_ssize_t))
     W.g = <double*>malloc(max(2 * P.M, 1) * sizeof(double))
-    code = block_open(&W.A, min(P.M, max(2 * nonzero, 64)), P.C, P.ldc, not P.by_kkt and P.tol >= NARROW)
+    code = block_open(&W.A, min(P.M, max(2 * nonzero, 64)), P.C, P.ldc, not P.by_kkt and P.tol >= NARROW_TOL)
     if code or W.position == NULL or W.g == NULL:
         code = NO_MEMORY
     else:
@@ -246,7 +265,8 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
     cdef Block* A = &W.A
     cdef Py_ssize_t l, k, a, taken
     cdef double l1, l2, before = P.start_l1, before2 = -1, rr, ry, gap, target, last, dev = 0, dev_before
-    cdef bint lame
+    cdef Trial trial
+    cdef long most
     cdef int tries, stuck
     cdef double goal = P.tol * P.scale
     for k in range(P.M):
@@ -284,20 +304,26 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
             block_extrapolate(A, (l1 - before) / (before - before2))
         else:
             memcpy(A.old, A.b, A.m * sizeof(double))
-        P.epochs[l] = P.spent if l == P.first else 0
-        P.newtons[l] = 0
-        lame = False
+        most = P.max_epochs // 2 if P.ahead and l > P.first else P.max_epochs
+        trial.began = P.epochs[l]
+        trial.newtons = 0
+        trial.lame = False
+        trial.mark = INFINITY
+        trial.vain = 0
+        trial.wait = 1
         target = 0.3 * goal
         last = INFINITY
         tries = 0
         while True:
-            stuck = descend(P, W, l1, l2, target, &P.epochs[l], &P.newtons[l], &lame, signal, control, owner)
+            stuck = 0
+            if P.epochs[l] < most:
+                stuck = descend(P, W, l1, l2, target, most, &P.epochs[l], &trial, signal, control, owner)
             if signal.stop:                                  # not the answer that an undisturbed run gives
                 break
             if stuck == WIDEN:
                 if widen(P, W):
                     return NO_MEMORY
-                lame = False
+                trial.lame = False
                 continue
             drop_dust(A, l1, P.yy)
             rr = refresh(P, W, &ry)
@@ -307,7 +333,7 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
             if gap <= goal:
                 P.status[l] = CONVERGED
                 break
-            if P.epochs[l] >= P.max_epochs:
+            if P.epochs[l] >= most:
                 P.status[l] = MAX_ITER
                 break
             if take_in(P, W, l1, &taken):
@@ -316,15 +342,16 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
                 if (stuck or gap >= last) and A.single:
                     if widen(P, W):
                         return NO_MEMORY
-                    lame = False
+                    trial.lame = False
                 elif stuck or gap >= last:                  # rounding: one Newton step from the fresh gradient, then give up
                     tries += 1
                     if tries > 3 or newton_step(A, l1, l2, P.yy) == 2:
                         P.status[l] = MAX_ITER
                         break
-                    P.newtons[l] += 1
+                    trial.newtons += 1
                 target *= 0.1
             last = gap
+        P.newtons[l] += trial.newtons
         if P.status[l] == SKIPPED:                           # stopped in the middle: no coefficients under this alpha
             P.status[l] = TIME_BUDGET if signal.stop == 2 else SKIPPED
             for k in range(l + 1, P.L):
@@ -343,6 +370,6 @@ cdef int solve_path(const Problem* P, Scratch* W, Signal* signal, void* control,
             fetch_add(&signal.done, 1)
         dev_before = dev
         dev = 1 - rr / (2 * P.null) if P.null > 0 else 0
-        if path_is_done(dev, dev_before, l, P.stop_dev_ratio, P.stop_dev_change):
+        if path_is_done(dev, dev_before, l, P.stop_dev_ratio, P.stop_dev_change) or (P.ahead and P.epochs[l] >= most):
             return 0
     return 0

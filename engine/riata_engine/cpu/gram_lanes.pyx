@@ -5,9 +5,10 @@
 from libc.math cimport fabs
 from riata_engine.cpu.certificate cimport duality_gap
 from riata_engine.cpu.control cimport Signal, attend, fetch_add
-from riata_engine.cpu.gram_descent cimport (Batch, CONVERGED, NO_MEMORY, Problem, SKIPPED, TIME_BUDGET, describe, solve_alone)
+from riata_engine.cpu.gram_descent cimport Batch, NO_MEMORY, Problem, describe, solve_alone
 from riata_engine.cpu.lanes cimport (LANES, Lanes, lane_estimate, lane_extrapolate, lane_penalise, lane_start, lane_take, lanes_close,
                                      lanes_measure, lanes_open, lanes_refresh, lanes_sweep)
+from riata_engine.cpu.status cimport CONVERGED, SKIPPED, TIME_BUDGET
 
 include "../formulas/early_stop.py"
 
@@ -67,7 +68,7 @@ cdef int next_problem(Queue* queue, Lane* lane, Lanes* S, int k, Signal* signal,
 
 cdef void begin(Lane* lane, Lanes* S, int k) noexcept nogil:
     lane_penalise(S, k, lane.P.l1[lane.l], lane.P.l2[lane.l])
-    lane.here = 0
+    lane.here = lane.P.epochs[lane.l]
 
 
 cdef bint accept(Lane* lane, Lanes* S, int k) noexcept nogil:
@@ -125,7 +126,7 @@ cdef int go_alone(Lane* lane, Signal* signal, void* control, bint owner) noexcep
         P.start = P.coef + (l - 1) * P.M
         P.start_l1 = P.l1[l - 1]
     P.first = l
-    P.spent = lane.here
+    P.epochs[l] = lane.here
     return solve_alone(&P, signal, control, owner)
 
 
@@ -181,7 +182,7 @@ cdef int look(Queue* queue, Lane* lane, Lanes* S, int k, Signal* signal, void* c
             if advance(lane, S, k, signal):
                 return 0
             return next_problem(queue, lane, S, k, signal, control, owner)
-    if lane.epochs > SLOW + WELL * lane.l:
+    if lane.epochs > SLOW + WELL * lane.l or lane.here >= lane.P.max_epochs // 2:
         if go_alone(lane, signal, control, owner):
             return 1
         return next_problem(queue, lane, S, k, signal, control, owner)

@@ -20,7 +20,7 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
               double stop_dev_ratio, double stop_dev_change, bint by_kkt, Control control, int n_threads,
               double[:, :, ::1] coef, double[:, ::1] gap, double[:, ::1] residual, double[:, ::1] length,
               signed char[:, ::1] status, int[:, ::1] epochs, int[:, ::1] newtons, bint counting=True,
-              bint side_by_side=False):
+              bint side_by_side=False, bint ahead=False):
     """Solve B paths.
 
     Parameters
@@ -42,12 +42,16 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
     tol : (B,)
         Relative gap at which an alpha is done.
     coef, gap, residual, length, status, epochs, newtons : outputs
-        (B, L, M), (B, L) …; ``coef`` must come zeroed; ``residual`` is ‖r‖², ``length`` Σ |b_j| √C_jj.
+        (B, L, M), (B, L) …; ``coef`` must come zeroed; ``residual`` is ‖r‖², ``length`` Σ |b_j| √C_jj. ``epochs`` and ``newtons``
+        come with what has been spent on an alpha before: ``max_epochs`` holds for all of it.
     counting
         Each solved alpha is progress; otherwise the caller counts.
     side_by_side
         Few features may be solved several problems at a time (gram_lanes.pyx). Whether they are depends on M, so that it is for callers
         whose M is that of a problem alone.
+    ahead
+        The alphas behind the first may be rejected and solved again, so that each gets half of ``max_epochs`` only; behind one that
+        has spent that, none is solved (``SKIPPED``).
     """
     cdef Py_ssize_t B = c.shape[0], t, tasks
     cdef Batch batch
@@ -67,7 +71,7 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
         batch.allowed_ptr, batch.allowed = &allowed_ptr[0], &allowed[0] if allowed.shape[0] else &allowed_ptr[0]
     batch.start, batch.start_l1, batch.tol = &start[0, 0], &start_l1[0], &tol[0]
     batch.stop_dev_ratio, batch.stop_dev_change, batch.max_epochs = stop_dev_ratio, stop_dev_change, max_epochs
-    batch.by_kkt, batch.counting, batch.side_by_side = by_kkt, counting, side_by_side
+    batch.by_kkt, batch.counting, batch.side_by_side, batch.ahead = by_kkt, counting, side_by_side, ahead
     batch.coef, batch.gap, batch.residual, batch.length = &coef[0, 0, 0], &gap[0, 0], &residual[0, 0], &length[0, 0]
     batch.status, batch.epochs, batch.newtons = &status[0, 0], &epochs[0, 0], &newtons[0, 0]
     n_threads = min(worth(10.0 * B * l1.shape[1] * M * M, n_threads), <int>B)

@@ -22,7 +22,7 @@ ctypedef fused width:           # a tag that makes the number of lanes known to 
     float                       # one
     double                      # eight
 
-cdef double SLACK = 1 + 1e-12   # a feature at rest does not enter for a rounding error at alpha_max
+cdef double ENTRY_SLACK = 1 + 1e-12   # a feature at rest does not enter for a rounding error at alpha_max
 
 
 cdef int lanes_open(Lanes* S, int W, Py_ssize_t M, const double* C, Py_ssize_t ldc, const double* f1, const double* f2,
@@ -100,7 +100,7 @@ cdef cloned_void sweep(Lanes* S, width kind) noexcept nogil:
             z = g[a * W + k] + h * x
             t = S.l1[a * W + k]
             u = elastic_net_step(z, h, t, S.l2[a * W + k], lower * scale[k], upper * scale[k])
-            u = 0 if (x == 0) & (fabs(z) <= t * SLACK) else u
+            u = 0 if (x == 0) & (fabs(z) <= t * ENTRY_SLACK) else u
             d[k] = x - u
             b[a * W + k] = u
             moved += fabs(d[k])

@@ -12,10 +12,10 @@ from riata_engine.cpu.support_factor cimport Factor, factor_append, factor_cut, 
 
 cdef enum:
     BLAS_3 = 12                 # how many times as fast as an epoch's arithmetic is that of a large factor; of a small one a third
-    LARGE = 450                 # features from which a factor leaves the second cache: its float64 triangle is read from memory, by each
+    LARGE_FACTOR = 450          # features from which a factor leaves the second cache: its float64 triangle is read from memory, by each
     TRIANGLE = 6                # of two solves, and to append a few features or hold a few at zero, where BLAS-3 is no faster than that
 
-cdef double ROUNDING = 1e-13     # of the objective, as a share of ‖y‖²
+cdef double RISE = 1e-13        # of the objective, as a share of ‖y‖²
 cdef double JITTER = 1e-9       # added to the diagonal, as a share, where the matrix is singular
 
 
@@ -42,7 +42,7 @@ cdef double newton_flops(const Block* A, double l2) noexcept nogil:
     if A.factor.l2 == l2:
         cost = rebuild_flops(f, fresh) + (f + fresh - s) * f * f
         cost = min(cost, whole)
-    if A.m < LARGE:
+    if A.m < LARGE_FACTOR:
         return cost / (BLAS_3 / 3) + 3 * s * s + 2 * s * A.m + 500
     return cost / BLAS_3 + (4 + TRIANGLE * ((fresh > 0) + (f + fresh > s))) * s * s + 2 * s * A.m
 
@@ -165,7 +165,7 @@ cdef int step(Block* A, const Py_ssize_t* S, Py_ssize_t s, double l1, double l2,
             u[k] = A.lower[a]
     move(A, S, s, u)
     after = block_objective(A, l1, l2, yy)
-    if not after <= before + (0 if cut else ROUNDING * yy):
+    if not after <= before + (0 if cut else RISE * yy):
         memcpy(A.b, kept, m * sizeof(double))
         memcpy(A.g, kept + m, m * sizeof(double))
         if not cut:

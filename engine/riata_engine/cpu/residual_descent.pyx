@@ -24,9 +24,9 @@ cdef enum:
     LEFT_OUT = 0
     AT_REST = 1
     IN_PLAY = 2
-    AHEAD = 6                       # columns between a prefetch and its use
-    SHORT = 64                      # entries of a column below which a copy pays: a longer one is read forwards as it is
-    BLOCK = 65536                   # bytes
+    PREFETCH = 6                # columns between a prefetch and its use
+    SHORT_COLUMN = 64           # entries of a column below which a copy pays: a longer one is read forwards as it is
+    BLOCK_BYTES = 65536         # bytes
 
 
 cdef void descend(const floating* kind, State* S, const Py_ssize_t* order, Py_ssize_t k, double l1, double l2, Epoch* seen) noexcept nogil:
@@ -36,8 +36,8 @@ cdef void descend(const floating* kind, State* S, const Py_ssize_t* order, Py_ss
     cdef const Column* later
     cdef double a, curvature, z, u, d, decrease = 0, worst = 0, norm = 0, smooth = 0
     for q in range(k):
-        if S.X.sparse and q + AHEAD < k:
-            later = S.play + (order[q + AHEAD] if order != NULL else q + AHEAD)
+        if S.X.sparse and q + PREFETCH < k:
+            later = S.play + (order[q + PREFETCH] if order != NULL else q + PREFETCH)
             riata_prefetch(later.x)
             riata_prefetch(later.x + 64)
             riata_prefetch(later.index)
@@ -164,7 +164,7 @@ cdef int fill(State* S, Column* c, Py_ssize_t j) noexcept nogil:
     c.f2 = S.f2[j]
     c.lower = S.lower[j] * S.bound_scale
     c.upper = S.upper[j] * S.bound_scale
-    if X.sparse and c.length < SHORT:
+    if X.sparse and c.length < SHORT_COLUMN:
         if S.copied[j] == NULL:
             S.copied[j] = copy_of(S, c, itemsize)
             if S.copied[j] == NULL:
@@ -180,10 +180,10 @@ cdef char* copy_of(State* S, const Column* c, Py_ssize_t itemsize) noexcept nogi
     cdef Block* new
     cdef char* at
     if S.block == NULL or S.block.used + bytes > S.block.size:
-        new = <Block*>malloc(sizeof(Block) + BLOCK)
+        new = <Block*>malloc(sizeof(Block) + BLOCK_BYTES)
         if new == NULL:
             return NULL
-        new.older, new.used, new.size = S.block, 0, BLOCK
+        new.older, new.used, new.size = S.block, 0, BLOCK_BYTES
         S.block = new
     at = <char*>(S.block + 1) + S.block.used
     S.block.used += bytes

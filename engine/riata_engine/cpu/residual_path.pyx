@@ -12,19 +12,16 @@ from riata_engine.cpu.design cimport Design
 from riata_engine.cpu.residual_descent cimport (
     Epoch, State, admit, close_state, drop_resting, epoch, find_support, norms, open_state, refresh)
 from riata_engine.cpu.residual_newton cimport newton
+from riata_engine.cpu.status cimport CONVERGED, MAX_ITER, SKIPPED, TIME_BUDGET
 
+include "../formulas/dust.py"
 include "../formulas/early_stop.py"
 
 cdef enum:
-    CONVERGED = 0
-    MAX_ITER = 1
-    TIME_BUDGET = 2
-    SKIPPED = 5
-    SLOW = 40                   # epochs to go at which a Newton step is dearer no more
+    CRAWL = 40                  # epochs to go at which a Newton step is dearer no more
     PRODUCTS = 100              # iterations of conjugate gradients in one Newton step
 
-cdef double DUST = 1e-14        # of the length of y: what a column fits of it beyond is no rounding
-cdef double ROUNDING = 1e-30    # a decrease of this share of the objective says that rounding is reached
+cdef double FLOOR = 1e-30       # a decrease of this share of the null objective says that rounding is reached
 
 
 cdef struct Task:
@@ -80,7 +77,7 @@ cdef int descend(State* S, const Task* T, Py_ssize_t l, double aim, int* epochs,
     while True:
         epoch(S, False, T.l1[l], T.l2[l], &seen)
         epochs[0] += 1
-        if seen.decrease <= ROUNDING * T.scale:
+        if seen.decrease <= FLOOR * T.scale:
             return 1
         if seen.gap <= aim or epochs[0] >= T.max_epochs or attend(signal, control, owner):
             return 0
@@ -95,13 +92,15 @@ cdef int descend(State* S, const Task* T, Py_ssize_t l, double aim, int* epochs,
             if k % 4 == 0:
                 attend(signal, control, owner)
             rate = seen.gap / before
-            if k >= 4 and (rate >= 1 or seen.gap * rate**SLOW > aim):
-                products = newton(S, T.l1[l], T.l2[l], max(1e-8, min(0.1, 0.3 * aim / seen.gap)), PRODUCTS,
-                                  signal, control, owner)
+            if k >= 4 and (rate >= 1 or seen.gap * rate**CRAWL > aim):
+                products = newton(S, T.l1[l], T.l2[l], max(1e-8, min(0.1, 0.3 * aim / seen.gap)),
+                                  <int>min(PRODUCTS, T.max_epochs - epochs[0]), signal, control, owner)
                 if products < 0:
                     return -1
                 epochs[0] += products
                 break
+        if epochs[0] >= T.max_epochs:
+            return 0
 
 
 cdef int keep(const State* S, Answer* A) noexcept nogil:
@@ -148,10 +147,9 @@ cdef double held_out_error(const State* S, const Task* T) noexcept nogil:
 
 
 cdef void drop_dust(State* S, double l1, double yy) noexcept nogil:
-    """Set to zero what under an l1 penalty fits no more than rounding of y: of two equal columns, one would keep that of the other."""
     cdef Py_ssize_t q
     for q in range(S.m):
-        if l1 * S.play[q].f1 > 0 and S.play[q].h * S.play[q].b * S.play[q].b <= DUST * DUST * yy:
+        if is_dust(S.play[q].b, S.play[q].h, l1 * S.play[q].f1, yy):
             S.play[q].b = 0
 
 
@@ -170,7 +168,6 @@ cdef int one_path(State* S, const Task* T, Answer* A, Signal* signal, void* cont
             for k in range(l, L):
                 A.status[k] = TIME_BUDGET if signal.stop == 2 else SKIPPED
             return 0
-        A.epochs[l] = 0
         found = max(2 * T.l1[l] - before, 0.0) if before < inf else T.l1[l]
         drop_resting(S, found)
         if admit(S, found) < 0:                              # strong rule
@@ -178,7 +175,9 @@ cdef int one_path(State* S, const Task* T, Answer* A, Signal* signal, void* cont
         aim = 0.3 if T.by_kkt else min(1.0, 2 * aim)
         last = inf
         while True:
-            stuck = descend(S, T, l, aim * goal, &A.epochs[l], signal, control, owner)
+            stuck = 0
+            if A.epochs[l] < T.max_epochs:
+                stuck = descend(S, T, l, aim * goal, &A.epochs[l], signal, control, owner)
             if stuck < 0:
                 return 1
             if signal.stop:                                  # not the answer that an undisturbed run gives
@@ -249,6 +248,8 @@ def residual_path(Design design, const double[:, ::1] V, const double[:, ::1] me
         Features without a penalty; K[g] K[g]ᵀ is the pseudo-inverse of their Gram matrix in group g.
     held_ptr, held : (G + 1,), rows
         Held-out rows of each group (their weight in V is 0); ``w`` (n,) weighs them.
+    epochs : (B, L)
+        Comes with what has been spent on an alpha before: ``max_epochs`` holds for all of it.
 
     Returns
     -------

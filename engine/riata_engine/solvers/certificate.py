@@ -9,8 +9,8 @@ import numpy as np
 
 from riata_engine.cpu.certificate import certify
 from riata_engine.cpu.control import Stopped
-from riata_engine.cpu.gram_path import gram_path
 from riata_engine.cpu.targets import residual_norms
+from riata_engine.solvers.gram_paths import room_for, solve_gram_paths
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 
 #: how often a path is solved again from exact gradients
@@ -71,9 +71,9 @@ def gaps_of(form, problems, b, R, T, l1, l2, options, free=None, half_free=None,
     null = form.null()[problems]
     if columns is None:
         columns, column_row = np.empty((0, 0), np.intp), np.zeros(k, np.intp)
-    certify(T, b, columns, column_row, lengths, l1, l2, form.f1, form.f2, g if len(form.f1) > 1 else np.zeros(k, np.intp),
-            form.lower, form.upper, 1.0 / form.sigma[t], dual_rr, ry, null, out, options.n_threads)
-    return out + 0.5 * left / np.where(null > 0, null, 1.0)[:, None], rr
+    certify(T, b, columns, column_row, lengths, l1, l2, form.f1, form.f2, form.factor_row[g], form.lower,
+            form.upper, 1.0 / form.sigma[t], dual_rr, ry, null, out, options.n_threads)
+    return np.maximum(out + 0.5 * left / np.where(null > 0, null, 1.0)[:, None], 0.0), rr       # below zero: rounding of left
 
 
 def _gaps_of_one(form, problem, b, R, T, alphas, options, free, half_free):
@@ -119,7 +119,7 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
         store.gap[problem, better] = gap[better]
         store.residual[problem, better] = square[better]
         store.status[problem, solved] = np.where(store.gap[problem, solved] <= options.tol, CONVERGED, MAX_ITER)
-        again = solved[store.gap[problem, solved] > options.tol]
+        again = solved[(store.gap[problem, solved] > options.tol) & (store.n_epochs[problem, solved] < options.max_epochs)]
         if not len(again) or attempt == REFINEMENTS or not len(better):
             break
         exact_c = T[again] + b[again] @ C
@@ -127,15 +127,15 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
         l1, l2 = (x[0][again, None] for x in options.penalties(form, alphas[problem][None], np.array([problem])))
         k = len(again)
         tol = np.full(k, options.tol * tighter ** (attempt + 1))
-        row = form.group[problem] if len(form.f1) > 1 else 0
-        out = np.zeros((k, 1, p))
-        gram_path(C[None], np.zeros(k, np.intp), exact_c, exact_yy, np.full(k, form.null()[problem]), form.f1[row:row + 1],
-                  form.f2[row:row + 1], form.lower, form.upper, np.full(k, 1 / form.sigma[form.target[problem]]), l1, l2,
-                  np.ones(k, np.intp), np.empty(0, np.intp), np.empty(0, np.intp), b[again], l1[:, 0].copy(), p,
-                  tol, options.max_epochs, np.inf, -np.inf, options.by_kkt, control, options.n_threads,
-                  out, np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1)), np.empty((k, 1), np.int8),
-                  np.empty((k, 1), np.int32), np.zeros((k, 1), np.int32))
-        b[again] = out[:, 0]
+        row = form.factor_row[form.group[problem]]
+        found = solve_gram_paths(
+            C[None], np.zeros(k, np.intp), exact_c, exact_yy, np.full(k, form.null()[problem]),
+            (form.f1[row:row + 1], form.f2[row:row + 1]), (form.lower, form.upper),
+            np.full(k, 1 / form.sigma[form.target[problem]]), l1, l2, options, control,
+            room_for(k, 1, p, *(count[problem, again, None] for count in (store.n_epochs, store.n_cholesky))),
+            tol=tol, start=b[again])
+        store.n_epochs[problem, again], store.n_cholesky[problem, again] = found.epochs[:, 0], found.newtons[:, 0]
+        b[again] = found.coef[:, 0]
     b[:] = kept
     return True
 

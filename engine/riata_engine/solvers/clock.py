@@ -39,8 +39,10 @@ def bytes_moved(form, store, l1_ratio, solver):
       each column of the support twice (the product with the residual, then the update of it), 2 s / p of X;
     - a Newton step on a support reads its factor, s² / 2 double-precision entries, in each of two triangular solves, 8 s².
 
-    Epochs and steps on alphas that were solved and not accepted do not count, nor do the first looks at X before the solver, the
-    making of Gram matrices beyond its pass over X, or Newton steps by conjugate gradients. What a cache serves counts in full.
+    What an alpha took counts on its last support, also where it was solved, rejected and solved again; what was spent ahead on
+    alphas that were never accepted does not, nor do the first looks at X before the solver, the making of Gram matrices beyond
+    its pass over X, the dual points of half-free features, or Newton steps by conjugate gradients. What a cache serves counts in
+    full.
 
     Parameters
     ----------

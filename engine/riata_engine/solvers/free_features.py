@@ -17,7 +17,7 @@ RANK = 30
 #: and of those, the ones above so many √n·eps of the columns' size are no rounding: y may lie along them (``take_off``)
 NOISE = 1
 #: a column of z, of standard deviation one to two over all rows, counts as constant within a weight group below this
-CONSTANT = 1e-13
+CONSTANT_DEVIATION = 1e-13
 
 
 class FreeFeatures:
@@ -48,7 +48,7 @@ class FreeFeatures:
         for g in range(G):
             # of the columns, not of their Gram matrix, whose eigenvalues are squares: half of the digits would be gone
             A = np.sqrt(form.V[:, g, None]) * (self.Z - self.shift[g])
-            A[:, np.sqrt((A**2).sum(axis=0)) <= CONSTANT * np.maximum(1.0, np.abs(self.shift[g]))] = 0.0
+            A[:, np.sqrt((A**2).sum(axis=0)) <= CONSTANT_DEVIATION * np.maximum(1.0, np.abs(self.shift[g]))] = 0.0
             U, s, Vt = np.linalg.svd(A, full_matrices=False)
             kept = s > RANK * np.finfo(float).eps * max(n, q) * s.max(initial=1e-300)
             self.rank[g] = kept.sum()

@@ -6,15 +6,15 @@ The solver of tall data (n ≥ p, or small p): after one pass over X nothing dep
 import numpy as np
 
 from riata_engine.cpu.certificate import rounding
-from riata_engine.cpu.gram_path import gram_path
 from riata_engine.cpu.group_sums import held_out_errors
 from riata_engine.solvers.certificate import certify_by_residual
+from riata_engine.solvers.gram_paths import GramAnswers, solve_gram_paths
 from riata_engine.solvers.half_free import HalfFree
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 from riata_engine.solvers.statistics import group_statistics, inflation
 
 #: √ of the share of a variance that its subtraction has left (see ``inflation``), inverted, from where gaps come from residuals
-CANCELLED = 100.0
+INFLATED = 100.0
 
 
 def solve_gram(form, alphas, options, store, control, clock):
@@ -40,26 +40,22 @@ def solve_gram(form, alphas, options, store, control, clock):
     c = np.ascontiguousarray(c)
     l1, l2 = options.penalties(form, alphas)
     bound_scale = 1.0 / store.sigma
-    none = np.empty(0, np.intp)
     chunk = max(1, int(options.max_memory // (8 * L * p))) if store.kind != "dense" else B
     for at in range(0, B, chunk):
         size = min(B, at + chunk) - at
         part = slice(at, at + size)
         b = store.coef[part] if store.kind == "dense" else np.zeros((size, L, p))
-        lengths, tol, length = np.empty(size, np.intp), np.empty(size), np.zeros((size, L))
-        lengths.fill(L)
-        tol.fill(options.tol)
+        length = np.zeros((size, L))
+        answers = GramAnswers(b, store.gap[part], store.residual[part], length, store.status[part], store.n_epochs[part],
+                              store.n_cholesky[part])
         with clock("descent"):
-            gram_path(C, group[part], c[part], yy[part], null[part], form.f1, form.f2, form.lower, form.upper,
-                      bound_scale[part], l1[part], l2[part], lengths, none, none,
-                      np.zeros((size, p)), l1[part, 0].copy(), p, tol, options.max_epochs,
-                      options.stop_dev_ratio, options.stop_dev_change, options.by_kkt, control, options.n_threads, b,
-                      store.gap[part], store.residual[part], length, store.status[part], store.n_epochs[part],
-                      store.n_cholesky[part], side_by_side=True)
+            solve_gram_paths(C, group[part], c[part], yy[part], null[part], (form.f1, form.f2), (form.lower, form.upper),
+                             bound_scale[part], l1[part], l2[part], options, control, answers,
+                             stop=(options.stop_dev_ratio, options.stop_dev_change), counting=True, side_by_side=True)
         with clock("certificate"):
             doubt = rounding(length, statistics.size, group[part], null[part])
             # where sums have lost digits the bound is a guess: the residual has the word
-            doubt = np.where(statistics.size[group[part]] > CANCELLED, np.maximum(doubt, options.tol), doubt)
+            doubt = np.where(statistics.size[group[part]] > INFLATED, np.maximum(doubt, options.tol), doubt)
             if free is not None:                 # what C does not know of
                 doubt[[free.unfitted[g] is not None for g in group[part]]] = np.inf
             if half_free is not None:
@@ -97,7 +93,7 @@ def _ridge_df(form, C, l2, free, options, store):
         return
     for g in np.unique(form.group[options.l1_ratio == 0]):
         members = np.flatnonzero((form.group == g) & (options.l1_ratio == 0))
-        f2 = form.f2[g if len(form.f2) > 1 else 0]
+        f2 = form.f2[form.factor_row[g]]
         used = np.flatnonzero(f2 > 0)
         root = np.sqrt(f2[used])
         values = np.maximum(np.linalg.eigvalsh(C[g][np.ix_(used, used)] / np.outer(root, root)), 0.0)

@@ -11,20 +11,21 @@ x_jᵀr a long way off. At alpha = 0 this holds for every feature without a boun
 
 import numpy as np
 
-from riata_engine.cpu.gram_path import gram_path
 from riata_engine.cpu.targets import residual_norms
 from riata_engine.solvers.certificate import gradients
+from riata_engine.solvers.gram_paths import room_for, solve_gram_paths
 
 #: more features than FEW are not looked at before their violations are small; up to MOST are all projected on at once, of more
 #: those on the wrong side
 FEW, MOST = 32, 256
 #: solves from exact gradients, and rounds of features coming in
-ROUNDS = 30
-#: |x_jᵀθ| on the open side up to this many √n·eps of ‖x_j‖‖y‖ is rounding; up to LARGEST it is counted
+SOLVES = 30
+#: |x_jᵀθ| on the open side up to this many √n·eps of ‖x_j‖‖y‖ is rounding; up to LARGEST_EXCESS it is counted
 #: (beyond, no dual point but zero was found)
-ROUNDING, LARGEST = 16, 1e-12
-#: accuracy asked of b′: as far as float64 goes, but where the features are collinear descent may take for ever
-TOL, MAX_EPOCHS = 1e-16, 500
+ROUNDINGS, LARGEST_EXCESS = 16, 1e-12
+#: accuracy asked of b′: as far as float64 goes, but where the features are collinear descent may take for ever. These epochs are
+#: the certificate's: they do not count as those of an alpha
+POINT_TOL, POINT_EPOCHS = 1e-16, 500
 
 
 class HalfFree:
@@ -55,7 +56,7 @@ class HalfFree:
         """
         form, group = self.form, self.form.group[problem]
         T, excess, R = T.copy(), np.zeros(len(T)), np.array(R, order="C")
-        row = group if len(form.f1) > 1 else 0
+        row = form.factor_row[group]
         penalised = (form.f1[row] > 0) | (form.f2[row] > 0)
         without = (l1 == 0) & (l2 == 0)
         norm, ry = self._norms(R, problem)
@@ -78,7 +79,7 @@ class HalfFree:
         form, group = self.form, self.form.group[problem]
         length = np.sqrt(form.variance(self.control, self.options.n_threads)[group, columns])
         null = max(form.null()[problem], np.finfo(float).tiny)
-        rounding = ROUNDING * np.sqrt(len(R)) * np.finfo(float).eps * length * np.sqrt(2 * null)
+        rounding = ROUNDINGS * np.sqrt(len(R)) * np.finfo(float).eps * length * np.sqrt(2 * null)
         with np.errstate(divide="ignore"):
             reach = 2 * (np.abs(b[:, columns]) + np.where(length > 0, np.sqrt(2 * null) / length, 0.0))
         if len(columns) > FEW:                   # what violates by more than tol is not solved: no need to know by how much
@@ -92,7 +93,7 @@ class HalfFree:
                 return R, T, excess
         first, used, moved = R, np.empty(0, np.intp), np.zeros((len(T), 0))
         best = self._wrong(T[:, columns], columns).max()
-        for _ in range(ROUNDS):
+        for _ in range(SOLVES):
             wrong = self._wrong(T[:, columns], columns)
             coming = (wrong > rounding).any(axis=0)
             if first is R:                       # inside its bounds a feature has no gradient left at its optimum
@@ -117,7 +118,7 @@ class HalfFree:
         wrong = self._wrong(T[:, columns], columns)
         T = T.copy()
         T[:, columns] = np.where(wrong > 0, 0.0, T[:, columns])
-        lost = (wrong > LARGEST * length * np.sqrt(2 * null)).any(axis=1)
+        lost = (wrong > LARGEST_EXCESS * length * np.sqrt(2 * null)).any(axis=1)
         return R, T, np.where(lost, np.inf, (wrong * reach).sum(axis=1))
 
     def _wrong(self, t, columns):
@@ -163,12 +164,9 @@ class HalfFree:
         """(k, m) least squares within the bounds in Gram space, from k starts."""
         form, (k, m) = self.form, start.shape
         g, t = form.group[problem], form.target[problem]
-        zero, one, none = np.zeros((k, 1)), np.ones(k, np.intp), np.empty(0, np.intp)
-        out, unused = np.zeros((k, 1, m)), np.empty((k, 1))
+        none, zero = np.zeros((1, m)), np.zeros((k, 1))
         yy, null, scale = (np.full(k, value) for value in (form.yy[g, t], form.null()[problem], 1 / form.sigma[t]))
-        gram_path(C[None], np.zeros(k, np.intp), np.ascontiguousarray(c), yy, null, np.zeros((1, m)), np.zeros((1, m)),
-                  form.lower[used], form.upper[used], scale, zero, zero, one, none, none, np.ascontiguousarray(start),
-                  np.zeros(k), m, np.full(k, TOL), MAX_EPOCHS, np.inf, -np.inf, True, self.control,
-                  self.options.n_threads, out, unused, unused.copy(), unused.copy(), np.empty((k, 1), np.int8),
-                  np.empty((k, 1), np.int32), np.zeros((k, 1), np.int32), counting=False)
-        return out[:, 0]
+        return solve_gram_paths(C[None], np.zeros(k, np.intp), np.ascontiguousarray(c), yy, null, (none, none),
+                                (form.lower[used], form.upper[used]), scale, zero, zero, self.options, self.control,
+                                room_for(k, 1, m), tol=np.full(k, POINT_TOL), max_epochs=POINT_EPOCHS,
+                                start=np.ascontiguousarray(start)).coef[:, 0]

@@ -9,7 +9,7 @@ import numpy as np
 from riata_engine.cpu.fits import subtract_fits
 from riata_engine.cpu.own_grams import extend_own
 from riata_engine.solvers.pool import TILE, up
-from riata_engine.solvers.statistics import CONSTANT
+from riata_engine.solvers.statistics import CONSTANT_VARIANCE
 
 
 class OwnPools:
@@ -60,7 +60,7 @@ class OwnPools:
         extend_own(self.store, np.maximum(self.where[columns], 0), columns, d, old, lists.count[who], self.group_at[who],
                    self.pointer, self.rows, self.root, self.H, self.slot[who], self.C, variance, self.control, self.n_threads)
         # constant in the rows of the group: what is left of such a column is rounding
-        k, j = np.nonzero(variance <= CONSTANT * (1.0 + d * d))
+        k, j = np.nonzero(variance <= CONSTANT_VARIANCE * (1.0 + d * d))
         self.C[self.slot[who[k]], j], self.C[self.slot[who[k]], :, j] = 0.0, 0.0
 
     def subtract(self, flat, at, coef, lengths, R):
@@ -80,7 +80,7 @@ class OwnPools:
         """The arguments of ``gram_path`` that belong to columns: Gram matrices, which of them, c, f1, f2, bounds, lists."""
         form, slots = self.form, len(self.C)
         f1, f2 = np.zeros((2, slots, self.size))
-        row, slot = self.group[who] if len(form.f1) > 1 else np.zeros(len(who), np.intp), self.slot[who]
+        row, slot = form.factor_row[self.group[who]], self.slot[who]
         f1[slot[flat.member], flat.within] = form.f1[row[flat.member], flat.columns]
         f2[slot[flat.member], flat.within] = form.f2[row[flat.member], flat.columns]
         lower, upper = np.zeros((2, self.size))

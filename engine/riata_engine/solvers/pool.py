@@ -10,7 +10,7 @@ import numpy as np
 from riata_engine.cpu.design import Design
 from riata_engine.cpu.fits import subtract_columns
 from riata_engine.cpu.pool_gram import extend, finish_folds
-from riata_engine.solvers.statistics import CONSTANT, GUARD
+from riata_engine.solvers.statistics import CONSTANT_VARIANCE, GUARD
 
 #: rows of coefficients are whole tiles of this width
 TILE = 64
@@ -125,7 +125,7 @@ class Pool:
             if np.any(variance < GUARD * spread):
                 C[old:m, :m] = 0.0
                 self._direct(k, old, d[k])
-                gone = old + np.flatnonzero(np.diagonal(C)[old:m] <= CONSTANT * spread)
+                gone = old + np.flatnonzero(np.diagonal(C)[old:m] <= CONSTANT_VARIANCE * spread)
                 C[gone], C[:, gone] = 0.0, 0.0
 
     def _held_weight(self, rows):
@@ -162,7 +162,7 @@ class Pool:
     def in_play(self, who, flat):
         """The arguments of ``gram_path`` that belong to columns: Gram matrices, which of them, f1, f2, bounds, lists."""
         form, columns = self.form, self.columns
-        rows = self.groups if len(form.f1) > 1 else [0]
+        rows = np.unique(form.factor_row[self.groups])
         f1, f2, lower, upper = (self._padded(f[..., columns]) for f in (form.f1[rows], form.f2[rows], form.lower, form.upper))
         alone = len(self.problems) == 1                  # its list is the pool
         pointer = np.empty(0, np.intp) if alone else flat.pointer

@@ -76,24 +76,39 @@ def _certify_half_free(form, paths, alphas, options, store, control, clock, free
     """The gaps of all problems, by dual points; what they do not show to be solved is solved again, to less and less."""
     half_free = HalfFree(form, free, options, store, control)
     wanting = np.arange(form.n_problems)
-    for attempt in range(REFINEMENTS + 1):
-        for problem in wanting:
-            certify_path(form, problem, paths[problem], alphas, options, store, control, free, half_free)
-        wanting = wanting[(store.status[wanting] == MAX_ITER).any(axis=1)]
-        if attempt == REFINEMENTS or not len(wanting) or control.stopped:
+    for problem in wanting:
+        certify_path(form, problem, paths[problem], alphas, options, store, control, free, half_free)
+    for attempt in range(REFINEMENTS):
+        left = (store.status[wanting] == MAX_ITER) & (store.n_epochs[wanting] < options.max_epochs)
+        wanting = wanting[left.any(axis=1)]
+        if not len(wanting) or control.stopped:
             return
         some = replace(form, target=form.target[wanting], group=form.group[wanting])
         less = replace(options, l1_ratio=options.l1_ratio[wanting], tol=options.tol * TIGHTER ** (attempt + 1))
         again = PathStore(some, alphas.shape[1], "none")
+        again.n_epochs[:] = store.n_epochs[wanting]
         found = residual_paths(some, alphas[wanting], less, again, control, clock, free)
         if control.stopped:                      # the first answers stand, with their gaps
             return
         store.n_passes += again.n_passes
-        store.n_epochs[wanting] += again.n_epochs
-        for name in ("gap", "residual", "held_out", "status"):
-            getattr(store, name)[wanting] = getattr(again, name)
-        for problem, path in zip(wanting, found, strict=True):
-            paths[problem] = path
+        store.n_epochs[wanting] = again.n_epochs
+        for i, problem in enumerate(wanting):
+            before = {name: getattr(store, name)[problem].copy() for name in ("gap", "residual", "held_out", "status")}
+            for name in before:
+                getattr(store, name)[problem] = getattr(again, name)[i]
+            certify_path(form, problem, found[i], alphas, options, store, control, free, half_free)
+            better = (store.status[problem] <= MAX_ITER) & (store.gap[problem] < before["gap"])     # if there was time to look
+            for name, old in before.items():
+                getattr(store, name)[problem, ~better] = old[~better]
+            paths[problem] = _chosen(better, found[i], paths[problem])
+
+
+def _chosen(first, one, other):
+    """The path (index, value, ends) with the alphas ``first`` (L,) of ``one``, and the rest of ``other``."""
+    slices = [(path, slice(begin, end)) for l, taken in enumerate(first) for path in [one if taken else other]
+              for begin, end in [(path[2][l - 1] if l else 0, path[2][l])]]
+    index, value = (np.concatenate([path[k][part] for path, part in slices]) for k in range(2))
+    return index, value, np.cumsum([part.stop - part.start for _, part in slices]).astype(np.intp)
 
 
 def _shorten(free, group, value, ends):

@@ -20,7 +20,7 @@ from riata_engine.cpu.targets import group_moments, target_units
 from riata_engine.solvers.free_features import FreeFeatures
 
 #: a column or a target counts as constant when its standard deviation is below this many units of its size
-CONSTANT = 2e-15
+UNVARYING = 2e-15
 #: a variance below this share of the mean square is computed again from centred entries
 CANCELLED = 0.01
 #: weight groups whose means one product takes
@@ -69,6 +69,12 @@ class StandardForm:
     @property
     def shape(self):
         return self.design.X.shape
+
+    @property
+    def factor_row(self):
+        """(G,) the row of ``f1`` and ``f2`` that belongs to a weight group."""
+        G = self.V.shape[1]
+        return np.arange(G) if len(self.f1) > 1 else np.zeros(G, np.intp)
 
     @cached_property
     def _null(self):
@@ -157,7 +163,7 @@ def standard_form(batch, control, n_threads):
     """
     X = batch.X
     n, p = X.shape
-    rounding = CONSTANT * max(1.0, np.sqrt(n) / 4)                       # that of a mean of n numbers
+    rounding = UNVARYING * max(1.0, np.sqrt(n) / 4)                       # that of a mean of n numbers
     V, base, even = _row_weights(batch, n)
     columns = batch.columns or standard_columns(X, base, batch.intercept, rounding, control, n_threads)
     center, multiplier, constant, moderate, deviation, size, f2 = columns

@@ -17,7 +17,7 @@ from riata_engine.solvers.standard_form import store_centred
 #: a fold's variance below this share of the whole's is recomputed without subtraction (half of the digits are gone)
 GUARD = 1e-8
 #: and below this share, computed directly, it is rounding: the column is constant within the fold
-CONSTANT = 1e-26
+CONSTANT_VARIANCE = 1e-26
 
 
 @dataclass
@@ -123,7 +123,7 @@ def group_statistics(form, control, n_threads, deviance=True):
         own = np.ones(n) if weights is None else weights.copy()
         own[form.held_out[g]] = 0.0
         C[g], c[g], size[g] = _direct(form, g, own, few[g], control, n_threads)
-    clear_constant(C, CONSTANT * spread)
+    clear_constant(C, CONSTANT_VARIANCE * spread)
     if not (deviance and (part >= 0).any()):
         return Statistics(C, c, None, None, None, size)
     held = np.empty((G, p, p)), np.empty((G, p, T)), np.full((G, T), np.nan)
@@ -173,5 +173,5 @@ def _raw_means(design):
 
 def inflation(variance, of):
     """√ of the largest ratio, over the last axis, of what was subtracted to what is left."""
-    left = variance > CONSTANT * of
+    left = variance > CONSTANT_VARIANCE * of
     return np.sqrt(np.max(np.divide(of, variance, out=np.ones(left.shape), where=left), axis=-1, initial=1.0))

@@ -9,11 +9,11 @@ gap over all columns is above the tolerance; what violates there comes in, and t
 import numpy as np
 
 from riata_engine.cpu.fits import subtract_fits
-from riata_engine.cpu.gram_path import gram_path
 from riata_engine.cpu.screen import accept, screen
 from riata_engine.cpu.targets import residual_norms
 from riata_engine.solvers.certificate import TIGHTER, gaps_of
 from riata_engine.solvers.column_lists import ColumnLists
+from riata_engine.solvers.gram_paths import room_for, solve_gram_paths
 from riata_engine.solvers.half_free import HalfFree
 from riata_engine.solvers.own_pools import OwnPools
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
@@ -83,7 +83,7 @@ class _Run:
         self.form, self.problems, self.options = form, problems, options
         self.store, self.control, self.clock, self.free = store, control, clock, free
         self.group, self.target = form.group[problems], form.target[problems]
-        self.factor_row = self.group if len(form.f1) > 1 else np.zeros(len(problems), np.intp)
+        self.factor_row = form.factor_row[self.group]
         self.alphas, self.l1, self.l2, self.c = alphas[problems], l1[problems], l2[problems], gradient[problems]
         self.half_free = HalfFree(form, free, options, store, control) if options.by_kkt else None
         self.pool = pool(form, problems, free, control, options.n_threads)
@@ -102,7 +102,6 @@ class _Run:
         self.share = np.full(K, WISH_SHARE)              # of the support that a strong rule may bring in
         self.tol = np.full(K, INNER)
         self.tries = np.zeros(K, np.intp)
-        self.spent = np.zeros((2, K), np.int64)          # epochs and Newton steps since, on alphas that were not accepted
         self.dev = np.zeros(K)
         self.b = np.zeros((K, 1))                        # coefficients at the last accepted alpha, as the pool has its columns
         self.support = np.zeros(K, np.intp)
@@ -150,7 +149,7 @@ class _Run:
         at = np.ascontiguousarray(self.pool.positions(flat))
         lengths = self._ends(who) - self.next[who]
         with self.clock("descent"):
-            coef, epochs, newtons = self._descend(who, flat, at, lengths)
+            coef, lengths = self._descend(who, flat, at, lengths)
         if self.control.stopped:
             return False
         with self.clock("certificate"):
@@ -160,28 +159,31 @@ class _Run:
         if self.control.stopped:
             return False
         with self.clock("accept"):
-            good = self._accept(who, lengths, coef, epochs, newtons, T, gap, square)
+            good = self._accept(who, lengths, coef, T, gap, square)
             self._store(who, good, flat, at, coef, free_b, R)
-            self._move_on(who, good, lengths, coef, epochs, newtons, T)
+            self._move_on(who, good, lengths, coef, T)
         return True
 
     def _descend(self, who, flat, at, lengths):
+        """(k, BLOCK, M) coefficients of the blocks, and how many of their ``lengths`` alphas were solved."""
         k, M = len(who), self.pool.size
         alpha = np.minimum(self.next[who][:, None] + np.arange(BLOCK), self.alphas.shape[1] - 1)
         l1, l2 = self.l1[who[:, None], alpha], self.l2[who[:, None], alpha]
+        counts, rows = (self.store.n_epochs, self.store.n_cholesky), self.problems[who][:, None]
         start, c = np.zeros((2, k, M))
         m = min(M, self.b.shape[1])                      # the problem with the longest list may be done
         start[:, :m] = self.b[who, :m]
         c[flat.member, at] = self.c[who[flat.member], flat.columns]
-        coef, gap = np.zeros((k, BLOCK, M)), np.full((k, BLOCK), np.nan)
-        status, (epochs, newtons) = np.full((k, BLOCK), SKIPPED, np.int8), np.zeros((2, k, BLOCK), np.int32)
         C, gram_of, f1, f2, lower, upper, pointer, allowed = self.pool.in_play(who, flat)
-        options, bound_scale = self.options, 1.0 / self.form.sigma[self.target[who]]
-        gram_path(C, gram_of, c, self.yy[who], self.null[who], f1, f2, lower, upper, bound_scale, l1, l2, lengths, pointer,
-                  allowed, start, self.current[who], M, self.tol[who] * options.tol, options.max_epochs, np.inf, -np.inf,
-                  options.by_kkt, self.control, options.n_threads, coef, gap, gap.copy(), gap.copy(), status, epochs, newtons,
-                  counting=False)
-        return coef, epochs, newtons
+        found = solve_gram_paths(C, gram_of, c, self.yy[who], self.null[who], (f1, f2), (lower, upper),
+                                 1.0 / self.form.sigma[self.target[who]], l1, l2, self.options, self.control,
+                                 room_for(k, BLOCK, M, *(count[rows, alpha] for count in counts)),
+                                 tol=self.tol[who] * self.options.tol, lengths=lengths, allowed=(pointer, allowed), start=start,
+                                 start_l1=self.current[who], ahead=True)
+        i, l = np.nonzero(np.arange(BLOCK) < lengths[:, None])
+        for count, here in zip(counts, (found.epochs, found.newtons), strict=True):
+            count[rows[i, 0], alpha[i, l]] = here[i, l]
+        return found.coef, np.count_nonzero(found.status != SKIPPED, axis=1)       # none behind one that has spent its epochs
 
     def _residuals(self, who, flat, at, lengths, coef):
         """(k, BLOCK, n) residuals of every alpha of every block, and (k, BLOCK, q) coefficients of free features (or None)."""
@@ -212,11 +214,12 @@ class _Run:
         return gaps_of(self.form, self.problems[who], coef, R, T, self.l1[who[:, None], alpha], self.l2[who[:, None], alpha],
                        self.options, self.free, self.half_free, lengths, columns, row)
 
-    def _accept(self, who, lengths, coef, epochs, newtons, T, gap, square):
+    def _accept(self, who, lengths, coef, T, gap, square):
         """(k,) how many of each block's alphas are accepted, with their certificates stored.
 
         Up to the first whose gap is above the tolerance. Where that is the first of all, more columns and a smaller gap on those
-        in play are asked for; where no more columns come and the gap stays, its answer is accepted as it is.
+        in play are asked for; where no more columns come and the gap stays, or the alpha's epochs are spent, its answer is
+        accepted as it is.
         """
         store, options = self.store, self.options
         failed = ~(gap[:, 0] <= options.tol)
@@ -227,7 +230,8 @@ class _Run:
         self.tol[who[lost]] *= 0.1 if self.half_free is None else TIGHTER
         self._screen(who[lost])
         self.tries[who[lost]] = np.where(self.violators[who[lost]] > 0, 0, self.tries[who[lost]] + 1)
-        surrender = failed & (self.tries[who] > PATIENCE)
+        spent = store.n_epochs[self.problems[who], self.next[who]] >= options.max_epochs
+        surrender = failed & ((self.tries[who] > PATIENCE) | spent)
         good, done, dev = np.empty(len(who), np.intp), np.empty(len(who), np.uint8), self.dev[who]
         accept(gap, square, lengths, self.next[who], 2 * self.null[who], options.tol, options.stop_dev_ratio,
                options.stop_dev_change, surrender.astype(np.uint8), dev, good, done)
@@ -236,10 +240,6 @@ class _Run:
         problem, alpha = self.problems[who[k]], self.next[who[k]] + l
         store.gap[problem, alpha], store.residual[problem, alpha] = gap[k, l], square[k, l]
         store.status[problem, alpha] = np.where(surrender[k], MAX_ITER, CONVERGED)
-        some = np.flatnonzero(good)
-        for counted, here, spent in ((store.n_epochs, epochs, self.spent[0]), (store.n_cholesky, newtons, self.spent[1])):
-            counted[problem, alpha] += here[k, l]
-            counted[self.problems[who[some]], self.next[who[some]]] += spent[who[some]]
         self.control.done += len(k)
         return good
 
@@ -264,11 +264,8 @@ class _Run:
             square[~self.holding[who]] = np.nan
             self.store.held_out[self.problems[who[k]], self.next[who[k]] + l] = square[k, l]
 
-    def _move_on(self, who, good, lengths, coef, epochs, newtons, T):
+    def _move_on(self, who, good, lengths, coef, T):
         """Stand at the first alpha that was not accepted, or the last of the block; ask for the next columns."""
-        behind = np.arange(BLOCK) >= good[:, None]
-        for spent, here in zip(self.spent, (epochs, newtons), strict=True):
-            spent[who] = np.where(good > 0, 0, spent[who]) + (here * behind).sum(axis=1)
         some = np.flatnonzero(good)
         there, good, lengths = who[some], good[some], lengths[some]
         self.tol[there], self.tries[there] = INNER, 0

@@ -1,0 +1,5 @@
+cdef enum:                                    # codes of solvers/path_store.py that compiled loops give
+    CONVERGED = 0
+    MAX_ITER = 1
+    TIME_BUDGET = 2
+    SKIPPED = 5
