@@ -94,6 +94,15 @@ def test_other_splitters_keep_their_training_rows(splitter):
         np.testing.assert_array_equal(held, test)
 
 
+def test_given_folds_may_not_tear_groups_apart():
+    groups = np.repeat(np.arange(5), 4)
+    assert len(make_folds(groups % 2, 20, groups=groups)) == 2
+    with pytest.raises(ValueError, match="fold 0 tests on row 0 but trains on others of its group"):
+        make_folds(np.arange(20) % 2, 20, groups=groups)
+    with pytest.raises(ValueError, match="fold 1 tests on row 19"):
+        make_folds([(np.arange(4, 20), np.arange(4)), (np.arange(19), [19])], 20, groups=groups)
+
+
 def test_a_splitter_receives_the_groups():
     groups = np.arange(20) // 4
     folds = make_folds(GroupKFold(5), 20, groups=groups)

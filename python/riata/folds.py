@@ -101,6 +101,8 @@ def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stra
             raise ValueError("an iterable of (train, test) cannot serve as inner_cv: its indices would mean other rows "
                              "in every outer fold. Pass an int, a splitter or an array of fold ids")
         folds = _from_pairs(pairs, rows, name)
+    if groups is not None and not hasattr(cv, "split"):
+        _check_groups_whole(folds, groups, rows, name)
     if weights is not None:
         _check_weighted(folds, weights, rows, name)
     return folds
@@ -224,6 +226,16 @@ def _positions(indices, n_rows, what, name):
     if first < -n_rows or last >= n_rows:
         raise ValueError(f"{name}: the {what} reach from {first} to {last}, outside the {n_rows} rows")
     return indices if first >= 0 else np.where(indices < 0, indices + n_rows, indices)
+
+
+def _check_groups_whole(folds, groups, rows, name):
+    for k, test in enumerate(folds.test):
+        train = np.setdiff1d(rows, test) if folds.train is None else folds.train[k]
+        torn = np.intersect1d(groups[test], groups[train])
+        if len(torn):
+            row = test[groups[test] == torn[0]][0]
+            raise ValueError(f"{name} is given as folds, and fold {k} tests on row {row} but trains on others of its group in groups: "
+                             f"leave groups out, give folds that keep groups whole, or give {name} as an int")
 
 
 def _check_weighted(folds, weights, rows, name):

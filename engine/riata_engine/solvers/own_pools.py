@@ -9,7 +9,7 @@ import numpy as np
 from riata_engine.cpu.fits import subtract_fits
 from riata_engine.cpu.own_grams import extend_own
 from riata_engine.solvers.pool import TILE, up
-from riata_engine.solvers.statistics import CONSTANT_VARIANCE
+from riata_engine.solvers.standard_form import CONSTANT_VARIANCE
 
 
 class OwnPools:

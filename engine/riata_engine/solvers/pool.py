@@ -10,7 +10,8 @@ import numpy as np
 from riata_engine.cpu.design import Design
 from riata_engine.cpu.fits import subtract_columns
 from riata_engine.cpu.pool_gram import extend, finish_folds
-from riata_engine.solvers.statistics import CONSTANT_VARIANCE, GUARD
+from riata_engine.solvers.standard_form import CONSTANT_VARIANCE
+from riata_engine.solvers.statistics import GUARD
 
 #: rows of coefficients are whole tiles of this width
 TILE = 64

@@ -23,6 +23,8 @@ from riata_engine.solvers.free_features import FreeFeatures
 UNVARYING = 2e-15
 #: a variance below this share of the mean square is computed again from centred entries
 CANCELLED = 0.01
+#: a variance within a group below this share of the whole's, computed directly, is rounding: the column is constant there
+CONSTANT_VARIANCE = 1e-26
 #: weight groups whose means one product takes
 MEANS = 8
 #: sparse columns whose mean is more standard deviations than this are stored centred
@@ -262,6 +264,8 @@ def _penalty_factors(form, control, n_threads):
             variance = np.stack([moments(form.design.X, np.ascontiguousarray(v), form.design.multiplier, control, n_threads)[1]
                                  for v in form.V.T])
         m = form.spread = np.sqrt(variance)
+        if form.intercept:                   # of a column that is constant in a group rounding is left: any penalty holds it at zero
+            m = np.where(variance <= CONSTANT_VARIANCE * (1.0 + form.shift**2), 1.0, m)
     form.f1 = np.ascontiguousarray(f * m)
     with np.errstate(over="ignore"):
         form.f2 = np.minimum(f * m**2, LARGEST)

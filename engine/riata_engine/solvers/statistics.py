@@ -12,12 +12,10 @@ from riata_engine.cpu.design import Design
 from riata_engine.cpu.gram import accumulate
 from riata_engine.cpu.group_sums import about_means, clear_constant
 from riata_engine.cpu.targets import part_sums
-from riata_engine.solvers.standard_form import store_centred
+from riata_engine.solvers.standard_form import CONSTANT_VARIANCE, store_centred
 
 #: a fold's variance below this share of the whole's is recomputed without subtraction (half of the digits are gone)
 GUARD = 1e-8
-#: and below this share, computed directly, it is rounding: the column is constant within the fold
-CONSTANT_VARIANCE = 1e-26
 
 
 @dataclass
