@@ -12,6 +12,7 @@ import sys
 
 import numpy as np
 
+from riata_engine.cpu.control import Stopped
 from riata_engine.solvers.row_products import RowProducts
 
 BLOCK_ELEMENTS = 1 << 20  # 8 MiB of float64
@@ -46,6 +47,8 @@ class CentredDesign(RowProducts):
     separate : bool, default=False
         Multiply the rows of each target on their own, so that their bits do not depend on the other targets (see
         `row_products`), not those of all targets at once, which is faster for few rows each.
+    control : None or Control
+        Where it is stopped, the next block of X raises `Stopped`: for passes over X that are left behind (`interruptibly`).
 
     Attributes
     ----------
@@ -67,7 +70,7 @@ class CentredDesign(RowProducts):
         float64 array whose means are at most MODERATE standard deviations; known at the same time.
     """
 
-    def __init__(self, X, sample_weight=None, intercept=True, columns=None, separate=False):
+    def __init__(self, X, sample_weight=None, intercept=True, columns=None, separate=False, control=None):
         self.sparse = is_sparse(X)
         if self.sparse:
             if columns is not None:
@@ -75,7 +78,7 @@ class CentredDesign(RowProducts):
             self.columns = None
         else:
             self.columns = columns
-        self.intercept, self.separate = intercept, separate
+        self.intercept, self.separate, self.control = intercept, separate, control
         self.n = X.shape[0]
         self.p = X.shape[1] if columns is None else len(columns)
         if sample_weight is None:
@@ -112,6 +115,7 @@ class CentredDesign(RowProducts):
         buffer = np.empty(step * self.p)
         for start in range(0, self.n, step):
             rows = slice(start, min(start + step, self.n))
+            self._go_on()
             part = self.X[rows] if self.columns is None else self.X[rows, self.columns]
             yield rows, self._fill(buffer, part, self.mean if centred else None)
 
@@ -124,9 +128,14 @@ class CentredDesign(RowProducts):
         X = self.X
         for start in range(0, self.p, step):
             columns = slice(start, min(start + step, self.p))
+            self._go_on()
             part = X[:, columns] if self.columns is None else X[:, self.columns[columns]]
             part = part if rows is None else part[rows]
             yield columns, self._fill(buffer, part, self.mean[columns] if centred else None)
+
+    def _go_on(self):
+        if self.control is not None and self.control.stopped:
+            raise Stopped
 
     def _fill(self, buffer, part, mean):
         fortran = not self.sparse and self.X.strides[0] < self.X.strides[1]

@@ -45,6 +45,8 @@ class RidgeDecomposition:
     separate : bool, default=False
         The coefficients, degrees of freedom and gap of a target are the same bits whatever the other targets are, and always
         from the eigenvectors. False: one product for all targets, faster for few alphas.
+    control : None or Control
+        Where it is stopped, the next block of X raises `Stopped`.
 
     Attributes
     ----------
@@ -69,7 +71,7 @@ class RidgeDecomposition:
     Hastie, Tibshirani, Friedman, "The Elements of Statistical Learning", 2nd ed., 2009, sections 3.4.1, 7.10, 18.3.5.
     """
 
-    def __init__(self, X, sample_weight=None, intercept=True, penalty_factor=None, scale=None, separate=False):
+    def __init__(self, X, sample_weight=None, intercept=True, penalty_factor=None, scale=None, separate=False, control=None):
         self.n, self.p = X.shape
         if self.n == 0:
             raise ValueError("X has no rows; give at least one")
@@ -82,7 +84,7 @@ class RidgeDecomposition:
             self.kept = None if kept.all() else np.flatnonzero(kept)
             root = np.sqrt(f[kept]) * s[kept]
         self.intercept = intercept
-        self.design = CentredDesign(X, sample_weight, intercept, self.kept, separate)
+        self.design = CentredDesign(X, sample_weight, intercept, self.kept, separate, control)
         self.form = "gram" if self.design.tall else "kernel"
         self._form = (GramForm if self.design.tall else KernelForm)(self.design, root)
         self.free_rank = self._form.free_rank
