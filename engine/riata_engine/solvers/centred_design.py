@@ -9,6 +9,7 @@ The blocks are of rows when there are no more columns than rows with positive we
 """
 
 import sys
+from functools import cached_property
 
 import numpy as np
 
@@ -245,6 +246,28 @@ class CentredDesign(RowProducts):
             row = self.X[0 if self.rows is None else self.rows[0]]
             row = row.toarray().ravel() if self.sparse else row if self.columns is None else row[self.columns]
             self.mean[j] = row[j] / self.unit
+
+    @cached_property
+    def nearly_constant(self):
+        """Columns that count as constant though a few last digits of theirs vary, increasing; known once the means are."""
+        candidates = np.flatnonzero(self.constant & (self.mean != 0))
+        step = max(1, BLOCK_ELEMENTS // self.n)
+        parts = [candidates[first:first + step] for first in range(0, len(candidates), step)]
+        return np.concatenate([np.empty(0, np.intp), *(part[self._last_digits(part).any(axis=0)] for part in parts)])
+
+    def last_digits(self, columns, R):
+        """Z'V r and the standard deviations of such columns of Z, (T, L, m) and (m,), for centred rows r of R (T, L, n)."""
+        Z = self._last_digits(columns)
+        Z -= self.v @ Z
+        return self.times(R * self.v, Z), np.sqrt(self.v @ Z**2)
+
+    def _last_digits(self, columns):
+        """What the given columns differ by from their value in the first row that counts: no rounding. 0 in rows that do not."""
+        part = self.X[:, columns if self.columns is None else self.columns[columns]]
+        part = (part.toarray() if self.sparse else np.asarray(part)).astype(np.float64) / self.unit
+        part -= part[0 if self.rows is None else self.rows[0]].copy()
+        part[self.v == 0] = 0.0
+        return part
 
     def _is_very_sparse(self):
         return self.sparse and self.unit == 1 and self.X.nnz < SPARSE_DENSITY * self.n * max(self.p, 1)
