@@ -93,7 +93,7 @@ def test_ridge_stops_early_at_the_same_alpha(solver):
 @pytest.mark.parametrize("rule", [{"stop_dev_ratio": 0.8}, {"stop_dev_change": 0.03}])
 @pytest.mark.parametrize("solver", [*SOLVERS, "kernel", "auto"])
 def test_least_squares_behind_an_early_stop_is_skipped(solver, rule, l1_ratio, store):
-    """By the share of deviance, the first of three targets stops before its last alpha above zero, the second there, the third never."""
+    """By the share of deviance, the first target stops before its last alpha above zero, the second there, the third never."""
     if solver == "kernel" and l1_ratio:
         return
     rng = np.random.default_rng(3)

@@ -139,7 +139,8 @@ def test_degrees_of_freedom_are_the_trace_whatever_the_solver(shape, factor, int
         expected.append([hat_trace(X, w, alpha, f, intercept) for alpha in alphas])
     groups = {"held_out": [np.array([0, 1, 2]), np.array([n - 1])], "group": np.array([0, 1])} if held_out else {}
     for solver in ("gram", "working_set", "residual", "kernel"):
-        found = solve(Batch(X, Y[:, 0], l1_ratio=0.0, alphas=alphas, penalty_factor=f, intercept=intercept, solver=solver, **groups))
+        found = solve(Batch(X, Y[:, 0], l1_ratio=0.0, alphas=alphas, penalty_factor=f, intercept=intercept, solver=solver,
+                            **groups))
         np.testing.assert_allclose(found.df, expected, rtol=1e-8, err_msg=solver)
 
 

@@ -33,7 +33,8 @@ cdef cloned_void scale_row(const double* part, Py_ssize_t m, double weight, doub
 
 def about_means(const double[:, :, ::1] C, const double[:, :, ::1] c, const double[::1] weight, const double[:, ::1] y,
                 const double[:, ::1] yy, whole, const Py_ssize_t[::1] part, const double[:, ::1] shift, const double[:, ::1] ybar,
-                double[:, :, ::1] C_out, double[:, :, ::1] c_out, double[:, ::1] yy_out, double[:, ::1] z, Control control, int n_threads=1):
+                double[:, :, ::1] C_out, double[:, :, ::1] c_out, double[:, ::1] yy_out, double[:, ::1] z, Control control,
+                int n_threads=1):
     """Statistics (G, …) about given means, divided by their weight, from raw sums (K, …) over parts.
 
     Parameters

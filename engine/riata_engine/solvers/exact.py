@@ -54,8 +54,8 @@ def _decomposition(form, group, control):
         factor = np.where((scale == 0) & ~form.barred, 0.0, factor)
         scale = np.where(factor == 0, 1.0, scale)
     ridge = interruptibly(
-        lambda: RidgeDecomposition(form.design.X, form.V[:, group], form.intercept, factor, scale, separate=True, control=control),
-        control, 2.0 * n * p * least + 10.0 * least * len(form.free)**2)
+        lambda: RidgeDecomposition(form.design.X, form.V[:, group], form.intercept, factor, scale, True, control), control,
+        2.0 * n * p * least + 10.0 * least * len(form.free)**2)
     interruptibly(lambda: ridge.rank, control, 9.0 * least**3)         # takes its eigenvectors
     return ridge
 
@@ -114,7 +114,7 @@ def solve_least_squares(form, alphas, options, store, control, clock, ended=None
 
 
 def _chunks(form, group, L, options, ended=None):
-    """The problems of a weight group that have not ``ended``, as many at a time as keep working arrays small and answers to Ctrl-C quick."""
+    """The problems of a weight group that have not ``ended``, as many at a time as keep working arrays small."""
     n, p = form.shape
     members = np.flatnonzero(form.group == group if ended is None else (form.group == group) & ~ended)
     size = min(CHUNK, options.max_memory) / (8 * L * (8 * p + 4 * n))                # refinement included

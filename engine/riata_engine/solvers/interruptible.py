@@ -15,9 +15,9 @@ def interruptibly(function, control, flops):
     """``function()``, left behind where ``control`` is stopped.
 
     No one can end a call of LAPACK. Where the work is large it runs in a thread of its own, while the calling thread looks at the
-    control; it is the same computation there, to the last bit. After a stop that thread works on to the end of its call, to no avail:
-    so ``function`` must not write into anything that is kept, nor poll ``control`` itself (``control.stopped`` tells it). A process
-    that ends meanwhile waits for the thread, as BLAS must not be unloaded under it; a further Ctrl-C ends that wait.
+    control; it is the same computation there, to the last bit. After a stop that thread works on to the end of its call, to no
+    avail: so ``function`` must not write into anything that is kept, nor poll ``control`` itself (``control.stopped`` tells it).
+    A process that ends meanwhile waits for the thread, as BLAS must not be unloaded under it; a further Ctrl-C ends that wait.
 
     Parameters
     ----------
