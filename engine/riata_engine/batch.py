@@ -67,6 +67,8 @@ class Batch:
     backend: str = "cpu"
     #: the standard form that ``alpha_grid`` made on the way; ``solve`` takes it if alphas are all that was set since
     form: object = field(default=None, init=False, repr=False, compare=False)
+    #: the units of the columns that ``alpha_grid`` found; another batch of the same X, weights (n,) and intercept may have them
+    columns: object = field(default=None, repr=False, compare=False)
 
     def __post_init__(self):
         self.X = _canonical(self.X)
@@ -80,7 +82,7 @@ class Batch:
         if min(self.X.shape) == 0 or self.Y.shape[-1] == 0:
             raise ValueError(f"X has shape {self.X.shape} and Y {self.Y.shape}: there is nothing to fit")
         if self.held_out is not None:
-            self.held_out = [np.unique(np.asarray(rows, dtype=np.intp)) for rows in self.held_out]
+            self.held_out = [_increasing(np.asarray(rows, dtype=np.intp)) for rows in self.held_out]
         if self.Y.ndim == 1:
             self.Y = self.Y[:, None]
         groups = 1
@@ -103,6 +105,11 @@ class Batch:
         ratio = np.empty(self.target.shape)
         ratio[:] = self.l1_ratio
         self.l1_ratio = ratio
+
+
+def _increasing(rows):
+    """Each row once, in order."""
+    return rows if (rows[1:] > rows[:-1]).all() else np.unique(rows)
 
 
 def _canonical(X):
@@ -223,6 +230,7 @@ def alpha_grid(batch):
     try:
         with single_threaded_blas(), np.errstate(**UNHEARD):
             form = batch.form = standard_form(batch, control, n_threads)
+            batch.columns = form.columns
             free = batch if batch.alphas is None else replace(batch, alphas=None)
             return _grid(free, form, _options(batch, form), control)
     except Stopped:              # what the signal's handler raised

@@ -77,9 +77,9 @@ def with_ridge_grid(batch):
 
 
 def derived_alphas(batch):
-    """The grids (B, L) of a batch."""
+    """The grids (B, L) of a batch, and the units of its columns, found on the way."""
     batch = with_ridge_grid(batch)
-    return alpha_grid(batch) if batch.alphas is None else batch.alphas
+    return (alpha_grid(batch) if batch.alphas is None else batch.alphas), batch.columns
 
 
 def check_arguments(given):

@@ -83,9 +83,10 @@ def cross_validate(given, folds, l1_ratios):
     """`cross_validate_path` on checked `Arguments`, without its warning."""
     grid = given.grid
     if grid.alphas is None:
-        alphas = derived_alphas(grid_batch(given.X, given.y[:, None], l1_ratios, weights=given.weights,
-                                           settings=given.settings, **grid.keywords))
+        alphas, columns = derived_alphas(grid_batch(given.X, given.y[:, None], l1_ratios, weights=given.weights,
+                                                    settings=given.settings, **grid.keywords))
     else:
+        columns = None
         alphas = np.broadcast_to(grid.alphas, (len(l1_ratios), len(grid.alphas)))
     batch = CVBatch(given.X, given.y, folds, given.weights, l1_ratios, given.settings)
     back = slice(None) if grid.back is None else grid.back
@@ -103,7 +104,7 @@ def cross_validate(given, folds, l1_ratios):
             result.oof_prediction = batch.held_out_prediction(solution, r, i if grid.back is None else grid.back[i])
         return result
 
-    result = solved(batch.problems(alphas), given.progress, result_of)
+    result = solved(batch.problems(alphas, columns), given.progress, result_of)
     result.index("min")                                # raises where nothing can be chosen
     return result
 

@@ -45,14 +45,17 @@ class CVBatch:
         """(R, K) problems that leave a fold out."""
         return self.full[:, None] + 1 + np.arange(len(self.folds))
 
-    def problems(self, alphas):
-        """The engine's batch at alphas (R, L). Few of a fold's coefficients are needed, so that it keeps them sparse,
+    def problems(self, alphas, columns=None):
+        """The engine's batch at alphas (R, L), where the units of the columns may be known from the grid.
 
-        unless there are so few that to make them sparse would take as long as to solve for them.
+        Few of a fold's coefficients are needed, so that it keeps them sparse, unless there are so few that to make them sparse
+        would take as long as to solve for them.
         """
         R, groups = len(self.l1_ratios), len(self.folds) + 1
         store = "dense" if alphas.size * groups * self.X.shape[1] <= SMALL else "sparse"
-        return Batch(self.X, self.y[:, None], target=np.zeros(R * groups, dtype=np.intp),
+        if self.folds.train is not None:               # each group has weights of its own
+            columns = None
+        return Batch(self.X, self.y[:, None], columns=columns, target=np.zeros(R * groups, dtype=np.intp),
                      group=np.tile(np.arange(groups, dtype=np.intp), R), l1_ratio=np.repeat(self.l1_ratios, groups),
                      alphas=np.repeat(alphas, groups, axis=0), store=store,
                      **row_sets(self.folds, self.weights, len(self.y)), **self.settings)

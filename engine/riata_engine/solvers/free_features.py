@@ -10,7 +10,7 @@ Lovell 1963).
 
 import numpy as np
 
-from riata_engine.cpu.gram import subtract_fits
+from riata_engine.cpu.fits import subtract_fits
 from riata_engine.solvers.interruptible import interruptibly
 
 #: singular values below this many eps of the largest, times the larger side, count as zero

@@ -6,6 +6,7 @@ them. The columns themselves are gathered once, in one store.
 
 import numpy as np
 
+from riata_engine.cpu.fits import subtract_fits
 from riata_engine.cpu.own_grams import extend_own
 from riata_engine.solvers.pool import TILE, up
 from riata_engine.solvers.statistics import CONSTANT
@@ -22,8 +23,6 @@ class OwnPools:
     free : FreeFeatures or None
         Projected out of every Gram matrix.
     """
-
-    order = None
 
     def __init__(self, form, problems, free, control, n_threads, room=4 * TILE):
         self.form, self.problems, self.control, self.n_threads = form, problems, control, n_threads
@@ -63,6 +62,11 @@ class OwnPools:
         # constant in the rows of the group: what is left of such a column is rounding
         k, j = np.nonzero(variance <= CONSTANT * (1.0 + d * d))
         self.C[self.slot[who[k]], j], self.C[self.slot[who[k]], :, j] = 0.0, 0.0
+
+    def subtract(self, flat, at, coef, lengths, R):
+        """R[i, l] −= what the coefficients of problem i at its alpha l fit: see ``subtract_fits``."""
+        row = np.zeros(len(lengths), np.intp)
+        subtract_fits(self.store[None], row, flat.pointer, at, self.where[flat.columns], coef, lengths, R, self.n_threads)
 
     def positions(self, flat):
         """Where the columns of ``flat`` stand in a row of coefficients (size,)."""

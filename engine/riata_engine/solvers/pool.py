@@ -1,18 +1,22 @@
-"""The columns in play: those that any problem of a batch works on, gathered once, with a Gram matrix for every weight group.
+"""The columns in play: those that any problem of a batch works on, with a Gram matrix for every weight group.
 
 Columns only come in. Their order in the pool is the order in which they came; each problem keeps a list of its own of those
-it may use, so that its answer does not depend on its neighbours.
+it may use, so that its answer does not depend on its neighbours. Contiguous columns are read where they are; of other matrices
+they are gathered once.
 """
-
-from itertools import pairwise
 
 import numpy as np
 
-from riata_engine.cpu.gram import extend, finish_folds
+from riata_engine.cpu.design import Design
+from riata_engine.cpu.fits import subtract_columns
+from riata_engine.cpu.pool_gram import extend, finish_folds
 from riata_engine.solvers.statistics import CONSTANT, GUARD
 
-#: columns are stored, and products computed, in tiles of this width
+#: rows of coefficients are whole tiles of this width
 TILE = 64
+#: columns for which there is room at first, and bytes of address space that room for 2 n columns may take instead: pages that
+#: nothing was written to take no memory, and Gram matrices that need not move are never held twice
+ROOM, SPACE = 256, 1 << 28
 
 
 def up(room):
@@ -32,45 +36,31 @@ class Pool:
         Projected out of every Gram matrix.
     """
 
-    def __init__(self, form, problems, free, control, n_threads, room=256):
+    def __init__(self, form, problems, free, control, n_threads):
         self.form, self.problems, self.free = form, problems, free
         self.groups, self.group_at = groups, _ = np.unique(form.group[problems], return_inverse=True)
         self.control, self.n_threads = control, n_threads
-        n, p = form.shape
-        self.where = np.full(p, -1, dtype=np.intp)        # position of a column in the pool
+        self.where = np.full(form.shape[1], -1, dtype=np.intp)       # position of a column in the pool
         self.columns = np.empty(0, dtype=np.intp)
-        held = [form.held_out[g] for g in groups] if form.held_out is not None else None
-        self.folds = None
-        if held is not None and any(len(h) for h in held):
-            self._fold_rows(held, n)
-        else:
-            self.order = None
-        base = form.held_out_weight
-        self.uniform = bool(np.all(base == base[0]))
-        self.base = None if self.uniform else np.ascontiguousarray(base if self.order is None else base[self.order])
-        self._allocate(room)
-
-    def _fold_rows(self, held, n):
-        """Put rows of a fold side by side where folds do not overlap: a fold's Gram matrix is then one product of a row range."""
-        seen = np.zeros(n, int)
-        for rows in held:
-            seen[rows] += 1
-        if seen.max() > 1:
-            self.order = None
-            return
-        rest = np.flatnonzero(seen == 0)
-        self.order = np.concatenate([*held, rest]).astype(np.intp)
-        ends = np.cumsum([0] + [len(rows) for rows in held])
-        self.folds = list(pairwise(ends))
-        self.covers = not len(rest)
+        held = [] if form.held_out is None else [form.held_out[g] for g in groups]
+        times = np.bincount(np.concatenate(held), minlength=len(form.V)) if held else np.zeros(1)
+        self.overlap = times.max() > 1                   # then every group is computed from its own rows
+        self.folds = held if times.max() == 1 else None
+        self.covers = bool(times.all())
+        self.weights = None if form.even else np.ascontiguousarray(form.held_out_weight)
+        X = form.design.X
+        self.stored = not (isinstance(X, np.ndarray) and X.strides[0] == X.itemsize)
+        self.design = form.design
+        most = up(min(form.shape[1], 2 * len(form.V)))
+        self._allocate(most if 8 * len(groups) * most * most <= SPACE else ROOM)
 
     def _allocate(self, room):
-        room = up(room)
-        m = len(self.columns)
-        Z = np.zeros((self.form.shape[0], room), order="F")
-        if m:
-            Z[:, :m] = self.Z[:, :m]
-        self.Z = Z                           # one after the other: old and new of both would be twice the memory
+        room, m = up(room), len(self.columns)
+        if self.stored:
+            Z = np.zeros((len(self.form.V), room), order="F")
+            if m:
+                Z[:, :m] = self.design.X[:, :m]
+            self.design = Design(Z, np.zeros(room), np.ones(room))
         C = np.zeros((len(self.groups), room, room))
         if m:
             C[:, :m, :m] = self.C[:, :m, :m]
@@ -81,78 +71,76 @@ class Pool:
 
     def add(self, columns):
         """Take columns in (those that are in already are passed over) and extend the Gram matrices."""
-        new = columns[self.where[columns] < 0]
+        new = np.ascontiguousarray(columns[self.where[columns] < 0], dtype=np.intp)
         if not len(new):
             return
         old, m = len(self.columns), len(self.columns) + len(new)
-        if m > self.Z.shape[1]:
-            self._allocate(max(m, min(self.form.shape[1], int(1.5 * self.Z.shape[1]))))
-        new = np.ascontiguousarray(new, dtype=np.intp)
-        if self.order is None:
-            self.form.design.gather(new, self.Z, old)
-        else:
-            part = np.empty((self.form.shape[0], len(new)), order="F")
-            self.form.design.gather(new, part)
-            self.Z[:, old:m] = part[self.order]
+        if m > self.C.shape[1]:
+            self._allocate(max(m, min(self.form.shape[1], int(1.5 * self.C.shape[1]))))
+        if self.stored:
+            self.form.design.gather(new, self.design.X, old)
         self.where[new] = np.arange(old, m)
         self.columns = np.concatenate([self.columns, new])
         self._extend(old, m)
 
-    def _product(self, r0, r1, v, old, m, out, factor):
-        extend(self.Z, r0, r1, v, old, m, out, factor, self.control, self.n_threads)
+    def _at(self, columns):
+        """Where columns of the pool stand in ``design``."""
+        return self.where[columns] if self.stored else columns
+
+    def _product(self, rows, weights, old, C, factor, design=None):
+        extend(design or self.design, self._at(self.columns), rows, weights, old, C, factor, self.control, self.n_threads)
 
     def _extend(self, old, m):
-        form, n = self.form, self.form.shape[0]
+        form = self.form
         d = np.ascontiguousarray(form.shift[np.ix_(self.groups, self.columns)])
-        if self.folds is not None:
+        if self.overlap:
+            for k in range(len(self.groups)):
+                self._direct(k, old, d[k])
+        elif self.folds is not None:
             self._extend_folds(old, m, d)
-        elif form.held_out is None or not any(len(rows) for rows in form.held_out):
+        else:
             for C in self.C:
-                self._product(0, n, self.base, old, m, C, 1.0 / n if self.uniform else 1.0)
-        else:                                # held-out rows that overlap: every group from its own rows
-            for k, g in enumerate(self.groups):
-                self._direct(k, g, old, m, d[k])
+                self._product(None, self.weights, old, C, 1.0 / len(form.V) if form.even else 1.0)
         if self.free is not None:
             for k, g in enumerate(self.groups):
                 E = self.C[k, old:m, :m] - self.free.H[g, self.columns[old:m]] @ self.free.H[g, self.columns[:m]].T
                 self.C[k, old:m, :m], self.C[k, :m, old:m] = E, E.T
 
     def _extend_folds(self, old, m, d):
-        """The whole minus each fold, a product of a row range each; what subtraction would spoil is computed directly."""
-        for k, (r0, r1) in enumerate(self.folds):
-            self._product(r0, r1, self.base, old, m, self.C[k], -1.0)
+        """The whole minus the rows of each fold; what subtraction would spoil is computed directly."""
+        for C, rows in zip(self.C, self.folds, strict=True):
+            self._product(rows, self.weights, old, C, -1.0)
         if self.covers:
             whole = -self.C[:, old:m, :m].sum(axis=0)
         else:
             C = np.zeros(self.C.shape[1:])
-            self._product(0, self.form.shape[0], self.base, old, m, C, 1.0)
+            self._product(None, self.weights, old, C, 1.0)
             whole = np.ascontiguousarray(C[old:m, :m])
-        everything = float(self.form.shape[0]) if self.base is None else 1.0
-        weights = np.array([everything - self._held_weight(k) for k in range(len(self.groups))])
+        everything = float(len(self.form.V)) if self.weights is None else 1.0
+        weights = np.array([everything - self._held_weight(rows) for rows in self.folds])
         finish_folds(self.C, whole, weights, d, old, m, self.n_threads)
         spread = np.diagonal(whole[:, old:m]) / everything
-        for k, g in enumerate(self.groups):
-            variance = np.diagonal(self.C[k])[old:m]
+        for k, C in enumerate(self.C):
+            variance = np.diagonal(C)[old:m]
             if np.any(variance < GUARD * spread):
-                self._direct(k, g, old, m, d[k])
-                gone = old + np.flatnonzero(np.diagonal(self.C[k])[old:m] <= CONSTANT * spread)
-                self.C[k, gone], self.C[k, :, gone] = 0.0, 0.0
+                C[old:m, :m] = 0.0
+                self._direct(k, old, d[k])
+                gone = old + np.flatnonzero(np.diagonal(C)[old:m] <= CONSTANT * spread)
+                C[gone], C[:, gone] = 0.0, 0.0
 
-    def _held_weight(self, k):
-        r0, r1 = self.folds[k]
-        return float(r1 - r0) if self.base is None else float(self.base[r0:r1].sum())
+    def _held_weight(self, rows):
+        return float(len(rows)) if self.weights is None else float(self.weights[rows].sum())
 
-    def _direct(self, k, g, old, m, d):
-        """(Z − d)' diag(V_g) (Z − d) without subtraction of products."""
-        v = self.form.V[:, g]
-        Z = self.Z[:, :m] - d
-        E = (Z[:, old:] * (v if self.order is None else v[self.order])[:, None]).T @ Z
-        self.C[k, old:m, :m], self.C[k, :m, old:m] = E, E.T
+    def _direct(self, k, old, d):
+        """(Z − d)' diag(V_g) (Z − d) of group number k, without subtraction of products."""
+        at, X, center, multiplier = self._at(self.columns), self.design.X, self.design.center.copy(), self.design.multiplier
+        center[at] += d / multiplier[at]
+        about = Design(X, center, multiplier)
+        self._product(None, np.ascontiguousarray(self.form.V[:, self.groups[k]]), old, self.C[k], 1.0, about)
 
-    @property
-    def store(self):
-        """(room, n) the columns, one a row."""
-        return self.Z.T
+    def subtract(self, flat, at, coef, lengths, R):
+        """R[i, l] −= what the coefficients of problem i at its alpha l fit: see ``subtract_columns``."""
+        subtract_columns(self.design, flat.pointer, at, self._at(flat.columns), coef, lengths, R, self.n_threads)
 
     @property
     def size(self):

@@ -59,6 +59,7 @@ class StandardForm:
     f2: np.ndarray = field(default=None)    # … of the l2 part
     spread: np.ndarray | None = None  # (G, p) standard deviations of z where the penalty is standardised
     even: bool = False                # whether all rows have the same weight, before anything is held out
+    columns: tuple = ()               # what ``standard_columns`` says of X
     _variance: np.ndarray | None = None
 
     @property
@@ -158,8 +159,8 @@ def standard_form(batch, control, n_threads):
     n, p = X.shape
     rounding = CONSTANT * max(1.0, np.sqrt(n) / 4)                       # that of a mean of n numbers
     V, base, even = _row_weights(batch, n)
-    center, multiplier, constant, moderate, deviation, size, f2 = standard_columns(X, base, batch.intercept, rounding, control,
-                                                                                   n_threads)
+    columns = batch.columns or standard_columns(X, base, batch.intercept, rounding, control, n_threads)
+    center, multiplier, constant, moderate, deviation, size, f2 = columns
     X, center, origin = _near_zero(X, center, multiplier)
     design = Design(X, center, multiplier, direct=moderate)
 
@@ -189,7 +190,7 @@ def standard_form(batch, control, n_threads):
         penalty, barred, lower, upper, free = _restrictions(batch, multiplier, constant, deviation <= rounding * size)
     form = StandardForm(design, origin, V, batch.held_out, base, Y, base_mean, sigma, batch.target,
                         batch.group, batch.intercept, batch.standardize, penalty, barred, lower, upper, free, shift, ybar,
-                        yy, even=even)
+                        yy, even=even, columns=columns)
     if plain:
         form.f1, form.f2 = multiplier[None], f2[None]
     else:

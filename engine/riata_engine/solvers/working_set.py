@@ -8,7 +8,7 @@ gap over all columns is above the tolerance; what violates there comes in, and t
 
 import numpy as np
 
-from riata_engine.cpu.gram import subtract_fits
+from riata_engine.cpu.fits import subtract_fits
 from riata_engine.cpu.gram_path import gram_path
 from riata_engine.cpu.screen import accept, screen
 from riata_engine.cpu.targets import residual_norms
@@ -185,16 +185,11 @@ class _Run:
 
     def _residuals(self, who, flat, at, lengths, coef):
         """(k, BLOCK, n) residuals of every alpha of every block, and (k, BLOCK, q) coefficients of free features (or None)."""
-        k, group, order, n_threads = len(who), self.group[who], self.pool.order, self.options.n_threads
+        k, group, n_threads = len(who), self.group[who], self.options.n_threads
         level = np.zeros((k, BLOCK, 1))
         subtract_fits(self.form.shift[:, :, None], group, flat.pointer, at, flat.columns, coef, lengths, level, n_threads)
-        y = self.y[who] if order is None else self.y[who][:, order]
-        R = y[:, None] - level
-        subtract_fits(self.pool.store[None], np.zeros(k, np.intp), flat.pointer, at, self.pool.where[flat.columns], coef, lengths,
-                      R, n_threads)
-        if order is not None:
-            turned, R = R, np.empty_like(R)
-            R[:, :, order] = turned
+        R = self.y[who][:, None] - level
+        self.pool.subtract(flat, at, coef, lengths, R)
         if self.free is None:
             return R, None
         products = np.zeros((k, BLOCK, len(self.form.free)))

@@ -53,15 +53,17 @@ class PathCV(RegressorMixin, LinearPredictor):
         settings = engine_settings(vars(self), X.shape[1])
         settings["n_threads"] = None if self.n_jobs is None else effective_n_jobs(self.n_jobs)
         if isinstance(self.alphas, Integral):
-            grids = automatic_alphas(owner, grid_batch(X, Y, l1_ratios, weights=weights, settings=settings,
-                                                       n_alphas=int(self.alphas), alpha_min_ratio=float(self.eps)))
+            whole = grid_batch(X, Y, l1_ratios, weights=weights, settings=settings, n_alphas=int(self.alphas),
+                               alpha_min_ratio=float(self.eps))
+            grids, columns = automatic_alphas(owner, whole), whole.columns
         else:
+            columns = None
             grids = np.tile(descending_alphas(owner, self.alphas), (len(l1_ratios), 1))
         split_params = routed(self, sample_weight, params).get("splitter", {}).get("split", {})
         splits = check_cv(self.cv).split(X, Y[:, 0], **split_params)
         folds = make_folds(list(splits), X.shape[0], weights=weights)
         batch = CVBatch(X, Y[:, 0], folds, weights, l1_ratios, settings)
-        solution = solve_certified(owner, batch.problems(grids), self.verbose)
+        solution = solve_certified(owner, batch.problems(grids, columns), self.verbose)
         errors = batch.deviance(solution)
         self.mse_path_ = np.squeeze(np.moveaxis(errors, 2, 1))
         mean = errors.mean(axis=1)
