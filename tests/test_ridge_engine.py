@@ -154,6 +154,22 @@ def test_degrees_of_freedom_of_a_mixed_batch(solver):
     np.testing.assert_array_equal(found.df[1:], np.count_nonzero(found.coef[1:], axis=2) + 1)
 
 
+@pytest.mark.parametrize("solver", ["gram", "working_set", "residual", "kernel"])
+def test_degrees_of_freedom_beside_collinear_free_features_and_an_early_stop(solver):
+    X, Y, _ = problem("tall", 2)
+    X[:, 1] = X[:, 0]
+    f = np.ones(X.shape[1])
+    f[:2] = 0.0
+    alphas = np.array([3.0, 0.4, 0.1])
+    found = solve(Batch(X, Y[:, 0], l1_ratio=0.0, alphas=alphas, penalty_factor=f, solver=solver))
+    assert (found.status == STATUS.index("degenerate")).all()
+    np.testing.assert_allclose(found.df[0], [hat_trace(X, np.ones(len(X)), alpha, f, True) for alpha in alphas], rtol=1e-8)
+    stopped = solve(Batch(X, Y[:, 0], l1_ratio=0.0, alphas=alphas, penalty_factor=f, solver=solver,
+                          stop_dev_ratio=float(found.dev_ratio[0, 0])))
+    np.testing.assert_array_equal(np.isnan(stopped.df), stopped.status == STATUS.index("skipped"))
+    assert np.isnan(stopped.df).any()
+
+
 @pytest.mark.parametrize("solver", ["working_set", "residual"])
 def test_degrees_of_freedom_are_unknown_where_the_spectrum_does_not_fit(solver):
     rng = np.random.default_rng(0)

@@ -79,8 +79,7 @@ def ridge_df(form, alphas, options, store, control, clock):
             return
         problems = np.flatnonzero(ridge & (form.group == group))
         with clock("degrees of freedom"), suppress(Stopped):
-            df = _decomposition(form, group, control).effective_df(alphas[problems]) + form.intercept
-            store.df[problems] = np.where(store.status[problems] <= MAX_ITER, df, np.nan)
+            store.df[problems] = _decomposition(form, group, control).effective_df(alphas[problems]) + form.intercept
             store.n_passes += 1
 
 
