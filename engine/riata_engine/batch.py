@@ -22,6 +22,7 @@ from riata_engine.solvers.options import Options
 from riata_engine.solvers.path_store import DEGENERATE, SKIPPED, STATUS, TIME_BUDGET, PathStore
 from riata_engine.solvers.residual import solve_residual
 from riata_engine.solvers.ridge import RidgeDecomposition
+from riata_engine.solvers.ridge_bounds import solve_ridge_bounds
 from riata_engine.solvers.standard_form import standard_form
 from riata_engine.solvers.working_set import solve_working_set
 from riata_engine.threads import single_threaded_blas, thread_count
@@ -30,7 +31,7 @@ __all__ = ["STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "
            "first_non_finite_column", "solve"]
 
 SOLVERS = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual,
-           "kernel": solve_kernel, "least_squares": solve_least_squares}
+           "kernel": solve_kernel, "least_squares": solve_least_squares, "dual_newton": solve_ridge_bounds}
 #: an alpha beyond float64, or a result: the status of a fit says it, numpy's warnings would only say it twice
 UNHEARD = {"over": "ignore", "divide": "ignore", "invalid": "ignore"}
 

@@ -31,7 +31,7 @@ def solve_kernel(form, alphas, options, store, control, clock):
             # a Gram matrix sees no further than √eps: where it took free features for collinear there is no dual point but zero
             lost = ridge.free_degenerate and ridge.free_rank < form.free_features(control, options.n_threads).rank[group]
             degenerate = ridge.free_degenerate and not lost
-        for problems in _chunks(form, group, alphas.shape[1], options):
+        for problems in problems_at_once(form, group, alphas.shape[1], options):
             if control.check():
                 return
             with clock("solutions"):
@@ -97,7 +97,7 @@ def solve_least_squares(form, alphas, options, store, control, clock, ended=None
     """
     kept, L, (n, p) = np.flatnonzero(~form.barred), alphas.shape[1], form.shape
     for group in np.unique(form.group):
-        for problems in _chunks(form, group, L, options, ended):
+        for problems in problems_at_once(form, group, L, options, ended):
             if control.check():
                 return
             with clock("triangle"):
@@ -112,7 +112,7 @@ def solve_least_squares(form, alphas, options, store, control, clock, ended=None
             control.done += gap.size
 
 
-def _chunks(form, group, L, options, ended=None):
+def problems_at_once(form, group, L, options, ended=None):
     """The problems of a weight group that have not ``ended``, as many at a time as keep working arrays small."""
     n, p = form.shape
     members = np.flatnonzero(form.group == group if ended is None else (form.group == group) & ~ended)
@@ -152,6 +152,11 @@ def _keep(form, store, group, problems, coef, residuals, gap, options, degenerat
     """Store coefficients (k, L, p) of X for y in units of sigma, with what their residuals (k, L, n) and gaps (k, L) tell."""
     used = form.design.multiplier > 0
     b = np.divide(coef, form.design.multiplier, out=np.zeros_like(coef), where=used)
+    keep_paths(form, store, group, problems, b, residuals, gap, options, degenerate)
+
+
+def keep_paths(form, store, group, problems, b, residuals, gap, options, degenerate):
+    """The same with coefficients b (k, L, p) of z, which are overwritten."""
     square = weighted_square(residuals, form.V[:, group])
     behind = _behind_a_stop(square, 2 * form.null()[problems], options)
     b[behind] = 0.0
