@@ -1,15 +1,20 @@
 """Ctrl-C: what is done is kept, wherever it finds the code; a handler of the caller's is left alone."""
 
+import _thread
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
+from riata_engine.cpu.control import Control, Stopped
+from scipy import sparse
 
 import riata
 import riata.linear_model
-from riata_engine.batch import Interrupted
-from riata_engine.solvers import working_set
+from riata_engine.batch import STATUS, Batch, Interrupted, solve
+from riata_engine.solvers import interruptible, working_set
+from riata_engine.solvers.interruptible import interruptibly
 
 
 @pytest.fixture(autouse=True)
@@ -191,3 +196,87 @@ def test_an_estimator_says_that_it_is_not_fitted(monkeypatch):
     monkeypatch.setattr(_certified, "solve", interrupted)
     with pytest.raises(Interrupted, match="ElasticNet: interrupted; the model is not fitted"):
         riata.linear_model.ElasticNet().fit(*problem(20, 3))
+
+
+def sparse_problem():
+    rng = np.random.default_rng(0)
+    rows = rng.integers(20_000, size=(4000, 400), dtype=np.int32)
+    X = sparse.csc_array((rng.normal(size=rows.size), rows.ravel(), 400 * np.arange(4001)), shape=(20_000, 4000))
+    return X, np.asarray(X[:, :5].sum(axis=1)).ravel()
+
+
+#: one call of LAPACK or BLAS, or one pass over large matrices, takes seconds in each
+LONG = {
+    "eigenvalues of a Gram matrix": lambda: Batch(*problem(1000, 3000), l1_ratio=0.0, n_alphas=2, solver="gram"),
+    "eigenvectors of a kernel": lambda: Batch(*problem(2500, 3000), l1_ratio=0.0, n_alphas=2, solver="kernel"),
+    "eigenvectors of a Gram matrix": lambda: Batch(*problem(3000, 2500), l1_ratio=0.0, n_alphas=2, solver="kernel"),
+    "triangle of a tall X": lambda: Batch(*problem(4000, 2000), alphas=np.zeros(1)),
+    "triangle of a wide X": lambda: Batch(*problem(1500, 6000), alphas=np.zeros(1)),
+    "sparse product": lambda: Batch(*sparse_problem(), solver="gram"),
+    "Gram matrices of folds": lambda: Batch(*problem(600, 3000), solver="gram", held_out=np.array_split(np.arange(600), 5)),
+    "large Gram matrix": lambda: Batch(*problem(1000, 6000), solver="gram"),
+    "free features": lambda: Batch(*problem(2000, 3000), penalty_factor=np.repeat([0.0, 1.0], 1500), solver="working_set"),
+}
+
+
+@pytest.mark.parametrize("case", LONG)
+def test_the_time_budget_does_not_wait_for_one_long_call(case):
+    batch = LONG[case]()
+    batch.n_threads, batch.time_budget = 1, 0.3
+    start = time.perf_counter()
+    found = solve(batch)
+    assert time.perf_counter() - start < 0.3 + 1.0
+    late = found.status == STATUS.index("time_budget")
+    if case != "eigenvalues of a Gram matrix":           # they come last: what is solved by then stands
+        assert late.any()
+    assert np.isnan(found.coef[late]).all()
+    assert set(found.status[~late].tolist()) <= {STATUS.index("converged")}
+
+
+@pytest.mark.parametrize("case", LONG)
+def test_ctrl_c_does_not_wait_for_one_long_call(case):
+    batch, pressed = LONG[case](), []
+    batch.n_threads = 1
+
+    def press():
+        pressed.append(time.perf_counter())
+        _thread.interrupt_main()
+
+    timer = threading.Timer(0.4, press)
+    timer.start()
+    try:
+        with pytest.raises(Interrupted) as caught:
+            solve(batch)
+        assert time.perf_counter() - pressed[0] < 1.0
+    finally:
+        timer.cancel()
+    assert np.isnan(caught.value.solution.coef[caught.value.solution.status == STATUS.index("skipped")]).all()
+
+
+def test_many_targets_of_a_wide_gram_matrix_end_in_time():
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(64, 6830))
+    Y = X[:, :20] @ rng.normal(size=(20, 30))
+    start = time.perf_counter()
+    with pytest.warns(UserWarning, match="time_budget"):
+        found = riata.fit_batch(X, Y, solver="gram", time_budget=1.0)
+    assert time.perf_counter() - start < 1.0 + 1.5          # with the tables of 20 million coefficients
+    assert (found.status == "time_budget").any()
+
+
+def test_a_call_that_is_left_behind_changes_nothing_and_hands_on_what_it_raises():
+    def fail():
+        raise FloatingPointError("as it was")
+
+    large = 10 * interruptible.WORTH
+    assert interruptibly(lambda: threading.current_thread() is threading.main_thread(), None, large)
+    assert interruptibly(lambda: threading.current_thread() is threading.main_thread(), Control(), 1.0)
+    assert not interruptibly(lambda: threading.current_thread() is threading.main_thread(), Control(), large)
+    with pytest.raises(FloatingPointError, match="as it was"):
+        interruptibly(fail, Control(), large)
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError, match="divide"):
+        interruptibly(lambda: np.ones(1) / np.zeros(1), Control(), large)
+    gate = threading.Event()
+    with pytest.raises(Stopped):
+        interruptibly(gate.wait, Control(time_budget=0.1), large)
+    gate.set()

@@ -88,6 +88,43 @@ def test_ridge_stops_early_at_the_same_alpha(solver):
     assert np.isnan(path.coef[4:]).all()
 
 
+@pytest.mark.parametrize("store", ["dense", "sparse"])
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize("rule", [{"stop_dev_ratio": 0.8}, {"stop_dev_change": 0.03}])
+@pytest.mark.parametrize("solver", [*SOLVERS, "kernel", "auto"])
+def test_least_squares_behind_an_early_stop_is_skipped(solver, rule, l1_ratio, store):
+    """By the share of deviance, the first target stops before its last alpha above zero, the second there, the third never."""
+    if solver == "kernel" and l1_ratio:
+        return
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((120, 40))
+    signal = X[:, :8] @ rng.standard_normal(8)
+    Y = np.column_stack([signal, signal, rng.standard_normal(120)]) + 0.1 * rng.standard_normal((120, 3))
+    alphas = np.tile(np.r_[np.geomspace(1, 1e-2, 7) / max(l1_ratio, 0.1), 0.0], (3, 1))
+    alphas[1, :-1] *= 100.0 / np.geomspace(1, 100, 7)[::-1]             # only its last but one is of use
+    alphas[1, -2] = 1e-2
+    batch = Batch(X, Y, alphas=alphas, l1_ratio=l1_ratio, solver=solver, store=store, **rule)
+    found = problems.status_names(solve(batch)).tolist()
+    free = problems.status_names(solve(Batch(X, Y, alphas=alphas, l1_ratio=l1_ratio, solver=solver))).tolist()
+    assert free == [["converged"] * 8] * 3
+    for path in found:
+        assert path == ["converged"] * path.count("converged") + ["skipped"] * path.count("skipped")
+    if "stop_dev_ratio" in rule:
+        assert [path.count("skipped") for path in found[1:]] == [1, 0]
+    assert found[0][-1] == "skipped"
+    together = solve(batch)
+    for k in range(3):
+        alone = solve(Batch(X, Y[:, k], alphas=alphas[k], l1_ratio=l1_ratio, solver=solver, store=store, **rule))
+        assert problems.status_names(alone).tolist() == [found[k]]
+        skipped = np.array(found[k]) == "skipped"
+        assert np.isnan(together.gap[k, skipped]).all()
+        if store == "dense":
+            np.testing.assert_array_equal(together.coef[k], alone.coef[0])
+            assert np.isnan(together.coef[k, skipped]).all()
+        else:
+            assert together.coef[k][np.flatnonzero(skipped)].nnz == 0
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_sparse_results_hold_nothing_behind_an_early_stop(solver):
     rng = np.random.default_rng(0)

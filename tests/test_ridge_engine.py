@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from riata_engine.batch import STATUS, Batch, solve
 from riata_engine.solvers.ridge import RidgeDecomposition
 from ridge_problems import ALPHAS, CASES, SHAPES, augmented, options, problem
 
@@ -109,3 +110,70 @@ def test_effective_df_is_the_trace_of_the_hat_matrix(shape):
         hat = X @ coef[:, k].T + b0[:, k]
         np.testing.assert_allclose(ridge.effective_df(ALPHAS)[k], np.trace(hat) - 1, rtol=1e-9)
     np.testing.assert_allclose(ridge.effective_df(0.0), ridge.rank + ridge.free_rank)
+
+
+def hat_trace(X, w, alpha, f, intercept):
+    """Trace of the hat matrix, from the matrix itself; alpha = 0: its rank."""
+    v = w / w.sum()
+    used = np.isfinite(f)
+    Z = np.sqrt(v)[:, None] * (X - (v @ X if intercept else 0.0))[:, used]
+    A = Z.T @ Z + alpha * np.diag(f[used])
+    return np.trace(Z @ np.linalg.pinv(A, hermitian=True) @ Z.T) + intercept
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("factor", ["ones", "some free, one out"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_degrees_of_freedom_are_the_trace_whatever_the_solver(shape, factor, intercept, held_out):
+    X, Y, _ = problem(shape, 0)
+    n, p = X.shape
+    f = np.ones(p)
+    if factor != "ones":
+        f[:3] = 0.0, 0.0, np.inf
+    alphas = np.array([3.0, 0.4, 0.01, 0.0])
+    expected = []
+    for rows in ([0, 1, 2], [n - 1]) if held_out else ([],):
+        w = np.ones(n)
+        w[rows] = 0.0
+        expected.append([hat_trace(X, w, alpha, f, intercept) for alpha in alphas])
+    groups = {"held_out": [np.array([0, 1, 2]), np.array([n - 1])], "group": np.array([0, 1])} if held_out else {}
+    for solver in ("gram", "working_set", "residual", "kernel"):
+        found = solve(Batch(X, Y[:, 0], l1_ratio=0.0, alphas=alphas, penalty_factor=f, intercept=intercept, solver=solver,
+                            **groups))
+        np.testing.assert_allclose(found.df, expected, rtol=1e-8, err_msg=solver)
+
+
+@pytest.mark.parametrize("solver", ["gram", "working_set", "residual"])
+def test_degrees_of_freedom_of_a_mixed_batch(solver):
+    X, Y, _ = problem("tall", 1)
+    ratio = np.array([0.0, 0.5, 1.0])
+    found = solve(Batch(X, Y[:, 0], l1_ratio=ratio, group=np.zeros(3, int), alphas=np.array([0.4, 0.01]), solver=solver))
+    expected = [hat_trace(X, np.ones(len(X)), alpha, np.ones(X.shape[1]), True) for alpha in (0.4, 0.01)]
+    np.testing.assert_allclose(found.df[0], expected, rtol=1e-8)
+    np.testing.assert_array_equal(found.df[1:], np.count_nonzero(found.coef[1:], axis=2) + 1)
+
+
+@pytest.mark.parametrize("solver", ["gram", "working_set", "residual", "kernel"])
+def test_degrees_of_freedom_beside_collinear_free_features_and_an_early_stop(solver):
+    X, Y, _ = problem("tall", 2)
+    X[:, 1] = X[:, 0]
+    f = np.ones(X.shape[1])
+    f[:2] = 0.0
+    alphas = np.array([3.0, 0.4, 0.1])
+    found = solve(Batch(X, Y[:, 0], l1_ratio=0.0, alphas=alphas, penalty_factor=f, solver=solver))
+    assert (found.status == STATUS.index("degenerate")).all()
+    np.testing.assert_allclose(found.df[0], [hat_trace(X, np.ones(len(X)), alpha, f, True) for alpha in alphas], rtol=1e-8)
+    stopped = solve(Batch(X, Y[:, 0], l1_ratio=0.0, alphas=alphas, penalty_factor=f, solver=solver,
+                          stop_dev_ratio=float(found.dev_ratio[0, 0])))
+    np.testing.assert_array_equal(np.isnan(stopped.df), stopped.status == STATUS.index("skipped"))
+    assert np.isnan(stopped.df).any()
+
+
+@pytest.mark.parametrize("solver", ["working_set", "residual"])
+def test_degrees_of_freedom_are_unknown_where_the_spectrum_does_not_fit(solver):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1600, 1500))
+    found = solve(Batch(X, X[:, 0], l1_ratio=0.0, alphas=np.array([10.0]), solver=solver, max_memory=7e7))
+    assert found.status[0, 0] == STATUS.index("converged")
+    assert np.isnan(found.df).all()

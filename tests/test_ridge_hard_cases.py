@@ -194,3 +194,27 @@ def test_bad_arguments_are_named(call, words):
     X, Y, _ = problem("tall")
     with pytest.raises(ValueError, match=words):
         call(X, Y)
+
+
+@pytest.mark.parametrize("shape", [(40, 90), (90, 40)])
+def test_a_column_that_varies_in_its_last_digits_counts_in_the_gap(shape):
+    """Standardised it matters as much as any other; its answer may be left out, not what it is worth."""
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal(shape)
+    signs = np.where(np.arange(shape[0]) % 2, 1.0, -1.0)
+    X[:, 7] = 1e6 * (1 + 2 * np.finfo(float).eps * signs)
+    y = X[:, 0] + 5.0 * signs
+    scale = X.std(axis=0)
+    scale[7] = (X[:, 7] - 1e6).std()
+    ridge = RidgeDecomposition(X, scale=scale, separate=True)
+    coef, intercept = ridge.coefficients([0.1], y)
+    gap = ridge.duality_gap([0.1], y, coef, intercept)[0, 0]
+    assert ridge.design.constant[7]
+    exact = (X[:, 7] - 1e6) / scale[7]
+    r = ridge.residuals(y, coef)[0, 0]
+    missing = 0.5 * (exact @ r / shape[0])**2 / 0.1 / (0.5 * np.var(y))
+    assert missing > 0.05
+    np.testing.assert_allclose(gap, missing, rtol=1e-6)
+    X[:, 7] = 1e6
+    ridge = RidgeDecomposition(X, scale=scale, separate=True)
+    assert ridge.duality_gap([0.1], y, *ridge.coefficients([0.1], y))[0, 0] < 1e-20

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from scipy import sparse
@@ -13,7 +14,7 @@ from riata_engine.cpu.moments import scan
 from riata_engine.interrupt import orderly_interrupt
 from riata_engine.solvers.choice import choose
 from riata_engine.solvers.clock import Clock, bytes_moved
-from riata_engine.solvers.exact import solve_kernel, solve_least_squares
+from riata_engine.solvers.exact import behind_a_stop, ridge_df, solve_kernel, solve_least_squares
 from riata_engine.solvers.gram import solve_gram
 from riata_engine.solvers.grid import alpha_max, geometric
 from riata_engine.solvers.null_model import null_gradient
@@ -21,6 +22,7 @@ from riata_engine.solvers.options import Options
 from riata_engine.solvers.path_store import DEGENERATE, SKIPPED, STATUS, TIME_BUDGET, PathStore
 from riata_engine.solvers.residual import solve_residual
 from riata_engine.solvers.ridge import RidgeDecomposition
+from riata_engine.solvers.ridge_bounds import solve_ridge_bounds
 from riata_engine.solvers.standard_form import standard_form
 from riata_engine.solvers.working_set import solve_working_set
 from riata_engine.threads import single_threaded_blas, thread_count
@@ -29,7 +31,7 @@ __all__ = ["STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "
            "first_non_finite_column", "solve"]
 
 SOLVERS = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual,
-           "kernel": solve_kernel, "least_squares": solve_least_squares}
+           "kernel": solve_kernel, "least_squares": solve_least_squares, "dual_newton": solve_ridge_bounds}
 #: an alpha beyond float64, or a result: the status of a fit says it, numpy's warnings would only say it twice
 UNHEARD = {"over": "ignore", "divide": "ignore", "invalid": "ignore"}
 
@@ -353,9 +355,14 @@ def _paths(batch, form, alphas, options, control, clock):
         store = PathStore(form, part.shape[1], batch.store)
         part = np.ascontiguousarray(part)
         solver = choose(wish, form, part, options)
+        run = SOLVERS[solver]
+        if done is not None:                     # alpha = 0 is the end of paths that may have stopped before it
+            run = partial(run, ended=behind_a_stop(done, options))
         if not control.stopped:
             with suppress(Stopped):              # what is solved stands in the store, the rest is named so
-                SOLVERS[solver](form, part, options, store, control, clock)
+                run(form, part, options, store, control, clock)
+                if solver in ("working_set", "residual") and options.some_ridge and not options.bounded:
+                    ridge_df(form, part, options, store, control, clock)
         store.bytes_moved = bytes_moved(form, store, options.l1_ratio, solver)
         done, name = (store, solver) if done is None else (done.joined(store), f"{name}+{solver}")
     return done, name

@@ -57,9 +57,9 @@ def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=No
     standardize : bool, default=False
         Let the penalty (not the bounds) act on b_j · s_j, with s_j the weighted standard deviation of column j. The
         coefficients come back on the scale of X.
-    solver : {"auto", "gram", "working_set", "residual", "kernel", "least_squares"}, default="auto"
+    solver : {"auto", "gram", "working_set", "residual", "kernel", "least_squares", "dual_newton"}, default="auto"
         "auto" chooses by cost; the result names the one that ran. "kernel" solves ridge (l1_ratio 0) without bounds,
-        "least_squares" alpha 0 without bounds.
+        "least_squares" alpha 0 without bounds, "dual_newton" ridge within bounds.
     tol : float, default=1e-6
         An alpha has converged when its duality gap, divided by the objective at b = 0, is at most this.
     max_epochs : int, default=100_000

@@ -18,6 +18,7 @@ CONSTANT_TARGET = ("The target is constant on the rows that count, once the offs
 UNDERFLOW = ("The squares of the target are below what float64 can hold, so that held-out errors are 0 and nothing can be "
              "compared: rescale y.")
 AT_LIMIT = "float64 holds no better answer at this scale"
+TINY_ALPHA = "for an alpha below 1e-12 of the largest that matters, alpha_max, use alpha = 0 (least squares)"
 EPSILON = float(np.finfo(np.float64).eps)
 END_OF_GRID = ("The smallest held-out error lies at the smallest alpha of the grid: a longer grid (a smaller alpha_min_ratio, "
                "--alpha-min-ratio on the command line, or smaller alphas) may do better.")
@@ -90,7 +91,7 @@ def warn_of_unconverged(status, gap, tol, at_limit, stacklevel):
     advice = ""
     if "max_iter" in counts:
         others = counts["max_iter"] - at_limit
-        advice = f" For {at_limit} of them, {AT_LIMIT}: rescale X or y, or raise tol." if at_limit else ""
+        advice = f" For {at_limit} of them, {AT_LIMIT}: rescale X or y, or raise tol; {TINY_ALPHA}." if at_limit else ""
         advice += f" Raise max_epochs or tol{' for the others' * bool(at_limit)}." if others > 0 else ""
     warnings.warn(f"{sum(counts.values())} of {status.size} fits are not plainly converged: {said}.{largest}{advice}",
                   ConvergenceWarning, stacklevel=stacklevel + 1)

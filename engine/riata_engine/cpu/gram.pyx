@@ -157,4 +157,8 @@ def accumulate(Design design, parts, v, const double[:, ::1] Y, double[:, :, ::1
             raise Stopped
     with nogil:
         for k in range(K):
+            if poll(signal, handle):
+                break
             mirror(&C[k, 0, 0], p, p)
+    if signal.stop:
+        raise Stopped

@@ -1,14 +1,18 @@
 # From raw sums over parts of the rows to the statistics of weight groups: their difference from the whole, about the group's means;
 # and from these to the errors of coefficients on the rows that a group holds out.
-from cython.parallel cimport prange
+import numpy as np
+from cython.parallel cimport prange, threadid
 from libc.math cimport isnan, NAN
 from libc.stdlib cimport malloc, free
 from libc.string cimport memset
 from scipy.linalg.cython_blas cimport dgemm
-from riata_engine.cpu.control cimport worth
+from riata_engine.cpu.control cimport Control, Signal, monotonic, poll, worth
+from riata_engine.cpu.control import Stopped
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
+
+cdef double GRACE = 0.5                  # seconds that a stopped call may take for the errors of what is solved
 
 
 cdef cloned_void centre_row(const double* whole, const double* part, Py_ssize_t m, double weight, double zi, double di, const double* z,
@@ -29,7 +33,8 @@ cdef cloned_void scale_row(const double* part, Py_ssize_t m, double weight, doub
 
 def about_means(const double[:, :, ::1] C, const double[:, :, ::1] c, const double[::1] weight, const double[:, ::1] y,
                 const double[:, ::1] yy, whole, const Py_ssize_t[::1] part, const double[:, ::1] shift, const double[:, ::1] ybar,
-                double[:, :, ::1] C_out, double[:, :, ::1] c_out, double[:, ::1] yy_out, double[:, ::1] z, int n_threads=1):
+                double[:, :, ::1] C_out, double[:, :, ::1] c_out, double[:, ::1] yy_out, double[:, ::1] z, Control control,
+                int n_threads=1):
     """Statistics (G, …) about given means, divided by their weight, from raw sums (K, …) over parts.
 
     Parameters
@@ -43,7 +48,13 @@ def about_means(const double[:, :, ::1] C, const double[:, :, ::1] c, const doub
     C_out, c_out, yy_out : (G, p, p), (G, p, T), (G, T)
     z : (G, p)
         Room for the means of z.
+
+    Raises
+    ------
+    Stopped
     """
+    cdef Signal* signal = &control.signal
+    cdef void* handle = <void*>control
     cdef const double[:, ::1] WC = None, Wc = None
     cdef const double[::1] Wy = None, Wyy = None
     cdef double Ww = 0, w, b
@@ -67,7 +78,12 @@ def about_means(const double[:, :, ::1] C, const double[:, :, ::1] c, const doub
                     c_out[g, i, t] = (Wc[i, 1 + t] - (c[k, i, 1 + t] if k >= 0 else 0) if less else c[k, i, 1 + t]) / w \
                         - z[g, i] * ybar[g, t] + shift[g, i] * (ybar[g, t] - b)
         for row in prange(G * p, num_threads=n_threads, schedule="static"):
-            centre(row // p, row % p, C, weight, less, WC, Ww, part, shift, z, C_out)
+            if signal.stop == 0:
+                centre(row // p, row % p, C, weight, less, WC, Ww, part, shift, z, C_out)
+            if threadid() == 0:
+                poll(signal, handle)
+    if signal.stop:
+        raise Stopped
 
 
 cdef void centre(Py_ssize_t g, Py_ssize_t i, const double[:, :, ::1] C, const double[::1] weight, bint less, const double[:, ::1] WC,
@@ -126,23 +142,39 @@ cdef int errors_of(const double* b, Py_ssize_t L, Py_ssize_t p, const double* C,
 
 
 def held_out_errors(const double[:, :, ::1] b, const double[:, :, ::1] C, const double[:, :, ::1] c, const double[:, ::1] yy,
-                    const Py_ssize_t[::1] group, const Py_ssize_t[::1] target, double[:, :] out, int n_threads=1):
+                    const Py_ssize_t[::1] group, const Py_ssize_t[::1] target, double[:, :] out, Control control, int n_threads=1):
     """Mean squared errors (k, L) of the coefficients b (k, L, p) on the rows that the group of each problem holds out.
 
     From the sums C (G, p, p), c (G, p, T), yy (G, T) over those rows about the training means. Where yy is NaN, nothing is held out,
     and so is the error. One product a problem, whatever stands beside it.
+
+    Returns
+    -------
+    (k,) bool
+        False for the problems that were not looked at, because the call was stopped and half a second has passed since.
     """
+    cdef Signal* signal = &control.signal
+    cdef void* handle = <void*>control
+    looked = np.ones(b.shape[0], dtype=bool)
+    cdef unsigned char[::1] mark = looked.view(np.uint8)
+    cdef double[::1] until = np.full(1, monotonic() + GRACE)
     cdef Py_ssize_t k, g, t, K = b.shape[0], L = b.shape[1], p = b.shape[2]
     cdef int failed = 0
     if K == 0 or L == 0 or p == 0:
-        return
+        return looked
     n_threads = worth(2.0 * K * L * p * p, n_threads)
     for k in prange(K, num_threads=n_threads, schedule="dynamic", nogil=True):
         g = group[k]
         t = target[k]
+        if threadid() == 0 and poll(signal, handle) == 0:
+            until[0] = monotonic() + GRACE
         if isnan(yy[g, t]):
             out[k, :] = NAN
+        elif signal.stop != 0 and monotonic() > until[0]:
+            out[k, :] = NAN
+            mark[k] = 0
         elif errors_of(&b[k, 0, 0], L, p, &C[g, 0, 0], &c[g, 0, t], c.shape[2], yy[g, t], &out[k, 0]):
             failed = 1
     if failed:
         raise MemoryError("held_out_errors: no room for the products of a problem")
+    return looked

@@ -9,9 +9,11 @@ The blocks are of rows when there are no more columns than rows with positive we
 """
 
 import sys
+from functools import cached_property
 
 import numpy as np
 
+from riata_engine.cpu.control import Stopped
 from riata_engine.solvers.row_products import RowProducts
 
 BLOCK_ELEMENTS = 1 << 20  # 8 MiB of float64
@@ -46,6 +48,8 @@ class CentredDesign(RowProducts):
     separate : bool, default=False
         Multiply the rows of each target on their own, so that their bits do not depend on the other targets (see
         `row_products`), not those of all targets at once, which is faster for few rows each.
+    control : None or Control
+        Where it is stopped, the next block of X raises `Stopped`: for passes over X that are left behind (`interruptibly`).
 
     Attributes
     ----------
@@ -67,7 +71,7 @@ class CentredDesign(RowProducts):
         float64 array whose means are at most MODERATE standard deviations; known at the same time.
     """
 
-    def __init__(self, X, sample_weight=None, intercept=True, columns=None, separate=False):
+    def __init__(self, X, sample_weight=None, intercept=True, columns=None, separate=False, control=None):
         self.sparse = is_sparse(X)
         if self.sparse:
             if columns is not None:
@@ -75,7 +79,7 @@ class CentredDesign(RowProducts):
             self.columns = None
         else:
             self.columns = columns
-        self.intercept, self.separate = intercept, separate
+        self.intercept, self.separate, self.control = intercept, separate, control
         self.n = X.shape[0]
         self.p = X.shape[1] if columns is None else len(columns)
         if sample_weight is None:
@@ -112,6 +116,7 @@ class CentredDesign(RowProducts):
         buffer = np.empty(step * self.p)
         for start in range(0, self.n, step):
             rows = slice(start, min(start + step, self.n))
+            self._go_on()
             part = self.X[rows] if self.columns is None else self.X[rows, self.columns]
             yield rows, self._fill(buffer, part, self.mean if centred else None)
 
@@ -124,9 +129,14 @@ class CentredDesign(RowProducts):
         X = self.X
         for start in range(0, self.p, step):
             columns = slice(start, min(start + step, self.p))
+            self._go_on()
             part = X[:, columns] if self.columns is None else X[:, self.columns[columns]]
             part = part if rows is None else part[rows]
             yield columns, self._fill(buffer, part, self.mean[columns] if centred else None)
+
+    def _go_on(self):
+        if self.control is not None and self.control.stopped:
+            raise Stopped
 
     def _fill(self, buffer, part, mean):
         fortran = not self.sparse and self.X.strides[0] < self.X.strides[1]
@@ -236,6 +246,28 @@ class CentredDesign(RowProducts):
             row = self.X[0 if self.rows is None else self.rows[0]]
             row = row.toarray().ravel() if self.sparse else row if self.columns is None else row[self.columns]
             self.mean[j] = row[j] / self.unit
+
+    @cached_property
+    def nearly_constant(self):
+        """Columns that count as constant though a few last digits of theirs vary, increasing; known once the means are."""
+        candidates = np.flatnonzero(self.constant & (self.mean != 0))
+        step = max(1, BLOCK_ELEMENTS // self.n)
+        parts = [candidates[first:first + step] for first in range(0, len(candidates), step)]
+        return np.concatenate([np.empty(0, np.intp), *(part[self._last_digits(part).any(axis=0)] for part in parts)])
+
+    def last_digits(self, columns, R):
+        """Z'V r and the standard deviations of such columns of Z, (T, L, m) and (m,), for centred rows r of R (T, L, n)."""
+        Z = self._last_digits(columns)
+        Z -= self.v @ Z
+        return self.times(R * self.v, Z), np.sqrt(self.v @ Z**2)
+
+    def _last_digits(self, columns):
+        """What the given columns differ by from their value in the first row that counts: no rounding. 0 in rows that do not."""
+        part = self.X[:, columns if self.columns is None else self.columns[columns]]
+        part = (part.toarray() if self.sparse else np.asarray(part)).astype(np.float64) / self.unit
+        part -= part[0 if self.rows is None else self.rows[0]].copy()
+        part[self.v == 0] = 0.0
+        return part
 
     def _is_very_sparse(self):
         return self.sparse and self.unit == 1 and self.X.nnz < SPARSE_DENSITY * self.n * max(self.p, 1)

@@ -11,6 +11,7 @@ from riata_engine.cpu.certificate import certify
 from riata_engine.cpu.control import Stopped
 from riata_engine.cpu.targets import residual_norms
 from riata_engine.solvers.gram_paths import room_for, solve_gram_paths
+from riata_engine.solvers.interruptible import interruptibly
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 
 #: how often a path is solved again from exact gradients
@@ -19,7 +20,7 @@ REFINEMENTS = 3
 TIGHTER = 1e-3
 
 
-def residuals(form, problem, b, columns, free_b=None):
+def residuals(form, problem, b, columns, free_b=None, control=None):
     """(n, L) y − ȳ − (Z − d)b of one problem, with the intercept at its optimum; Z gathered column by column."""
     g, t = form.group[problem], form.target[problem]
     used = np.flatnonzero((b != 0).any(axis=0))
@@ -32,7 +33,9 @@ def residuals(form, problem, b, columns, free_b=None):
         part = np.ascontiguousarray(at[first:first + 256], dtype=np.intp)
         Z = np.empty((form.shape[0], len(part)), order="F")
         form.design.gather(part, Z)
-        R -= (Z - form.shift[g, part]) @ values[:, first:first + 256].T
+        fitted = interruptibly(lambda Z=Z, part=part, first=first: (Z - form.shift[g, part]) @ values[:, first:first + 256].T,
+                               control, 2.0 * R.size * len(part))
+        R -= fitted
     return R
 
 
@@ -106,8 +109,8 @@ def certify_by_residual(form, problem, b, C, alphas, options, store, control, fr
     solved = np.flatnonzero(store.status[problem] <= MAX_ITER)
     for attempt in range(REFINEMENTS + 1):
         free_b = None if free is None else free.coefficients(b, slice(None), problem)
-        R = residuals(form, problem, b, None, free_b)
         try:
+            R = residuals(form, problem, b, None, free_b, control)
             T = gradients(form, problem, R, control, options.n_threads)
             gap, square = _gaps_of_one(form, problem, b, R, T, alphas[problem], options, free, half_free)
         except Stopped:                          # the best so far stands, with its gap
@@ -157,7 +160,7 @@ def certify_path(form, problem, path, alphas, options, store, control, free, hal
     solved = np.flatnonzero(store.status[problem] <= MAX_ITER)
     b = path_rows(path, form.shape[1])
     try:
-        R = residuals(form, problem, b, None)
+        R = residuals(form, problem, b, None, None, control)
         b[:, form.free] = 0.0
         gap, _ = _gaps_of_one(form, problem, b, R, gradients(form, problem, R, control, options.n_threads), alphas[problem],
                               options, free, half_free)

@@ -16,6 +16,8 @@ ENTRY, FOLD_ENTRY = 100, 1000
 #: what a path by residual descent costs, in flops a stored entry of X: passes and epochs. Up to ten times as much where columns
 #: are much alike
 DESCENT = 1400
+#: rows up to which Newton's method on the dual of a bounded ridge pays: its matrices are of their square
+ROWS = 2000
 #: stored share of a sparse matrix above which column gathers into dense storage pay
 DENSE = 0.2
 
@@ -33,9 +35,15 @@ def choose(wish, form, alphas, options):
         raise ValueError("solver='kernel' solves l1_ratio=0 without bounds only: use solver='auto'")
     if wish == "least_squares" and (options.bounded or np.any(alphas > 0)):
         raise ValueError("solver='least_squares' solves alphas=0 without bounds only: use solver='auto'")
+    n, p = form.shape
+    bounded_ridge = options.bounded and not options.l1_ratio.any() and np.all(alphas > 0) and _all_penalised(form)
+    if wish == "dual_newton" and not bounded_ridge:
+        raise ValueError("solver='dual_newton' solves l1_ratio=0 with bounds, alphas > 0 and a penalty on every feature: "
+                         "use solver='auto'")
     if wish != "auto":
         return wish
-    n, p = form.shape
+    if bounded_ridge and n < p and n <= ROWS:
+        return "dual_newton"
     B, G = form.n_problems, form.V.shape[1]
     X = form.design.X
     dense = isinstance(X, np.ndarray)
@@ -55,3 +63,8 @@ def choose(wish, form, alphas, options):
     if (dense or density > DENSE) and 8 * support * (n + G * support) < options.max_memory:
         return "working_set"
     return "residual"
+
+
+def _all_penalised(form):
+    """Whether every feature in the model has a penalty."""
+    return bool((form.f2[:, (form.lower < 0) | (form.upper > 0)] > 0).all()) and not len(form.free)

@@ -1,8 +1,13 @@
 """Paths with a closed form: ridge from one eigen-decomposition, least squares at alpha = 0."""
 
+from contextlib import suppress
+
 import numpy as np
 
+from riata_engine.cpu.control import Stopped
 from riata_engine.formulas.early_stop import path_is_done
+from riata_engine.solvers.choice import KERNEL, SMALL
+from riata_engine.solvers.interruptible import interruptibly
 from riata_engine.solvers.least_squares import least_squares
 from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, MAX_ITER, SKIPPED
 from riata_engine.solvers.ridge import RidgeDecomposition
@@ -18,53 +23,99 @@ def solve_kernel(form, alphas, options, store, control, clock):
     All targets of a weight group share one decomposition; each has products of its own, so that its bits are those of the
     problem alone.
     """
+    n, p = form.shape
     for group in np.unique(form.group):
         with clock("matrix"):
-            scale = None if form.spread is None else _raw_scale(form, group)
-            factor = np.where(form.barred, np.inf, form.factor)
-            if scale is not None and not form.intercept:       # a column without spread has a standardised penalty of zero
-                factor = np.where((scale == 0) & ~form.barred, 0.0, factor)
-                scale = np.where(factor == 0, 1.0, scale)
-            ridge = RidgeDecomposition(form.design.X, form.V[:, group], form.intercept, factor, scale, separate=True)
+            ridge = _decomposition(form, group, control)
             store.n_passes += 1
             # a Gram matrix sees no further than √eps: where it took free features for collinear there is no dual point but zero
             lost = ridge.free_degenerate and ridge.free_rank < form.free_features(control, options.n_threads).rank[group]
             degenerate = ridge.free_degenerate and not lost
-        for problems in _chunks(form, group, alphas.shape[1], options):
+        for problems in problems_at_once(form, group, alphas.shape[1], options):
             if control.check():
                 return
             with clock("solutions"):
                 Y, grid = form.Y[:, form.target[problems]], alphas[problems]
                 if (grid == grid[0]).all():
                     grid = grid[:1]
-                coef, intercept = ridge.coefficients(grid, Y)
-                residuals = ridge.residuals(Y, coef)
-                gap = (ridge.objective if lost else ridge.duality_gap)(grid, Y, coef, intercept, residuals)
+                coef, residuals, gap = interruptibly(lambda ridge=ridge, Y=Y, grid=grid, lost=lost: _ridge(ridge, Y, grid, lost),
+                                                     control, 12.0 * n * p * alphas.shape[1] * len(problems))
                 _keep(form, store, group, problems, coef, residuals, gap, options, degenerate)
                 store.df[problems] = ridge.effective_df(grid) + form.intercept
             control.done += gap.size
 
 
-def solve_least_squares(form, alphas, options, store, control, clock):
-    """alpha = 0 without bounds: of all minimisers the one of least norm, flagged ``degenerate`` where there are many."""
-    kept, L = np.flatnonzero(~form.barred), alphas.shape[1]
+def _decomposition(form, group, control):
+    """The eigen-decomposition of the ridge problems of a weight group."""
+    (n, p), least = form.shape, min(form.shape)
+    scale = None if form.spread is None else _raw_scale(form, group)
+    factor = np.where(form.barred, np.inf, form.factor)
+    if scale is not None and not form.intercept:       # a column without spread has a standardised penalty of zero
+        factor = np.where((scale == 0) & ~form.barred, 0.0, factor)
+        scale = np.where(factor == 0, 1.0, scale)
+    ridge = interruptibly(
+        lambda: RidgeDecomposition(form.design.X, form.V[:, group], form.intercept, factor, scale, True, control), control,
+        2.0 * n * p * least + 10.0 * least * len(form.free)**2)
+    interruptibly(lambda: ridge.rank, control, 9.0 * least**3)         # takes its eigenvectors
+    return ridge
+
+
+def ridge_df(form, alphas, options, store, control, clock):
+    """Degrees of freedom of ridge that was solved without its spectrum: the trace of the hat matrix, and the intercept.
+
+    NaN where the spectrum does not fit ``max_memory``, or the call was stopped before it was known.
+
+    References
+    ----------
+    Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, eq. 3.50.
+    """
+    ridge = options.l1_ratio == 0
+    store.df[ridge] = np.nan
+    least = min(form.shape)
+    if KERNEL * least * least > SMALL and KERNEL * least * least > options.max_memory:
+        return
+    for group in np.unique(form.group[ridge]):
+        if control.stopped:
+            return
+        problems = np.flatnonzero(ridge & (form.group == group))
+        with clock("degrees of freedom"), suppress(Stopped):
+            store.df[problems] = _decomposition(form, group, control).effective_df(alphas[problems]) + form.intercept
+            store.n_passes += 1
+
+
+def _ridge(ridge, Y, alphas, lost):
+    """Coefficients (k, L, p), residuals (k, L, n) and gaps (k, L) of ridge; lost: there is no dual point but zero."""
+    coef, intercept = ridge.coefficients(alphas, Y)
+    residuals = ridge.residuals(Y, coef)
+    return coef, residuals, (ridge.objective if lost else ridge.duality_gap)(alphas, Y, coef, intercept, residuals)
+
+
+def solve_least_squares(form, alphas, options, store, control, clock, ended=None):
+    """alpha = 0 without bounds: of all minimisers the one of least norm, flagged ``degenerate`` where there are many.
+
+    Problems that are marked in ``ended`` (B,) are left out: their paths stopped before.
+    """
+    kept, L, (n, p) = np.flatnonzero(~form.barred), alphas.shape[1], form.shape
     for group in np.unique(form.group):
-        for problems in _chunks(form, group, L, options):
+        for problems in problems_at_once(form, group, L, options, ended):
             if control.check():
                 return
             with clock("triangle"):
-                fit = least_squares(form.design.X, form.Y[:, form.target[problems]], form.V[:, group], form.intercept,
-                                    None if len(kept) == form.shape[1] else kept)
+                fit = interruptibly(
+                    lambda Y=form.Y[:, form.target[problems]], v=form.V[:, group]: least_squares(
+                        form.design.X, Y, v, form.intercept, None if len(kept) == p else kept, control),
+                    control, 4.0 * n * p * min(n, p) + 20.0 * min(n, p)**3 + 12.0 * n * p * len(problems))
                 store.n_passes += 1
             coef, residuals, gap = (np.repeat(found[:, None], L, axis=1) for found in (fit.coef, fit.residuals, fit.gap))
             _keep(form, store, group, problems, coef, residuals, gap, options, fit.degenerate)
+            store.df[problems[options.l1_ratio[problems] == 0]] = fit.rank + form.intercept       # a trace there too
             control.done += gap.size
 
 
-def _chunks(form, group, L, options):
-    """The problems of a weight group, as many at a time as keep working arrays small and answers to Ctrl-C quick."""
+def problems_at_once(form, group, L, options, ended=None):
+    """The problems of a weight group that have not ``ended``, as many at a time as keep working arrays small."""
     n, p = form.shape
-    members = np.flatnonzero(form.group == group)
+    members = np.flatnonzero(form.group == group if ended is None else (form.group == group) & ~ended)
     size = min(CHUNK, options.max_memory) / (8 * L * (8 * p + 4 * n))                # refinement included
     step = max(1, int(min(size, WORK / (6.0 * n * p * L))))
     return (members[first:first + step] for first in range(0, len(members), step))
@@ -90,10 +141,22 @@ def _behind_a_stop(square, null, options):
     return behind
 
 
+def behind_a_stop(store, options):
+    """(B,) whether the path of a problem stopped early, at its last alpha in ``store`` or before."""
+    last = store.residual[:, -1:]
+    behind = _behind_a_stop(np.hstack([store.residual, last]), 2 * store.form.null(), options)
+    return behind[:, -1] | (store.status[:, -1] == SKIPPED)
+
+
 def _keep(form, store, group, problems, coef, residuals, gap, options, degenerate):
     """Store coefficients (k, L, p) of X for y in units of sigma, with what their residuals (k, L, n) and gaps (k, L) tell."""
     used = form.design.multiplier > 0
     b = np.divide(coef, form.design.multiplier, out=np.zeros_like(coef), where=used)
+    keep_paths(form, store, group, problems, b, residuals, gap, options, degenerate)
+
+
+def keep_paths(form, store, group, problems, b, residuals, gap, options, degenerate):
+    """The same with coefficients b (k, L, p) of z, which are overwritten."""
     square = weighted_square(residuals, form.V[:, group])
     behind = _behind_a_stop(square, 2 * form.null()[problems], options)
     b[behind] = 0.0

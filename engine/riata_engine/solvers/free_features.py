@@ -11,6 +11,7 @@ Lovell 1963).
 import numpy as np
 
 from riata_engine.cpu.fits import subtract_fits
+from riata_engine.solvers.interruptible import interruptibly
 
 #: singular values below this many eps of the largest, times the larger side, count as zero
 RANK = 30
@@ -49,7 +50,7 @@ class FreeFeatures:
             # of the columns, not of their Gram matrix, whose eigenvalues are squares: half of the digits would be gone
             A = np.sqrt(form.V[:, g, None]) * (self.Z - self.shift[g])
             A[:, np.sqrt((A**2).sum(axis=0)) <= CONSTANT_DEVIATION * np.maximum(1.0, np.abs(self.shift[g]))] = 0.0
-            U, s, Vt = np.linalg.svd(A, full_matrices=False)
+            U, s, Vt = interruptibly(lambda A=A: np.linalg.svd(A, full_matrices=False), control, 14.0 * n * q * q)
             kept = s > RANK * np.finfo(float).eps * max(n, q) * s.max(initial=1e-300)
             self.rank[g] = kept.sum()
             K[g] = Vt[kept].T / s[kept]
@@ -65,7 +66,8 @@ class FreeFeatures:
         self.K = np.zeros((G, q, max(1, self.rank.max())))                # as many columns as the highest rank
         for g in range(G):
             self.K[g, :, :self.rank[g]] = K[g]
-        self.Ht = np.ascontiguousarray((self.cross @ self.K).transpose(0, 2, 1))          # (G, rank, p)
+        H = interruptibly(lambda: self.cross @ self.K, control, 2.0 * G * p * q * q)
+        self.Ht = np.ascontiguousarray(H.transpose(0, 2, 1))          # (G, rank, p)
         self.H = self.Ht.transpose(0, 2, 1)
         self.partly = np.array([directions is not None for directions in self.unfitted])
         self.c_free = c[:, form.free]

@@ -6,10 +6,12 @@ The solver of tall data (n ≥ p, or small p): after one pass over X nothing dep
 import numpy as np
 
 from riata_engine.cpu.certificate import rounding
+from riata_engine.cpu.control import Stopped
 from riata_engine.cpu.group_sums import held_out_errors
 from riata_engine.solvers.certificate import certify_by_residual
 from riata_engine.solvers.gram_paths import GramAnswers, solve_gram_paths
 from riata_engine.solvers.half_free import HalfFree
+from riata_engine.solvers.interruptible import interruptibly
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 from riata_engine.solvers.statistics import group_statistics, inflation
 
@@ -32,7 +34,8 @@ def solve_gram(form, alphas, options, store, control, clock):
     if len(form.free):
         free = form.free_features(control, options.n_threads)
         c = free.gradient(c)
-        whole, C = C, np.stack([free.project_gram(C[g], g) for g in range(len(C))])
+        whole, C = C, interruptibly(lambda C=C: np.stack([free.project_gram(C[g], g) for g in range(len(C))]), control,
+                                    2.0 * C.size * len(form.free))
         for g in np.unique(group):
             statistics.size[g] *= inflation(np.abs(np.diagonal(C[g])), np.diagonal(whole[g]))
         yy = np.maximum(yy - free.explained(), 0.0)
@@ -75,16 +78,17 @@ def solve_gram(form, alphas, options, store, control, clock):
             b[:, :, form.free] = np.where(solved[:, :, None], free_b, 0.0)
         if statistics.held_C is not None:
             with clock("deviance"):
-                held_out_errors(b, statistics.held_C, statistics.held_c, statistics.held_yy, group[part], target[part],
-                                store.held_out[part], options.n_threads)
+                looked = held_out_errors(b, statistics.held_C, statistics.held_c, statistics.held_yy, group[part], target[part],
+                                         store.held_out[part], control, options.n_threads)
+                store.status[at + np.flatnonzero(~looked)] = SKIPPED               # there was no time to look
         store.put_many(part, b)
     if not options.bounded:
-        _ridge_df(form, C, l2, free, options, store)
+        _ridge_df(form, C, l2, free, options, store, control)
     if free is not None:
         store.flag_degenerate(free.degenerate)
 
 
-def _ridge_df(form, C, l2, free, options, store):
+def _ridge_df(form, C, l2, free, options, store, control):
     """Degrees of freedom where l1_ratio = 0: the trace of the hat matrix, Σ λ / (λ + l2) over the eigenvalues of F^−½ C F^−½.
 
     Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, eq. 3.50.
@@ -96,7 +100,13 @@ def _ridge_df(form, C, l2, free, options, store):
         f2 = form.f2[form.factor_row[g]]
         used = np.flatnonzero(f2 > 0)
         root = np.sqrt(f2[used])
-        values = np.maximum(np.linalg.eigvalsh(C[g][np.ix_(used, used)] / np.outer(root, root)), 0.0)
+        try:
+            values = interruptibly(lambda S=C[g], used=used, root=root: np.linalg.eigvalsh(
+                S[np.ix_(used, used)] / np.outer(root, root)), control, 1.4 * len(used)**3)
+        except Stopped:
+            store.df[members] = np.nan
+            continue
+        values = np.maximum(values, 0.0)
         solved = store.status[members] <= MAX_ITER
         df = (values / (values + l2[members][:, :, None])).sum(axis=2) + form.intercept
         if free is not None:

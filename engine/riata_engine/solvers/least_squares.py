@@ -30,7 +30,7 @@ class LeastSquares(NamedTuple):
     """(T, n), computed afresh, the intercept at its optimum."""
 
 
-def least_squares(X, Y, sample_weight=None, intercept=True, kept=None):
+def least_squares(X, Y, sample_weight=None, intercept=True, kept=None, control=None):
     r"""
     Minimise :math:`\sum_i w_i (y_i - b_0 - x_i^T b)^2`; of all minimisers take the one with the smallest norm of b.
 
@@ -47,6 +47,8 @@ def least_squares(X, Y, sample_weight=None, intercept=True, kept=None):
     intercept : bool, default=True
     kept : None or increasing intp array
         Columns in the model (None: all); the others get coefficient 0.
+    control : None or Control
+        Where it is stopped, the next block of X raises `Stopped`.
 
     Returns
     -------
@@ -56,7 +58,7 @@ def least_squares(X, Y, sample_weight=None, intercept=True, kept=None):
     ----------
     Golub, Van Loan, "Matrix Computations", 4th ed., 2013, sections 5.3 and 5.5.
     """
-    design = CentredDesign(X, sample_weight, intercept, kept, separate=True)
+    design = CentredDesign(X, sample_weight, intercept, kept, separate=True, control=control)
     Y = np.asarray(Y, np.float64)
     Y = Y[:, None] if Y.ndim == 1 else Y
     if Y.ndim != 2 or Y.shape[0] != design.n:

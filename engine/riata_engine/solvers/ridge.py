@@ -45,6 +45,8 @@ class RidgeDecomposition:
     separate : bool, default=False
         The coefficients, degrees of freedom and gap of a target are the same bits whatever the other targets are, and always
         from the eigenvectors. False: one product for all targets, faster for few alphas.
+    control : None or Control
+        Where it is stopped, the next block of X raises `Stopped`.
 
     Attributes
     ----------
@@ -69,7 +71,7 @@ class RidgeDecomposition:
     Hastie, Tibshirani, Friedman, "The Elements of Statistical Learning", 2nd ed., 2009, sections 3.4.1, 7.10, 18.3.5.
     """
 
-    def __init__(self, X, sample_weight=None, intercept=True, penalty_factor=None, scale=None, separate=False):
+    def __init__(self, X, sample_weight=None, intercept=True, penalty_factor=None, scale=None, separate=False, control=None):
         self.n, self.p = X.shape
         if self.n == 0:
             raise ValueError("X has no rows; give at least one")
@@ -82,7 +84,7 @@ class RidgeDecomposition:
             self.kept = None if kept.all() else np.flatnonzero(kept)
             root = np.sqrt(f[kept]) * s[kept]
         self.intercept = intercept
-        self.design = CentredDesign(X, sample_weight, intercept, self.kept, separate)
+        self.design = CentredDesign(X, sample_weight, intercept, self.kept, separate, control)
         self.form = "gram" if self.design.tall else "kernel"
         self._form = (GramForm if self.design.tall else KernelForm)(self.design, root)
         self.free_rank = self._form.free_rank
@@ -218,7 +220,8 @@ class RidgeDecomposition:
 
         a sum of squares, divided by the objective at b = 0 with the intercept at its optimum. At alpha = 0 it is half
         the squared projection of r on the columns of Z, or inf if r still correlates with a column (beyond 1e-8): so
-        a column that was lost beside others of a far larger scale is not passed over in silence.
+        a column that was lost beside others of a far larger scale is not passed over in silence. Nor is one that counts as
+        constant and varies in its last digits.
 
         Parameters
         ----------
@@ -243,9 +246,24 @@ class RidgeDecomposition:
         if (size != 1).any():
             Yc, off = Yc / size[:, None], off / size[:, None]
             coef, residuals = coef / size[:, None, None], residuals / size[:, None, None]
-        gap = self._form.gap(alphas, Yc, coef, residuals) + 0.5 * off**2
+        gap = self._form.gap(alphas, Yc, coef, residuals)
+        gap += self._gap_of_last_digits(alphas, coef, residuals, gap) + 0.5 * off**2
         null = 0.5 * weighted_square(Yc[:, None], self.design.v)
         return np.divide(gap, null, out=np.where(gap > 0, np.inf, 0.0), where=null > 0)
+
+    def _gap_of_last_digits(self, alphas, coef, residuals, gap):
+        """What columns that count as constant, and vary in their last digits, add to a gap (T, L), from above.
+
+        The dual point is the residual less a projection of norm at most sqrt(2 gap).
+        """
+        columns = self.design.nearly_constant
+        if not columns.size:
+            return 0.0
+        c, deviation = self.design.last_digits(columns, residuals)
+        penalty = alphas[..., None] * self._form.root[columns]**2
+        c = np.abs(c - penalty * coef[..., columns]) + deviation * np.sqrt(2 * gap)[..., None]
+        penalty = np.where(penalty > 0, penalty, deviation**2)           # free ones: half the square of the projection on them
+        return 0.5 * np.divide(c**2, penalty, out=np.zeros(c.shape), where=penalty > 0).sum(axis=-1)
 
     def objective(self, alphas, Y, coef, intercept, residuals=None):
         """

@@ -153,6 +153,7 @@ class GramForm(RidgeForm):
         left = None
         if some.size:
             left = free[some] + np.square(times(c[some], self.M)) @ self.spectrum.filters(np.zeros(()))
+        c[..., self.design.constant] = 0  # what their last digits are worth is found without rounding, by RidgeDecomposition
         c *= _reciprocal(self.root) ** 2
         gap = free + penalty_gap(c, coef, alphas, self.root**2)
         if some.size:

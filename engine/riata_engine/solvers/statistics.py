@@ -12,10 +12,13 @@ from riata_engine.cpu.design import Design
 from riata_engine.cpu.gram import accumulate
 from riata_engine.cpu.group_sums import about_means, clear_constant
 from riata_engine.cpu.targets import part_sums
+from riata_engine.solvers.interruptible import interruptibly
 from riata_engine.solvers.standard_form import CONSTANT_VARIANCE, store_centred
 
 #: a fold's variance below this share of the whole's is recomputed without subtraction (half of the digits are gone)
 GUARD = 1e-8
+#: what a product of two stored entries costs, in flops
+SPARSE = 10
 
 
 @dataclass
@@ -47,9 +50,9 @@ class _Sums:
         """The five sums over all parts."""
         return tuple(array[0] if len(array) == 1 else array.sum(axis=0) for array in self)
 
-    def about(self, whole, part, shift, ybar, C, c, yy, n_threads):
+    def about(self, whole, part, shift, ybar, C, c, yy, control, n_threads):
         """Fill C, c and yy with the statistics of part[g], or of ``whole`` less part[g], about given means: ``about_means``."""
-        about_means(*self, whole, part, shift, ybar, C, c, yy, np.empty(shift.shape), n_threads)
+        about_means(*self, whole, part, shift, ybar, C, c, yy, np.empty(shift.shape), control, n_threads)
 
 
 def _sums(form, labels, count, weights, control, n_threads):
@@ -73,12 +76,15 @@ def _sums(form, labels, count, weights, control, n_threads):
             accumulate(form.design, own, weights, one_y, C, c, control, n_threads)
         else:
             for k in range(last - first):
-                _sparse_products(form.design, None if own is None else np.flatnonzero(own == k), weights, one_y, C[k], c[k])
+                rows = None if own is None else np.flatnonzero(own == k)
+                whole = form.design.X.nnz
+                C[k], c[k] = interruptibly(lambda rows=rows: _sparse_products(form.design, rows, weights, one_y), control,
+                                           SPARSE * whole * whole / form.shape[0] + 10.0 * p * p)
         part_sums(form.Y, weights, own, out.weight[first:last], out.y[first:last], out.yy[first:last])
     return out
 
 
-def _sparse_products(design, rows, weights, one_y, C, c):
+def _sparse_products(design, rows, weights, one_y):
     """The same for a CSC matrix, through SciPy's sparse product: Z = (X − 1 centerᵀ) M, never formed."""
     X = design.X.astype(np.float64) if rows is None else design.X[rows].astype(np.float64)
     one_y = one_y if rows is None else one_y[rows]
@@ -87,8 +93,8 @@ def _sparse_products(design, rows, weights, one_y, C, c):
     cross = X.T @ (one_y * v[:, None])
     m, k = design.center, design.multiplier
     sums = one_y.T @ v
-    C += (raw - np.outer(cross[:, 0], m) - np.outer(m, cross[:, 0]) + sums[0] * np.outer(m, m)) * np.outer(k, k)
-    c += (cross - np.outer(m, sums)) * k[:, None]
+    C = (raw - np.outer(cross[:, 0], m) - np.outer(m, cross[:, 0]) + sums[0] * np.outer(m, m)) * np.outer(k, k)
+    return C, (cross - np.outer(m, sums)) * k[:, None]
 
 
 def group_statistics(form, control, n_threads, deviance=True):
@@ -100,7 +106,7 @@ def group_statistics(form, control, n_threads, deviance=True):
     raw = _raw_means(form.design) ** 2
     if form.held_out is None:
         sums = _sums(form, None, 1, weights, control, n_threads)
-        sums.about(None, np.zeros(1, np.intp), form.shift, form.ybar, C, c, yy, n_threads)
+        sums.about(None, np.zeros(1, np.intp), form.shift, form.ybar, C, c, yy, control, n_threads)
         variance = C.diagonal(axis1=1, axis2=2)
         size = np.ones(1) if np.isscalar(raw) else inflation(variance, variance + raw)
         clear_constant(C)
@@ -110,7 +116,7 @@ def group_statistics(form, control, n_threads, deviance=True):
     count = max(int(label.max(initial=-1)) for label in labels) + 1
     sums = _sums(form, labels, count, weights, control, n_threads)
     whole = sums.total() if len(labels) == 1 else _sums(form, None, 1, weights, control, n_threads).total()
-    sums.about(whole, part, form.shift, form.ybar, C, c, yy, n_threads)
+    sums.about(whole, part, form.shift, form.ybar, C, c, yy, control, n_threads)
     spread = np.diagonal(whole[0]) / n
     variance = C.diagonal(axis1=1, axis2=2)
     few = variance < GUARD * spread
@@ -125,7 +131,7 @@ def group_statistics(form, control, n_threads, deviance=True):
     if not (deviance and (part >= 0).any()):
         return Statistics(C, c, None, None, None, size)
     held = np.empty((G, p, p)), np.empty((G, p, T)), np.full((G, T), np.nan)
-    sums.about(None, part, form.shift, form.ybar, *held, n_threads)
+    sums.about(None, part, form.shift, form.ybar, *held, control, n_threads)
     return Statistics(C, c, *held, size)
 
 
@@ -160,7 +166,7 @@ def _direct(form, g, weights, lost, control, n_threads):
     p, T = len(d), own.Y.shape[1]
     C, c = np.empty((1, p, p)), np.empty((1, p, T))
     sums = _sums(own, [label], 1, weights, control, n_threads)
-    sums.about(None, np.zeros(1, np.intp), np.zeros((1, p)), np.zeros((1, T)), C, c, np.empty((1, T)), n_threads)
+    sums.about(None, np.zeros(1, np.intp), np.zeros((1, p)), np.zeros((1, T)), C, c, np.empty((1, T)), control, n_threads)
     return C[0], c[0], inflation(np.diagonal(C[0]), np.diagonal(C[0]) + _raw_means(own.design) ** 2)
 
 

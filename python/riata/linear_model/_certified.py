@@ -7,7 +7,7 @@ import numpy as np
 from scipy.linalg import LinAlgWarning
 from sklearn.exceptions import ConvergenceWarning
 
-from riata.status import AT_LIMIT, count_at_limit
+from riata.status import AT_LIMIT, TINY_ALPHA, count_at_limit
 from riata_engine.batch import STATUS, Interrupted, solve
 
 _DEFAULT_MAX_EPOCHS = 100_000   # for max_iter=None
@@ -37,7 +37,7 @@ def solve_certified(owner, batch, verbose=0):
     if counts["max_iter"]:
         at_limit = count_at_limit(solution, batch)
         how = f"stopped at max_iter={batch.max_epochs}" if at_limit < counts["max_iter"] else "stopped"
-        advice = f" For {at_limit} of them, {AT_LIMIT}: scale X or y, or raise tol or alpha." if at_limit else ""
+        advice = f" For {at_limit} of them, {AT_LIMIT}: scale X or y, or raise tol or alpha; {TINY_ALPHA}." if at_limit else ""
         if at_limit < counts["max_iter"]:
             advice += f" Raise max_iter, tol or alpha{' for the others' * bool(at_limit)}."
         worst = float(np.nanmax(solution.gap[codes == _CODE["max_iter"]]))

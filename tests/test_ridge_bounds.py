@@ -1,0 +1,92 @@
+"""Ridge within bounds of more features than rows, by Newton's method on the dual."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.linear_model import Ridge
+
+import problems
+import reference
+from riata_engine.batch import STATUS, Batch, solve
+
+
+def wide(n, p, T=1, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p))
+    return X, X[:, :10] @ rng.standard_normal((10, T)) + rng.standard_normal((n, T))
+
+
+BOUNDS = {"positive": (0.0, np.inf), "box": (-0.05, 0.1), "above": (-np.inf, 0.02)}
+
+
+@pytest.mark.parametrize("alpha", [10.0, 0.1, 1e-3, 1e-6])
+@pytest.mark.parametrize("bounds", BOUNDS)
+@pytest.mark.parametrize("shape", [(40, 300), (60, 70)])
+def test_certificates_hold_before_the_reference(shape, bounds, alpha):
+    X, Y = wide(*shape)
+    lower, upper = (np.full(shape[1], side) for side in BOUNDS[bounds])
+    found = solve(Batch(X, Y, l1_ratio=0.0, alphas=np.array([alpha]), lower=lower, upper=upper))
+    assert found.solver == "dual_newton"
+    assert found.status[0, 0] == STATUS.index("converged")
+    problem = reference.Problem(X, Y[:, 0], alpha, 0.0, lower=lower, upper=upper)
+    coef, intercept = found.coef[0, 0], found.intercept[0, 0]
+    assert reference.is_feasible(problem, coef)
+    assert reference.duality_gap(problem, coef, intercept) <= 1e-6 * 1.05
+
+
+def test_the_same_as_scikit_learn():
+    X, Y = wide(50, 200, 2)
+    found = solve(Batch(X, Y, l1_ratio=0.0, alphas=np.array([1.0, 0.1]), lower=np.zeros(200), tol=1e-14))
+    for t in range(2):
+        for l, alpha in enumerate([1.0, 0.1]):
+            other = Ridge(alpha=50 * alpha, positive=True, tol=1e-12, max_iter=10**6).fit(X, Y[:, t])
+            np.testing.assert_allclose(found.coef[t, l], other.coef_, atol=2e-5)
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"standardize": True}, {"intercept": False}, {"penalty_factor": np.r_[np.inf, np.geomspace(0.01, 100, 119)]},
+    {"held_out": [np.arange(5), np.arange(5, 30), np.array([], int)], "group": np.arange(3), "target": np.arange(3)},
+    {"weights": np.random.default_rng(1).uniform(size=(50, 3)) * (np.arange(50) % 7 > 0)[:, None]}, {"store": "sparse"}])
+@pytest.mark.parametrize("storage", ["fortran", "c", "sparse", "float32"])
+def test_as_the_other_solvers_alone_and_in_a_batch(storage, options):
+    X, Y = wide(50, 120, 3)
+    X[:, 5], X[:, 9] = 1.0, X[:, 8]
+    X = {"fortran": np.asfortranarray, "c": np.ascontiguousarray, "sparse": sparse.csc_array,
+         "float32": lambda X: np.asfortranarray(X, dtype=np.float32)}[storage](X)
+    batch = {"l1_ratio": 0.0, "alphas": np.array([1.0, 0.05, 1e-4]), "lower": np.full(120, -0.02), "upper": np.full(120, 0.3),
+             "tol": 1e-10, **options}
+    found = solve(Batch(X, Y, **batch))
+    other = solve(Batch(X, Y, solver="working_set", **batch))
+    assert found.solver == "dual_newton"
+    assert set(problems.status_names(found).ravel()) == {"converged"}
+    dense = [np.stack([c.toarray() for c in s.coef]) if isinstance(s.coef, list) else s.coef for s in (found, other)]
+    done = other.status == STATUS.index("converged")
+    np.testing.assert_allclose(dense[0][:, 0][done[:, 0]], dense[1][:, 0][done[:, 0]], atol=2e-4)
+    np.testing.assert_allclose(found.dev_ratio[done], other.dev_ratio[done], atol=1e-4)
+    np.testing.assert_allclose(found.held_out_deviance[done], other.held_out_deviance[done], rtol=1e-3)
+    np.testing.assert_array_equal(found.df, np.count_nonzero(dense[0], axis=2) + batch.get("intercept", True))
+    if "store" in options or "held_out" in options or "weights" in options:
+        return
+    for k in range(3):
+        alone = solve(Batch(X, Y[:, k], n_threads=1, **batch))
+        np.testing.assert_array_equal(alone.coef[0], found.coef[k])
+        np.testing.assert_array_equal(alone.gap[0], found.gap[k])
+
+
+def test_what_is_done_is_kept_when_time_runs_out():
+    X, Y = wide(1000, 4000, 4)
+    found = solve(Batch(X, Y, l1_ratio=0.0, alphas=np.geomspace(1, 1e-5, 50), lower=np.zeros(4000), time_budget=1.0))
+    late = found.status == STATUS.index("time_budget")
+    assert late.any()
+    assert np.isnan(found.coef[late]).all()
+    assert (found.status[~late] == STATUS.index("converged")).all()
+
+
+def test_where_it_does_not_apply():
+    X, Y = wide(30, 50)
+    with pytest.raises(ValueError, match=r"dual_newton.*a penalty on every feature"):
+        solve(Batch(X, Y, l1_ratio=0.0, alphas=np.array([0.1]), solver="dual_newton"))
+    free = np.r_[0.0, np.ones(49)]
+    for options in ({"penalty_factor": free}, {"alphas": np.array([0.1, 0.0])}, {"l1_ratio": 0.5}):
+        found = solve(Batch(X, Y, **{"l1_ratio": 0.0, "alphas": np.array([0.1]), "lower": np.zeros(50), **options}))
+        assert found.solver != "dual_newton"
