@@ -52,23 +52,22 @@ def test_constant_columns_get_no_coefficient(data):
 
 
 @pytest.mark.parametrize("solver", ["gram", "working_set", "residual"])
-@pytest.mark.parametrize("l1_ratio", [0.3, 1.0])
+@pytest.mark.parametrize("l1_ratio", [0.3, 0.9])
 @pytest.mark.parametrize("wide", [1, 60])
 def test_standardised_columns_that_are_constant_in_a_fold(solver, l1_ratio, wide):
-    """One-hot columns: those of the held-out rows are zero in the rest, and what rounding leaves of them has no say in the gap."""
+    """One-hot columns: those of the held-out rows are zero in the rest, and rounding of them has no say in the gap."""
     y = np.tile([0.0, 1.0, 4.0, 4.0, 1.0, 0.0], 2 * wide)
     X = np.column_stack([np.arange(12.0 * wide), np.repeat(np.eye(12), wide, axis=0)])
-    cv = quiet(riata.cross_validate_path, X, y, l1_ratio=l1_ratio, alphas=40, cv=np.arange(12 * wide) // (4 * wide), standardize=True,
-               solver=solver)
+    fold = np.arange(12 * wide) // (4 * wide)
+    cv = quiet(riata.cross_validate_path, X, y, l1_ratio=l1_ratio, alphas=40, cv=fold, standardize=True, solver=solver, tol=1e-9)
     assert set(cv.fold_status.ravel()) == {"converged"}
     for k, test in enumerate(cv.folds):
         rest = np.setdiff1d(np.arange(len(y)), test)
         kept = np.flatnonzero(X[rest].std(axis=0) > 0)
-        alone = riata.fit_path(X[np.ix_(rest, kept)], y[rest], l1_ratio=l1_ratio, alphas=cv.alphas[0], standardize=True, solver=solver,
-                               tol=1e-9)
+        alone = riata.fit_path(X[np.ix_(rest, kept)], y[rest], l1_ratio=l1_ratio, alphas=cv.alphas[0], standardize=True, tol=1e-9)
         # the held-out columns' coefficients are zero: predictions are those of the rest alone
-        error = ((y[test][:, None] - alone.predict(X[np.ix_(test, kept)]).T.reshape(len(alone.alphas), -1).T) ** 2).mean(axis=0)
-        np.testing.assert_allclose(cv.deviance[0, :, k], error, rtol=2e-2)
+        error = ((y[test][:, None] - alone.predict(X[np.ix_(test, kept)])) ** 2).mean(axis=0)
+        np.testing.assert_allclose(cv.deviance[0, :, k], error, rtol=1e-3)
 
 
 def test_a_constant_target_has_no_coefficients(data):

@@ -234,8 +234,8 @@ def _check_groups_whole(folds, groups, rows, name):
         torn = np.intersect1d(groups[test], groups[train])
         if len(torn):
             row = test[groups[test] == torn[0]][0]
-            raise ValueError(f"{name} is given as folds, and fold {k} tests on row {row} but trains on others of its group in groups: "
-                             f"leave groups out, give folds that keep groups whole, or give {name} as an int")
+            raise ValueError(f"{name} is given as folds, and fold {k} tests on row {row} but trains on others of its group in "
+                             f"groups: leave groups out, give folds that keep groups whole, or give {name} as an int")
 
 
 def _check_weighted(folds, weights, rows, name):

@@ -24,7 +24,7 @@ def null_gradient(form, options, control):
         gradient = _with_bounded(form, half_free, options, control)
     elif len(form.free):
         gradient = form.free_features(control, options.n_threads).gradient(gradient)
-    # where these features fit y, or no feature has to do with it, there is nothing to explain: a grid must not be made of rounding
+    # where these features fit y, or none has to do with it, there is nothing to explain: a grid must not be made of rounding
     return np.where(np.abs(gradient).max(axis=1, initial=0.0, keepdims=True) <= NOTHING * size, 0.0, gradient)
 
 

@@ -264,7 +264,7 @@ def _penalty_factors(form, control, n_threads):
             variance = np.stack([moments(form.design.X, np.ascontiguousarray(v), form.design.multiplier, control, n_threads)[1]
                                  for v in form.V.T])
         m = form.spread = np.sqrt(variance)
-        if form.intercept:                   # of a column that is constant in a group rounding is left: any penalty holds it at zero
+        if form.intercept:                   # where a column is constant, only rounding is left: any penalty holds it at zero
             m = np.where(variance <= CONSTANT_VARIANCE * (1.0 + form.shift**2), 1.0, m)
     form.f1 = np.ascontiguousarray(f * m)
     with np.errstate(over="ignore"):
