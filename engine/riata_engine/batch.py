@@ -18,8 +18,9 @@ from riata_engine.solvers.exact import behind_a_stop, ridge_df, solve_kernel, so
 from riata_engine.solvers.gram import solve_gram
 from riata_engine.solvers.grid import alpha_max, geometric
 from riata_engine.solvers.null_model import null_gradient
+from riata_engine.solvers.one_path import OnePath, is_plain
 from riata_engine.solvers.options import Options
-from riata_engine.solvers.path_store import DEGENERATE, SKIPPED, STATUS, TIME_BUDGET, PathStore
+from riata_engine.solvers.path_store import DEGENERATE, SKIPPED, STATUS, TIME_BUDGET, PathStore, blank_unsolved
 from riata_engine.solvers.residual import solve_residual
 from riata_engine.solvers.ridge import RidgeDecomposition
 from riata_engine.solvers.ridge_bounds import solve_ridge_bounds
@@ -217,11 +218,14 @@ def _grid(batch, form, options, control):
         out[:] = alphas
         return out
     gradient = null_gradient(form, options, control)
-    n, p = form.shape
-    ratio = batch.alpha_min_ratio
-    if ratio is None:
-        ratio = 1e-3 if n > p else 1e-2
-    return geometric(alpha_max(form, gradient, batch.l1_ratio), batch.n_alphas, ratio)
+    return geometric(alpha_max(form, gradient, batch.l1_ratio), batch.n_alphas, _min_ratio(batch))
+
+
+def _min_ratio(batch):
+    n, p = batch.X.shape
+    if batch.alpha_min_ratio is None:
+        return 1e-3 if n > p else 1e-2
+    return batch.alpha_min_ratio
 
 
 def alpha_grid(batch):
@@ -276,6 +280,8 @@ def solve(batch, progress=None):
 def _solve(batch, control, clock):
     if control.stopped:
         return _nothing(batch, control, clock)
+    if is_plain(batch) and (solution := _one_path(batch, control, clock)) is not None:
+        return solution
     try:
         with clock("standard form"):
             form, batch.form = batch.form, None
@@ -289,6 +295,26 @@ def _solve(batch, control, clock):
     control.total = max(control.total, alphas.size)
     store, solver = _paths(batch, form, alphas, options, control, clock)
     return _solution(form, alphas, options, store, control, clock, solver)
+
+
+def _one_path(batch, control, clock):
+    """The solution of a plain batch in one call, or None where the long way must look at it."""
+    answer = OnePath(batch, _min_ratio(batch))
+    control.total = max(control.total, answer.alphas.size)
+    went, null, sigma2, seconds = answer.solve(batch, control)
+    if not went:
+        return None
+    batch.form = None
+    clock.seconds.update(zip(("standard form", "grid", "gram", "descent"), seconds, strict=True))
+    if control.stopped == "time_budget":
+        answer.status[answer.status == SKIPPED] = TIME_BUDGET
+    null_deviance = np.array([null])
+    dev_ratio = blank_unsolved(answer, answer.alphas, null_deviance)
+    return Solution(
+        alphas=answer.alphas, coef=answer.coef, intercept=answer.intercept, gap=answer.gap, status=answer.status,
+        dev_ratio=dev_ratio, df=answer.df, held_out_deviance=answer.held_out, null_deviance=null_deviance * sigma2,
+        n_passes=answer.n_passes, n_epochs=answer.n_epochs, n_cholesky=answer.n_cholesky,
+        bytes_moved=bytes_moved(batch.X, batch.intercept, answer, batch.l1_ratio, "gram"), solver="gram", profile=clock.seconds)
 
 
 def _nothing(batch, control, clock):
@@ -363,7 +389,7 @@ def _paths(batch, form, alphas, options, control, clock):
                 run(form, part, options, store, control, clock)
                 if solver in ("working_set", "residual") and options.some_ridge and not options.bounded:
                     ridge_df(form, part, options, store, control, clock)
-        store.bytes_moved = bytes_moved(form, store, options.l1_ratio, solver)
+        store.bytes_moved = bytes_moved(form.design.X, form.intercept, store, options.l1_ratio, solver)
         done, name = (store, solver) if done is None else (done.joined(store), f"{name}+{solver}")
     return done, name
 

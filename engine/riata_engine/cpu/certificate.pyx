@@ -155,10 +155,12 @@ def rounding(const double[:, ::1] length, const double[::1] size, const Py_ssize
         for l in range(length.shape[1]):
             if length[b, l] > longest:
                 longest = length[b, l]
-        longest *= size[group[b]]
-        if null[b] > 0:
-            bound[b] = 4 * DBL_EPSILON * ((longest * longest + 2 * null[b]) / null[b])
+        bound[b] = rounding_of_gaps(longest * size[group[b]], null[b])
     return out
+
+
+cdef double rounding_of_gaps(double longest, double null) noexcept nogil:
+    return 4 * DBL_EPSILON * ((longest * longest + 2 * null) / null) if null > 0 else 0
 
 
 def certify(const double[:, :, ::1] T, const double[:, :, ::1] b, const Py_ssize_t[:, ::1] columns, const Py_ssize_t[::1] column_row,

@@ -18,3 +18,5 @@ cdef class Design:
 cdef void pack(const Columns* X, Py_ssize_t r0, Py_ssize_t r1, const Py_ssize_t* columns, Py_ssize_t first, Py_ssize_t m,
                double* out, Py_ssize_t ld) noexcept nogil
 cdef const char* entries(values, Py_ssize_t* row, Py_ssize_t* col) except? NULL
+cdef bint readable_by_blas(const Columns* X) noexcept nogil
+cdef int product_of_one(const Columns* X, const double* r, bint direct, double* out) noexcept nogil

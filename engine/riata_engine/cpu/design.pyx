@@ -95,6 +95,10 @@ cdef const char* entries(values, Py_ssize_t* row, Py_ssize_t* col) except? NULL:
     return <const char*>view.buf
 
 
+cdef bint readable_by_blas(const Columns* X) noexcept nogil:
+    return not X.single and ((X.row == 1 and X.col >= X.n) or (X.col == 1 and X.row >= X.p))
+
+
 cdef class Design:
     """z_ij = (x_ij − center_j)·multiplier_j over a dense array or a CSC matrix.
 
@@ -133,9 +137,7 @@ cdef class Design:
             if self.view.p == 1 and self.view.row == 1:     # one column: numpy's stride to the next one means nothing
                 self.view.col = max(1, self.view.n)
             self._keep = (center, multiplier)
-            self.direct = (direct and not self.view.single
-                           and ((self.view.row == 1 and self.view.col >= self.view.n)
-                                or (self.view.col == 1 and self.view.row >= self.view.p)))
+            self.direct = direct and readable_by_blas(&self.view)
 
     def gather(self, const Py_ssize_t[::1] columns, double[::1, :] out, Py_ssize_t at=0):
         """out[:, at + k] = z[:, columns[k]] (out Fortran-ordered, n rows)."""
@@ -273,4 +275,15 @@ cdef int dense_tile(const Columns* X, Py_ssize_t t, const double* R, Py_ssize_t 
         beta = 1
         r0 += TILE_ROWS
     free(z)
+    return 0
+
+
+cdef int product_of_one(const Columns* X, const double* r, bint direct, double* out) noexcept nogil:
+    """Zᵀr of a dense design, as ``transposed_matvec`` of one residual on one thread. Non-zero when memory is short."""
+    cdef Py_ssize_t t
+    cdef double total = 0
+    row_sums(r, X.n, 1, &total)
+    for t in range((X.p + TILE_COLUMNS - 1) // TILE_COLUMNS):
+        if dense_tile(X, t, r, 1, 1, &total, out, direct, False):
+            return 1
     return 0

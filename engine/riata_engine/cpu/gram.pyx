@@ -18,6 +18,10 @@ cdef enum:
     BLOCK = 1 << 21                        # numbers packed at a time: 16 MiB
 
 
+cdef Py_ssize_t tile_side(Py_ssize_t p) noexcept nogil:
+    return 4 * TRIPLE if p <= 512 else 8 * TRIPLE
+
+
 cdef void one_tile(const double* Z, const double* Y, const Py_ssize_t* cut, Py_ssize_t stretches, Py_ssize_t p, Py_ssize_t T,
                    Py_ssize_t width, Py_ssize_t tile, double* C, double* c, int level) noexcept nogil:
     """Tile number ``tile`` of the lower triangle (counted along rows) of C += ZᵀZ; the diagonal tiles also do c += ZᵀY.
@@ -89,6 +93,29 @@ cdef void arrange(const Py_ssize_t* part, Py_ssize_t r0, Py_ssize_t rows, Py_ssi
             end[k] += 1
 
 
+cdef Py_ssize_t room_for_rows(Py_ssize_t p, Py_ssize_t T) noexcept nogil:
+    """Numbers of ``room`` that ``gram_of_rows`` needs."""
+    return STRETCH * ((p + PANEL - 1) // PANEL * PANEL + (T + PANEL - 1) // PANEL * PANEL)
+
+
+cdef void gram_of_rows(const Columns* X, const Columns* targets, double* room, double* C, double* c) noexcept nogil:
+    """``accumulate`` of all rows without weights on the calling thread: C (p, p) += ZᵀZ, c (p, T) += ZᵀY, to the same bits."""
+    cdef Py_ssize_t p = X.p, T = targets.p, width = tile_side(p), side = (p + width - 1) // width, r0, tile
+    cdef Py_ssize_t cut[2]
+    cdef double* y = room + STRETCH * ((p + PANEL - 1) // PANEL * PANEL)
+    cdef int level = riata_simd_level()
+    cut[0] = 0
+    r0 = 0
+    while r0 < X.n:
+        cut[1] = min(STRETCH, X.n - r0)
+        pack_some(X, NULL, NULL, r0, cut[1], 0, p, room, NULL)
+        pack_some(targets, NULL, NULL, r0, cut[1], 0, T, y, NULL)
+        for tile in range(side * (side + 1) // 2):
+            one_tile(room, y, &cut[0], 1, p, T, width, tile, C, c, level)
+        r0 += STRETCH
+    mirror(C, p, p)
+
+
 def accumulate(Design design, parts, v, const double[:, ::1] Y, double[:, :, ::1] C, double[:, :, ::1] c, Control control,
                int n_threads=1):
     """C[k] (p, p) += Zᵀ V Z and c[k] (p, T) += Zᵀ V Y over the rows of each part k: one pass over X for all parts.
@@ -102,7 +129,7 @@ def accumulate(Design design, parts, v, const double[:, ::1] Y, double[:, :, ::1
     Y : (n, T), C : (K, p, p), c : (K, p, T)
     """
     cdef Py_ssize_t n = design.view.n, p = design.view.p, T = Y.shape[1], K = C.shape[0]
-    cdef Py_ssize_t width = 4 * TRIPLE if p <= 512 else 8 * TRIPLE, side = (p + width - 1) // width, tiles = side * (side + 1) // 2
+    cdef Py_ssize_t width = tile_side(p), side = (p + width - 1) // width, tiles = side * (side + 1) // 2
     cdef Py_ssize_t chunks = (p + PANEL * CHUNK - 1) // (PANEL * CHUNK), room = (p + PANEL - 1) // PANEL * PANEL
     cdef Py_ssize_t y_room = (T + PANEL - 1) // PANEL * PANEL
     cdef Py_ssize_t block = min(n, max(2 * STRETCH, BLOCK // room // STRETCH * STRETCH)), r0, rows, s, j, k, task

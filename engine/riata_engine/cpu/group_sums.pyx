@@ -31,6 +31,36 @@ cdef cloned_void scale_row(const double* part, Py_ssize_t m, double weight, doub
         out[j] = part[j] / weight - zi * d[j] - di * z[j] + di * d[j]
 
 
+cdef inline double centred_product(double raw, double z, double ybar, double shift, double b) noexcept nogil:
+    """Σ v (x − d)(y − ȳ) from Σ v x y, the means z and b, and what d and ȳ are about them."""
+    return raw - z * ybar + shift * (ybar - b)
+
+
+cdef void about_own_means(Py_ssize_t p, double weight, double total_y, double ybar, const double* raw, double* C, double* c, double* z,
+                          const double* zero) noexcept nogil:
+    """``about_means`` of one group that is the whole, whose columns have been centred: C (p, p) in place, and c (p,) from ``raw`` (p, 2).
+
+    ``z`` (p,) is room, ``zero`` (p,) zeros. Columns whose variance is not positive become exactly constant.
+    """
+    cdef Py_ssize_t i
+    cdef double b = total_y / weight
+    for i in range(p):
+        z[i] = raw[2 * i] / weight
+        c[i] = centred_product(raw[2 * i + 1] / weight, z[i], ybar, zero[i], b)
+    for i in range(p):
+        scale_row(C + i * p, p, weight, z[i], zero[i], z, zero, C + i * p)
+    for i in range(p):
+        if C[i * p + i] <= 0:
+            clear(C, p, i)
+
+
+cdef void clear(double* C, Py_ssize_t p, Py_ssize_t j) noexcept nogil:
+    cdef Py_ssize_t i
+    memset(C + j * p, 0, p * sizeof(double))
+    for i in range(p):
+        C[i * p + j] = 0
+
+
 def about_means(const double[:, :, ::1] C, const double[:, :, ::1] c, const double[::1] weight, const double[:, ::1] y,
                 const double[:, ::1] yy, whole, const Py_ssize_t[::1] part, const double[:, ::1] shift, const double[:, ::1] ybar,
                 double[:, :, ::1] C_out, double[:, :, ::1] c_out, double[:, ::1] yy_out, double[:, ::1] z, Control control,
@@ -75,8 +105,8 @@ def about_means(const double[:, :, ::1] C, const double[:, :, ::1] c, const doub
                 b = (Wy[t] - (y[k, t] if k >= 0 else 0) if less else y[k, t]) / w
                 yy_out[g, t] = (Wyy[t] - (yy[k, t] if k >= 0 else 0) if less else yy[k, t]) / w - 2 * b * ybar[g, t] + ybar[g, t] ** 2
                 for i in range(p):
-                    c_out[g, i, t] = (Wc[i, 1 + t] - (c[k, i, 1 + t] if k >= 0 else 0) if less else c[k, i, 1 + t]) / w \
-                        - z[g, i] * ybar[g, t] + shift[g, i] * (ybar[g, t] - b)
+                    c_out[g, i, t] = centred_product((Wc[i, 1 + t] - (c[k, i, 1 + t] if k >= 0 else 0) if less else c[k, i, 1 + t]) / w,
+                                                     z[g, i], ybar[g, t], shift[g, i], b)
         for row in prange(G * p, num_threads=n_threads, schedule="static"):
             if signal.stop == 0:
                 centre(row // p, row % p, C, weight, less, WC, Ww, part, shift, z, C_out)
@@ -101,14 +131,12 @@ cdef void centre(Py_ssize_t g, Py_ssize_t i, const double[:, :, ::1] C, const do
 def clear_constant(double[:, :, ::1] C, floor=None):
     """Columns whose variance C[g, j, j] is at most ``floor`` (p,), or zero, become exactly constant: row and column zero."""
     cdef const double[::1] least = floor
-    cdef Py_ssize_t g, i, j, p = C.shape[1]
+    cdef Py_ssize_t g, j, p = C.shape[1]
     with nogil:
         for g in range(C.shape[0]):
             for j in range(p):
                 if C[g, j, j] <= (least[j] if least is not None else 0):
-                    memset(&C[g, j, 0], 0, p * sizeof(double))
-                    for i in range(p):
-                        C[g, i, j] = 0
+                    clear(&C[g, 0, 0], p, j)
 
 
 cdef cloned_void fold_errors(const double* b, const double* Cb, const double* c, Py_ssize_t T, double yy, Py_ssize_t L, Py_ssize_t p,

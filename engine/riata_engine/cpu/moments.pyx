@@ -21,14 +21,8 @@ cdef enum:
 cdef double LARGEST = 1e300
 cdef double SCARCE = 1e-3                  # unstored rows of a sparse column of less weight than this are added up one by one
 
-cdef struct Raw:
-    # X as it was given: dense with any strides (in elements), or CSC
-    Py_ssize_t n, p, row, col
-    Py_ssize_t tile
-    bint sparse, single                    # single: the values are float32
-    const char* data
-    const long long* indptr
-    const int* indices
+cdef Py_ssize_t tile_width(const Raw* X) noexcept nogil:
+    return WIDE if X.row > X.col > 0 else NARROW
 
 
 cdef object look(X, Raw* raw):
@@ -46,7 +40,7 @@ cdef object look(X, Raw* raw):
         raw.indptr = &indptr[0]
         raw.indices = &indices[0] if indices.shape[0] else NULL
     raw.data = entries(values, &raw.row, &raw.col)
-    raw.tile = WIDE if raw.row > raw.col > 0 else NARROW
+    raw.tile = tile_width(raw)
     return keep
 
 
@@ -256,6 +250,26 @@ def moments(X, const double[::1] v, const double[::1] factor, Control control, i
     return np.asarray(mean), np.asarray(variance)
 
 
+cdef void units_to_scan(Py_ssize_t p, double* size, double* bad, double* factor) noexcept nogil:
+    """After a scan: the powers of two in whose units moments are taken; ``bad``, which nobody asks for here, becomes zero."""
+    cdef Py_ssize_t j
+    for j in range(p):
+        bad[j] = 0
+        factor[j] = 1.0 / power_below(size[j])
+
+
+cdef bint units_of_columns(Py_ssize_t p, double* size, const double* factor, double* mean, double* deviation, bint centred, double rounding,
+                           double* center, double* multiplier, unsigned char* constant) noexcept nogil:
+    """``units_of``, after which variances are deviations, sizes in units of ``factor``, and means the factors of the l2 penalty in z."""
+    cdef Py_ssize_t j
+    cdef bint moderate = units_of(p, size, factor, mean, deviation, centred, rounding, center, multiplier, constant)
+    for j in range(p):
+        deviation[j] = sqrt(deviation[j])
+        size[j] *= factor[j]
+        mean[j] = min(multiplier[j] * multiplier[j], LARGEST)
+    return moderate
+
+
 def standard_columns(X, const double[::1] v, bint centred, double rounding, Control control, int n_threads=1):
     """The units of the columns of X under weights v (Σ v = 1): three passes (the last from cache for columns).
 
@@ -279,7 +293,7 @@ def standard_columns(X, const double[::1] v, bint centred, double rounding, Cont
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
     keep = look(X, &raw)
-    cdef Py_ssize_t t, j, p = raw.p, tiles = (raw.p + raw.tile - 1) // raw.tile
+    cdef Py_ssize_t t, p = raw.p, tiles = (raw.p + raw.tile - 1) // raw.tile
     rows, constants = np.zeros((6, p)), np.zeros(p, bool)
     cdef double[:, ::1] out = rows
     cdef unsigned char[::1] constant = constants.view(np.uint8)
@@ -296,9 +310,7 @@ def standard_columns(X, const double[::1] v, bint centred, double rounding, Cont
             scan_tile(&raw, t, size, mean)
         if threadid() == 0:
             poll(signal, handle)
-    for j in range(p):
-        mean[j] = 0                                    # it held the number of NaNs, which nobody asks for here
-        factor[j] = 1.0 / power_below(size[j])
+    units_to_scan(p, size, mean, factor)
     for t in prange(tiles, num_threads=n_threads, schedule="dynamic", nogil=True):
         if signal.stop == 0:
             moments_tile(&raw, t, &v[0], mean, deviation, factor)
@@ -307,10 +319,5 @@ def standard_columns(X, const double[::1] v, bint centred, double rounding, Cont
     del keep
     if signal.stop:
         raise Stopped
-    moderate = units_of(p, size, factor, mean, deviation, centred, rounding, center, multiplier, &constant[0])
-    for j in range(p):
-        deviation[j] = sqrt(deviation[j])
-        size[j] *= factor[j]
-    for j in range(p):
-        mean[j] = min(multiplier[j] * multiplier[j], LARGEST)
+    moderate = units_of_columns(p, size, factor, mean, deviation, centred, rounding, center, multiplier, &constant[0])
     return rows[0], rows[1], constants, moderate, rows[2], rows[3], rows[5]

@@ -64,14 +64,21 @@ def to_data_units(double[:, :, ::1] b, const double[::1] level, const double[:, 
     The intercept is sigma·(level − bᵀmean), with ``mean[group]`` what a coefficient takes off it; df counts it if there is one.
     """
     cdef Py_ssize_t i, l, m = b.shape[2]
-    cdef double dot, count, lost
     with nogil:
         for i in range(b.shape[0]):
             for l in range(b.shape[1]):
-                row_to_data(&b[i, l, 0], m, &mean[group[i], 0], &multiplier[0], sigma[i], &dot, &count, &lost)
-                df[i, l] = count + intercept
-                level_out[i, l] = sigma[i] * (level[i] - dot) if intercept else 0.0
-                finite[i, l] = lost == 0
+                finite[i, l] = to_units_of_data(&b[i, l, 0], m, level[i], &mean[group[i], 0], &multiplier[0], sigma[i], intercept,
+                                                &level_out[i, l], &df[i, l])
+
+
+cdef bint to_units_of_data(double* b, Py_ssize_t m, double level, const double* mean, const double* multiplier, double sigma, bint intercept,
+                           double* level_out, double* df) noexcept nogil:
+    """``to_data_units`` of one coefficient vector; whether it is finite."""
+    cdef double dot, count, lost
+    row_to_data(b, m, mean, multiplier, sigma, &dot, &count, &lost)
+    df[0] = count + intercept
+    level_out[0] = sigma * (level - dot) if intercept else 0.0
+    return lost == 0
 
 
 def settle(const double[:, :] alphas, const double[::1] null_deviance, double[:, ::1] intercept, double[:, ::1] gap,
@@ -128,20 +135,26 @@ def largest_alphas(const double[:, ::1] gradient, const double[:, ::1] f1, const
     """(B,) the smallest alphas at which no penalised coefficient wants to leave zero: max |gradient| / f1 over those that may, in units
     of the data, divided by l1_ratio (``least_ratio`` at the least). NaN where that is below what float64 can write.
     """
-    cdef Py_ssize_t b, j, row
-    cdef double g, most, ratio
+    cdef Py_ssize_t b, row
     found = np.empty(gradient.shape[0])
     cdef double[::1] out = found
     with nogil:
         for b in range(gradient.shape[0]):
             row = group[b] if f1.shape[0] > 1 else 0
-            most = 0
-            for j in range(gradient.shape[1]):
-                g = gradient[b, j]
-                if f1[row, j] > 0 and ((g > 0 and upper[j] > 0) or (g < 0 and lower[j] < 0)):
-                    ratio = fabs(g) / f1[row, j]
-                    most = ratio if ratio > most else most
-            out[b] = most * sigma[target[b]] / max(l1_ratio[b], least_ratio)
-            if most > 0 and out[b] == 0:
-                out[b] = NAN
+            out[b] = largest_alpha(&gradient[b, 0], &f1[row, 0], gradient.shape[1], &lower[0], &upper[0], sigma[target[b]], l1_ratio[b],
+                                   least_ratio)
     return found
+
+
+cdef double largest_alpha(const double* gradient, const double* f1, Py_ssize_t p, const double* lower, const double* upper, double sigma,
+                          double l1_ratio, double least_ratio) noexcept nogil:
+    """``largest_alphas`` of one problem."""
+    cdef Py_ssize_t j
+    cdef double g, ratio, most = 0
+    for j in range(p):
+        g = gradient[j]
+        if f1[j] > 0 and ((g > 0 and upper[j] > 0) or (g < 0 and lower[j] < 0)):
+            ratio = fabs(g) / f1[j]
+            most = ratio if ratio > most else most
+    ratio = most * sigma / max(l1_ratio, least_ratio)
+    return NAN if most > 0 and ratio == 0 else ratio

@@ -42,6 +42,33 @@ cdef cloned_void shift_and_divide(double* Y, Py_ssize_t n, Py_ssize_t T, const d
             Y[i * T + t] = (Y[i * T + t] - shift[t]) / unit[t]
 
 
+cdef void units_of_targets(double* Y, Py_ssize_t n, Py_ssize_t T, const double* v, bint intercept, double rounding, double* mean,
+                           double* sigma, double* square, const double* zero) noexcept nogil:
+    """``target_units`` in place; all but Y come zeroed."""
+    cdef Py_ssize_t i, t
+    sizes(Y, n, T, sigma)
+    for t in range(T):
+        sigma[t] = power_below(sigma[t])
+    shift_and_divide(Y, n, T, zero, sigma)
+    if intercept:
+        means(Y, T, v, 1, n, T, mean)
+    for t in range(T):
+        square[t] = 1.0
+    shift_and_divide(Y, n, T, mean, square)
+    for t in range(T):
+        square[t] = 0
+    squares(Y, T, v, 1, zero, n, T, square)
+    for t in range(T):
+        if square[t] <= (rounding * mean[t]) ** 2:
+            square[t] = 0
+            for i in range(n):
+                Y[i * T + t] = 0
+        square[t] = power_below(sqrt(square[t]))
+        mean[t] /= square[t]
+        sigma[t] *= square[t]
+    shift_and_divide(Y, n, T, zero, square)
+
+
 def target_units(Y, const double[::1] v, bint intercept, double rounding):
     """Targets Y (n, T) in units of sigma, without their means under weights v (Σ v = 1): (Y, mean in units of sigma, sigma).
 
@@ -50,7 +77,7 @@ def target_units(Y, const double[::1] v, bint intercept, double rounding):
     """
     out = np.array(Y, order="C")
     cdef double[:, ::1] y = out
-    cdef Py_ssize_t n = y.shape[0], T = y.shape[1], i, t
+    cdef Py_ssize_t n = y.shape[0], T = y.shape[1]
     rows = np.zeros((4, T))
     cdef double[:, ::1] w = rows
     cdef double* mean = &w[0, 0]
@@ -58,27 +85,7 @@ def target_units(Y, const double[::1] v, bint intercept, double rounding):
     cdef double* square = mean + 2 * T
     cdef double* zero = mean + 3 * T
     with nogil:
-        sizes(&y[0, 0], n, T, sigma)
-        for t in range(T):
-            sigma[t] = power_below(sigma[t])
-        shift_and_divide(&y[0, 0], n, T, zero, sigma)
-        if intercept:
-            means(&y[0, 0], T, &v[0], 1, n, T, mean)
-        for t in range(T):
-            square[t] = 1.0
-        shift_and_divide(&y[0, 0], n, T, mean, square)
-        for t in range(T):
-            square[t] = 0
-        squares(&y[0, 0], T, &v[0], 1, zero, n, T, square)
-        for t in range(T):
-            if square[t] <= (rounding * mean[t]) ** 2:
-                square[t] = 0
-                for i in range(n):
-                    y[i, t] = 0
-            square[t] = power_below(sqrt(square[t]))
-            mean[t] /= square[t]
-            sigma[t] *= square[t]
-        shift_and_divide(&y[0, 0], n, T, zero, square)
+        units_of_targets(&y[0, 0], n, T, &v[0], intercept, rounding, mean, sigma, square, zero)
     return out, rows[0], rows[1]
 
 
@@ -99,22 +106,27 @@ def group_moments(const double[:, ::1] Y, const double[:, ::1] V, const double[:
     with nogil:
         for g in range(G):
             if not some:
-                group_pair(Y, V, g, 0, T, intercept, &ybar[g, 0], &yy[g, 0])
+                moments_of_targets(&Y[0, 0], T, &V[g, 0], Y.shape[0], T, intercept, &ybar[g, 0], &yy[g, 0])
             else:
                 for t in range(T):
                     if wanted[g, t]:
-                        group_pair(Y, V, g, t, 1, intercept, &ybar[g, t], &yy[g, t])
+                        moments_of_targets(&Y[0, t], T, &V[g, 0], Y.shape[0], 1, intercept, &ybar[g, t], &yy[g, t])
             for t in range(T):
-                if yy[g, t] <= rounding ** 2 * (ybar[g, t] ** 2 + base_mean[t] ** 2):
-                    yy[g, t] = 0
+                yy[g, t] = unless_rounding(yy[g, t], ybar[g, t], base_mean[t], rounding)
     return means_out, squares_out
 
 
-cdef void group_pair(const double[:, ::1] Y, const double[:, ::1] V, Py_ssize_t g, Py_ssize_t t, Py_ssize_t count, bint intercept,
-                     double* mean, double* square) noexcept nogil:
+cdef double unless_rounding(double square, double mean, double base_mean, double rounding) noexcept nogil:
+    """A sum of squares about the mean, or zero if it is no more than rounding of numbers of the size of the means."""
+    return 0 if square <= rounding ** 2 * (mean ** 2 + base_mean ** 2) else square
+
+
+cdef void moments_of_targets(const double* Y, Py_ssize_t ldy, const double* v, Py_ssize_t n, Py_ssize_t count, bint intercept,
+                             double* mean, double* square) noexcept nogil:
+    """Add the means of ``count`` targets, if there is an intercept, and the sums of squares about ``mean``."""
     if intercept:
-        means(&Y[0, t], Y.shape[1], &V[g, 0], 1, Y.shape[0], count, mean)
-    squares(&Y[0, t], Y.shape[1], &V[g, 0], 1, mean, Y.shape[0], count, square)
+        means(Y, ldy, v, 1, n, count, mean)
+    squares(Y, ldy, v, 1, mean, n, count, square)
 
 
 cdef cloned_void add_row(const double* y, Py_ssize_t T, double w, double* total, double* square) noexcept nogil:

@@ -28,7 +28,7 @@ class Clock:
         self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - start
 
 
-def bytes_moved(form, store, l1_ratio, solver):
+def bytes_moved(X, intercept, store, l1_ratio, solver):
     """Bytes that the counted work of a batch reads: a model of the traffic, not a measurement of it.
 
     With s the features in the support of an alpha (all p for ridge), X as it is stored (entries, and for CSC their
@@ -46,7 +46,8 @@ def bytes_moved(form, store, l1_ratio, solver):
 
     Parameters
     ----------
-    form : StandardForm
+    X : ndarray or CSC matrix of shape (n, p)
+    intercept : bool
     store : PathStore
         With its counters (``n_passes``, ``n_epochs``, ``n_cholesky``) and ``df``.
     l1_ratio : (B,) ndarray
@@ -56,9 +57,8 @@ def bytes_moved(form, store, l1_ratio, solver):
     -------
     float
     """
-    X = form.design.X
     stored = X.nbytes if isinstance(X, np.ndarray) else X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
-    p = form.shape[1]
-    columns, squares, steps = work_on_supports(store.df, form.intercept, l1_ratio, p, store.n_epochs, store.n_cholesky)
+    p = X.shape[1]
+    columns, squares, steps = work_on_supports(store.df, intercept, l1_ratio, p, store.n_epochs, store.n_cholesky)
     work = 2 * stored / p * columns if solver == "residual" else BLOCK_ENTRY * squares + FACTOR_ENTRY * steps
     return float(store.n_passes * stored + work)

@@ -15,6 +15,8 @@ from riata_engine.solvers.interruptible import interruptibly
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED
 from riata_engine.solvers.statistics import group_statistics, inflation
 
+#: share of tol that the rounding of the statistics may take of a gap that they alone have shown
+DOUBTFUL = 0.05
 #: √ of the share of a variance that its subtraction has left (see ``inflation``), inverted, from where gaps come from residuals
 INFLATED = 100.0
 
@@ -63,7 +65,7 @@ def solve_gram(form, alphas, options, store, control, clock):
                 doubt[[free.unfitted[g] is not None for g in group[part]]] = np.inf
             if half_free is not None:
                 doubt[:] = np.inf
-            for k in np.flatnonzero(doubt > 0.05 * options.tol) if doubt.max() > 0.05 * options.tol else ():
+            for k in np.flatnonzero(doubt > DOUBTFUL * options.tol) if doubt.max() > DOUBTFUL * options.tol else ():
                 problem = at + k
                 if not control.stopped and certify_by_residual(form, problem, b[k], C[group[problem]], alphas, options,
                                                                store, control, free, half_free):

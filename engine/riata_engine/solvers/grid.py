@@ -19,10 +19,10 @@ def alpha_max(form, gradient, l1_ratio):
 def geometric(largest, n_alphas, ratio):
     """(B, n_alphas) geometric sequences; a problem whose solution is zero at every alpha gets one that starts at 1."""
     largest = np.where(largest == 0, 1.0, largest)
-    return largest[:, None] * _ratios(n_alphas, ratio) if n_alphas > 1 else largest[:, None]
+    return largest[:, None] * ratios_of(n_alphas, ratio)
 
 
 @lru_cache(maxsize=16)
-def _ratios(n_alphas, ratio):
-    """Computed once: it takes as long as a tenth of a small path."""
-    return np.geomspace(1.0, ratio, n_alphas)
+def ratios_of(n_alphas, ratio):
+    """(n_alphas,) from 1 down to ``ratio``. Computed once: it takes as long as a tenth of a small path."""
+    return np.geomspace(1.0, ratio, n_alphas) if n_alphas > 1 else np.ones(n_alphas)

@@ -114,12 +114,7 @@ class PathStore:
 
     def blank_unsolved(self, alphas):
         """No coefficients stand under an alpha that was not solved, nor any beyond float64: see ``settle``. Returns dev_ratio."""
-        dev_ratio = np.empty(self.gap.shape)
-        some = settle(alphas, 2 * self.form.null(), self.intercept, self.gap, self.residual, self.held_out, self.df, self.finite,
-                      self.status, CONVERGED, MAX_ITER, NOT_FINITE, DEGENERATE, dev_ratio)
-        if some and self.kind == "dense":
-            self.coef[(self.status != CONVERGED) & (self.status != MAX_ITER) & (self.status != DEGENERATE)] = np.nan
-        return dev_ratio
+        return blank_unsolved(self, alphas, 2 * self.form.null())
 
     def coefficients(self):
         """(B, L, p) array, list of B CSR arrays (L, p) whose unsolved rows are empty, or None."""
@@ -138,3 +133,13 @@ class PathStore:
             part = slice(ends_here[0], ends_here[-1])
             out.append(sparse.csr_array((value[part], column[part], ends_here - ends_here[0]), shape=(self.L, p)))
         return out
+
+
+def blank_unsolved(answer, alphas, null):
+    """``PathStore.blank_unsolved`` of anything with its arrays; ``null`` (B,): null deviances in the unit of ``residual``."""
+    dev_ratio = np.empty(answer.gap.shape)
+    some = settle(alphas, null, answer.intercept, answer.gap, answer.residual, answer.held_out, answer.df, answer.finite,
+                  answer.status, CONVERGED, MAX_ITER, NOT_FINITE, DEGENERATE, dev_ratio)
+    if some and answer.kind == "dense":
+        answer.coef[(answer.status != CONVERGED) & (answer.status != MAX_ITER) & (answer.status != DEGENERATE)] = np.nan
+    return dev_ratio
