@@ -132,13 +132,27 @@ def automatic_alphas(owner, batch):
 
     Raises ValueError for l1_ratio = 0, where no finite alpha gives b = 0.
     """
-    if np.any(np.asarray(batch.l1_ratio) == 0):
+    _refuse_ridge(owner, batch)
+    grids = np.asarray(alpha_grid(batch), dtype=np.float64)
+    return np.where(grids[:, :1] > _TINY, grids, _TINY)
+
+
+def _refuse_ridge(owner, batch):
+    if not batch.l1_ratio.all():
         raise ValueError(
             f"{owner}: automatic alpha grid generation is not supported for l1_ratio=0 (no finite alpha gives b = 0). "
             "Give the alphas."
         )
-    grids = np.asarray(alpha_grid(batch), dtype=np.float64)
-    return np.where(grids[:, :1] > _TINY, grids, _TINY)
+
+
+def _solve_on_own_grid(owner, batch, verbose):
+    """The solution of a batch of one path without alphas, on those of ``automatic_alphas``."""
+    _refuse_ridge(owner, batch)
+    solution = solve_certified(owner, batch, verbose)
+    if solution.alphas[0, 0] > _TINY:
+        return solution
+    batch.alphas = np.full_like(solution.alphas, _TINY)
+    return solve_certified(owner, batch, verbose)
 
 
 def _path(owner, arguments):
@@ -165,13 +179,12 @@ def _path(owner, arguments):
     }
     if np.ndim(alphas) == 0:
         batch = Batch(X, Y, n_alphas=int(alphas), alpha_min_ratio=float(given["eps"]), **problem)
-        batch.alphas = alphas = automatic_alphas(owner, batch)[0]
+        solution = _solve_on_own_grid(owner, batch, given["verbose"])
     else:
-        alphas = descending_alphas(owner, alphas)
-        batch = Batch(X, Y, alphas=alphas, **problem)
-    solution = solve_certified(owner, batch, given["verbose"])
+        batch = Batch(X, Y, alphas=descending_alphas(owner, alphas), **problem)
+        solution = solve_certified(owner, batch, given["verbose"])
     coefs = np.asfortranarray(solution.coef[0].T, dtype=X.dtype)
-    path = alphas, coefs if np.ndim(y) == 1 else coefs[None], dual_gap(solution)[0]
+    path = solution.alphas[0], coefs if np.ndim(y) == 1 else coefs[None], dual_gap(solution)[0]
     return (*path, [int(count) for count in solution.n_epochs[0]]) if given["return_n_iter"] else path
 
 
