@@ -5,6 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from matplotlib.figure import Figure
+from sklearn.model_selection import GroupKFold
 
 import riata
 from native_functions import FUNCTIONS, every_function
@@ -168,3 +169,58 @@ def test_estimators_name_the_columns_that_are_no_numbers(data, model, column):
     X = pd.DataFrame(data[0], columns=list("abcd")).assign(other=column)
     with pytest.raises(ValueError, match=r"X has columns that are not real numbers: 'other' \(.*\). Encode them"):
         model().fit(X, data[1])
+
+
+@pytest.mark.parametrize("name", ["penalty_factor", "lower"])
+@every_function
+def test_a_series_in_another_order_than_the_columns(function, data, name):
+    X = pd.DataFrame(data[0], columns=list("abcd"))
+    values = pd.Series([-1.0, -1, -1, -1] if name == "lower" else [1.0, 0, 1, 1], index=list("abcd"))
+    function(X, data[1], alphas=3, **{name: values})
+    with pytest.raises(ValueError, match=rf"{name} is a Series whose labels .*{name}.reindex\(X.columns\)"):
+        function(X, data[1], alphas=3, **{name: values[::-1]})
+    function(X, data[1], alphas=3, **{name: values[::-1].reset_index(drop=True)})
+
+
+def test_prediction_at_an_alpha_that_was_not_solved(data):
+    path = riata.fit_path(*data, alphas=20, stop_dev_ratio=0.3)
+    assert np.isnan(path.predict(data[0])[:, -1]).all()
+    with pytest.raises(ValueError, match=r"alpha = .* has no coefficients to predict with: its status is 'skipped'. Solved were"):
+        path.predict(data[0], alpha=path.alphas[-1])
+
+
+def test_folds_that_test_on_what_they_train_on(data):
+    with pytest.warns(UserWarning, match="cv: fold 0 tests on 20 rows that it trains on, the first row 0: its error is too"):
+        riata.cross_validate_path(*data, alphas=3, cv=[(np.arange(20), np.arange(20))] * 2)
+
+
+def test_one_fold_has_no_standard_error(data):
+    cv = riata.cross_validate_path(*data, alphas=3, cv=[(np.arange(10), np.arange(10, 20))])
+    assert cv.alpha_1se == cv.alpha_min
+    assert "One fold has no standard error" in cv.summary()
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"weights": np.ones((20, 2))}, r"weights has shape \(20, 2\); expected \(n,\).* riata.fit_batch takes a column"),
+    ({"offset": 1}, r"offset = 1 is one number; expected \(n,\).*\(np.full\(n, c\) for a constant c\)")])
+def test_shapes_with_a_remedy(data, options, message):
+    with pytest.raises(ValueError, match=message):
+        riata.fit_path(*data, **options)
+    with pytest.raises(ValueError, match=r"y has shape \(20, 2\); expected .* riata.fit_batch takes many targets"):
+        riata.fit_path(data[0], data[0][:, :2])
+
+
+def test_a_splitter_that_wants_groups(data):
+    with pytest.raises(ValueError, match=r"cv = GroupKFold\(.*\) splits by groups: pass groups=, one per row of X"):
+        riata.cross_validate_path(*data, cv=GroupKFold(4))
+
+
+def test_a_model_in_a_folder_that_is_not_there(data, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder '.*nowhere': make it first"):
+        riata.save_model(riata.fit_path(*data, alphas=[0.1]), tmp_path / "nowhere" / "model.json")
+
+
+def test_a_model_whose_name_begins_with_a_brace(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    riata.save_model(riata.fit_path(*data, alphas=[0.1]), "{run}.json")
+    assert riata.load_model("{run}.json").coef.shape == (4,)

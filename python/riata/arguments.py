@@ -13,6 +13,7 @@ from riata.validation import (
     check_count,
     check_design,
     check_flag,
+    check_named_order,
     check_number,
     check_offset,
     check_penalty_factor,
@@ -86,6 +87,8 @@ def check_arguments(given):
     """The shared arguments among those of a native function, its ``locals()``; targets are `y`, or `Y` for many."""
     X, feature_names = check_design(given["X"])
     n, p = X.shape
+    for name in ("penalty_factor", "lower", "upper"):
+        check_named_order(given[name], name, feature_names)
     many = "Y" in given
     y, target_names = check_targets(given["Y"], n) if many else (check_target(given["y"], n), None)
     weights = check_weights(given["weights"], n, columns=many)

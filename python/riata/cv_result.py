@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from riata.results import PathResult, status_counts
-from riata.status import END_OF_GRID, END_OF_L1_RATIOS, UNDERFLOW
+from riata.status import END_OF_GRID, END_OF_L1_RATIOS, ONE_FOLD, UNDERFLOW
 from riata.tables import dataframe
 
 RULES = ("min", "1se")
@@ -137,6 +137,8 @@ class CVResult:
         path = self.paths[0]
         underflow = path.null_deviance == 0 and not path.notes
         notes = [*path.notes, *([UNDERFLOW] if underflow else []), *([END_OF_GRID] if self.at_end_of_grid else [])]
+        if len(self.folds) == 1:
+            notes.append(ONE_FOLD)
         if self.at_end_of_l1_ratios:
             ratio = self.l1_ratio_min
             which, more, to = (("smallest", "smaller", "down to 0, ridge") if ratio == self.l1_ratios.min()

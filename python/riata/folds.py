@@ -1,5 +1,6 @@
 """Folds of a cross-validation, as data: made once, from a seed, before anything is fitted."""
 
+import warnings
 from dataclasses import dataclass
 from numbers import Integral, Number
 
@@ -101,6 +102,7 @@ def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stra
             raise ValueError("an iterable of (train, test) cannot serve as inner_cv: its indices would mean other rows "
                              "in every outer fold. Pass an int, a splitter or an array of fold ids")
         folds = _from_pairs(pairs, rows, name)
+        _warn_of_known_rows(folds, name)
     if groups is not None and not hasattr(cv, "split"):
         _check_groups_whole(folds, groups, rows, name)
     if weights is not None:
@@ -193,7 +195,12 @@ def _from_splitter(cv, n_samples, rows, y, groups, X, name):
         features = np.broadcast_to(np.zeros(1), (len(rows), 1))      # they ask for its length only
     else:
         features = X if len(rows) == n_samples else X[rows]
-    pairs = cv.split(features, None if y is None else y[rows], None if groups is None else groups[rows])
+    try:
+        pairs = list(cv.split(features, None if y is None else y[rows], None if groups is None else groups[rows]))
+    except ValueError as error:
+        if groups is None and "groups" in str(error):
+            raise ValueError(f"{name} = {cv!r} splits by groups: pass groups=, one per row of X") from None
+        raise
     return _from_pairs(pairs, rows, name)
 
 
@@ -226,6 +233,15 @@ def _positions(indices, n_rows, what, name):
     if first < -n_rows or last >= n_rows:
         raise ValueError(f"{name}: the {what} reach from {first} to {last}, outside the {n_rows} rows")
     return indices if first >= 0 else np.where(indices < 0, indices + n_rows, indices)
+
+
+def _warn_of_known_rows(folds, name):
+    for k, (test, train) in enumerate(zip(folds.test, folds.train or [], strict=folds.train is not None)):
+        known = np.intersect1d(test, train)
+        if len(known):
+            warnings.warn(f"{name}: fold {k} tests on {len(known)} rows that it trains on, the first row {known[0]}: its error "
+                          "is too small to choose by. Leave them out of one of the two", UserWarning, stacklevel=5)
+            return
 
 
 def _check_groups_whole(folds, groups, rows, name):

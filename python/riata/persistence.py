@@ -25,6 +25,8 @@ def atomic_path(path):
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "cannot write, this is a folder: add the name of a file", str(path))
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"cannot write, there is no folder {str(path.parent)!r}: make it first", str(path))
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent or ".")
     except OSError as error:

@@ -154,6 +154,11 @@ class PathResult(CriteriaOfFits):
         -------
         ndarray of shape (n,) for one alpha, (n, L) for None
             NaN for an alpha that was not fitted.
+
+        Raises
+        ------
+        ValueError
+            If X, `offset` or `alpha` does not fit, or the path was not solved at `alpha`.
         """
         matrix, names = check_design(X)
         check_same_features(names, matrix.shape[1], self.feature_names, self.n_features)
@@ -161,6 +166,9 @@ class PathResult(CriteriaOfFits):
         if alpha is None:
             return self._predict_rows(matrix, slice(None), offset)
         i = self.at(alpha)
+        if not np.isfinite(self.intercept[i]):
+            raise ValueError(f"alpha = {alpha!r} has no coefficients to predict with: its status is {str(self.status[i])!r}. "
+                             f"Solved were {_alpha_range(self.alphas[np.isfinite(self.intercept)])}")
         return self._predict_rows(matrix, slice(i, i + 1), offset)[:, 0]
 
     def _predict_rows(self, matrix, which, offset):

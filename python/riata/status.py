@@ -20,6 +20,8 @@ UNDERFLOW = ("The squares of the target are below what float64 can hold, so that
 AT_LIMIT = "float64 holds no better answer at this scale"
 TINY_ALPHA = "for an alpha below 1e-12 of the largest that matters, alpha_max, use alpha = 0 (least squares)"
 EPSILON = float(np.finfo(np.float64).eps)
+ONE_FOLD = ("One fold has no standard error: the one-standard-error rule chooses what the minimum does. More folds (cv=10, say) "
+            "would give it one.")
 END_OF_GRID = ("The smallest held-out error lies at the smallest alpha of the grid: a longer grid (a smaller alpha_min_ratio, "
                "--alpha-min-ratio on the command line, or smaller alphas) may do better.")
 END_OF_L1_RATIOS = ("The smallest held-out error lies at the {which} l1_ratio that was tried, {ratio:g}: {more} ones, {to}, may "

@@ -81,7 +81,7 @@ def check_finite(matrix, names=None, name="X"):
 
 def check_target(y, n_samples, name="y"):
     """`y` as a finite float64 array of shape (n,)."""
-    values = vector(y, name, _per_row(n_samples))
+    values = vector(y, name, _per_row(n_samples) + ". riata.fit_batch takes many targets at once")
     _check_rows(values, n_samples, name)
     return values
 
@@ -103,7 +103,9 @@ def check_weights(weights, n_samples, columns=False):
     """
     if weights is None:
         return None
-    values, names = named_vector(weights, "weights", _per_row(n_samples, "B" if columns else ""), (1, 2) if columns else (1,))
+    many = ". riata.fit_batch takes a column for each of many fits"
+    expected = _per_row(n_samples, "B") if columns else _per_row(n_samples) + many
+    values, names = named_vector(weights, "weights", expected, (1, 2) if columns else (1,))
     _check_rows(values, n_samples, "weights", names)
     negative = np.argwhere(values < 0)
     if len(negative):
@@ -125,7 +127,7 @@ def check_offset(offset, n_samples):
     """A fixed part of the linear predictor as float64 of shape (n,), or None."""
     if offset is None:
         return None
-    values = vector(offset, "offset", _per_row(n_samples))
+    values = vector(offset, "offset", _per_row(n_samples) + " (np.full(n, c) for a constant c)")
     _check_rows(values, n_samples, "offset")
     return values
 
@@ -291,6 +293,18 @@ def check_flag(value, name):
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} = {value!r} must be True or False")
     return bool(value)
+
+
+def check_named_order(values, name, feature_names):
+    """Refuse a Series of numbers per feature whose labels are columns of X in another order: it would be taken by position."""
+    labels = getattr(values, "index", None)
+    if feature_names is None or labels is None or callable(labels):          # no table; no Series (a list has an index())
+        return
+    labels = list(labels)
+    known = set(feature_names)
+    if labels != list(feature_names) and any(isinstance(label, str) and label in known for label in labels):
+        raise ValueError(f"{name} is a Series whose labels are not the columns of X in their order, and is taken by position: "
+                         f"pass {name}.reindex(X.columns), or {name}.to_numpy() if its order is that of X all the same")
 
 
 def _per_row(n_samples, columns=""):

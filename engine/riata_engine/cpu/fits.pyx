@@ -12,7 +12,7 @@ cdef enum:
 
 
 cdef inline void subtract_column(const double* z, Py_ssize_t n, const double* b, Py_ssize_t ldb, Py_ssize_t k, double* R,
-                          Py_ssize_t ldr) noexcept nogil:
+                                 Py_ssize_t ldr) noexcept nogil:
     """R[a] −= b[a] z for k coefficients of one column."""
     cdef Py_ssize_t a, i
     cdef double v

@@ -1,7 +1,6 @@
 # A path on few features from the rows of X to coefficients in units of the data, without Python in between: what standard_form,
 # group_statistics, solve_gram and PathStore do for a batch takes longer there than the arithmetic. The same loops, in the same order:
 # the bits are those of the long way.
-import numpy as np
 from libc.math cimport fabs, sqrt, INFINITY, NAN
 from libc.stdlib cimport calloc, free
 from riata_engine.cpu.certificate cimport rounding_of_gaps
@@ -13,7 +12,6 @@ from riata_engine.cpu.gram_lanes cimport Queue, goes_small, solve_small
 from riata_engine.cpu.group_sums cimport about_own_means
 from riata_engine.cpu.moments cimport Raw, moments_tile, scan_tile, tile_width, units_of_columns, units_to_scan
 from riata_engine.cpu.scale cimport largest_alpha, to_units_of_data
-from riata_engine.cpu.status cimport SKIPPED
 from riata_engine.cpu.targets cimport moments_of_targets, units_of_targets, unless_rounding
 
 cdef enum:

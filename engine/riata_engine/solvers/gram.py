@@ -39,7 +39,7 @@ def solve_gram(form, alphas, options, store, control, clock):
         whole, C = C, interruptibly(lambda C=C: np.stack([free.project_gram(C[g], g) for g in range(len(C))]), control,
                                     2.0 * C.size * len(form.free))
         for g in np.unique(group):
-            statistics.size[g] *= inflation(np.abs(np.diagonal(C[g])), np.diagonal(whole[g]))
+            statistics.size[g] *= inflation(np.abs(np.diagonal(C[g])), np.diagonal(whole[g]), 1e-26)
         yy = np.maximum(yy - free.explained(), 0.0)
     half_free = HalfFree(form, free, options, store, control) if options.by_kkt else None
     c = np.ascontiguousarray(c)

@@ -9,7 +9,6 @@ import numpy as np
 from riata_engine.cpu.fits import subtract_fits
 from riata_engine.cpu.own_grams import extend_own
 from riata_engine.solvers.pool import TILE, up
-from riata_engine.solvers.standard_form import CONSTANT_VARIANCE
 
 
 class OwnPools:
@@ -60,7 +59,7 @@ class OwnPools:
         extend_own(self.store, np.maximum(self.where[columns], 0), columns, d, old, lists.count[who], self.group_at[who],
                    self.pointer, self.rows, self.root, self.H, self.slot[who], self.C, variance, self.control, self.n_threads)
         # constant in the rows of the group: what is left of such a column is rounding
-        k, j = np.nonzero(variance <= CONSTANT_VARIANCE * (1.0 + d * d))
+        k, j = np.nonzero(variance <= self.form.unvarying * (1.0 + d * d))
         self.C[self.slot[who[k]], j], self.C[self.slot[who[k]], :, j] = 0.0, 0.0
 
     def subtract(self, flat, at, coef, lengths, R):

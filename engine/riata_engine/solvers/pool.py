@@ -10,7 +10,6 @@ import numpy as np
 from riata_engine.cpu.design import Design
 from riata_engine.cpu.fits import subtract_columns
 from riata_engine.cpu.pool_gram import extend, finish_folds
-from riata_engine.solvers.standard_form import CONSTANT_VARIANCE
 from riata_engine.solvers.statistics import GUARD, lightened
 
 #: rows of coefficients are whole tiles of this width
@@ -120,7 +119,8 @@ class Pool:
             C = np.zeros(self.C.shape[1:])
             self._product(None, self.weights, old, C, 1.0)
             whole = np.ascontiguousarray(C[old:m, :m])
-        everything = float(len(self.form.V)) if self.weights is None else 1.0
+        form = self.form
+        everything = float(len(form.V)) if self.weights is None else 1.0
         weights = np.array([everything - self._held_weight(rows) for rows in self.folds])
         finish_folds(self.C, whole, weights, d, old, m, self.n_threads)
         spread = np.diagonal(whole[:, old:m]) / everything
@@ -129,7 +129,7 @@ class Pool:
             if self.light[k] or np.any(variance < GUARD * spread):
                 C[old:m, :m] = 0.0
                 self._direct(k, old, d[k])
-                gone = old + np.flatnonzero(np.diagonal(C)[old:m] <= CONSTANT_VARIANCE * spread)
+                gone = old + np.flatnonzero(np.diagonal(C)[old:m] <= form.unvarying * spread)
                 C[gone], C[:, gone] = 0.0, 0.0
 
     def _held_weight(self, rows):

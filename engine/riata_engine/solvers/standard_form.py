@@ -23,8 +23,6 @@ from riata_engine.solvers.free_features import FreeFeatures
 UNVARYING = 2e-15
 #: a variance below this share of the mean square is computed again from centred entries
 CANCELLED = 0.01
-#: a variance within a group below this share of the whole's, computed directly, is rounding: the column is constant there
-CONSTANT_VARIANCE = 1e-26
 #: weight groups whose means one product takes
 MEANS = 8
 #: sparse columns whose mean is more standard deviations than this are stored centred
@@ -63,6 +61,11 @@ class StandardForm:
     even: bool = False                # whether all rows have the same weight, before anything is held out
     columns: tuple = ()               # what ``standard_columns`` says of X
     _variance: np.ndarray | None = None
+
+    @property
+    def unvarying(self):
+        """Share of its mean square below which the variance of a column within a group, computed directly, is rounding."""
+        return rounding_of_mean(len(self.V))**2
 
     @property
     def n_problems(self):
@@ -157,6 +160,11 @@ def _row_weights(batch, n):
     return V.T, base, even
 
 
+def rounding_of_mean(n):
+    """Standard deviation, in units of their size, at or below which n numbers count as equal."""
+    return UNVARYING * max(1.0, np.sqrt(n) / 4)
+
+
 def standard_form(batch, control, n_threads):
     """Bring a ``Batch`` into standard form: three passes over X (scan, moments, means of the weight groups).
 
@@ -165,7 +173,7 @@ def standard_form(batch, control, n_threads):
     """
     X = batch.X
     n, p = X.shape
-    rounding = UNVARYING * max(1.0, np.sqrt(n) / 4)                       # that of a mean of n numbers
+    rounding = rounding_of_mean(n)
     V, base, even = _row_weights(batch, n)
     columns = batch.columns or standard_columns(X, base, batch.intercept, rounding, control, n_threads)
     center, multiplier, constant, moderate, deviation, size, f2 = columns
@@ -265,7 +273,7 @@ def _penalty_factors(form, control, n_threads):
             found = [moments(form.design.X, np.ascontiguousarray(v), unit, control, n_threads) for v in form.V.T]
             variance, square = np.stack([variance for _, variance in found]), np.stack([mean for mean, _ in found])**2
         # no more than the rounding of entries of the size of the mean: the column is constant in the group
-        still = variance <= square * (UNVARYING * max(1.0, np.sqrt(len(form.V)) / 4))**2
+        still = variance <= square * form.unvarying
         m = form.spread = np.sqrt(np.where(still, 0.0, variance))
         if form.intercept:                   # nothing is left of it then: any penalty holds it at zero, and none is no fit either
             m = np.where(still, 1.0, m)

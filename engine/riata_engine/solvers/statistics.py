@@ -13,12 +13,14 @@ from riata_engine.cpu.gram import accumulate
 from riata_engine.cpu.group_sums import about_means, clear_constant
 from riata_engine.cpu.targets import part_sums
 from riata_engine.solvers.interruptible import interruptibly
-from riata_engine.solvers.standard_form import CONSTANT_VARIANCE, store_centred
+from riata_engine.solvers.standard_form import store_centred
 
 #: a fold's variance below this share of the whole's is recomputed without subtraction (half of the digits are gone)
 GUARD = 1e-8
 #: a fold that trains on less than this share of the weight is too
 LIGHT = 1e-6
+#: standard deviations from zero from where a column's entries, centred, have few digits left
+FAR_OFF = 1e11
 #: what a product of two stored entries costs, in flops
 SPARSE = 10
 
@@ -110,7 +112,7 @@ def group_statistics(form, control, n_threads, deviance=True):
         sums = _sums(form, None, 1, weights, control, n_threads)
         sums.about(None, np.zeros(1, np.intp), form.shift, form.ybar, C, c, yy, control, n_threads)
         variance = C.diagonal(axis1=1, axis2=2)
-        size = np.ones(1) if np.isscalar(raw) else inflation(variance, variance + raw)
+        size = np.ones(1) if np.isscalar(raw) else inflation(variance, variance + raw, form.unvarying)
         clear_constant(C)
         return Statistics(C, c, None, None, None, size)
 
@@ -123,14 +125,14 @@ def group_statistics(form, control, n_threads, deviance=True):
     variance = C.diagonal(axis1=1, axis2=2)
     few = variance < GUARD * spread
     few[lightened(form)] = True
-    size = inflation(variance, spread + raw + np.where(part[:, None] < 0, 0.0, form.shift**2))
+    size = inflation(variance, spread + raw + np.where(part[:, None] < 0, 0.0, form.shift**2), form.unvarying)
     for g in np.flatnonzero(few.any(axis=1) & (part >= 0)):
         if control.stopped:
             break
         own = np.ones(n) if weights is None else weights.copy()
         own[form.held_out[g]] = 0.0
         C[g], c[g], size[g] = _direct(form, g, own, few[g], control, n_threads)
-    clear_constant(C, CONSTANT_VARIANCE * spread)
+    clear_constant(C, form.unvarying * spread)
     if not (deviance and (part >= 0).any()):
         return Statistics(C, c, None, None, None, size)
     held = np.empty((G, p, p)), np.empty((G, p, T)), np.full((G, T), np.nan)
@@ -176,7 +178,11 @@ def _direct(form, g, weights, lost, control, n_threads):
     C, c = np.empty((1, p, p)), np.empty((1, p, T))
     sums = _sums(own, [label], 1, weights, control, n_threads)
     sums.about(None, np.zeros(1, np.intp), np.zeros((1, p)), np.zeros((1, T)), C, c, np.empty((1, T)), control, n_threads)
-    return C[0], c[0], inflation(np.diagonal(C[0]), np.diagonal(C[0]) + _raw_means(own.design) ** 2)
+    square = _raw_means(own.design) ** 2
+    if isinstance(X, np.ndarray):                                   # of centred entries a digit is lost where a product loses two
+        far = (own.design.center * own.design.multiplier)**2
+        square = np.where(far > FAR_OFF**2 * np.diagonal(C[0]), far, 0.0)
+    return C[0], c[0], inflation(np.diagonal(C[0]), np.diagonal(C[0]) + square, form.unvarying)
 
 
 def _raw_means(design):
@@ -184,7 +190,7 @@ def _raw_means(design):
     return 0.0 if isinstance(design.X, np.ndarray) else design.center * design.multiplier
 
 
-def inflation(variance, of):
-    """√ of the largest ratio, over the last axis, of what was subtracted to what is left."""
-    left = variance > CONSTANT_VARIANCE * of
+def inflation(variance, of, least):
+    """√ of the largest ratio, over the last axis, of what was subtracted to what is left: to more than ``least`` of it."""
+    left = variance > least * of
     return np.sqrt(np.max(np.divide(of, variance, out=np.ones(left.shape), where=left), axis=-1, initial=1.0))
