@@ -5,10 +5,10 @@ import threading
 
 import numpy as np
 import pytest
+from riata_engine.cpu.control import Control, Stopped
 
 from riata_engine import threads
 from riata_engine.batch import Batch, solve
-from riata_engine.cpu.control import Control, Stopped
 from riata_engine.solvers import interruptible
 
 pytestmark = pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")

@@ -296,7 +296,7 @@ def test_a_large_call_runs_in_a_thread_and_hands_on_what_it_raises():
 
 @pytest.fixture
 def gate(monkeypatch):
-    """Every call counts as large and waits for this event before it begins, so that it works after the stop; ``ended``: what came."""
+    """Every call counts as large and waits for this event before it works; ``ended``: what came of them."""
     gate, real = threading.Event(), interruptible.interruptibly
     gate.ended = []
 

@@ -128,8 +128,8 @@ def test_it_keeps_within_the_memory_allowed(shape):
              "solver": "dual_newton"}
     whole = solve(Batch(X, Y, **batch))
     shared, each = dual_bytes(*shape[:2], 2)
-    for problems in (1, 3):
-        allowed = shared + problems * each
+    for at_once in (1, 3):
+        allowed = shared + at_once * each
         tracemalloc.start()
         try:
             found = solve(Batch(X, Y, max_memory=allowed, **batch))

@@ -51,8 +51,8 @@ def choose(wish, form, alphas, options):
                          "use solver='auto'")
     L = alphas.shape[1]
     if wish == "dual_newton" and not _dual_fits(n, p, L, options):
-        raise MemoryError(f"solver='dual_newton' needs {sum(dual_bytes(n, p, L)) / 2**20:.3g} MiB for its matrices of {n} x {n}, and "
-                          f"{options.max_memory / 2**20:.3g} MiB are allowed: use solver='auto'")
+        raise MemoryError(f"solver='dual_newton' needs {sum(dual_bytes(n, p, L)) / 2**20:.3g} MiB for its matrices of {n} x {n}, "
+                          f"and {options.max_memory / 2**20:.3g} MiB are allowed: use solver='auto'")
     if wish != "auto":
         return wish
     B, G = form.n_problems, form.V.shape[1]
@@ -93,7 +93,7 @@ def _all_penalised(form):
 
 
 def dual_bytes(n, p, L):
-    """Bytes that Newton's method on the dual takes: whatever it solves, and for each problem of L alphas that it solves at once."""
+    """Bytes that Newton's method on the dual takes: for any number of problems, and for each of L alphas that it solves at once."""
     columns = min(p, BLOCK)
     return 8 * (3 * n * columns + n * n), 8 * (HESSIANS * n * n + n * columns + 2 * L * (n + p) + 4 * p)
 
@@ -101,4 +101,4 @@ def dual_bytes(n, p, L):
 def _dual_fits(n, p, L, options):
     """Whether one problem does; what the system has is asked only where it matters."""
     size = sum(dual_bytes(n, p, L))
-    return options.memory_limit is None and size <= SMALL or size <= options.max_memory
+    return (options.memory_limit is None and size <= SMALL) or size <= options.max_memory
