@@ -69,8 +69,8 @@ class Batch:
     backend: str = "cpu"
     #: the standard form that ``alpha_grid`` made on the way; ``solve`` takes it if alphas are all that was set since
     form: object = field(default=None, init=False, repr=False, compare=False)
-    #: the units of the columns that ``alpha_grid`` found; another batch of the same X, weights (n,) and intercept may have them
-    columns: object = field(default=None, repr=False, compare=False)
+    #: the units of the columns that ``alpha_grid`` found; another batch of this X, these weights (n,) and intercept may have them
+    columns: object = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self):
         self.X = _canonical(self.X)
@@ -85,6 +85,9 @@ class Batch:
             raise ValueError(f"X has shape {self.X.shape} and Y {self.Y.shape}: there is nothing to fit")
         if self.held_out is not None:
             self.held_out = [_increasing(np.asarray(rows, dtype=np.intp)) for rows in self.held_out]
+            for rows in self.held_out:
+                if len(rows) and not 0 <= rows[0] <= rows[-1] < self.X.shape[0]:
+                    raise ValueError(f"held_out has rows from {rows[0]} to {rows[-1]}, outside the {self.X.shape[0]} of X")
         if self.Y.ndim == 1:
             self.Y = self.Y[:, None]
         groups = 1
@@ -111,7 +114,7 @@ class Batch:
 
 def _increasing(rows):
     """Each row once, in order."""
-    return rows if (rows[1:] > rows[:-1]).all() else np.unique(rows)
+    return np.ascontiguousarray(rows) if (rows[1:] > rows[:-1]).all() else np.unique(rows)
 
 
 def _canonical(X):

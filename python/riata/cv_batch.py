@@ -53,12 +53,13 @@ class CVBatch:
         """
         R, groups = len(self.l1_ratios), len(self.folds) + 1
         store = "dense" if alphas.size * groups * self.X.shape[1] <= SMALL else "sparse"
-        if self.folds.train is not None:               # each group has weights of its own
-            columns = None
-        return Batch(self.X, self.y[:, None], columns=columns, target=np.zeros(R * groups, dtype=np.intp),
-                     group=np.tile(np.arange(groups, dtype=np.intp), R), l1_ratio=np.repeat(self.l1_ratios, groups),
-                     alphas=np.repeat(alphas, groups, axis=0), store=store,
-                     **row_sets(self.folds, self.weights, len(self.y)), **self.settings)
+        batch = Batch(self.X, self.y[:, None], target=np.zeros(R * groups, dtype=np.intp),
+                      group=np.tile(np.arange(groups, dtype=np.intp), R), l1_ratio=np.repeat(self.l1_ratios, groups),
+                      alphas=np.repeat(alphas, groups, axis=0), store=store,
+                      **row_sets(self.folds, self.weights, len(self.y)), **self.settings)
+        if self.folds.train is None:                   # otherwise each group has weights of its own
+            batch.columns = columns
+        return batch
 
     def deviance(self, solution):
         """(R, K, L) weighted mean squared errors on the held-out rows; NaN where a fold was not fitted."""

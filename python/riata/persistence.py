@@ -338,7 +338,7 @@ def load_model(path):
     ValueError
         If the file is not JSON, not a riata model, damaged, or of a newer format.
     """
-    if not isinstance(path, (str, os.PathLike)) or str(path).lstrip()[:1] == "{":
+    if not isinstance(path, (str, os.PathLike)) or (str(path).lstrip()[:1] == "{" and not os.path.isfile(path)):
         given = f"a {type(path).__name__}" if not isinstance(path, (str, os.PathLike)) else "the text of a model"
         raise TypeError(f"path is {given}, and must be the name of a file: give that of the model.json that was saved")
     data = Path(path).read_bytes()

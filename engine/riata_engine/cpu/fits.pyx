@@ -11,7 +11,7 @@ cdef enum:
     CHUNK = 512                            # rows: they stay in the first-level cache
 
 
-cdef inline void take_off(const double* z, Py_ssize_t n, const double* b, Py_ssize_t ldb, Py_ssize_t k, double* R,
+cdef inline void subtract_column(const double* z, Py_ssize_t n, const double* b, Py_ssize_t ldb, Py_ssize_t k, double* R,
                           Py_ssize_t ldr) noexcept nogil:
     """R[a] −= b[a] z for k coefficients of one column."""
     cdef Py_ssize_t a, i
@@ -30,7 +30,7 @@ cdef cloned_void fit_rows(const double* vectors, Py_ssize_t ld, const Py_ssize_t
                           Py_ssize_t ldr) noexcept nogil:
     cdef Py_ssize_t j
     for j in range(m):
-        take_off(vectors + index[j] * ld + r0, n, b + at[j], ldb, k, R + r0, ldr)
+        subtract_column(vectors + index[j] * ld + r0, n, b + at[j], ldb, k, R + r0, ldr)
 
 
 cdef cloned_void fit_columns(const floating* x, Py_ssize_t col, const double* center, const double* multiplier, const Py_ssize_t* at,
@@ -53,7 +53,7 @@ cdef cloned_void fit_columns(const floating* x, Py_ssize_t col, const double* ce
         s = multiplier[index[j]]
         for i in range(n):
             z[i] = (u[i] - c) * s
-        take_off(&z[0], n, b + at[j], ldb, k, R + r0, ldr)
+        subtract_column(&z[0], n, b + at[j], ldb, k, R + r0, ldr)
 
 
 def subtract_fits(const double[:, :, ::1] vectors, const Py_ssize_t[::1] row, const Py_ssize_t[::1] pointer, const Py_ssize_t[::1] at,

@@ -106,9 +106,9 @@ cdef cloned_void fold_rows(double* C, Py_ssize_t ld, const double* whole, double
                            Py_ssize_t i0, Py_ssize_t i1, Py_ssize_t m) noexcept nogil:
     cdef Py_ssize_t i, j, j0
     cdef double v
-    for j0 in range((m + 31) // 32):                         # in blocks, for the sake of the mirror image
+    for j0 in range((m + SQUARE - 1) // SQUARE):                         # in blocks, for the sake of the mirror image
         for i in range(i0, i1):
-            for j in range(32 * j0, min(32 * j0 + 32, i + 1)):
+            for j in range(SQUARE * j0, min(SQUARE * j0 + SQUARE, i + 1)):
                 v = (C[i * ld + j] + whole[(i - old) * m + j]) / weight - d[i] * d[j]
                 C[i * ld + j] = v
                 C[j * ld + i] = v
@@ -117,10 +117,10 @@ cdef cloned_void fold_rows(double* C, Py_ssize_t ld, const double* whole, double
 def finish_folds(double[:, :, ::1] C, const double[:, ::1] whole, const double[::1] weights, const double[:, ::1] d, Py_ssize_t old,
                  Py_ssize_t m, int n_threads=1):
     """C[k, old:m, :m] = (whole − part) / weight − d dᵀ and its mirror, where C holds −part: the Gram matrix of a fold's training rows."""
-    cdef Py_ssize_t k, t, K = C.shape[0], tiles = (m - old + 31) // 32
+    cdef Py_ssize_t k, t, K = C.shape[0], tiles = (m - old + SQUARE - 1) // SQUARE
     n_threads = worth(10.0 * K * (m - old) * m, n_threads)
     with nogil:
         for t in prange(K * tiles, num_threads=n_threads, schedule="static"):
             k = t // tiles
-            fold_rows(&C[k, 0, 0], C.shape[1], &whole[0, 0], weights[k], &d[k, 0], old, old + 32 * (t - k * tiles),
-                      min(m, old + 32 * (t - k * tiles) + 32), m)
+            fold_rows(&C[k, 0, 0], C.shape[1], &whole[0, 0], weights[k], &d[k, 0], old, old + SQUARE * (t - k * tiles),
+                      min(m, old + SQUARE * (t - k * tiles) + SQUARE), m)

@@ -10,6 +10,7 @@ Lovell 1963).
 
 import numpy as np
 
+from riata_engine.cpu.design import Design
 from riata_engine.cpu.fits import subtract_fits
 from riata_engine.solvers.interruptible import interruptibly
 
@@ -69,6 +70,7 @@ class FreeFeatures:
         H = interruptibly(lambda: self.cross @ self.K, control, 2.0 * G * p * q * q)
         self.Ht = np.ascontiguousarray(H.transpose(0, 2, 1))          # (G, rank, p)
         self.H = self.Ht.transpose(0, 2, 1)
+        self._designs = {}
         self.partly = np.array([directions is not None for directions in self.unfitted])
         self.c_free = c[:, form.free]
         self.u = (self.c_free[:, None] @ self.K[form.group])[:, 0]            # Kᵀ c_F
@@ -89,7 +91,7 @@ class FreeFeatures:
 
     def gradient(self, c):
         """c̃ of every problem."""
-        return c - np.einsum("bpq,bq->bp", self.H[self.group], self.u) if len(c) else c
+        return c - (self.u[:, None] @ self.Ht[self.group])[:, 0]             # a product for each: its bits are its own
 
     def explained(self):
         """(B,) ‖Kᵀc_F‖²: what the free features alone take off yy."""
@@ -99,6 +101,15 @@ class FreeFeatures:
         """C − H Hᵀ of one group."""
         H = self.H[group]
         return C - H @ H.T
+
+    def design(self, group):
+        """Hᵀ of one group as a design whose columns are contiguous: of two rows at least, or no stride says so."""
+        if group not in self._designs:
+            rank, p = self.Ht.shape[1:]
+            rows = np.zeros((max(2, rank), p), order="F")
+            rows[:rank] = self.Ht[group]
+            self._designs[group] = Design(rows, np.zeros(p), np.ones(p))
+        return self._designs[group]
 
     def coefficients(self, b, columns, problem):
         """b_F (L, q) of one problem, from the others' coefficients b (L, m) on ``columns``."""
@@ -133,7 +144,7 @@ class FreeFeatures:
         """R (k, L, n) −= (Z_F − d_F) b of k problems, b (k, L, q)."""
         k, q = len(problems), len(self.free)
         each = np.tile(np.arange(q), k)
-        R += np.einsum("klq,kq->kl", b, self.shift[self.group[problems]])[:, :, None]
+        R += b @ self.shift[self.group[problems]][:, :, None]
         subtract_fits(self.Z.T[None], np.zeros(k, np.intp), q * np.arange(k + 1), each, each, np.ascontiguousarray(b), lengths, R,
                       n_threads)
 
@@ -155,7 +166,7 @@ class FreeFeatures:
         each = np.tile(np.arange(rank), len(g))
         if T is not None:
             subtract_fits(self.Ht, g, rank * np.arange(len(g) + 1), each, each, along, lengths, T, n_threads)
-        square, product = (along**2).sum(axis=2), np.einsum("klq,kq->kl", along, self.u[problems])
+        square, product = (along**2).sum(axis=2), (along @ self.u[problems][:, :, None])[:, :, 0]
         for group in np.unique(g[self.partly[g]]):
             here = g == group
             U, H = self.unfitted[group]

@@ -49,6 +49,7 @@ class OnePath:
         """Whether it could be solved this way; with it what ``cpu.one_path.one_path`` says of the target and the time."""
         stop_ratio = np.inf if batch.stop_dev_ratio is None else batch.stop_dev_ratio
         stop_change = -np.inf if batch.stop_dev_change is None else batch.stop_dev_change
-        return one_path(batch.X, batch.Y, batch.intercept, batch.l1_ratio[0], self.alphas, self.ratios, batch.tol, batch.max_epochs,
-                        stop_ratio, stop_change, (UNVARYING, NOTHING, SMALLEST_L1_RATIO, DOUBTFUL), control, self.coef, self.intercept,
-                        self.gap, self.residual, self.df, self.finite, self.status, self.n_epochs, self.n_cholesky)
+        constants = UNVARYING, NOTHING, SMALLEST_L1_RATIO, DOUBTFUL
+        return one_path(batch.X, batch.Y, batch.intercept, batch.l1_ratio[0], self.alphas, self.ratios, batch.tol,
+                        batch.max_epochs, stop_ratio, stop_change, constants, control, self.coef, self.intercept, self.gap,
+                        self.residual, self.df, self.finite, self.status, self.n_epochs, self.n_cholesky)

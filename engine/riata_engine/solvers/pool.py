@@ -11,7 +11,7 @@ from riata_engine.cpu.design import Design
 from riata_engine.cpu.fits import subtract_columns
 from riata_engine.cpu.pool_gram import extend, finish_folds
 from riata_engine.solvers.standard_form import CONSTANT_VARIANCE
-from riata_engine.solvers.statistics import GUARD
+from riata_engine.solvers.statistics import GUARD, lightened
 
 #: rows of coefficients are whole tiles of this width
 TILE = 64
@@ -48,6 +48,7 @@ class Pool:
         self.overlap = times.max() > 1                   # then every group is computed from its own rows
         self.folds = held if times.max() == 1 else None
         self.covers = bool(times.all())
+        self.light = lightened(form)[groups] if held else None
         self.weights = None if form.even else np.ascontiguousarray(form.held_out_weight)
         X = form.design.X
         self.stored = not (isinstance(X, np.ndarray) and X.strides[0] == X.itemsize)
@@ -103,9 +104,11 @@ class Pool:
             for C in self.C:
                 self._product(None, self.weights, old, C, 1.0 / len(form.V) if form.even else 1.0)
         if self.free is not None:
-            for k, g in enumerate(self.groups):
-                E = self.C[k, old:m, :m] - self.free.H[g, self.columns[old:m]] @ self.free.H[g, self.columns[:m]].T
-                self.C[k, old:m, :m], self.C[k, :m, old:m] = E, E.T
+            for k, g in enumerate(self.groups):          # by the same products: an entry does not depend on when it came in
+                fitted = np.zeros((m, m))
+                extend(self.free.design(g), self.columns, None, None, old, fitted, 1.0, self.control, self.n_threads)
+                self.C[k, old:m, :m] -= fitted[old:]
+                self.C[k, :m, old:m] = self.C[k, old:m, :m].T
 
     def _extend_folds(self, old, m, d):
         """The whole minus the rows of each fold; what subtraction would spoil is computed directly."""
@@ -123,7 +126,7 @@ class Pool:
         spread = np.diagonal(whole[:, old:m]) / everything
         for k, C in enumerate(self.C):
             variance = np.diagonal(C)[old:m]
-            if np.any(variance < GUARD * spread):
+            if self.light[k] or np.any(variance < GUARD * spread):
                 C[old:m, :m] = 0.0
                 self._direct(k, old, d[k])
                 gone = old + np.flatnonzero(np.diagonal(C)[old:m] <= CONSTANT_VARIANCE * spread)

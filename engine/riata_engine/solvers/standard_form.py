@@ -259,13 +259,16 @@ def _penalty_factors(form, control, n_threads):
         m = form.design.multiplier[None]
     else:
         if form.intercept:
-            variance = form.variance(control, n_threads)
+            variance, square = form.variance(control, n_threads), form.shift**2 + (form.design.center * form.design.multiplier)**2
         else:                                # the standard deviation is about the mean all the same (glmnet's rule)
-            variance = np.stack([moments(form.design.X, np.ascontiguousarray(v), form.design.multiplier, control, n_threads)[1]
-                                 for v in form.V.T])
-        m = form.spread = np.sqrt(variance)
-        if form.intercept:                   # where a column is constant, only rounding is left: any penalty holds it at zero
-            m = np.where(variance <= CONSTANT_VARIANCE * (1.0 + form.shift**2), 1.0, m)
+            unit = form.design.multiplier
+            found = [moments(form.design.X, np.ascontiguousarray(v), unit, control, n_threads) for v in form.V.T]
+            variance, square = np.stack([variance for _, variance in found]), np.stack([mean for mean, _ in found])**2
+        # no more than the rounding of entries of the size of the mean: the column is constant in the group
+        still = variance <= square * (UNVARYING * max(1.0, np.sqrt(len(form.V)) / 4))**2
+        m = form.spread = np.sqrt(np.where(still, 0.0, variance))
+        if form.intercept:                   # nothing is left of it then: any penalty holds it at zero, and none is no fit either
+            m = np.where(still, 1.0, m)
     form.f1 = np.ascontiguousarray(f * m)
     with np.errstate(over="ignore"):
         form.f2 = np.minimum(f * m**2, LARGEST)

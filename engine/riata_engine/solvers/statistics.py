@@ -17,6 +17,8 @@ from riata_engine.solvers.standard_form import CONSTANT_VARIANCE, store_centred
 
 #: a fold's variance below this share of the whole's is recomputed without subtraction (half of the digits are gone)
 GUARD = 1e-8
+#: a fold that trains on less than this share of the weight is too
+LIGHT = 1e-6
 #: what a product of two stored entries costs, in flops
 SPARSE = 10
 
@@ -120,6 +122,7 @@ def group_statistics(form, control, n_threads, deviance=True):
     spread = np.diagonal(whole[0]) / n
     variance = C.diagonal(axis1=1, axis2=2)
     few = variance < GUARD * spread
+    few[lightened(form)] = True
     size = inflation(variance, spread + raw + np.where(part[:, None] < 0, 0.0, form.shift**2))
     for g in np.flatnonzero(few.any(axis=1) & (part >= 0)):
         if control.stopped:
@@ -133,6 +136,12 @@ def group_statistics(form, control, n_threads, deviance=True):
     held = np.empty((G, p, p)), np.empty((G, p, T)), np.full((G, T), np.nan)
     sums.about(None, part, form.shift, form.ybar, *held, control, n_threads)
     return Statistics(C, c, *held, size)
+
+
+def lightened(form):
+    """(G,) whether the rows that are held out have nearly all the weight: what subtraction leaves has then lost its digits."""
+    base = form.held_out_weight
+    return np.array([1.0 - base[rows].sum() < LIGHT for rows in form.held_out])
 
 
 def _parts(held_out, n):

@@ -192,6 +192,8 @@ class _Run:
         subtract_fits(self.form.shift[:, :, None], group, flat.pointer, at, flat.columns, coef, lengths, level, n_threads)
         R = self.y[who][:, None] - level
         self.pool.subtract(flat, at, coef, lengths, R)
+        if self.form.intercept:              # sums of rounding times a mean far from zero would stand in the gradients
+            R -= (R * self.form.V.T[group][:, None]).sum(axis=2, keepdims=True)
         if self.free is None:
             return R, None
         products = np.zeros((k, BLOCK, len(self.form.free)))
