@@ -93,7 +93,7 @@ def _all_penalised(form):
 
 
 def dual_bytes(n, p, L):
-    """Bytes that Newton's method on the dual takes: for any number of problems, and for each of L alphas that it solves at once."""
+    """Bytes that Newton's method on the dual takes: for any number of problems, and for each it solves at once, of L alphas."""
     columns = min(p, BLOCK)
     return 8 * (3 * n * columns + n * n), 8 * (HESSIANS * n * n + n * columns + 2 * L * (n + p) + 4 * p)
 
