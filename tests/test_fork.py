@@ -1,12 +1,15 @@
 """A forked child of a process that has fitted with many threads: it answers, on one thread, with the same bits."""
 
 import multiprocessing
+import threading
 
 import numpy as np
 import pytest
+from riata_engine.cpu.control import Control, Stopped
 
 from riata_engine import threads
 from riata_engine.batch import Batch, solve
+from riata_engine.solvers import interruptible
 
 pytestmark = pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
 
@@ -49,3 +52,18 @@ def test_a_fork_within_a_fit_leaves_no_lock_behind():
     with threads.single_threaded_blas(), threads.single_threaded_blas().lock:
         forked(child)
     assert threads.single_threaded_blas().users == 0
+
+
+def large_call(connection):
+    connection.send(interruptible.interruptibly(lambda: 7, Control(time_budget=30), 10 * interruptible.WORTH))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_what_its_parent_left_behind():
+    gate = threading.Event()
+    with pytest.raises(Stopped):
+        interruptible.interruptibly(gate.wait, Control(time_budget=0.1), 10 * interruptible.WORTH)
+    try:
+        assert forked(large_call) == 7
+    finally:
+        gate.set()

@@ -15,6 +15,7 @@ import riata.linear_model
 from riata_engine.batch import STATUS, Batch, Interrupted, solve
 from riata_engine.solvers import interruptible, working_set
 from riata_engine.solvers.interruptible import interruptibly
+from riata_engine.threads import single_threaded_blas
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +24,15 @@ def python_handles_sigint():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind():
+    """A large call waits for those that were left behind: a test waits for its own, so that no other test has to."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "riata":
+            thread.join()
 
 
 def problem(n, p):
@@ -264,19 +274,116 @@ def test_many_targets_of_a_wide_gram_matrix_end_in_time():
     assert (found.status == "time_budget").any()
 
 
-def test_a_call_that_is_left_behind_changes_nothing_and_hands_on_what_it_raises():
+LARGE = 10 * interruptible.WORTH
+
+
+def in_the_main_thread():
+    return threading.current_thread() is threading.main_thread()
+
+
+def test_a_large_call_runs_in_a_thread_and_hands_on_what_it_raises():
     def fail():
         raise FloatingPointError("as it was")
 
-    large = 10 * interruptible.WORTH
-    assert interruptibly(lambda: threading.current_thread() is threading.main_thread(), None, large)
-    assert interruptibly(lambda: threading.current_thread() is threading.main_thread(), Control(), 1.0)
-    assert not interruptibly(lambda: threading.current_thread() is threading.main_thread(), Control(), large)
+    assert interruptibly(in_the_main_thread, None, LARGE)
+    assert interruptibly(in_the_main_thread, Control(), 1.0)
+    assert not interruptibly(in_the_main_thread, Control(), LARGE)
     with pytest.raises(FloatingPointError, match="as it was"):
-        interruptibly(fail, Control(), large)
+        interruptibly(fail, Control(), LARGE)
     with np.errstate(divide="raise"), pytest.raises(FloatingPointError, match="divide"):
-        interruptibly(lambda: np.ones(1) / np.zeros(1), Control(), large)
-    gate = threading.Event()
-    with pytest.raises(Stopped):
-        interruptibly(gate.wait, Control(time_budget=0.1), large)
+        interruptibly(lambda: np.ones(1) / np.zeros(1), Control(), LARGE)
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Every call counts as large and waits for this event before it works; ``ended``: what came of them."""
+    gate, real = threading.Event(), interruptible.interruptibly
+    gate.ended = []
+
+    def held_up(function, control, flops):
+        def late():
+            gate.wait()
+            try:
+                gate.ended.append(function())
+            except Stopped as stopped:             # a pass over X that has seen the stop
+                gate.ended.append(stopped)
+            return gate.ended[-1]
+
+        return real(late, control, LARGE)
+
+    for name in ("exact", "free_features", "gram", "ridge_bounds", "statistics", "certificate"):
+        monkeypatch.setattr(f"riata_engine.solvers.{name}.interruptibly", held_up)
+    yield gate
     gate.set()
+
+
+def arrays_of(solution):
+    return {name: value.tobytes() for name, value in vars(solution).items() if isinstance(value, np.ndarray)}
+
+
+@pytest.mark.parametrize(("solver", "options"), [
+    ("kernel", {"l1_ratio": 0.0}), ("least_squares", {"alphas": np.zeros(1)}), ("gram", {"l1_ratio": 0.0}),
+    ("dual_newton", {"l1_ratio": 0.0, "lower": np.zeros(60), "alphas": np.array([0.1])}),
+    ("working_set", {"penalty_factor": np.repeat([0.0, 1.0], 30)})])
+def test_a_call_that_is_left_behind_changes_nothing(solver, options, gate):
+    """Neither the caller's arrays nor the answer, whatever it does after the stop."""
+    X, y = problem(40, 60)
+    given = X.copy(), y.copy()
+    found = solve(Batch(X, y, solver=solver, time_budget=0.2, n_threads=1, **options))
+    assert (found.status == STATUS.index("time_budget")).any() or np.isnan(found.df).all()
+    threads = [thread for thread in threading.enumerate() if thread.name == "riata"]
+    assert len(threads) == 1
+    before = arrays_of(found)
+    assert len(before) >= 8
+    gate.set()
+    threads[0].join()
+    assert len(gate.ended) == 1
+    assert arrays_of(found) == before
+    np.testing.assert_array_equal(X, given[0])
+    np.testing.assert_array_equal(y, given[1])
+
+
+def test_a_call_that_is_left_behind_holds_blas_to_one_thread():
+    gate, blas, seen = threading.Event(), single_threaded_blas(), []
+
+    def work():
+        gate.wait()
+        seen.append(blas.users)
+
+    with blas, pytest.raises(Stopped):
+        interruptibly(work, Control(time_budget=0.1), LARGE)
+    assert blas.users == 1                                   # the caller has left, the call has not
+    counts = [library.get_num_threads() for library, _ in blas.limited]
+    assert set(counts) <= {1}
+    gate.set()
+    next(iter(interruptible._left_behind)).wait()
+    assert seen == [1]
+    assert blas.users == 0
+    assert all(library.get_num_threads() == count for library, count in blas.limited)
+
+
+def test_a_large_call_waits_for_those_that_were_left_behind():
+    gate, ran = threading.Event(), []
+    with pytest.raises(Stopped):
+        interruptibly(gate.wait, Control(time_budget=0.1), LARGE)
+    for _ in range(3):                                       # each polls its own control, and starts nothing
+        control = Control(time_budget=0.1)
+        with pytest.raises(Stopped):
+            interruptibly(lambda: ran.append(1), control, LARGE)
+        assert control.stopped == "time_budget"
+    assert not ran
+    assert sum(thread.name == "riata" for thread in threading.enumerate()) == 1
+    assert interruptibly(in_the_main_thread, Control(), 1.0)      # a small one need not wait
+    threading.Timer(0.3, gate.set).start()
+    start = time.perf_counter()
+    interruptibly(lambda: ran.append(1), Control(), LARGE)
+    assert time.perf_counter() - start > 0.2
+    assert ran == [1]
+    assert not interruptible._left_behind
+
+
+def test_budgets_in_a_loop_leave_one_call_behind_at_most():
+    X, y = problem(1500, 1600)
+    for _ in range(4):
+        solve(Batch(X, y, l1_ratio=0.0, alphas=np.ones(1), time_budget=0.2, n_threads=1))
+        assert sum(thread.name == "riata" for thread in threading.enumerate()) <= 1

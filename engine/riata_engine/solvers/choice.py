@@ -16,8 +16,15 @@ ENTRY, FOLD_ENTRY = 100, 1000
 #: what a path by residual descent costs, in flops a stored entry of X: passes and epochs. Up to ten times as much where columns
 #: are much alike
 DESCENT = 1400
-#: rows up to which Newton's method on the dual of a bounded ridge pays: its matrices are of their square
-ROWS = 2000
+#: what Newton's method on the dual of a bounded ridge costs a problem and alpha, in flops for each n² p, and for each alpha of a
+#: weight group beside its arithmetic; the rows up to which it pays where no Gram matrix fits
+DUAL, DUAL_ALPHA, ROWS = 20, 5e7, 2000
+#: what a bounded ridge costs in Gram space, in flops an entry of the Gram matrix for each problem and alpha: half of the features
+#: or more are in its support
+SUPPORT = 120
+#: columns of Z that Newton's method on the dual looks at together, and its n × n matrices: the Hessian, the next one, and what
+#: is added to it or what LAPACK makes of it
+BLOCK, HESSIANS = 512, 4
 #: stored share of a sparse matrix above which column gathers into dense storage pay
 DENSE = 0.2
 
@@ -29,6 +36,8 @@ def choose(wish, form, alphas, options):
     ------
     ValueError
         If the solver asked for cannot solve this batch.
+    MemoryError
+        If it is "dual_newton" and its matrices do not fit the memory allowed.
     """
     pure_ridge = options.some_ridge and not options.bounded and not options.l1_ratio.any()
     if wish == "kernel" and not pure_ridge:
@@ -40,10 +49,12 @@ def choose(wish, form, alphas, options):
     if wish == "dual_newton" and not bounded_ridge:
         raise ValueError("solver='dual_newton' solves l1_ratio=0 with bounds, alphas > 0 and a penalty on every feature: "
                          "use solver='auto'")
+    L = alphas.shape[1]
+    if wish == "dual_newton" and not _dual_fits(n, p, L, options):
+        raise MemoryError(f"solver='dual_newton' needs {sum(dual_bytes(n, p, L)) / 2**20:.3g} MiB for its matrices of {n} x {n}, "
+                          f"and {options.max_memory / 2**20:.3g} MiB are allowed: use solver='auto'")
     if wish != "auto":
         return wish
-    if bounded_ridge and n < p and n <= ROWS:
-        return "dual_newton"
     B, G = form.n_problems, form.V.shape[1]
     X = form.design.X
     dense = isinstance(X, np.ndarray)
@@ -53,12 +64,23 @@ def choose(wish, form, alphas, options):
     sums = 1 if form.held_out is not None or G == 1 else G               # Gram matrices accumulated from rows
     gram_bytes = 8 * p * p * (G if G == 1 else 2 * G)
     gram_flops = n * p * p * density * sums + (ENTRY if G == 1 else FOLD_ENTRY) * G * p * p
+    gram_fits = gram_bytes <= SMALL or gram_bytes < options.max_memory / 2
+    if n < p and options.bounded and not options.l1_ratio.any():         # its support is not limited by n
+        costs = {}
+        if gram_fits:
+            costs["gram"] = gram_flops + SUPPORT * p * p * B * L
+        if bounded_ridge and n <= ROWS and _dual_fits(n, p, L, options):
+            costs["dual_newton"] = DUAL * n * n * p * B * L + DUAL_ALPHA * G * L
+        if density <= DENSE:
+            costs["residual"] = DESCENT * n * p * density * B
+        if costs:
+            return min(costs, key=costs.get)
     support = min(n, p) / 2
     if dense or density > DENSE:
         other_flops = (PASSES * n * p * density + ROUNDS) * B + n * support * support * sums
     else:
         other_flops = DESCENT * n * p * density * B
-    if (gram_flops <= other_flops or p <= 128) and (gram_bytes <= SMALL or gram_bytes < options.max_memory / 2):
+    if (gram_flops <= other_flops or p <= 128) and gram_fits:
         return "gram"
     if (dense or density > DENSE) and 8 * support * (n + G * support) < options.max_memory:
         return "working_set"
@@ -68,3 +90,15 @@ def choose(wish, form, alphas, options):
 def _all_penalised(form):
     """Whether every feature in the model has a penalty."""
     return bool((form.f2[:, (form.lower < 0) | (form.upper > 0)] > 0).all()) and not len(form.free)
+
+
+def dual_bytes(n, p, L):
+    """Bytes that Newton's method on the dual takes: for any number of problems, and for each it solves at once, of L alphas."""
+    columns = min(p, BLOCK)
+    return 8 * (3 * n * columns + n * n), 8 * (HESSIANS * n * n + n * columns + 2 * L * (n + p) + 4 * p)
+
+
+def _dual_fits(n, p, L, options):
+    """Whether one problem does; what the system has is asked only where it matters."""
+    size = sum(dual_bytes(n, p, L))
+    return (options.memory_limit is None and size <= SMALL) or size <= options.max_memory

@@ -21,14 +21,15 @@ import numpy as np
 
 from riata_engine.cpu.control import Stopped
 from riata_engine.solvers.certificate import gaps_of
+from riata_engine.solvers.choice import BLOCK, dual_bytes
 from riata_engine.solvers.exact import keep_paths, problems_at_once
 from riata_engine.solvers.interruptible import interruptibly
 from riata_engine.solvers.path_store import SKIPPED
 from riata_engine.solvers.row_products import stacked_product
 
-#: columns of Z that are looked at together; entries of the Hessians, and of weighted columns, held at once
-BLOCK, HELD = 512, 1 << 22
-#: Newton steps, tried ones included, and what phi has to fall by, as a share of what its slope promises
+#: entries of the Hessians of a chunk of problems, and of weighted columns, where memory allows for more
+HELD = 1 << 22
+#: evaluations of phi in a round, and what phi has to fall by, as a share of what its slope promises
 STEPS, ARMIJO = 200, 1e-4
 #: rounds of the proximal point method; c from where none is needed; s of the first round (the variance of z is about one), and
 #: what divides it from round to round
@@ -38,9 +39,13 @@ DONE, STALLED = 1e-15, 1e-6
 
 
 def solve_ridge_bounds(form, alphas, options, store, control, clock):
-    """Fill ``store`` with the paths of all problems: l1_ratio = 0, alpha > 0, every feature in the model penalised."""
-    n, p = form.shape
-    L, most = alphas.shape[1], max(1, HELD // (n * max(n, min(p, BLOCK))))
+    """Fill ``store`` with the paths of all problems: l1_ratio = 0, alpha > 0, every feature in the model penalised.
+
+    An epoch here is an evaluation of phi, a pass over X: the first of each round, and every step that is tried.
+    """
+    (n, p), L = form.shape, alphas.shape[1]
+    shared, each = dual_bytes(n, p, L)
+    most = max(1, min(HELD // (n * max(n, min(p, BLOCK))), int((options.max_memory - shared) // each)))
     for group in np.unique(form.group):
         for chunk in problems_at_once(form, group, L, options):
             for problems in np.split(chunk, range(most, len(chunk), most)):
@@ -61,15 +66,18 @@ def _solve_together(form, group, problems, alphas, options, store, control, cloc
             who, smooth = np.arange(K), dual.first_smoothing(alphas[:, l])
             for _ in range(ROUNDS):
                 with clock("descent"):
-                    U[who], b[who, l], R[who, l], steps = dual.newton(U[who], alphas[who, l], smooth[who], b[who, l], who, store)
+                    left = options.max_epochs - store.n_epochs[problems[who], l]
+                    U[who], b[who, l], R[who, l], epochs, steps = dual.newton(U[who], alphas[who, l], smooth[who], b[who, l], who,
+                                                                              left, store)
+                    store.n_epochs[problems[who], l] += epochs
                     store.n_cholesky[problems[who], l] += steps
                 with clock("certificate"):
                     T = form.design.transposed_matvec(R[who, l] * form.V[:, group], 1, control, options.n_threads)
                     store.n_passes += 1
-                    here, left, l2 = (np.ascontiguousarray(array[who, l:l + 1]) for array in (b, R, alphas))
-                    gap[who, l] = gaps_of(form, problems[who], here, left, T[:, None], np.zeros(l2.shape), l2, options)[0][:, 0]
+                    here, rest, l2 = (np.ascontiguousarray(array[who, l:l + 1]) for array in (b, R, alphas))
+                    gap[who, l] = gaps_of(form, problems[who], here, rest, T[:, None], np.zeros(l2.shape), l2, options)[0][:, 0]
                 again = ~(gap[who, l] <= options.tol) & (smooth[who] > 0)
-                who = who[again]
+                who = who[again & (store.n_epochs[problems[who], l] < options.max_epochs)]
                 if not len(who):
                     break
                 smooth[who] /= SHRINK
@@ -129,16 +137,18 @@ class _Dual:
             H += interruptibly(lambda Z=Z, weighed=weighed: np.matmul(weighed, Z.T), self.control, 2.0 * Z.size * k * n)
         return phi, U + self.root * fit - self.t[who], H, b, self.y[who] - fit, inside
 
-    def newton(self, U, alpha, s, centre, problems, store):
-        """(u, b, residuals, steps) of k problems at their alphas (k,), from U (k, n). All look at X together."""
+    def newton(self, U, alpha, s, centre, problems, most, store):
+        """(u, b, residuals, evaluations, steps taken) of k problems at their alphas (k,), from U (k, n), after ``most`` (k,)
+        evaluations each or fewer. All look at X together."""
         K, s = len(U), s[:, None]
         everyone = np.arange(K)
         phi, F, H, b, R, S = self.at(U, alpha, s, centre, problems)
         store.n_passes += 1
         size = np.linalg.norm(self.t[problems], axis=1)
-        error, steps, length = np.linalg.norm(F, axis=1), np.zeros(K, np.int32), np.ones(K)
+        error, length = np.linalg.norm(F, axis=1), np.ones(K)
+        epochs, steps = np.ones(K, np.int32), np.zeros(K, np.int32)
         step, slope = np.zeros(U.shape), np.zeros(K)
-        turn, live = everyone, error > DONE * size
+        turn, live = everyone, (error > DONE * size) & (epochs < most)
         for _ in range(STEPS):
             turn = turn[live[turn]]                  # those that have moved
             if len(turn):
@@ -151,17 +161,18 @@ class _Dual:
             there = U[who] + length[who, None] * step[who]
             found = self.at(there, alpha[who], s[who], centre[who], problems[who])
             store.n_passes += 1
-            steps[who] += 1
+            epochs[who] += 1
             new_error = np.linalg.norm(found[1], axis=1)
             falls = found[0] <= phi[who] + ARMIJO * length[who] * slope[who]
             good = falls | (new_error <= 0.5 * error[who])           # near the end phi is rounding
             still = ~good & (error[who] <= STALLED * size[who])
             live[who[still | (length[who] < 1e-10)]] = False
             turn = who[good]
+            steps[turn] += 1
             at_end = (new_error <= DONE * size[who]) | ((found[5] == S[who]) & (new_error > 0.5 * error[who])
                                                         & (new_error <= STALLED * size[who]))
             for array, new in zip((phi, F, H, b, R, S, error, U), (*found, new_error, there), strict=True):
                 array[turn] = new[good]
-            live[who[good & at_end]] = False
+            live[who[(good & at_end) | (epochs[who] >= most[who])]] = False
             length[who[~good]] *= 0.5
-        return U, b, R, steps
+        return U, b, R, epochs, steps
