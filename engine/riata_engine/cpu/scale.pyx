@@ -71,8 +71,8 @@ def to_data_units(double[:, :, ::1] b, const double[::1] level, const double[:, 
                                                 &level_out[i, l], &df[i, l])
 
 
-cdef bint to_units_of_data(double* b, Py_ssize_t m, double level, const double* mean, const double* multiplier, double sigma, bint intercept,
-                           double* level_out, double* df) noexcept nogil:
+cdef bint to_units_of_data(double* b, Py_ssize_t m, double level, const double* mean, const double* multiplier, double sigma,
+                           bint intercept, double* level_out, double* df) noexcept nogil:
     """``to_data_units`` of one coefficient vector; whether it is finite."""
     cdef double dot, count, lost
     row_to_data(b, m, mean, multiplier, sigma, &dot, &count, &lost)

@@ -60,5 +60,8 @@ def bytes_moved(X, intercept, store, l1_ratio, solver):
     stored = X.nbytes if isinstance(X, np.ndarray) else X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
     p = X.shape[1]
     columns, squares, steps = work_on_supports(store.df, intercept, l1_ratio, p, store.n_epochs, store.n_cholesky)
-    work = 2 * stored / p * columns if solver == "residual" else BLOCK_ENTRY * squares + FACTOR_ENTRY * steps
+    if solver == "dual_newton":                              # an evaluation is a pass over X, and counted so
+        work = 0.0
+    else:
+        work = 2 * stored / p * columns if solver == "residual" else BLOCK_ENTRY * squares + FACTOR_ENTRY * steps
     return float(store.n_passes * stored + work)
