@@ -3,6 +3,7 @@
 import numpy as np
 
 BLOCK = 1 << 22          # numbers of X that are widened to float64 at a time
+MOST_ZEROS = 4           # columns for each that counts up to which X is multiplied whole: to copy columns takes as long as that
 
 
 def linear_predictor(X, coef, intercept, offset=None, rows=None):
@@ -44,8 +45,10 @@ def linear_predictor(X, coef, intercept, offset=None, rows=None):
 
 def _dense_product(X, rows, active, slopes):
     m = X.shape[0] if rows is None else len(rows)
-    if rows is None and len(active) == X.shape[1] and X.dtype == np.float64:
-        return X @ slopes
+    if rows is None and X.dtype == np.float64 and len(active) * MOST_ZEROS >= X.shape[1]:
+        whole = np.zeros((X.shape[1], slopes.shape[1]))
+        whole[active] = slopes
+        return X @ whole
     product = np.empty((m, slopes.shape[1]))
     step = max(1, BLOCK // max(1, len(active)))
     for start in range(0, m, step):
