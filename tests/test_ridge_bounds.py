@@ -166,3 +166,20 @@ def test_an_epoch_is_an_evaluation(most):
         problem = reference.Problem(X, Y[:, 0], alphas[l], 0.0, lower=lower)
         gap = reference.duality_gap(problem, found.coef[0, l], found.intercept[0, l])
         assert gap <= max(found.gap[0, l], 1e-6) * 1.05
+
+
+@pytest.mark.parametrize("store", ["dense", "sparse"])
+def test_what_few_epochs_do_not_solve_another_solver_does(store):
+    """Small alphas on badly scaled columns: coordinate descent alone takes fifty times as long, and does not get there."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 150)) * 10 ** rng.uniform(-1, 1, 150) + 10 * rng.normal(size=150)
+    Y = np.column_stack([X[:, :5].sum(axis=1) + rng.normal(size=60), rng.normal(size=60)])
+    options = {"l1_ratio": 0.0, "lower": np.zeros(150), "intercept": False, "alphas": np.array([10.0, 2e-4]), "store": store}
+    solution = solve(Batch(X, Y, **options))
+    assert solution.solver == "gram+dual_newton"
+    assert {STATUS[code] for code in solution.status.ravel()} == {"converged"}
+    for t in range(2):
+        coef = solution.coef[t] if store == "dense" else solution.coef[t].toarray()
+        for alpha, b in zip(solution.alphas[t], coef, strict=True):
+            problem = reference.Problem(X, Y[:, t], alpha, 0.0, lower=0.0, intercept=False)
+            assert reference.duality_gap(problem, b, 0.0) <= 1.05e-6

@@ -12,7 +12,8 @@ from riata_engine.cpu.build import build_info
 from riata_engine.cpu.control import Control, Stopped
 from riata_engine.cpu.moments import scan
 from riata_engine.interrupt import orderly_interrupt
-from riata_engine.solvers.choice import choose
+from riata_engine.solution import Solution, better, joined
+from riata_engine.solvers.choice import choose, dual_serves, gram_fits
 from riata_engine.solvers.clock import Clock, bytes_moved
 from riata_engine.solvers.exact import behind_a_stop, ridge_df, solve_kernel, solve_least_squares
 from riata_engine.solvers.gram import solve_gram
@@ -20,7 +21,7 @@ from riata_engine.solvers.grid import alpha_max, geometric
 from riata_engine.solvers.null_model import null_gradient
 from riata_engine.solvers.one_path import OnePath, is_plain
 from riata_engine.solvers.options import Options
-from riata_engine.solvers.path_store import DEGENERATE, SKIPPED, STATUS, TIME_BUDGET, PathStore, blank_unsolved
+from riata_engine.solvers.path_store import DEGENERATE, MAX_ITER, SKIPPED, STATUS, TIME_BUDGET, PathStore, blank_unsolved
 from riata_engine.solvers.residual import solve_residual
 from riata_engine.solvers.ridge import RidgeDecomposition
 from riata_engine.solvers.ridge_bounds import solve_ridge_bounds
@@ -33,6 +34,8 @@ __all__ = ["STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "
 
 SOLVERS = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual,
            "kernel": solve_kernel, "least_squares": solve_least_squares, "dual_newton": solve_ridge_bounds}
+#: epochs that the first solver of a bounded ridge gets before another one has its turn
+FIRST_TRY = 1000
 #: an alpha beyond float64, or a result: the status of a fit says it, numpy's warnings would only say it twice
 UNHEARD = {"over": "ignore", "divide": "ignore", "invalid": "ignore"}
 
@@ -139,43 +142,6 @@ def _canonical(X):
     X = X.tocsc(copy=True)
     X.sum_duplicates()
     return X
-
-
-@dataclass
-class Solution:
-    """What ``solve`` returns; every field is documented in ``docs/architecture.md``."""
-
-    alphas: np.ndarray
-    coef: object
-    intercept: np.ndarray
-    gap: np.ndarray
-    status: np.ndarray
-    dev_ratio: np.ndarray
-    df: np.ndarray
-    held_out_deviance: np.ndarray
-    null_deviance: np.ndarray
-    n_passes: int
-    n_epochs: np.ndarray
-    n_cholesky: np.ndarray
-    bytes_moved: float
-    solver: str
-    profile: dict = field(default_factory=dict)
-
-
-def joined(parts, order):
-    """One solution of the problems of several, in the given order."""
-    first = parts[0]
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts])[order]
-              for name in ("alphas", "intercept", "gap", "status", "dev_ratio", "df", "held_out_deviance", "null_deviance",
-                           "n_epochs", "n_cholesky")}
-    if isinstance(first.coef, list):
-        rows = [row for part in parts for row in part.coef]
-        coef = [rows[k] for k in order]
-    else:
-        coef = None if first.coef is None else np.concatenate([part.coef for part in parts])[order]
-    return Solution(coef=coef, n_passes=sum(part.n_passes for part in parts),
-                    bytes_moved=sum(part.bytes_moved for part in parts),
-                    solver="+".join(sorted({part.solver for part in parts})), profile=parts[-1].profile, **arrays)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -296,8 +262,27 @@ def _solve(batch, control, clock):
     except Stopped:
         return _nothing(batch, control, clock)
     control.total = max(control.total, alphas.size)
-    store, solver = _paths(batch, form, alphas, options, control, clock)
-    return _solution(form, alphas, options, store, control, clock, solver)
+    several = batch.solver == "auto" and dual_serves(form, alphas, options)
+    trial = replace(options, max_epochs=min(FIRST_TRY, options.max_epochs)) if several else options
+    store, solver = _paths(batch, form, alphas, trial, control, clock)
+    solution = _solution(form, alphas, options, store, control, clock, solver)
+    return _try_again(batch, form, options, solution, control, clock) if several else solution
+
+
+def _try_again(batch, form, options, solution, control, clock):
+    """Bounded ridges that few epochs did not solve, by another solver, and then by the first for as long as it takes.
+
+    Where alpha is small coordinate descent crawls; where n is large a Newton step on the dual is dear.
+    """
+    first = solution.solver
+    other = "dual_newton" if first != "dual_newton" else ("gram" if gram_fits(form, options) else "working_set")
+    for solver in (other, first):
+        rest = np.flatnonzero((solution.status == MAX_ITER).any(axis=1))
+        if not len(rest) or control.stopped:
+            break
+        again = _solve(_part(batch, rest, alphas=solution.alphas[rest], solver=solver), control, clock)
+        solution = better(solution, again, rest)
+    return solution
 
 
 def _one_path(batch, control, clock):

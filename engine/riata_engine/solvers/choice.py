@@ -45,8 +45,7 @@ def choose(wish, form, alphas, options):
     if wish == "least_squares" and (options.bounded or np.any(alphas > 0)):
         raise ValueError("solver='least_squares' solves alphas=0 without bounds only: use solver='auto'")
     n, p = form.shape
-    bounded_ridge = options.bounded and not options.l1_ratio.any() and np.all(alphas > 0) and _all_penalised(form)
-    if wish == "dual_newton" and not bounded_ridge:
+    if wish == "dual_newton" and not _bounded_ridge(form, alphas, options):
         raise ValueError("solver='dual_newton' solves l1_ratio=0 with bounds, alphas > 0 and a penalty on every feature: "
                          "use solver='auto'")
     L = alphas.shape[1]
@@ -62,14 +61,13 @@ def choose(wish, form, alphas, options):
     if pure_ridge and p > n and (KERNEL * n * n <= SMALL or KERNEL * n * n < options.max_memory):
         return "kernel"
     sums = 1 if form.held_out is not None or G == 1 else G               # Gram matrices accumulated from rows
-    gram_bytes = 8 * p * p * (G if G == 1 else 2 * G)
     gram_flops = n * p * p * density * sums + (ENTRY if G == 1 else FOLD_ENTRY) * G * p * p
-    gram_fits = gram_bytes <= SMALL or gram_bytes < options.max_memory / 2
+    fits = gram_fits(form, options)
     if n < p and options.bounded and not options.l1_ratio.any():         # its support is not limited by n
         costs = {}
-        if gram_fits:
+        if fits:
             costs["gram"] = gram_flops + SUPPORT * p * p * B * L
-        if bounded_ridge and n <= ROWS and _dual_fits(n, p, L, options):
+        if dual_serves(form, alphas, options):
             costs["dual_newton"] = DUAL * n * n * p * B * L + DUAL_ALPHA * G * L
         if density <= DENSE:
             costs["residual"] = DESCENT * n * p * density * B
@@ -80,16 +78,31 @@ def choose(wish, form, alphas, options):
         other_flops = (PASSES * n * p * density + ROUNDS) * B + n * support * support * sums
     else:
         other_flops = DESCENT * n * p * density * B
-    if (gram_flops <= other_flops or p <= 128) and gram_fits:
+    if (gram_flops <= other_flops or p <= 128) and fits:
         return "gram"
     if (dense or density > DENSE) and 8 * support * (n + G * support) < options.max_memory:
         return "working_set"
     return "residual"
 
 
-def _all_penalised(form):
-    """Whether every feature in the model has a penalty."""
-    return bool((form.f2[:, (form.lower < 0) | (form.upper > 0)] > 0).all()) and not len(form.free)
+def gram_fits(form, options):
+    """Whether the Gram matrices of the weight groups, and of their held-out rows, fit."""
+    G = form.V.shape[1]
+    size = 8 * form.shape[1] ** 2 * (G if G == 1 else 2 * G)
+    return size <= SMALL or size < options.max_memory / 2
+
+
+def dual_serves(form, alphas, options):
+    """Whether a bounded ridge can go by Newton's method on its dual: more features than rows, and not too many of these."""
+    n, p = form.shape
+    return n < p and n <= ROWS and _bounded_ridge(form, alphas, options) and _dual_fits(n, p, alphas.shape[1], options)
+
+
+def _bounded_ridge(form, alphas, options):
+    """Whether all is ridge within bounds with a penalty on every feature."""
+    if not options.bounded or options.l1_ratio.any() or not np.all(alphas > 0) or len(form.free):
+        return False
+    return bool((form.f2[:, (form.lower < 0) | (form.upper > 0)] > 0).all())
 
 
 def dual_bytes(n, p, L):
