@@ -23,8 +23,8 @@ from riata_engine.solvers.pool import Pool
 BLOCK = 10
 #: after a block of which g alphas were accepted, the next one tries g + AHEAD: what is rejected was solved in vain
 AHEAD = 2
-#: columns that a strong rule may bring in at once: this many, or this share of the support
-WISH, WISH_SHARE = 100, 0.3
+#: columns that a strong rule may bring in at once: so many (more where a pass over X is dear), or this share of the support
+WISH, WISH_ROWS, WISH_SHARE = (40, 100), 4, 0.3
 #: the gap on the columns in play is driven below this share of the tolerance: the rest is for the columns outside
 INNER = 0.3
 #: rows up to which each problem has a Gram matrix of its own
@@ -86,6 +86,7 @@ class _Run:
         self.factor_row = form.factor_row[self.group]
         self.alphas, self.l1, self.l2, self.c = alphas[problems], l1[problems], l2[problems], gradient[problems]
         self.half_free = HalfFree(form, free, options, store, control) if options.by_kkt else None
+        self.least = int(np.clip(WISH[0] // 2 + len(form.V) // WISH_ROWS, *WISH))
         self.pool = pool(form, problems, free, control, options.n_threads)
         movable = form.design.multiplier > 0
         self.rises, self.falls = ((movable & side).astype(np.uint8) for side in (form.upper > 0, form.lower < 0))
@@ -129,7 +130,7 @@ class _Run:
     def _screen(self, who):
         """What the problems bring in next: violators at the gradient they stand at, and what the strong rule lets through."""
         target = self.l1[who, self._ends(who) - 1]
-        cap = np.maximum(WISH, (self.share[who] * self.support[who]).astype(np.intp))
+        cap = np.maximum(self.least, (self.share[who] * self.support[who]).astype(np.intp))
         screen(self.gradient, self.form.f1, self.factor_row[who], self.rises, self.falls, self.lists.inside,
                np.maximum(2 * target - self.current[who], 0.0), self.l1[who, self.next[who]], cap, who, self.wish, self.violators,
                self.options.n_threads)
