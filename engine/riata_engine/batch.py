@@ -12,7 +12,6 @@ from riata_engine.cpu.build import build_info
 from riata_engine.cpu.control import Control, Stopped
 from riata_engine.cpu.moments import scan
 from riata_engine.interrupt import orderly_interrupt
-from riata_engine.solution import Solution, better, joined
 from riata_engine.solvers.choice import choose, dual_serves, gram_fits
 from riata_engine.solvers.clock import Clock, bytes_moved
 from riata_engine.solvers.exact import behind_a_stop, ridge_df, solve_kernel, solve_least_squares
@@ -25,6 +24,7 @@ from riata_engine.solvers.path_store import DEGENERATE, MAX_ITER, SKIPPED, STATU
 from riata_engine.solvers.residual import solve_residual
 from riata_engine.solvers.ridge import RidgeDecomposition
 from riata_engine.solvers.ridge_bounds import solve_ridge_bounds
+from riata_engine.solvers.solution import Solution, better, joined
 from riata_engine.solvers.standard_form import standard_form
 from riata_engine.solvers.working_set import solve_working_set
 from riata_engine.threads import single_threaded_blas, thread_count
