@@ -276,7 +276,7 @@ def _try_again(batch, form, options, solution, control, clock):
     """
     first = solution.solver
     other = "dual_newton" if first != "dual_newton" else ("gram" if gram_fits(form, options) else "working_set")
-    for solver in (other, first):
+    for solver in (other, first) if options.max_epochs > FIRST_TRY else (other,):
         rest = np.flatnonzero((solution.status == MAX_ITER).any(axis=1))
         if not len(rest) or control.stopped:
             break

@@ -26,7 +26,7 @@ cdef struct Path:
     Py_ssize_t step                        # from one entry of y to the next
     bint intercept
     double l1_ratio, tol, stop_dev_ratio, stop_dev_change
-    double unvarying                       # see UNVARYING in standard_form.py
+    double rounding                        # see rounding_of_mean in standard_form.py
     double nothing                         # see NOTHING in null_model.py
     double least_ratio                     # see SMALLEST_L1_RATIO in grid.py
     double doubtful                        # largest share of tol that rounding may take of a gap
@@ -109,7 +109,7 @@ cdef int walk(Path* P, Signal* signal, void* control, bint owner) noexcept nogil
 
 cdef int walk_in(Path* P, Room* R, Signal* signal, void* control, bint owner) noexcept nogil:
     cdef Py_ssize_t n = P.X.n, p = P.X.p, i, j, l
-    cdef double rounding = P.unvarying * max(1.0, sqrt(<double>n) / 4)
+    cdef double rounding = P.rounding
     cdef double base_mean = 0, sigma = 0, square = 0, nought = 0, ybar = 0, yy = 0, null, largest, total = 0, start = monotonic()
     cdef bint moderate
     cdef Raw raw
@@ -230,7 +230,7 @@ def one_path(X, const double[:, :] Y, bint intercept, double l1_ratio, double[:,
     alphas, ratios : (1, L), (L,) or None
         Where ``ratios`` to the largest alpha are given, alphas are found and filled in.
     constants : (float, float, float, float)
-        ``Path.unvarying``, ``nothing``, ``least_ratio`` and ``doubtful``.
+        ``Path.rounding``, ``nothing``, ``least_ratio`` and ``doubtful``.
     coef : (1, L, p), zeros
     """
     cdef Path P
@@ -246,7 +246,7 @@ def one_path(X, const double[:, :] Y, bint intercept, double l1_ratio, double[:,
     P.y, P.step = &Y[0, 0], Y.strides[0] // sizeof(double)
     P.intercept, P.l1_ratio, P.tol, P.max_epochs = intercept, l1_ratio, tol, max_epochs
     P.stop_dev_ratio, P.stop_dev_change = stop_dev_ratio, stop_dev_change
-    P.unvarying, P.nothing, P.least_ratio, P.doubtful = constants
+    P.rounding, P.nothing, P.least_ratio, P.doubtful = constants
     P.L = alphas.shape[1]
     P.ratios = &grid[0] if ratios is not None else NULL
     P.alphas, P.coef, P.level, P.gap = &alphas[0, 0], &coef[0, 0, 0], &level[0, 0], &gap[0, 0]

@@ -7,7 +7,7 @@ from riata_engine.solvers.gram import DOUBTFUL
 from riata_engine.solvers.grid import SMALLEST_L1_RATIO, ratios_of
 from riata_engine.solvers.null_model import NOTHING
 from riata_engine.solvers.path_store import SKIPPED
-from riata_engine.solvers.standard_form import UNVARYING
+from riata_engine.solvers.standard_form import rounding_of_mean
 
 #: features, and flops of a Gram matrix, up to which a path is one call: beyond, its matrix is shared out among threads
 FEATURES, FLOPS = 128, 4e6
@@ -49,7 +49,7 @@ class OnePath:
         """Whether it could be solved this way; with it what ``cpu.one_path.one_path`` says of the target and the time."""
         stop_ratio = np.inf if batch.stop_dev_ratio is None else batch.stop_dev_ratio
         stop_change = -np.inf if batch.stop_dev_change is None else batch.stop_dev_change
-        constants = UNVARYING, NOTHING, SMALLEST_L1_RATIO, DOUBTFUL
+        constants = rounding_of_mean(len(batch.X)), NOTHING, SMALLEST_L1_RATIO, DOUBTFUL
         return one_path(batch.X, batch.Y, batch.intercept, batch.l1_ratio[0], self.alphas, self.ratios, batch.tol,
                         batch.max_epochs, stop_ratio, stop_change, constants, control, self.coef, self.intercept, self.gap,
                         self.residual, self.df, self.finite, self.status, self.n_epochs, self.n_cholesky)
