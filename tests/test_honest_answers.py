@@ -106,7 +106,7 @@ def test_a_gap_that_cannot_be_certified_is_infinite_and_the_answer_stands():
     store = PathStore(form, 3, "dense")
     store.status[:], store.intercept[:], store.residual[:] = CONVERGED, 1.0, 1.0
     store.gap[:] = [0.0, np.inf, np.nan]
-    store.blank_unsolved(np.ones((1, 3)))
+    store.blank_unsolved(np.ones((1, 3)), 2 * store.form.null())
     assert store.status[0].tolist() == [CONVERGED, MAX_ITER, NOT_FINITE]
     assert store.gap[0, 1] == np.inf
     assert store.intercept[0, :2].tolist() == [1.0, 1.0]

@@ -13,6 +13,14 @@ from riata.plot_style import ratio_labels, shorten
 matplotlib.use("Agg")
 
 
+def standing_inside(text, frame):
+    """The box of a text, which must be whole within the axes."""
+    box = text.get_window_extent()
+    assert frame.x0 <= box.x0 < box.x1 <= frame.x1
+    assert frame.y0 <= box.y0 < box.y1 <= frame.y1
+    return box
+
+
 def at_the_end_of_the_grid():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(80, 6))
@@ -33,9 +41,7 @@ def test_the_names_of_the_marks_stand_on_no_curve_and_inside_the_axes(kind, make
     assert overlapping(ax.texts) == []
     frame = ax.get_window_extent()
     for name in names:
-        box = name.get_window_extent()
-        assert frame.x0 <= box.x0 < box.x1 <= frame.x1
-        assert frame.y0 <= box.y0 < box.y1 <= frame.y1
+        box = standing_inside(name, frame)
         for line in ax.lines:
             if len(line.get_xdata()) > 2:
                 assert not box.count_contains(line.get_transform().transform(line.get_xydata()))
@@ -104,9 +110,7 @@ def test_names_of_marks_at_the_edges_stand_inside(marks):
     assert overlapping(ax.texts) == []
     frame = ax.get_window_extent()
     for name in names:
-        box = name.get_window_extent()
-        assert frame.x0 <= box.x0 < box.x1 <= frame.x1
-        assert frame.y0 <= box.y0 < box.y1 <= frame.y1
+        standing_inside(name, frame)
 
 
 def test_one_alpha_is_drawn_as_points_beside_their_names():

@@ -20,7 +20,7 @@ from riata_engine.solvers.grid import alpha_max, geometric
 from riata_engine.solvers.null_model import null_gradient
 from riata_engine.solvers.one_path import OnePath, is_plain
 from riata_engine.solvers.options import Options
-from riata_engine.solvers.path_store import DEGENERATE, MAX_ITER, SKIPPED, STATUS, TIME_BUDGET, PathStore, blank_unsolved
+from riata_engine.solvers.path_store import DEGENERATE, MAX_ITER, SKIPPED, STATUS, TIME_BUDGET, PathStore
 from riata_engine.solvers.residual import solve_residual
 from riata_engine.solvers.ridge import RidgeDecomposition
 from riata_engine.solvers.ridge_bounds import solve_ridge_bounds
@@ -265,7 +265,7 @@ def _solve(batch, control, clock):
     several = batch.solver == "auto" and dual_serves(form, alphas, options)
     trial = replace(options, max_epochs=min(FIRST_TRY, options.max_epochs)) if several else options
     store, solver = _paths(batch, form, alphas, trial, control, clock)
-    solution = _solution(form, alphas, options, store, control, clock, solver)
+    solution = _solution(store, alphas, 2 * form.null(), store.sigma * store.sigma, control, clock, solver)
     return _try_again(batch, form, options, solution, control, clock) if several else solution
 
 
@@ -294,15 +294,8 @@ def _one_path(batch, control, clock):
         return None
     batch.form = None
     clock.seconds.update(zip(("standard form", "grid", "gram", "descent"), seconds, strict=True))
-    if control.stopped == "time_budget":
-        answer.status[answer.status == SKIPPED] = TIME_BUDGET
-    null_deviance = np.array([null])
-    dev_ratio = blank_unsolved(answer, answer.alphas, null_deviance)
-    return Solution(
-        alphas=answer.alphas, coef=answer.coef, intercept=answer.intercept, gap=answer.gap, status=answer.status,
-        dev_ratio=dev_ratio, df=answer.df, held_out_deviance=answer.held_out, null_deviance=null_deviance * sigma2,
-        n_passes=answer.n_passes, n_epochs=answer.n_epochs, n_cholesky=answer.n_cholesky,
-        bytes_moved=bytes_moved(batch.X, batch.intercept, answer, batch.l1_ratio, "gram"), solver="gram", profile=clock.seconds)
+    answer.bytes_moved = bytes_moved(batch.X, batch.intercept, answer, batch.l1_ratio, "gram")
+    return _solution(answer, answer.alphas, np.array([null]), sigma2, control, clock, "gram")
 
 
 def _nothing(batch, control, clock):
@@ -382,15 +375,13 @@ def _paths(batch, form, alphas, options, control, clock):
     return done, name
 
 
-def _solution(form, alphas, options, store, control, clock, solver):
+def _solution(answers, alphas, null, sigma2, control, clock, solver):
+    """The solution of ``Answers``, whose residuals and null deviances (B,) are in units of sigma² (B,)."""
     if control.stopped == "time_budget":
-        store.status[store.status == SKIPPED] = TIME_BUDGET
-    dev_ratio = store.blank_unsolved(alphas)
-    sigma2 = store.sigma * store.sigma
-    held_out = store.held_out if form.held_out is None else store.held_out * sigma2[:, None]
-    null_deviance = 2 * form.null() * sigma2
+        answers.status[answers.status == SKIPPED] = TIME_BUDGET
+    dev_ratio = answers.blank_unsolved(alphas, null)
     return Solution(
-        alphas=alphas, coef=store.coefficients(), intercept=store.intercept, gap=store.gap, status=store.status,
-        dev_ratio=dev_ratio, df=store.df, held_out_deviance=held_out, null_deviance=null_deviance, n_passes=store.n_passes,
-        n_epochs=store.n_epochs, n_cholesky=store.n_cholesky, bytes_moved=store.bytes_moved,
-        solver=solver, profile=clock.seconds)
+        alphas=alphas, coef=answers.coefficients(), intercept=answers.intercept, gap=answers.gap, status=answers.status,
+        dev_ratio=dev_ratio, df=answers.df, held_out_deviance=answers.held_out * np.reshape(sigma2, (-1, 1)),
+        null_deviance=null * sigma2, n_passes=answers.n_passes, n_epochs=answers.n_epochs, n_cholesky=answers.n_cholesky,
+        bytes_moved=answers.bytes_moved, solver=solver, profile=clock.seconds)

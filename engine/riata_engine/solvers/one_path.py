@@ -6,7 +6,7 @@ from riata_engine.cpu.one_path import one_path
 from riata_engine.solvers.gram import DOUBTFUL
 from riata_engine.solvers.grid import SMALLEST_L1_RATIO, ratios_of
 from riata_engine.solvers.null_model import NOTHING
-from riata_engine.solvers.path_store import SKIPPED
+from riata_engine.solvers.path_store import Answers
 from riata_engine.solvers.standard_form import rounding_of_mean
 
 #: features, and flops of a Gram matrix, up to which a path is one call: beyond, its matrix is shared out among threads
@@ -23,10 +23,10 @@ def is_plain(batch):
             and (batch.alphas is None or np.all(batch.alphas)))
 
 
-class OnePath:
-    """The arrays of the answer, as ``PathStore`` has them, with one row each."""
+class OnePath(Answers):
+    """The answer of one path, in the arrays that ``PathStore`` has, with one row each."""
 
-    kind, n_passes = "dense", 1
+    kind = "dense"
 
     def __init__(self, batch, ratio):
         self.ratios = None
@@ -36,14 +36,13 @@ class OnePath:
         else:
             self.alphas = np.array(batch.alphas, float).reshape(1, -1)
         L = self.alphas.shape[1]
+        super().__init__(1, L)
         self.coef = np.zeros((1, L, batch.X.shape[1]))
-        rows = np.empty((5, 1, L))
-        rows.fill(np.nan)
-        self.intercept, self.gap, self.residual, self.held_out, self.df = rows
-        self.finite = np.empty((1, L), np.uint8)
-        self.status = np.empty((1, L), np.int8)
-        self.status.fill(SKIPPED)
-        self.n_epochs, self.n_cholesky = np.zeros((2, 1, L), np.int32)
+        self.n_passes = 1
+
+    def coefficients(self):
+        """(1, L, p)."""
+        return self.coef
 
     def solve(self, batch, control):
         """Whether it could be solved this way; with it what ``cpu.one_path.one_path`` says of the target and the time."""

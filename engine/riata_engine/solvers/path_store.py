@@ -10,7 +10,35 @@ STATUS = ("converged", "max_iter", "time_budget", "not_finite", "degenerate", "s
 CONVERGED, MAX_ITER, TIME_BUDGET, NOT_FINITE, DEGENERATE, SKIPPED = range(6)
 
 
-class PathStore:
+class Answers:
+    """What is known of B problems × L alphas beside their coefficients ``coef``, whose ``kind`` says how they are kept."""
+
+    def __init__(self, B, L):
+        # intercept; gap; Σ v r² in units of sigma², and the same over the held-out rows; degrees of freedom
+        rows = np.empty((5, B, L))
+        rows.fill(np.nan)
+        self.intercept, self.gap, self.residual, self.held_out, self.df = rows
+        self.finite = np.empty((B, L), np.uint8)           # coefficients that float64 can write
+        self.finite.fill(1)
+        self.status = np.empty((B, L), np.int8)
+        self.status.fill(SKIPPED)
+        self.n_epochs, self.n_cholesky = np.zeros((2, B, L), np.int32)
+        self.n_passes, self.bytes_moved = 0, 0.0
+
+    def blank_unsolved(self, alphas, null):
+        """No coefficients stand under an alpha that was not solved, nor any beyond float64: see ``settle``. Returns dev_ratio.
+
+        ``null`` (B,): null deviances in the unit of ``residual``.
+        """
+        dev_ratio = np.empty(self.gap.shape)
+        some = settle(alphas, null, self.intercept, self.gap, self.residual, self.held_out, self.df, self.finite,
+                      self.status, CONVERGED, MAX_ITER, NOT_FINITE, DEGENERATE, dev_ratio)
+        if some and self.kind == "dense":
+            self.coef[(self.status != CONVERGED) & (self.status != MAX_ITER) & (self.status != DEGENERATE)] = np.nan
+        return dev_ratio
+
+
+class PathStore(Answers):
     """The answers of B problems × L alphas, filled problem by problem or many at once.
 
     Parameters
@@ -23,6 +51,7 @@ class PathStore:
 
     def __init__(self, form, L, kind):
         B, p = form.n_problems, form.shape[1]
+        super().__init__(B, L)
         self.form, self.kind = form, kind
         self.sigma = form.sigma[form.target]
         self.multiplier = form.design.multiplier
@@ -31,16 +60,6 @@ class PathStore:
         self.coef = np.zeros((B, L, p)) if kind == "dense" else None       # blank_unsolved puts in NaN at the end
         self.L = L
         self.entries = []                                  # sparse: (problem·L + alpha, column, coefficient), in any order
-        # intercept; gap; Σ v r² in units of sigma², and the same over the held-out rows; degrees of freedom
-        rows = np.empty((5, B, L))
-        rows.fill(np.nan)
-        self.intercept, self.gap, self.residual, self.held_out, self.df = rows
-        self.finite = np.empty((B, L), np.uint8)           # coefficients that float64 can write
-        self.finite.fill(1)
-        self.status = np.empty((B, L), np.int8)
-        self.status.fill(SKIPPED)
-        self.n_epochs, self.n_cholesky = np.zeros((2, B, L), np.int32)
-        self.n_passes, self.bytes_moved = 0, 0.0
 
     def put_paths(self, paths):
         """Whole paths of all problems, coefficients of z: alpha l of a path holds (index, value)[ends[l − 1]:ends[l]]."""
@@ -112,10 +131,6 @@ class PathStore:
         self.bytes_moved += later.bytes_moved
         return self
 
-    def blank_unsolved(self, alphas):
-        """No coefficients stand under an alpha that was not solved, nor any beyond float64: see ``settle``. Returns dev_ratio."""
-        return blank_unsolved(self, alphas, 2 * self.form.null())
-
     def coefficients(self):
         """(B, L, p) array, list of B CSR arrays (L, p) whose unsolved rows are empty, or None."""
         if self.kind != "sparse":
@@ -133,13 +148,3 @@ class PathStore:
             part = slice(ends_here[0], ends_here[-1])
             out.append(sparse.csr_array((value[part], column[part], ends_here - ends_here[0]), shape=(self.L, p)))
         return out
-
-
-def blank_unsolved(answer, alphas, null):
-    """``PathStore.blank_unsolved`` of anything with its arrays; ``null`` (B,): null deviances in the unit of ``residual``."""
-    dev_ratio = np.empty(answer.gap.shape)
-    some = settle(alphas, null, answer.intercept, answer.gap, answer.residual, answer.held_out, answer.df, answer.finite,
-                  answer.status, CONVERGED, MAX_ITER, NOT_FINITE, DEGENERATE, dev_ratio)
-    if some and answer.kind == "dense":
-        answer.coef[(answer.status != CONVERGED) & (answer.status != MAX_ITER) & (answer.status != DEGENERATE)] = np.nan
-    return dev_ratio
