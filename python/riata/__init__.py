@@ -1,10 +1,13 @@
 """riata: penalised models, one or a hundred thousand at a time."""
 
+from riata.batch_models import BatchModels
+from riata.batch_paths import BatchPaths
 from riata.batch_result import BatchResult
+from riata.batches import concat, fit_batch
 from riata.cross_validation import cross_validate_path
 from riata.cv_result import CVResult
 from riata.nested import NestedCVResult, nested_cross_validate
-from riata.paths import fit_batch, fit_path
+from riata.paths import fit_path
 from riata.persistence import load_model, save_model
 from riata.results import PathResult
 from riata_engine.batch import build_info
@@ -12,11 +15,14 @@ from riata_engine.batch import build_info
 __version__ = "0.1.0"
 
 __all__ = [
+    "BatchModels",
+    "BatchPaths",
     "BatchResult",
     "CVResult",
     "NestedCVResult",
     "PathResult",
     "build_info",
+    "concat",
     "cross_validate_path",
     "fit_batch",
     "fit_path",

@@ -6,7 +6,7 @@ from riata import information
 from riata.columns import begins, spread
 from riata.cv_result import choose_each, standard_error
 from riata.many_solve import CONVERGED, SKIPPED
-from riata.status import worse, worst
+from riata.status import MEANING, worse, worst
 from riata_engine.batch import STATUS
 
 NOT_FITTED = [STATUS.index(name) for name in ("not_finite", "time_budget", "skipped")]
@@ -73,6 +73,10 @@ def models_of(store, rule, intercept, keep_predictions=False):
         of_folds = np.where(store["status"] == SKIPPED, CONVERGED, store["fold_status"])
         status = np.where(store["n_folds"] > 0, worse(status, worst(of_folds)), status)
     status = np.where(~chosen & (status == CONVERGED), SKIPPED, status).astype(np.int8)
+    message = store["message"].copy()                  # what it says of other alphas does not matter here
+    message[(status == CONVERGED) & np.isin(message, list(MEANING.values()))] = ""
+    for b in np.flatnonzero((status != CONVERGED) & (message == "")):
+        message[b] = MEANING[STATUS[status[b]]]
     p = store["n_features"]
     dense = store["coef"][spread((store["coef_at"][:-1] + np.maximum(at, 0) * p)[chosen], p[chosen])]
     nonzero = dense != 0
@@ -84,7 +88,7 @@ def models_of(store, rule, intercept, keep_predictions=False):
     null = store["null_deviance"]
     with np.errstate(invalid="ignore", divide="ignore"):
         r2 = np.where(null > 0, 1.0 - there(mean) / null, np.nan)
-    out = {"status": status, "message": store["message"], "alpha": there(store["alphas"]), "alpha_min": there(store["alphas"], at_min),
+    out = {"status": status, "message": message, "alpha": there(store["alphas"]), "alpha_min": there(store["alphas"], at_min),
            "alpha_1se": there(store["alphas"], at_1se), "l1_ratio": store["l1_ratio"], "intercept": there(store["intercept"]),
            "gap": there(store["gap"]), "df": there(store["df"]), "dev_ratio": there(store["dev_ratio"]), "null_deviance": null,
            "n_samples": store["n_samples"], "n_features": p, "n_passes": store["n_passes"],

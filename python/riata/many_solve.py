@@ -11,8 +11,6 @@ from riata_engine.ragged import Ragged, solve_ragged
 CONVERGED, TIME_BUDGET, NOT_FINITE, SKIPPED = (STATUS.index(name) for name in ("converged", "time_budget", "not_finite", "skipped"))
 #: columns (B, L) that the engine gives and a path keeps
 FITS = ("alphas", "intercept", "gap", "status", "dev_ratio", "df", "n_epochs", "n_cholesky")
-#: features up to which the engine finds a NaN on its way
-SEEN = 128
 
 
 def solve_chunk(chunk, first, rules, time_left=None, progress=None):
@@ -60,7 +58,7 @@ def solve_chunk(chunk, first, rules, time_left=None, progress=None):
     order = np.concatenate(numbers)
     if (order[1:] < order[:-1]).any():
         store = picked(store, np.argsort(order))
-    store["message"] = messages(store, data.sentences, rules)
+    store["message"] = messages(store, data.sentences, rules, chunk.X)
     store["l1_ratio"] = rules.l1_ratios(first, len(n))
     return store, interrupted
 
@@ -100,12 +98,6 @@ class _Data:
             self._set_aside(int(b), "there are no columns to fit with" if p[b] == 0 else
                             "the design has no rows" if n[b] == 0 else "every target is missing" if self.present[b] == 0 else
                             "no row with a target has a positive weight")
-        long_way = p > SEEN if rules.plain else np.ones(B, bool)
-        for b in range(B):
-            if not self.bad[b] and (long_way[b] or not isinstance(chunk.X[b], np.ndarray)):
-                column = first_bad_column(chunk.X[b], None)
-                if column is not None:
-                    self._set_aside(b, f"X has NaN or infinite values in {column}", NOT_FINITE)
         self.folds, self.n_folds = None, np.zeros(B, np.intp)
         if rules.folds is not None:
             self.folds = [None] * B
@@ -245,7 +237,7 @@ def padded(store, L):
     return out
 
 
-def messages(store, sentences, rules):
+def messages(store, sentences, rules, X=None):
     """A sentence for each problem of which there is something to say, (B,) of objects, "" for the others."""
     status = path_status(store, rules)
     said = np.full(len(status), "", object)
@@ -253,8 +245,10 @@ def messages(store, sentences, rules):
         said[b] = CONSTANT_TARGET
     for b in np.flatnonzero(status != CONVERGED):
         said[b] = MEANING[STATUS[status[b]]]
-    for b in np.flatnonzero(status == NOT_FINITE):
-        said[b] = "X has NaN or infinite values, or " + MEANING["not_finite"]
+    for b in np.flatnonzero(status == NOT_FINITE) if X is not None else ():
+        column = first_bad_column(X[b], None) if X[b].size else None
+        if column is not None:
+            said[b] = f"X has NaN or infinite values in {column}"
     for b, sentence in sentences.items():
         said[b] = sentence
     return said
