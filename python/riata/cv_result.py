@@ -232,15 +232,17 @@ class CVResult:
         return self.paths[r]._coef_rows(slice(i, i + 1))[0]
 
 
-def standard_error(deviance):
-    """Standard deviation (divisor K − 1) over the last axis, divided by √K; NaN if K < 2."""
-    K = deviance.shape[-1]
+def standard_error(deviance, axis=-1):
+    """Standard deviation (divisor K − 1) over an axis of K, divided by √K; NaN if K < 2."""
+    K = deviance.shape[axis]
     if K < 2:
-        return np.full(deviance.shape[:-1], np.nan)
+        return np.full(np.delete(deviance.shape, axis), np.nan)
     largest = np.max(deviance, initial=0.0, where=np.isfinite(deviance))
     exponent = np.frexp(largest)[1]                    # a power of two: exact, and no square over- or underflows
     with np.errstate(invalid="ignore"):                # an infinite deviance has no standard error
-        return np.ldexp(np.ldexp(deviance, -exponent).std(axis=-1, ddof=1), exponent) / np.sqrt(K)
+        scaled = deviance if abs(exponent) < 400 else np.ldexp(deviance, -exponent)
+        spread = scaled.std(axis=axis, ddof=1)
+    return (spread if scaled is deviance else np.ldexp(spread, exponent)) / np.sqrt(K)
 
 
 def choose(mean, se, alphas):

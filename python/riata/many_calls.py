@@ -252,8 +252,7 @@ def _one_design(given):
 def _fold_count(rules):
     if rules.folds is None:
         return 0
-    cv = rules.folds.cv
-    return int(cv) if np.ndim(cv) == 0 and not hasattr(cv, "split") else 10
+    return rules.folds.K or 10
 
 
 def _batch_result(store, rules, names, labels):

@@ -29,8 +29,8 @@ def held_out(store):
             members = np.flatnonzero(store["n_folds"] == K)
             errors = store["held_out"][spread(store["held_out_at"][members], np.full(len(members), K * L))] \
                 if len(members) < B else store["held_out"]
-            errors = np.moveaxis(errors.reshape(len(members), K, L), 1, 2)
-            mean[members], se[members] = errors.mean(axis=2), standard_error(errors)
+            errors = errors.reshape(len(members), K, L)
+            mean[members], se[members] = errors.mean(axis=1), standard_error(errors, axis=1)
     return mean, se
 
 

@@ -20,6 +20,8 @@ class FoldsOfEach:
         The folds of an int `cv` are those that `riata.cross_validate_path` makes of the problem alone.
     B : int or None
         Number of problems, where it is known.
+    K : int or None
+        The number of folds, where `cv` is one.
     """
 
     cv: object
@@ -28,8 +30,9 @@ class FoldsOfEach:
     made: dict = field(default_factory=dict, repr=False)
 
     def __post_init__(self):
-        cv = self.cv
+        cv, self.K = self.cv, None
         if isinstance(cv, Integral) and not isinstance(cv, (bool, np.bool_)):
+            self.K = int(cv)
             if cv < 2:
                 raise ValueError(f"cv = {cv} must be at least 2: give a number of folds of 2 or more")
             make_folds(2, 2, seed=self.seed)           # checks the seed
@@ -53,18 +56,19 @@ class FoldsOfEach:
         used : bool array (n,), or None
             Rows that count; None where all do.
         """
-        if isinstance(self.cv, Integral):
+        K = self.K
+        if K is not None:
             rows = n if used is None else int(np.count_nonzero(used))
-            if rows < self.cv:
-                return f"{rows} row{'s' * (rows != 1)} that count{'s' * (rows == 1)} cannot make {self.cv} folds"
             ids = self.made.get(rows)
             if ids is None:
-                ids = self.made[rows] = kfold_ids(rows, int(self.cv), int(self.seed), 0).astype(np.int32)
+                if rows < K:
+                    return f"{rows} row{'s' * (rows != 1)} that count{'s' * (rows == 1)} cannot make {K} folds"
+                ids = self.made[rows] = kfold_ids(rows, K, int(self.seed), 0).astype(np.int32)
             if used is None:
-                return int(self.cv), ids
+                return K, ids
             spread = np.full(n, -1, np.int32)
             spread[used] = ids
-            return int(self.cv), spread
+            return K, spread
         name = "cv" if self.each is None else f"cv[{b}]"
         cv = self.cv if self.each is None else self.each[b]
         weights = None if used is None else used.astype(np.float64)

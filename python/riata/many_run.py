@@ -42,7 +42,7 @@ class Limits:
         """What one problem takes in a chunk, or an array of what each does."""
         L, folds = self.rules.L, 0
         if self.rules.folds is not None:
-            folds = self.rules.folds.cv if isinstance(self.rules.folds.cv, int) else 10
+            folds = self.rules.folds.K or 10
         rows = n * L if self.rules.keep_predictions else 0
         return 8.0 * (2 * L * p * self.paths + L * (12 + 2 * folds) + 2 * rows + 4 * n + (n * p if self.gathered else 0))
 

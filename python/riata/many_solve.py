@@ -100,16 +100,18 @@ class _Data:
                             "no row with a target has a positive weight")
         self.folds, self.n_folds = None, np.zeros(B, np.intp)
         if rules.folds is not None:
-            self.folds = [None] * B
-            of = rules.folds.of
-            for b in range(B):
-                if self.bad[b]:
-                    continue
-                found = of(first + b, int(n[b]), rows.get(b), self.y[b], chunk.X[b])
-                if isinstance(found, str):
-                    self._set_aside(b, found)
-                else:
-                    self.n_folds[b], self.folds[b] = found
+            self._make_folds(chunk, first, rules.folds, n.tolist(), rows)
+
+    def _make_folds(self, chunk, first, folds, n, rows):
+        self.folds, counts = [None] * len(n), [0] * len(n)
+        good = range(len(n)) if not self.bad.any() else np.flatnonzero(~self.bad).tolist()
+        for b in good:
+            found = folds.of(first + b, n[b], rows.get(b), self.y[b], chunk.X[b])
+            if type(found) is str:
+                self._set_aside(b, found)
+            else:
+                counts[b], self.folds[b] = found
+        self.n_folds[:] = counts
 
     def _set_aside(self, b, why, status=SKIPPED):
         self.bad[b], self.verdict[b], self.sentences[b] = True, status, why

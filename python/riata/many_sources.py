@@ -25,6 +25,7 @@ class Chunk:
     X, y : lists of ndarrays or CSC matrices (n_b, p_b), and of ndarrays (n_b,), NaN where a target is missing
     weights, offset : lists of ndarrays (n_b,) or None, or None
     names : FeatureNames
+    sizes : (n, p), each (B,)
     """
 
     X: list
@@ -32,11 +33,17 @@ class Chunk:
     weights: list | None = None
     offset: list | None = None
     names: FeatureNames = field(default_factory=FeatureNames)
+    sizes: tuple | None = None
 
-    @property
-    def sizes(self):
-        """(n, p), each (B,)."""
-        return tuple(np.array([X.shape[axis] for X in self.X], dtype=np.int64).reshape(len(self.X)) for axis in (0, 1))
+    def __post_init__(self):
+        if self.sizes is None:
+            self.sizes = sizes_of(self.X)
+
+
+def sizes_of(X):
+    """(n, p), each (B,), of some designs."""
+    shapes = np.array([matrix.shape for matrix in X], dtype=np.int64).reshape(len(X), 2)
+    return shapes[:, 0].copy(), shapes[:, 1].copy()
 
 
 def one_design(X, name):
@@ -66,13 +73,17 @@ class Lists:
     def __init__(self, X, Y, weights=None, offset=None):
         if len(X) != len(Y):
             raise ValueError(f"X holds {len(X)} designs and Y {len(Y)} targets: give one target for each design")
-        pairs = [one_design(matrix, f"X[{b}]") for b, matrix in enumerate(X)]
-        self.X = [matrix for matrix, _ in pairs]
-        own = [names for _, names in pairs]
-        self.names = FeatureNames(own=own) if any(names is not None for names in own) else FeatureNames()
-        self.y = [one_target(y, f"Y[{b}]", self.X[b].shape[0]) for b, y in enumerate(Y)]
-        self.B = len(self.X)
-        self.n, self.p = Chunk(self.X, self.y).sizes
+        self.B, self.names = len(X), FeatureNames()
+        if all(type(matrix) is np.ndarray and matrix.ndim == 2 and matrix.dtype in FLOATS for matrix in X):
+            self.X = X                                 # the usual case has to be quick
+        else:
+            pairs = [one_design(matrix, f"X[{b}]") for b, matrix in enumerate(X)]
+            self.X, own = [matrix for matrix, _ in pairs], [names for _, names in pairs]
+            if any(names is not None for names in own):
+                self.names = FeatureNames(own=own)
+        self.n, self.p = sizes_of(self.X)
+        self.y = Y if all(type(y) is np.ndarray and y.ndim == 1 and y.dtype == np.float64 for y in Y) else [
+            one_target(y, f"Y[{b}]", self.n[b]) for b, y in enumerate(Y)]
         wrong = np.flatnonzero(self.n != np.fromiter(map(len, self.y), np.int64, self.B))
         if len(wrong):
             b = int(wrong[0])
@@ -91,7 +102,7 @@ class Lists:
             return None if items is None else items[start:stop]
 
         return Chunk(self.X[start:stop], self.y[start:stop], those(self.weights), those(self.offset),
-                     self.names.of(range(start, stop)) if self.names else self.names)
+                     self.names.of(range(start, stop)) if self.names else self.names, self.sizes(start, stop))
 
 
 class Windows:
@@ -141,7 +152,7 @@ class Windows:
         shared = self.Y.shape[1] == 1
         y = [self.Y[:, 0 if shared else b] for b in each]
         return Chunk(X, y, _of_rows(self.weights, each), _of_rows(self.offset, each),
-                     self.names.of(each) if self.names.picks is not None else self.names)
+                     self.names.of(each) if self.names.picks is not None else self.names, self.sizes(start, stop))
 
 
 class Groups:
@@ -199,7 +210,7 @@ class Groups:
 
         blocks = [X[span] for span in spans]
         return Chunk(blocks if isinstance(X, np.ndarray) else [block.tocsc() for block in blocks], parts(self.y),
-                     parts(self.weights), parts(self.offset), self.names)
+                     parts(self.weights), parts(self.offset), self.names, self.sizes(start, stop))
 
 
 class Pairs:

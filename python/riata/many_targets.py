@@ -54,7 +54,8 @@ def _unrelated(chunk, members, first, rules, time_left, progress, Y, max_memory)
     def those(items):
         return None if items is None else [items[b] for b in members]
 
-    part = replace(chunk, X=those(chunk.X), y=those(chunk.y), weights=those(chunk.weights), offset=those(chunk.offset))
+    part = replace(chunk, X=those(chunk.X), y=those(chunk.y), weights=those(chunk.weights), offset=those(chunk.offset),
+                   sizes=tuple(size[members] for size in chunk.sizes))
     return solve_chunk(part, 0, rules.of(first + members), time_left, progress)
 
 
