@@ -44,7 +44,7 @@ NEEDLESS = {
 }
 #: arguments of the functions that make folds -> which has it
 OF_FOLDS = {**dict.fromkeys(("cv", "seed", "groups", "stratify", "n_repeats"), "cross_validate_path"),
-            **dict.fromkeys(("inner_cv", "rule"), "nested_cross_validate")}
+            "inner_cv": "cross_validate_path", "rule": "nested_cross_validate"}
 
 
 def native(function):

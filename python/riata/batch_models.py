@@ -14,8 +14,8 @@ from riata.tables import dataframe
 from riata.validation import check_design, check_offset
 
 #: columns (B,) in the order of a table
-STATISTICS = ("alpha", "alpha_min", "alpha_1se", "l1_ratio", "intercept", "n_selected", "df", "dev_ratio", "cv_score", "cv_se", "cv_r2",
-              "gap", "null_deviance", "n_samples", "n_features", "n_passes", "n_epochs", "seconds")
+STATISTICS = ("alpha", "alpha_min", "alpha_1se", "l1_ratio", "intercept", "n_selected", "df", "dev_ratio", "cv_score", "cv_se",
+              "cv_r2", "gap", "null_deviance", "n_samples", "n_features", "n_passes", "n_epochs", "seconds")
 
 
 @dataclass(eq=False, repr=False)
@@ -41,8 +41,8 @@ class BatchModels:
     alpha_min, alpha_1se : ndarray of shape (B,)
         What the two rules of cross-validation choose; NaN without one.
     cv_score, cv_se, cv_r2 : ndarray of shape (B,)
-        Mean over the folds of the held-out mean squared error at `alpha`, its standard error, and 1 − cv_score / null_deviance. The
-        alpha was chosen with these rows: for an honest score see `riata.nested_cross_validate`.
+        Mean over the folds of the held-out mean squared error at `alpha`, its standard error, and 1 − cv_score / null_deviance.
+        The alpha was chosen with these rows: for an honest score see `riata.nested_cross_validate`.
     null_deviance, n_samples, n_features, n_passes, n_epochs, seconds : ndarray of shape (B,)
         `n_samples` counts the rows with a target and a positive weight; `n_epochs` is summed over the path on all rows. Problems
         that share a design share their passes and seconds: `n_passes` is that of their call, `seconds` an even part.
@@ -144,8 +144,8 @@ class BatchModels:
     def to_frame(self, coef=False):
         """One row per problem: its label, status and statistics.
 
-        With `coef` one row per coefficient other than 0 instead: the label, the feature and its coefficient. A pandas DataFrame if
-        pandas is installed, a polars one otherwise.
+        With `coef` one row per coefficient other than 0 instead: the label, the feature and its coefficient. A pandas DataFrame
+        if pandas is installed, a polars one otherwise.
         """
         labels = self._labels.array
         if not coef:
@@ -265,5 +265,5 @@ class BatchModel:
         return linear_predictor(matrix, self.coef[None], np.array([self.intercept]), check_offset(offset, matrix.shape[0]))[:, 0]
 
     def __repr__(self):
-        return (f"BatchModel({self.label!r}, {self.status}, alpha={self.alpha:.4g}, {int(self.n_selected)} of {self.n_features} features, "
-                f"R² {self.dev_ratio:.4f}, held-out R² {self.cv_r2:.4f}, gap {self.gap:.1e})")
+        return (f"BatchModel({self.label!r}, {self.status}, alpha={self.alpha:.4g}, {self.n_selected} of {self.n_features} "
+                f"features, R² {self.dev_ratio:.4f}, held-out R² {self.cv_r2:.4f}, gap {self.gap:.1e})")

@@ -22,8 +22,8 @@ from riata_engine.batch import STATUS
 class BatchPaths:
     """B regularisation paths, each on its own rows and columns.
 
-    `len(result)` is B, `result[i]` (or ``result["label"]``) is the `PathResult` of a problem, a slice, a mask or an array of numbers
-    gives the `BatchPaths` of some, and iterating gives all paths.
+    `len(result)` is B, `result[i]` (or ``result["label"]``) is the `PathResult` of a problem, a slice, a mask or an array of
+    numbers gives the `BatchPaths` of some, and iterating gives all paths.
 
     Attributes
     ----------
@@ -94,7 +94,8 @@ class BatchPaths:
         start = store["coef_at"][b]
         rows = {name: store[name][b, :L] for name in _ROWS}
         profile = Profile(int(store["n_passes"][b]), int(rows["n_epochs"].sum()), int(rows["n_cholesky"].sum()),
-                          8.0 * float(store["n_passes"][b]) * float(store["n_rows"][b]) * p, {"solve": float(store["seconds"][b])})
+                          8.0 * float(store["n_passes"][b]) * float(store["n_rows"][b]) * p,
+                          {"solve": float(store["seconds"][b])})
         return PathResult(
             **rows, stored_coef=store["coef"][start:start + L * p].reshape(L, p), status=status_names(store["status"][b, :L]),
             l1_ratio=float(store["l1_ratio"][b]), null_deviance=float(store["null_deviance"][b]),

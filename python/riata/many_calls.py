@@ -1,5 +1,6 @@
 """A call of `riata.fit_batch` that goes beyond complete targets on one design: what is solved, how, and what is made of it."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,7 @@ from riata.labels import check_labels
 from riata.many_choice import models_of
 from riata.many_rules import Rules, check_rules, one_or_each
 from riata.many_run import Limits, run
-from riata.many_solve import path_status, solve_chunk
+from riata.many_solve import TIME_BUDGET, path_status, solve_chunk
 from riata.many_sources import Groups, Lists, Pairs, Windows, one_weights
 from riata.many_targets import solve_targets
 from riata.no_memory import answer_fits
@@ -108,6 +109,10 @@ class Call:
             B, labels = len(store["status"]), None if labels is None else labels[:len(store["status"])]
             if labels is not None and len(labels) < B:
                 raise ValueError(f"labels has {len(labels)} entries and X gave {B} problems: give one for each")
+            whole = not interrupted and not (store["status"] == TIME_BUDGET).any()
+            if whole and self.labels is not None and len(self.labels) > B:
+                warnings.warn(f"labels has {len(self.labels)} entries and X gave {B} problems: the last labels name none", UserWarning,
+                              stacklevel=4)
         if rules.select is not None:
             self.worst = store["status"]
             return BatchModels(store, rules.select, names, labels), interrupted
@@ -264,8 +269,8 @@ def _batch_result(store, rules, names, labels):
                       8.0 * n_passes * float(store["n_rows"][0]) * p, {"solve": float(store["seconds"].sum())})
     solvers = dict.fromkeys(part for name in dict.fromkeys(store["solver"].tolist()) for part in name.split("+"))
     return BatchResult(
-        **{name: store[name] for name in rows}, coef=store["coef"].reshape(B, L, p), status=status_names(store["status"]), n_features=p,
-        fit_intercept=rules.settings["intercept"], tol=rules.settings["tol"], feature_names=names.shared, n_passes=n_passes,
+        **{name: store[name] for name in rows}, coef=store["coef"].reshape(B, L, p), status=status_names(store["status"]),
+        n_features=p, fit_intercept=rules.settings["intercept"], tol=rules.settings["tol"], feature_names=names.shared, n_passes=n_passes,
         solver="+".join(solvers), profile_=profile, target_names=labels)
 
 

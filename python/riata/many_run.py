@@ -46,18 +46,22 @@ class Limits:
         rows = n * L if self.rules.keep_predictions else 0
         return 8.0 * (2 * L * p * self.paths + L * (12 + 2 * folds) + 2 * rows + 4 * n + (n * p if self.gathered else 0))
 
+    def share_of(self, n, p):
+        """How much of a chunk one problem is, or an array of what each is."""
+        share = self.bytes_of(n, p) / self.room
+        if self.kept:
+            folds = 1 if self.rules.folds is None else 10
+            work = n * p * (p + 5.0) + folds * 10.0 * self.rules.L * np.minimum(n, p) * p + 2e4 * self.rules.L
+            share = np.maximum(share, work / KEPT)
+        return share
+
     def stop(self, source, start, end):
         """Where the chunk that begins at `start` ends, `end` at the latest; it has one problem at least."""
         count = end - start
         size = min(count, 4096)
         while True:                                    # looks at no more sizes than it needs
             n, p = source.sizes(start, start + size)
-            held = np.cumsum(self.bytes_of(n.astype(float), p.astype(float)))
-            fit = int(np.searchsorted(held, self.room, side="right"))
-            if self.kept:
-                folds = 1 if self.rules.folds is None else 10
-                work = np.cumsum(n * p * (p + 5.0) + folds * 10.0 * self.rules.L * np.minimum(n, p) * p + 2e4 * self.rules.L)
-                fit = min(fit, int(np.searchsorted(work, KEPT, side="right")))
+            fit = int(np.searchsorted(np.cumsum(self.share_of(n.astype(float), p.astype(float))), 1.0, side="right"))
             if fit < size or size == count:
                 return start + min(max(fit, 1), count)
             size = min(count, 4 * size)
@@ -99,10 +103,10 @@ def run(source, rules, solve, finish, *, limits, checkpoint=None, call=None, sha
         while source.B is None or start < source.B:
             over = deadline is not None and time.monotonic() >= deadline
             known = None if kept is None else kept.finished.get(start)
-            if over and known is None and kept is None:
+            if over and known is None and (source.B is not None or parts) and (kept is None or kept.next_start(start) is None):
                 break
             if source.B is None:
-                chunk = source.take(known - start) if known else source.take(room=limits.room, bytes_of=limits.bytes_of)
+                chunk = source.take(known - start) if known else source.take(share_of=limits.share_of)
                 if chunk is None:
                     break
                 stop = start + len(chunk.X)

@@ -221,8 +221,9 @@ class Pairs:
     def __init__(self, pairs):
         self.pairs, self.read = iter(pairs), 0
 
-    def take(self, count=None, room=None, bytes_of=None):
-        """The next problems: `count` of them, or as many as fit into `room` by ``bytes_of(n, p)``. None at the end."""
+    def take(self, count=None, share_of=None):
+        """The next problems: `count` of them, or until their shares ``share_of(n, p)`` of a chunk add up to one. None at the end."""
+        room = 1.0
         X, y, weights, own = [], [], [], []
         for item in islice(self.pairs, count):
             b = self.read
@@ -237,8 +238,8 @@ class Pairs:
             for items, value in ((X, matrix), (y, target), (weights, weight), (own, names)):
                 items.append(value)
             self.read += 1
-            if room is not None:
-                room -= bytes_of(*matrix.shape)
+            if share_of is not None:
+                room -= share_of(*map(float, matrix.shape))
                 if room <= 0:
                     break
         if not X:
