@@ -109,8 +109,8 @@ class BatchPaths:
     def select(self, rule):
         """The `riata.batch_models.BatchModels` at the alphas that an information criterion, "aic", "bic" or "ebic", chooses."""
         if rule not in BY_CRITERION:
-            raise ValueError(f"rule = {rule!r} must be one of {', '.join(map(repr, BY_CRITERION))}; for 'min' and '1se' give cv to "
-                             "riata.fit_batch")
+            raise ValueError(f"rule = {rule!r} must be one of {', '.join(map(repr, BY_CRITERION))}; for 'min' and '1se' give cv "
+                             "to riata.fit_batch")
         store = {name: values for name, values in self.store.items() if name not in ("held_out", "held_out_at")}
         return BatchModels(models_of(store, rule, self.rules.settings["intercept"]), rule, self.feature_names, self.labels)
 
@@ -120,8 +120,10 @@ class BatchPaths:
         A pandas DataFrame if pandas is installed, a polars one otherwise.
         """
         L = self.rules.L
-        columns = {"problem": np.repeat(self._labels.array, L), "alpha": self.alphas.ravel(), "l1_ratio": np.repeat(self.l1_ratio, L)}
-        columns |= {name: getattr(self, name).ravel() for name in ("df", "dev_ratio", *BY_CRITERION, "gap", "n_epochs", "intercept")}
+        columns = {"problem": np.repeat(self._labels.array, L), "alpha": self.alphas.ravel(),
+                   "l1_ratio": np.repeat(self.l1_ratio, L)}
+        for name in ("df", "dev_ratio", *BY_CRITERION, "gap", "n_epochs", "intercept"):
+            columns[name] = getattr(self, name).ravel()
         columns["status"] = np.asarray(self.status).ravel()
         if self.rules.ragged_lengths:
             have = np.isfinite(columns["alpha"])

@@ -2,8 +2,6 @@
 
 from numbers import Integral
 
-import numpy as np
-
 from riata.argument_names import native
 from riata.batch_models import BatchModels
 from riata.batch_result import BatchResult
@@ -16,9 +14,9 @@ from riata_engine.batch import Interrupted
 @native
 def fit_batch(X, Y=None, *, columns=None, by=None, labels=None, weights=None, l1_ratio=1.0, alphas=100, alpha_min_ratio=None,
               offset=None, penalty_factor=None, lower=None, upper=None, positive=False, intercept=True, standardize=False,
-              solver="auto", tol=1e-6, max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, cv=None, seed=0, select=None,
-              keep_predictions=False, n_threads=None, time_budget=None, max_memory=None, checkpoint=None, backend="cpu",
-              progress=None) -> BatchResult:
+              solver="auto", tol=1e-6, max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, cv=None, seed=0,
+              select=None, keep_predictions=False, n_threads=None, time_budget=None, max_memory=None, checkpoint=None,
+              backend="cpu", progress=None) -> BatchResult:
     """Fit B regularisation paths, or B cross-validated models, in one call.
 
     What the problems have in common decides what is shared:
@@ -36,18 +34,18 @@ def fit_batch(X, Y=None, *, columns=None, by=None, labels=None, weights=None, l1
 
     None can spoil another: one that cannot be fitted has a status and a message, the rest are as they would be without it. The
     answers do not depend on threads, chunks or the order of the problems; with the same `solver` each has, to the last bit, the
-    answer that `fit_path` or `cross_validate_path` gives for it alone (many targets of one design: to the rounding of shared sums,
-    where there are folds or missing targets).
+    answer that `fit_path` or `cross_validate_path` gives for it alone (many targets of one design: to the rounding of shared
+    sums, where there are folds or missing targets).
 
-    A NaN in Y means that the problem lacks the row: it is fitted on the others. Targets of one design that lack the same rows share
-    a Gram matrix, the whole one less that of these rows.
+    A NaN in Y means that the problem lacks the row: it is fitted on the others. Targets of one design that lack the same rows
+    share a Gram matrix, the whole one less that of these rows.
 
     Parameters
     ----------
     X, Y
-        See above; each design as in `riata.fit_path`. The names of a table's columns are kept: ``result["name"]``. With `by`, Y may
-        be the name of a column of X. A NaN in X is refused in one in-memory design; in a list, a stack, a group or an iterator (and
-        in a window of a memory map) it is the `not_finite` status of that problem.
+        See above; each design as in `riata.fit_path`. The names of a table's columns are kept: ``result["name"]``. With `by`, Y
+        may be the name of a column of X. A NaN in X is refused in one in-memory design; in a list, a stack, a group or an
+        iterator (and in a window of a memory map) it is the `not_finite` status of that problem.
     columns : sequence of B slices, index arrays, masks or lists of names, optional
         The columns of one X that each problem has. Neighbouring columns are a view, others are copied chunk by chunk; of a memory
         map only what is asked for is read.
@@ -56,16 +54,16 @@ def fit_batch(X, Y=None, *, columns=None, by=None, labels=None, weights=None, l1
     labels : sequence of B, optional
         Names of the problems, none twice. Default: the labels of `by`, or the names of Y's columns.
     weights : array_like, or a list of B, optional
-        Row weights, (n,) for all or (n, B) (a stack: (B, n)), a list where the problems have rows of their own. With one design, one
-        target and B columns of weights (bootstraps, half samples) there are B problems on that target.
+        Row weights, (n,) for all or (n, B) (a stack: (B, n)), a list where the problems have rows of their own. With one design,
+        one target and B columns of weights (bootstraps, half samples) there are B problems on that target.
     offset, penalty_factor, lower, upper : optional
         As in `riata.fit_path`, for all problems, or a list with an entry (or None) for each.
     l1_ratio : float or array_like of shape (B,), default=1.0
     alphas : int, array_like of shape (L,) or (B, L), or list of B arrays, default=100
         A number means a grid of its own for each problem.
     cv : int, splitter, fold ids (n,), or list of B arrays of fold ids, optional
-        Choose an alpha for each problem by cross-validation. Folds of an int are those that `riata.cross_validate_path` makes of the
-        problem alone, from `seed`. Every fold must train on all the rows that it does not hold out.
+        Choose an alpha for each problem by cross-validation. Folds of an int are those that `riata.cross_validate_path` makes of
+        the problem alone, from `seed`. Every fold must train on all the rows that it does not hold out.
     select : {"min", "1se", "aic", "bic", "ebic"}, optional
         The rule that chooses. Default: "min" with `cv`; without it whole paths are kept.
     keep_predictions : bool, default=False
@@ -73,11 +71,11 @@ def fit_batch(X, Y=None, *, columns=None, by=None, labels=None, weights=None, l1
     max_memory : float, optional
         Bytes beside X and the result. Default: half of what is free. More problems than fit are solved chunk by chunk.
     checkpoint : path, optional
-        A folder that takes every finished chunk. The same call goes on where it was cut off, even by ``kill -9``; for another call
-        the folder is refused.
+        A folder that takes every finished chunk. The same call goes on where it was cut off, even by ``kill -9``; for another
+        call the folder is refused.
     progress : True or callable, optional
-        True: tqdm's bar, or a line on stderr. Else called as ``progress(done, total)``: in problems, at most 20 times a second (in
-        (problem, alpha) pairs for paths on one design). `total` is None for an iterator.
+        True: tqdm's bar, or a line on stderr. Else called as ``progress(done, total)``: in problems, at most 20 times a second
+        (in (problem, alpha) pairs for paths on one design). `total` is None for an iterator.
     n_threads : int, optional
         Default (and −1): all cores that this process may use.
     time_budget : float, optional
@@ -121,7 +119,7 @@ def fit_batch(X, Y=None, *, columns=None, by=None, labels=None, weights=None, l1
     ([1.0, 0.0, -1.0], {'converged': 2})
     """
     given = dict(locals())
-    if n_threads is not None and not isinstance(n_threads, (bool, np.bool_)) and isinstance(n_threads, Integral) and n_threads == -1:
+    if isinstance(n_threads, Integral) and n_threads == -1:          # scikit-learn's word for all
         given["n_threads"] = None
     if not needs_call(given):
         return fit_targets(given)

@@ -54,8 +54,8 @@ class Checkpoint:
         else:
             others = sorted(path.name for path in self.directory.iterdir())
             if others:
-                raise ValueError(f"checkpoint = {str(directory)!r} holds other files ({others[0]}) and no {MANIFEST}: give an empty "
-                                 "or a new folder")
+                raise ValueError(f"checkpoint = {str(directory)!r} holds other files ({others[0]}) and no {MANIFEST}: give an "
+                                 "empty or a new folder")
             self._write(manifest, json.dumps(call, indent=1).encode())
         found = (NAME.fullmatch(path.name) for path in self.directory.iterdir())
         self.finished = {int(match[1]): int(match[2]) for match in found if match}
@@ -69,8 +69,8 @@ class Checkpoint:
         differing = [name for name in {**known, **call} if known.get(name) != call.get(name)]
         if differing:
             said = "; ".join(f"{name} was {known.get(name)!r} and is {call.get(name)!r}" for name in differing[:5])
-            raise ValueError(f"checkpoint = {str(self.directory)!r} is of another batch: {said}. Give the same call to go on with it, or "
-                             "another folder")
+            raise ValueError(f"checkpoint = {str(self.directory)!r} is of another batch: {said}. Give the same call to go on "
+                             "with it, or another folder")
 
     def next_start(self, start):
         """The first finished chunk at or behind a problem, or None."""
@@ -92,7 +92,8 @@ class Checkpoint:
             raise ValueError(f"{path} is damaged ({error}): delete it, and these problems are solved again") from error
         if store.pop("digest").tobytes().decode() != digest:
             raise ValueError(f"checkpoint = {str(self.directory)!r} is of another batch: the data of the problems {start} to "
-                             f"{self.finished[start] - 1} are not what they were. Give the same data to go on with it, or another folder")
+                             f"{self.finished[start] - 1} are not what they were. Give the same data to go on with it, or "
+                             f"another folder")
         sentences = json.loads(store.pop("sentences").tobytes().decode())
         store["message"] = np.full(len(store["status"]), "", object)
         for b, sentence in sentences.items():
@@ -110,7 +111,8 @@ class Checkpoint:
         sentences = {str(b): store["message"][b] for b in np.flatnonzero(store["message"] != "")}
         buffer = BytesIO()
         np.savez(buffer, **{name: values for name, values in store.items() if name != "message"},
-                 digest=np.frombuffer(digest.encode(), np.uint8), sentences=np.frombuffer(json.dumps(sentences).encode(), np.uint8))
+                 digest=np.frombuffer(digest.encode(), np.uint8),
+                 sentences=np.frombuffer(json.dumps(sentences).encode(), np.uint8))
         self._write(self._path(start, stop), buffer.getbuffer())
         self.finished[start] = stop
 

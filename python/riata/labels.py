@@ -92,6 +92,6 @@ def check_labels(labels, count):
     seen = set()
     for b, label in enumerate(labels):
         if label in seen:
-            raise ValueError(f"labels[{b}] = {label!r} is the label of problem {labels.index(label)} too: give each problem its own")
+            raise ValueError(f"labels[{b}] = {label!r} is the label of problem {labels.index(label)} too: each needs its own")
         seen.add(label)
     return labels

@@ -96,9 +96,10 @@ class Call:
             finish = partial(models_of, rule=rules.select, intercept=intercept, keep_predictions=rules.keep_predictions)
         widest = 0 if source.B is None or rules.select is not None else int(source.sizes(0, source.B)[1].max())
         with reporting(given["progress"], source.B) as report, \
-                answer_fits(source.B or 0, rules.L, widest, "alphas, or problems a call (or give cv or select: whole paths are large)"):
+                answer_fits(source.B or 0, rules.L, widest, "alphas, or problems a call (cv or select keep one model of each)"):
             store, names, interrupted = run(
-                source, rules, solve, finish, limits=limits, checkpoint=given["checkpoint"], call=_identity(self) if kept else None,
+                source, rules, solve, finish, limits=limits, checkpoint=given["checkpoint"],
+                call=_identity(self) if kept else None,
                 shared=(source.X,) if isinstance(source, Windows) else (), report=report, time_budget=self.time_budget)
         if store is None:
             if interrupted:
@@ -111,8 +112,8 @@ class Call:
                 raise ValueError(f"labels has {len(labels)} entries and X gave {B} problems: give one for each")
             whole = not interrupted and not (store["status"] == TIME_BUDGET).any()
             if whole and self.labels is not None and len(self.labels) > B:
-                warnings.warn(f"labels has {len(self.labels)} entries and X gave {B} problems: the last labels name none", UserWarning,
-                              stacklevel=4)
+                warnings.warn(f"labels has {len(self.labels)} entries and X gave {B} problems: the last name none",
+                              UserWarning, stacklevel=4)
         if rules.select is not None:
             self.worst = store["status"]
             return BatchModels(store, rules.select, names, labels), interrupted
@@ -250,7 +251,9 @@ def _one_design(given):
             raise ValueError(f"{name} has {array.shape[1]} columns for {B} problems: give one for each, or one that all share")
     weights, offset = (array[:, 0] if array is not None and array.ndim == 2 and array.shape[1] == 1 else array
                        for array in (weights, offset))
-    source = Windows(given["X"], Y if columns is not None or Y.shape[1] == B else np.repeat(Y, B, axis=1), columns, weights, offset)
+    if columns is None and Y.shape[1] < B:
+        Y = np.repeat(Y, B, axis=1)
+    source = Windows(given["X"], Y, columns, weights, offset)
     return source, names if names is not None and len(names) == B else None, columns is None
 
 
@@ -270,8 +273,8 @@ def _batch_result(store, rules, names, labels):
     solvers = dict.fromkeys(part for name in dict.fromkeys(store["solver"].tolist()) for part in name.split("+"))
     return BatchResult(
         **{name: store[name] for name in rows}, coef=store["coef"].reshape(B, L, p), status=status_names(store["status"]),
-        n_features=p, fit_intercept=rules.settings["intercept"], tol=rules.settings["tol"], feature_names=names.shared, n_passes=n_passes,
-        solver="+".join(solvers), profile_=profile, target_names=labels)
+        n_features=p, fit_intercept=rules.settings["intercept"], tol=rules.settings["tol"],
+        feature_names=names.shared, n_passes=n_passes, solver="+".join(solvers), profile_=profile, target_names=labels)
 
 
 def _identity(call):

@@ -21,7 +21,7 @@ def criterion(store, rule, intercept):
 
 
 def held_out(store):
-    """(mean, se), each (B, L): of the held-out mean squared errors over the folds of each problem, NaN where a fold is missing."""
+    """(mean, se), each (B, L): of held-out mean squared errors over the folds of each problem, NaN where one is missing."""
     B, L = store["alphas"].shape
     mean, se = np.full((2, B, L), np.nan)
     for K in np.unique(store["n_folds"]):

@@ -7,7 +7,15 @@ import numpy as np
 
 from riata.arguments import RIDGE_MIN_RATIO, check_settings
 from riata.many_folds import FoldsOfEach
-from riata.validation import check_alphas, check_box, check_flag, check_l1_ratio, check_l1_ratio_each, check_number, check_penalty_factor
+from riata.validation import (
+    check_alphas,
+    check_box,
+    check_flag,
+    check_l1_ratio,
+    check_l1_ratio_each,
+    check_number,
+    check_penalty_factor,
+)
 
 #: rules that choose an alpha from held-out errors, and from an information criterion
 BY_FOLDS, BY_CRITERION = ("min", "1se"), ("aic", "bic", "ebic")
@@ -136,7 +144,7 @@ def check_rules(given, B, default_select="min"):
     ValueError, TypeError
         Naming the argument, the value and the remedy.
     """
-    shared = {name: None for name in ("offset", "penalty_factor", "lower", "upper")} | {"positive": False, "progress": None}
+    shared = dict.fromkeys(("offset", "penalty_factor", "lower", "upper")) | {"positive": False, "progress": None}
     settings = check_settings(1, 1, {**given, **shared})
     if settings.pop("backend") != "cpu":
         raise ValueError(f"backend = {given['backend']!r} must be 'cpu'")
@@ -154,11 +162,12 @@ def check_rules(given, B, default_select="min"):
         raise ValueError("keep_predictions=True keeps the predictions of held-out rows: give cv, a number of folds")
     rules = Rules(B, settings, select=select, keep_predictions=keep)
     if cv is not None:
-        if isinstance(cv, (bool, np.bool_, str, Real)) and not (isinstance(cv, Integral) and not isinstance(cv, (bool, np.bool_))):
+        if isinstance(cv, (bool, np.bool_, str)) or (isinstance(cv, Real) and not isinstance(cv, Integral)):
             raise TypeError(f"cv = {cv!r} must be an int, a scikit-learn splitter, or fold ids for each problem")
         if rules.stops:
             name = "stop_dev_ratio" if settings["stop_dev_ratio"] is not None else "stop_dev_change"
-            raise ValueError(f"{name} = {given[name]!r} ends a path early, and a cross-validation compares whole ones: leave it out")
+            raise ValueError(f"{name} = {given[name]!r} ends a path early, and a cross-validation compares whole ones: leave "
+                             "it out")
         rules.folds = FoldsOfEach(cv, given["seed"], B)
     rules.l1_ratio = check_l1_ratio(given["l1_ratio"]) if B is None or np.ndim(given["l1_ratio"]) == 0 \
         else check_l1_ratio_each(given["l1_ratio"], B)
@@ -166,8 +175,8 @@ def check_rules(given, B, default_select="min"):
     ratio = given["alpha_min_ratio"]
     if ratio is not None:
         if rules.alphas is not None:
-            raise ValueError(f"alpha_min_ratio = {ratio!r} shapes a grid that is derived, and alphas are given: leave one of them "
-                             "out, or give alphas as an int, a number of alphas")
+            raise ValueError(f"alpha_min_ratio = {ratio!r} shapes a grid that is derived, and alphas are given: leave one of "
+                             "them out, or give alphas as an int, a number of alphas")
         rules.alpha_min_ratio = check_number(ratio, "alpha_min_ratio", 0.0, 1.0, low_open=True, high_open=True)
     rules.positive = check_flag(given["positive"], "positive")
     for name in ("penalty_factor", "lower", "upper"):
@@ -191,7 +200,7 @@ def one_or_each(value, name, B):
     if not each:
         return "all", value
     if B is None:
-        raise ValueError(f"{name} has an entry for each problem, and X is an iterator, whose length is not known: give X as a list")
+        raise ValueError(f"{name} has an entry for each problem, and X is an iterator of unknown length: give X as a list")
     if len(value) != B:
         raise ValueError(f"{name} has {len(value)} entries for {B} problems: give one for each, or one that all share")
     return "each", list(value)

@@ -1,4 +1,4 @@
-"""One chunk of unrelated problems: what cannot be fitted is set aside with a sentence, the rest goes to the engine in one call."""
+"""One chunk of unrelated problems: what cannot be fitted is set aside with a sentence, the rest is one call of the engine."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from riata.status import CONSTANT_TARGET, MEANING, worst
 from riata_engine.batch import STATUS, Interrupted
 from riata_engine.ragged import Ragged, solve_ragged
 
-CONVERGED, TIME_BUDGET, NOT_FINITE, SKIPPED = (STATUS.index(name) for name in ("converged", "time_budget", "not_finite", "skipped"))
+CONVERGED, TIME_BUDGET, NOT_FINITE, SKIPPED = map(STATUS.index, ("converged", "time_budget", "not_finite", "skipped"))
 #: columns (B, L) that the engine gives and a path keeps
 FITS = ("alphas", "intercept", "gap", "status", "dev_ratio", "df", "n_epochs", "n_cholesky")
 

@@ -5,7 +5,7 @@ they are. What it hands out are views of the caller's arrays wherever these have
 """
 
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 
@@ -200,7 +200,7 @@ class Groups:
         rows = whole if self.rows is None else self.rows[whole]
         X = self.X[rows]
         bounds = (self.at[start:stop + 1] - self.at[start]).tolist()
-        spans = [slice(*pair) for pair in zip(bounds[:-1], bounds[1:], strict=True)]
+        spans = [slice(*pair) for pair in pairwise(bounds)]
 
         def parts(values):
             if values is None:
@@ -222,7 +222,7 @@ class Pairs:
         self.pairs, self.read = iter(pairs), 0
 
     def take(self, count=None, share_of=None):
-        """The next problems: `count` of them, or until their shares ``share_of(n, p)`` of a chunk add up to one. None at the end."""
+        """The next problems: `count` of them, or until their shares ``share_of(n, p)`` of a chunk add up to one."""
         room = 1.0
         X, y, weights, own = [], [], [], []
         for item in islice(self.pairs, count):
@@ -313,13 +313,12 @@ def _width(pick):
 
 
 def _refuse_missing_labels(by):
+    missing = by != by
     if by.dtype.kind == "O":
         missing = np.array([value is None or value != value for value in by], bool)
-    else:
-        missing = by != by
     if missing.any():
-        raise ValueError(f"by has {int(missing.sum())} missing labels, the first in row {int(missing.argmax())}: give every row a "
-                         "label, or drop these rows")
+        raise ValueError(f"by has {int(missing.sum())} missing labels, the first in row {int(missing.argmax())}: give every row "
+                         "a label, or drop these rows")
 
 
 def first_bad_column(X, names):

@@ -73,7 +73,8 @@ def _shared(chunk, members, first, rules, time_left, progress, Y, max_memory):
     Y[missing] = 0.0
     present = n - missing.sum(axis=0)
     used = present if weights is None else (weights > 0) @ ~missing
-    common = {"weights": weights, "l1_ratio": l1_ratio, "n_alphas": L, "target": np.arange(T), "time_budget": time_left, **settings}
+    common = {"weights": weights, "l1_ratio": l1_ratio, "n_alphas": L, "target": np.arange(T),
+              "time_budget": time_left, **settings}
     if alphas is not None:
         common["alphas"] = alphas
     if rules.folds is None:

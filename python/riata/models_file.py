@@ -8,6 +8,7 @@ which columns of one table a problem has in ``columns``; the names of that table
 
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,7 @@ def read_models(path):
     picks = None
     if "columns" in table.column_names:
         at, values = _lists(table["columns"])
-        picks = [values[start:stop] for start, stop in zip(at[:-1], at[1:], strict=True)]
+        picks = [values[start:stop] for start, stop in pairwise(at)]
     return BatchModels(store, about["rule"], FeatureNames(about.get("names"), picks, own),
                        table["problem"].to_pylist() if about["labelled"] else None)
 

@@ -132,14 +132,15 @@ def warn_of_unconverged(status, gap, tol, at_limit, stacklevel):
 
 
 def warn_of_problems(codes, stacklevel):
-    """One `ConvergenceWarning` with a count for each status, from the worst status code of each problem (B,); none if all is well."""
+    """One `ConvergenceWarning` with counts, from the worst status code of each problem (B,); none if all is well."""
     names, counts = np.unique(_names()[codes[codes != 0]], return_counts=True)
     if not len(names):
         return
     from sklearn.exceptions import ConvergenceWarning
 
     said = "; ".join(f"{count} {name} ({_meaning(str(name))})" for name, count in zip(names, counts, strict=True))
-    warnings.warn(f"{counts.sum()} of {len(codes)} problems are not plainly converged: {said}. .failed names them, .message says why.",
+    warnings.warn(f"{counts.sum()} of {len(codes)} problems are not plainly converged: {said}. .failed names them, .message says "
+                  "why.",
                   ConvergenceWarning, stacklevel=stacklevel + 1)
 
 

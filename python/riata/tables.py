@@ -95,8 +95,8 @@ def without_columns(table, wanted, name="X"):
     """
     if not hasattr(table, "columns") or isinstance(table, np.ndarray):
         argument, label = next(iter(wanted.items()))
-        raise ValueError(f"{argument} = {label!r} names a column, and {name} is a {type(table).__name__} without names: give a table, or "
-                         f"{argument} as an array with a value per row")
+        raise ValueError(f"{argument} = {label!r} names a column, and {name} is a {type(table).__name__} without names: give a "
+                         f"table, or {argument} as an array with a value per row")
     arrow = hasattr(table, "schema") and hasattr(table, "drop_columns")
     names = list(table.column_names if arrow else table.columns)
     for argument, label in wanted.items():

@@ -215,7 +215,8 @@ def batch(
                                                        "columns (a;b;c or snp*) and name.", show_default=False)] = None,
     table: Annotated[Path | None, typer.Option(help="One long table, in place of a manifest; with --by and --target.",
                                                show_default=False)] = None,
-    by: Annotated[str | None, typer.Option(metavar="NAME", help="Column whose values are the problems.", show_default=False)] = None,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Column whose values are the problems.",
+                                               show_default=False)] = None,
     target: Annotated[str | None, typer.Option(metavar="NAME", help="Column to predict.", show_default=False)] = None,
     columns: Annotated[str | None, typer.Option(metavar="NAMES", help="Features, a;b;c or snp*; default: all other columns of "
                                                 "numbers.", show_default=False)] = None,
@@ -223,7 +224,7 @@ def batch(
                                             help="Mix, from 0 (ridge) to 1 (lasso).")] = 0.5,
     cv: Annotated[int, typer.Option(parser=_parser(int, 0, "the number of folds, 0 for none"), metavar="N",
                                     help="Number of folds; 0: no cross-validation.")] = 10,
-    select: Annotated[str, typer.Option(metavar="[min|1se|aic|bic|ebic]", callback=_select, help="Rule that chooses alpha.")] = "min",
+    select: Annotated[str, typer.Option(metavar="[min|1se|aic|bic|ebic]", callback=_select, help="Rule of the choice.")] = "min",
     alphas: Annotated[int, typer.Option(parser=_parser(int, 2, "the number of alphas, not a list of them"), metavar="N",
                                         help="Number of alphas.")] = 100,
     standardize: Annotated[bool, typer.Option(help="Penalise on the scale of standardised columns.")] = False,
@@ -232,11 +233,11 @@ def batch(
     threads: Threads = None,
     tol: Annotated[float, typer.Option(parser=_parser(float, 1e-15, "the largest gap"), metavar="X",
                                        help="Largest relative duality gap of a converged fit.")] = 1e-6,
-    max_memory: Annotated[str | None, typer.Option(metavar="BYTES", help="Memory beside data and results, 500M say; default: half "
+    max_memory: Annotated[str | None, typer.Option(metavar="BYTES", help="Memory beside data and results, as 500M; default: half "
                                                    "of what is free.", show_default=False)] = None,
     time_budget: Annotated[float | None, typer.Option(callback=_positive, metavar="SEC", show_default=False, help="Stop fitting "
                                                       "after so many seconds, above 0, and keep what is done.")] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="Folder for finished problems; default: OUT.checkpoint, deleted at the end.",
+    checkpoint: Annotated[Path | None, typer.Option(help="Folder for finished problems; default: OUT.checkpoint, then deleted.",
                                                     show_default=False)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the finished problems of a run that was cut off.")] = False,
     json: Json = False,

@@ -42,10 +42,10 @@ def read_manifest(path):
     table = read_table(path, text_columns=("data", "target", "columns", "name"))
     absent = [name for name in ("data", "target") if name not in table.columns]
     if absent:
-        raise ValueError(f"{path} has no column {listed(map(repr, absent))}: a manifest has the columns data and target, and may have "
-                         "columns and name")
+        raise ValueError(f"{path} has no column {listed(map(repr, absent))}: a manifest has the columns data and target, and may "
+                         "have columns and name")
     faults, rows, known = [], [], {}
-    entries = [{name: None if value is None else str(value) for name, value in row.items()} for row in table.iter_rows(named=True)]
+    entries = table.cast(dict.fromkeys(table.columns, str)).iter_rows(named=True)
     for number, row in enumerate(entries, 1):
         if not row["data"] or not row["target"]:
             faults.append(f"row {number} has no {'target' if row['data'] else 'data'}")
@@ -99,8 +99,8 @@ def _named(rows, path):
     seen = {}
     for number, row in enumerate(rows, 1):
         if row.name in seen:
-            raise ValueError(f"{path}: rows {seen[row.name]} and {number} are both called {row.name!r}: give each row a name of its own, "
-                             "in the column name")
+            raise ValueError(f"{path}: rows {seen[row.name]} and {number} are both called {row.name!r}: give each row a name of "
+                             "its own, in the column name")
         seen[row.name] = number
     return rows
 
@@ -120,7 +120,8 @@ def columns_of(path):
         if suffix == ".npy":
             array = np.load(path, mmap_mode="r", allow_pickle=False)
             if array.ndim != 2 or array.dtype.kind not in "fiub":
-                raise ValueError(f"{path} holds an array of shape {array.shape} and dtype {array.dtype}: give one of numbers, (n, p)")
+                raise ValueError(f"{path} holds an array of shape {array.shape} and dtype {array.dtype}: give a matrix of "
+                                 "numbers")
             return {str(j): True for j in range(array.shape[1])}
         if suffix in FEATHER:
             schema = pl.read_ipc_schema(path)
@@ -163,8 +164,8 @@ def problems(rows):
         for name in (row.target, *row.features):
             dtype = table.schema[name]
             if not (dtype.is_numeric() or dtype in (pl.Boolean, pl.Null)):
-                raise ValueError(f"column {name!r} of {file} holds text from some row on: make it numbers, or leave it out by the "
-                                 "manifest's columns")
+                raise ValueError(f"column {name!r} of {file} holds text from some row on: make it numbers, or leave it out by "
+                                 "the manifest's columns")
         yield table.select(row.features), table[row.target].cast(pl.Float64).to_numpy()
 
 
