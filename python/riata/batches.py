@@ -33,9 +33,9 @@ def fit_batch(X, Y=None, *, columns=None, by=None, labels=None, weights=None, l1
     ==========================================  =================  =====================================================
 
     None can spoil another: one that cannot be fitted has a status and a message, the rest are as they would be without it. The
-    answers do not depend on threads, chunks or the order of the problems; with the same `solver` each has, to the last bit, the
-    answer that `fit_path` or `cross_validate_path` gives for it alone (many targets of one design: to the rounding of shared
-    sums, where there are folds or missing targets).
+    answers do not depend on threads, chunks or the order of the problems. With the same `solver` a path has, to the last bit, the
+    answer that `fit_path` gives for it alone; a model, to the rounding of the sums over folds, that of `cross_validate_path` (and
+    so do targets of one design that lack rows, whose sums are shared).
 
     A NaN in Y means that the problem lacks the row: it is fitted on the others. Targets of one design that lack the same rows
     share a Gram matrix, the whole one less that of these rows.

@@ -127,13 +127,13 @@ class Checkpoint:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
+            _synchronise(self.directory)
         except OSError as error:
             temporary.unlink(missing_ok=True)
             why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
             kept = sum(1 for name in os.listdir(self.directory) if NAME.fullmatch(name))
             raise OSError(error.errno, f"cannot write {path}: {why}. The {kept} chunk{'s' * (kept != 1)} finished before "
                           "are kept: make room, and the same call goes on from there") from error
-        _synchronise(self.directory)
 
 
 def _synchronise(directory):

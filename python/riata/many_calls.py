@@ -33,7 +33,8 @@ def needs_call(given):
     """Whether the arguments of `riata.fit_batch` go beyond paths of complete targets on one design."""
     if any(given[name] is not None for name in ASKING) or given["keep_predictions"] is not False or given["progress"] is True:
         return True
-    if is_ragged(given["X"]) or (given["Y"] is None and isinstance(given["X"], Iterator)):
+    empty = [isinstance(given[name], (list, tuple)) and not len(given[name]) for name in ("X", "Y")]
+    if all(empty) or is_ragged(given["X"], given["Y"]) or (given["Y"] is None and isinstance(given["X"], Iterator)):
         return True
     if any(isinstance(given[name], (list, tuple)) and any(item is None or np.ndim(item) for item in given[name])
            for name in ("offset", "penalty_factor", "lower", "upper")):
@@ -41,10 +42,10 @@ def needs_call(given):
     return _has_missing(given["Y"])
 
 
-def is_ragged(X):
-    """Whether X is a sequence of designs, or a stack of them."""
+def is_ragged(X, Y):
+    """Whether X is a sequence of designs, or a stack of them with a row of Y for each."""
     if isinstance(X, np.ndarray) and X.dtype != object:
-        return X.ndim == 3
+        return X.ndim == 3 and (Y is None or isinstance(Y, (list, tuple)) or np.ndim(Y) == 2)
     return isinstance(X, (list, tuple, np.ndarray)) and any(_is_matrix(item) for item in X)
 
 
@@ -138,7 +139,7 @@ def check_call(given):
     if given["by"] is not None:
         source = _groups(given)
         names = source.labels
-    elif is_ragged(X) or (isinstance(X, (list, tuple)) and not len(X)):
+    elif is_ragged(X, Y) or (isinstance(X, (list, tuple)) and not len(X)):
         source = _lists(given)
     elif isinstance(X, Iterator):
         if Y is not None:

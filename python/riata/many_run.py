@@ -105,13 +105,14 @@ def run(source, rules, solve, finish, *, limits, checkpoint=None, call=None, sha
             known = None if kept is None else kept.finished.get(start)
             if over and known is None and (source.B is not None or parts) and (kept is None or kept.next_start(start) is None):
                 break
+            end = None if kept is None else kept.next_start(start)
             if source.B is None:
-                chunk = source.take(known - start) if known else source.take(share_of=limits.share_of)
+                count = known - start if known else None if end is None else end - start
+                chunk = source.take(count, None if known else limits.share_of)
                 if chunk is None:
                     break
                 stop = start + len(chunk.X)
             else:
-                end = None if kept is None else kept.next_start(start)
                 stop = known or limits.stop(source, start, source.B if end is None else end)
                 chunk = source.chunk(start, stop)
             digest = None if kept is None else digests.of(chunk)

@@ -72,7 +72,7 @@ def _shared(chunk, members, first, rules, time_left, progress, Y, max_memory):
                 "max_memory": max_memory}
     Y[missing] = 0.0
     present = n - missing.sum(axis=0)
-    used = present if weights is None else (weights > 0) @ ~missing
+    used = present if weights is None else np.count_nonzero((weights > 0)[:, None] & ~missing, axis=0)
     common = {"weights": weights, "l1_ratio": l1_ratio, "n_alphas": L, "target": np.arange(T),
               "time_budget": time_left, **settings}
     if alphas is not None:

@@ -175,5 +175,5 @@ def _read(path):
         array = np.load(path, allow_pickle=False)
         return pl.DataFrame({str(j): array[:, j] for j in range(array.shape[1])})
     if path.suffix.lower() in FEATHER:
-        return pl.read_ipc(path, memory_map=False)
+        return pl.read_ipc(path)
     return read_table(path)
