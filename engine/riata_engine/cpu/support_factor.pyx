@@ -7,6 +7,8 @@
 # cost as much as a clearing out, the factor is cut at the first slot that was left, and what follows is appended anew.
 from libc.stdlib cimport malloc, realloc, free
 from libc.string cimport memset, memcpy
+from riata_engine.cpu.gram_entries cimport gram_entry
+from riata_engine.cpu.pages cimport riata_pages_free, riata_pages_get
 from scipy.linalg.cython_blas cimport dgemv, dsyrk, dtrsm, dtrsv
 from scipy.linalg.cython_lapack cimport dpotrf, dpotrs
 
@@ -24,7 +26,7 @@ cdef void factor_open(Factor* F) noexcept nogil:
 
 
 cdef void factor_close(Factor* F) noexcept nogil:
-    free(F.L)
+    riata_pages_free(F.L)
     free(F.feature)
     factor_open(F)
 
@@ -42,22 +44,22 @@ cdef void factor_cut(Factor* F, Py_ssize_t first) noexcept nogil:
 
 
 cdef int make_room(Factor* F, Py_ssize_t f) noexcept nogil:
-    cdef Py_ssize_t capacity = max(f + 16, F.capacity + F.capacity // 3), j
+    cdef Py_ssize_t capacity = f + f // 8 + 16, j
     cdef Py_ssize_t* feature
     cdef double* L
     if f <= F.capacity:
         return 0
-    L = <double*>malloc(capacity * capacity * sizeof(double))
+    L = <double*>riata_pages_get(capacity * capacity * sizeof(double))
     if L == NULL:
         return 1
     feature = <Py_ssize_t*>realloc(F.feature, capacity * sizeof(Py_ssize_t))
     if feature == NULL:
-        free(L)
+        riata_pages_free(L)
         return 1
     F.feature = feature
     for j in range(F.f):
         memcpy(L + j * capacity + j, F.L + j * F.capacity + j, (F.f - j) * sizeof(double))
-    free(F.L)
+    riata_pages_free(F.L)
     F.L = L
     F.capacity = capacity
     return 0
@@ -67,7 +69,6 @@ cdef int factor_append(Factor* F, const Py_ssize_t* features, Py_ssize_t k, cons
                        const double* f2) noexcept nogil:
     """Append pool features; f2 belongs to them. Non-zero (and the factor as it was) if they make the matrix singular or memory is short."""
     cdef Py_ssize_t f = F.f, i, j
-    cdef const double* row
     cdef double diagonal
     cdef int m = <int>k, n = <int>f, ld, info
     cdef char right = b"R", lower = b"L", flip = b"T", plain = b"N"
@@ -78,12 +79,11 @@ cdef int factor_append(Factor* F, const Py_ssize_t* features, Py_ssize_t k, cons
         return 1
     ld = <int>F.capacity
     for i in range(k):
-        row = C + features[i] * ldc
         for j in range(f):
-            F.L[j * ld + f + i] = row[F.feature[j]]
+            F.L[j * ld + f + i] = gram_entry(C, ldc, features[i], F.feature[j])
         for j in range(i + 1):
-            F.L[(f + j) * ld + f + i] = row[features[j]]
-        diagonal = row[features[i]] + F.l2 * f2[i]
+            F.L[(f + j) * ld + f + i] = gram_entry(C, ldc, features[i], features[j])
+        diagonal = gram_entry(C, ldc, features[i], features[i]) + F.l2 * f2[i]
         F.L[(f + i) * ld + f + i] = diagonal * (1 + F.jitter)
         F.feature[f + i] = features[i]
     if f:
@@ -94,7 +94,7 @@ cdef int factor_append(Factor* F, const Py_ssize_t* features, Py_ssize_t k, cons
         return 1
     for i in range(k):                                       # a pivot that cancellation has left no digits of
         diagonal = F.L[(f + i) * ld + f + i]
-        if diagonal * diagonal < SINGULAR * (C[features[i] * ldc + features[i]] + F.l2 * f2[i]):
+        if diagonal * diagonal < SINGULAR * (gram_entry(C, ldc, features[i], features[i]) + F.l2 * f2[i]):
             return 1
     F.f = f + k
     return 0
