@@ -44,7 +44,7 @@ cdef void factor_cut(Factor* F, Py_ssize_t first) noexcept nogil:
 
 
 cdef int make_room(Factor* F, Py_ssize_t f) noexcept nogil:
-    cdef Py_ssize_t capacity = f + f // 8 + 16, j
+    cdef Py_ssize_t capacity = f + f // 2 + 16, j          # what nothing is written to takes no memory
     cdef Py_ssize_t* feature
     cdef double* L
     if f <= F.capacity:
