@@ -74,7 +74,8 @@ cdef struct Scratch:
     Block A
     Py_ssize_t* position                      # of a pool feature in the block, or OUT, or BARRED
     double* g                                 # c − C b over the pool, afresh
-    double* b
+    double* b                                 # coefficients over the pool, or of ``support``
+    Py_ssize_t* support
 
 cdef void describe(const Batch* A, Py_ssize_t b, Problem* P) noexcept nogil
 cdef int solve_alone(const Problem* P, Signal* signal, void* control, bint owner) noexcept nogil

@@ -11,7 +11,7 @@ from riata_engine.cpu.control cimport Signal, attend, fetch_add
 from riata_engine.cpu.gram_entries cimport gram_entry
 from riata_engine.cpu.newton_step cimport newton_flops, newton_step
 from riata_engine.cpu.row_sum cimport RowSum, row_sum_add, row_sum_flush, row_sum_open
-from riata_engine.cpu.triangle_sum cimport TriangleSum, triangle_sum_add, triangle_sum_flush, triangle_sum_open
+from riata_engine.cpu.triangle_sum cimport triangle_sum
 from riata_engine.cpu.status cimport CONVERGED, MAX_ITER, SKIPPED, TIME_BUDGET
 
 include "../formulas/dust.py"
@@ -36,10 +36,9 @@ cdef double SPURIOUS = 1e-6                    # of its threshold: a coefficient
 cdef double refresh(const Problem* P, Scratch* W, double* ry) noexcept nogil:
     """g = c − C b over the whole pool, and the block's copy; returns ‖r‖²."""
     cdef Block* A = &W.A
-    cdef Py_ssize_t a
+    cdef Py_ssize_t a, s = 0
     cdef double bc = 0, bg = 0
     cdef RowSum G
-    cdef TriangleSum T
     memcpy(W.g, P.c, P.M * sizeof(double))
     if P.ldc:
         row_sum_open(&G, W.g, P.M, False)
@@ -48,11 +47,12 @@ cdef double refresh(const Problem* P, Scratch* W, double* ry) noexcept nogil:
                 row_sum_add(&G, P.C + A.index[a] * P.ldc, -A.b[a])
         row_sum_flush(&G)
     else:
-        triangle_sum_open(&T, W.g, P.M, P.C)
         for a in range(A.m):
             if A.b[a] != 0:
-                triangle_sum_add(&T, A.index[a], -A.b[a])
-        triangle_sum_flush(&T)
+                W.support[s] = A.index[a]
+                W.b[s] = -A.b[a]
+                s += 1
+        triangle_sum(W.g, P.M, P.C, W.support, W.b, s)
     for a in range(A.m):
         A.g[a] = W.g[A.index[a]]
         bc += A.b[a] * A.c[a]
@@ -257,7 +257,7 @@ cdef int solve_alone(const Problem* P, Signal* signal, void* control, bint owner
     cdef int code
     for k in range(P.M):
         nonzero += P.start[k] != 0
-    W.position = <Py_ssize_t*>malloc(max(P.M, 1) * sizeof(Py_ssize_t))
+    W.position = <Py_ssize_t*>malloc(max(2 * P.M, 1) * sizeof(Py_ssize_t))
     W.g = <double*>malloc(max(2 * P.M, 1) * sizeof(double))
     room = nonzero + min(nonzero, 64 + nonzero // 8)         # what large blocks have beyond is seldom used, and memory
     code = block_open(&W.A, min(P.M, max(room, 64)), P.C, P.ldc, not P.by_kkt and P.tol >= NARROW_TOL)
@@ -265,6 +265,7 @@ cdef int solve_alone(const Problem* P, Signal* signal, void* control, bint owner
         code = NO_MEMORY
     else:
         W.b = W.g + P.M
+        W.support = W.position + P.M
         code = solve_path(P, &W, signal, control, owner)
     block_close(&W.A)
     free(W.position)
