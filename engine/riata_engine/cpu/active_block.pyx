@@ -3,7 +3,7 @@ from libc.math cimport fabs, INFINITY as inf
 from libc.stdlib cimport malloc, free
 from libc.string cimport memcpy
 from riata_engine.cpu.certificate cimport duality_gap
-from riata_engine.cpu.gram_entries cimport gram_entry
+from riata_engine.cpu.gram_entries cimport gram_entry, triangle_row
 from riata_engine.cpu.pages cimport riata_pages_free, riata_pages_get
 from riata_engine.cpu.row_sum cimport RowSum, row_sum_add, row_sum_flush, row_sum_open
 from riata_engine.cpu.support_factor cimport factor_close, factor_open
@@ -119,12 +119,15 @@ cdef int block_widen(Block* A) noexcept nogil:
 cdef int block_append(Block* A, Py_ssize_t k, double b, double c, double g, double f1, double f2, double lower,
                       double upper) noexcept nogil:
     """Take pool feature k in, with coefficient b and gradient g. Non-zero when memory is short."""
-    cdef Py_ssize_t a, m = A.m
+    cdef Py_ssize_t a, i, m = A.m
     cdef double value
+    cdef const double* row
     if m == A.capacity and enlarge(A):
         return 1
+    row = A.C + (k * A.ldc if A.ldc else triangle_row(k))
     for a in range(m):
-        value = gram_entry(A.C, A.ldc, k, A.index[a])
+        i = A.index[a]
+        value = row[i] if A.ldc or i <= k else A.C[triangle_row(i) + k]
         put(A, m, a, value)
         put(A, a, m, value)
     A.h[m] = gram_entry(A.C, A.ldc, k, k)

@@ -19,21 +19,39 @@ cdef enum:
     LINE = 8
 
 
+cdef inline void columns_of(const double* C, Py_ssize_t i0, Py_ssize_t a, double* to) noexcept nogil:
+    """C[i0:i0 + 64, a], eight rows of one length after the other."""
+    cdef Py_ssize_t i = 0, ld = i0 + LINE
+    cdef const double* x = C + triangle_row(i0) + a
+    while i < STRETCH:
+        to[i] = x[0]
+        to[i + 1] = x[ld]
+        to[i + 2] = x[2 * ld]
+        to[i + 3] = x[3 * ld]
+        to[i + 4] = x[4 * ld]
+        to[i + 5] = x[5 * ld]
+        to[i + 6] = x[6 * ld]
+        to[i + 7] = x[7 * ld]
+        x += LINE * ld
+        ld += LINE
+        i += LINE
+
+
 cdef void triangle_sum(double* y, Py_ssize_t n, const double* C, const Py_ssize_t* index, const double* weight,
                        Py_ssize_t count) noexcept nogil:
     """n is a multiple of 64."""
     cdef double gathered[ROWS * STRETCH]
-    cdef const double* row[STRETCH]
     cdef const double* piece
+    cdef const double* row
     cdef Py_ssize_t i0 = 0, i, j, a, k
     cdef double* to
     cdef RowSum G
     while i0 < n:
         for i in range(STRETCH):
-            row[i] = C + triangle_row(i0 + i)
+            row = C + triangle_row(i0 + i)
             j = 0
             while j < i0:
-                RIATA_PREFETCH(row[i] + j)
+                RIATA_PREFETCH(row + j)
                 j += LINE
         row_sum_open(&G, y + i0, STRETCH, False)
         for k in range(count):
@@ -42,8 +60,7 @@ cdef void triangle_sum(double* y, Py_ssize_t n, const double* C, const Py_ssize_
             if i0 + STRETCH > a + 1:
                 to = &gathered[STRETCH * (k % ROWS)]
                 if i0 > a:
-                    for i in range(STRETCH):
-                        to[i] = row[i][a]
+                    columns_of(C, i0, a, to)
                 else:
                     for i in range(STRETCH):
                         to[i] = gram_entry(C, 0, a, i0 + i)
