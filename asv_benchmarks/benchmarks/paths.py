@@ -45,7 +45,7 @@ class WideMemory(PathBenchmark):
     param_names = ("shape", "l1_ratio")
 
     def data(self, shape, l1_ratio):
-        return datasets.dense(*((size(100, 1000), size(20_000, 10_000)) if shape == "wide" else (size(100, 500), size(20_000, 50_000))))
+        return datasets.dense(size(100, 1000 if shape == "wide" else 500), size(20_000, 10_000 if shape == "wide" else 50_000))
 
     def parameters(self, shape, l1_ratio):
         return {"l1_ratio": l1_ratio}

@@ -1,4 +1,4 @@
-"""The columns in play: those that any problem of a batch works on, with the lower triangle of a Gram matrix for every weight group.
+"""The columns in play: those that any problem of a batch works on, with the triangle of a Gram matrix for every weight group.
 
 Columns only come in. Their order in the pool is the order in which they came; each problem keeps a list of its own of those
 it may use, so that its answer does not depend on its neighbours. Contiguous columns are read where they are; of other matrices
@@ -105,7 +105,7 @@ class Pool:
             for part in parts:
                 self._product(None, self.weights, old, part, 1.0 / len(form.V) if form.even else 1.0)
         if self.free is not None:
-            for part, g in zip(parts, self.groups, strict=True):     # by the same products: an entry does not depend on when it came in
+            for part, g in zip(parts, self.groups, strict=True):     # the same products: an entry's bits are those of any other order
                 fitted = np.zeros(part.shape)
                 gram_rows(self.free.design(g), self.columns, None, None, old, fitted, 1.0, self.control, self.n_threads)
                 part -= fitted
