@@ -259,7 +259,7 @@ cdef int solve_alone(const Problem* P, Signal* signal, void* control, bint owner
         nonzero += P.start[k] != 0
     W.position = <Py_ssize_t*>malloc(max(2 * P.M, 1) * sizeof(Py_ssize_t))
     W.g = <double*>malloc(max(2 * P.M, 1) * sizeof(double))
-    room = nonzero + min(nonzero, 64 + nonzero // 4)         # what large blocks have beyond is seldom used, and memory
+    room = nonzero + min(nonzero, 64 + nonzero // 8)         # what large blocks have beyond is seldom used, and memory
     code = block_open(&W.A, min(P.M, max(room, 64)), P.C, P.ldc, not P.by_kkt and P.tol >= NARROW_TOL)
     if code or W.position == NULL or W.g == NULL:
         code = NO_MEMORY

@@ -105,7 +105,7 @@ class Pool:
             for part in parts:
                 self._product(None, self.weights, old, part, 1.0 / len(form.V) if form.even else 1.0)
         if self.free is not None:
-            for part, g in zip(parts, self.groups, strict=True):     # the same products: an entry's bits are those of any other order
+            for part, g in zip(parts, self.groups, strict=True):     # an entry does not depend on when it came in
                 fitted = np.zeros(part.shape)
                 gram_rows(self.free.design(g), self.columns, None, None, old, fitted, 1.0, self.control, self.n_threads)
                 part -= fitted
