@@ -2,22 +2,31 @@
 # float64 and never stored whole. X stays as it was given: dense with any strides (a memory map too) or CSC, float32 or float64.
 #
 # Products go through BLAS on tiles of fixed size, each tile on one thread, so that the bits of a result do not depend on the
-# number of threads.
+# number of threads. Contiguous float32 columns go through riata_dots.h instead, on the same tiles: they are widened in registers.
 import numpy as np
 from cpython.buffer cimport PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer
 from cython cimport floating
 from cython.parallel cimport prange, threadid
+from libc.stdint cimport uintptr_t
 from libc.stdlib cimport malloc, free
+from libc.string cimport memset
 from scipy.linalg.cython_blas cimport dgemm
 from riata_engine.cpu.control cimport Control, Signal, poll, worth
 from riata_engine.cpu.control import Stopped
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
+    int riata_simd_level() noexcept nogil
+
+cdef extern from "riata_dots.h":
+    void riata_dots(const float** x, const float** following, const double* center, const double* r, int alone, Py_ssize_t n, double* out,
+                    Py_ssize_t ldo, int level) noexcept nogil
 
 cdef enum:
     TILE_COLUMNS = 64
     TILE_ROWS = 1024
+    CHUNK = 512                            # rows of ten residuals that stay in the first-level cache
+    TOGETHER = 10                          # residuals that meet a column at once: RIATA_DOTS_TOGETHER
 
 
 cdef cloned_void pack_dense(const floating* x, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, const Py_ssize_t* columns,
@@ -148,7 +157,7 @@ cdef class Design:
     def transposed_matvec(self, const double[:, ::1] R, Py_ssize_t block, Control control, int n_threads=1, bint squared=False):
         """R Z, or R (Z∘Z), as (k, p): k residuals, one a row of R (k, n), in one pass over X.
 
-        Each group of ``block`` residuals goes through BLAS on its own, so that its bits do not depend on its neighbours.
+        Each group of ``block`` residuals goes through a product of its own, so that its bits do not depend on its neighbours.
         """
         cdef Py_ssize_t t, tiles = (self.view.p + TILE_COLUMNS - 1) // TILE_COLUMNS, k = R.shape[0], n = self.view.n
         cdef Signal* signal = &control.signal
@@ -157,13 +166,19 @@ cdef class Design:
         cdef bint direct = self.direct and not squared, by_rows = X.sparse and not squared
         cdef double[::1] sums = np.zeros(k)
         cdef double[:, ::1] out = np.zeros((k, self.view.p)), turned
-        cdef int failed = 0
+        cdef double* memory = NULL
+        cdef double* eights = NULL
+        cdef int failed = 0, level = riata_simd_level()
         if R.shape[1] != n:
             raise ValueError(f"R has {R.shape[1]} columns, X has {n} rows")
         if k == 0 or tiles == 0 or n == 0:
             return np.asarray(out)
         n_threads = worth(2.0 * n * self.view.p * k, n_threads)
         turned = np.ascontiguousarray(np.asarray(R).T) if by_rows else np.empty((1, 1))
+        if widens(X) and not squared:
+            eights = side_by_side(&R[0, 0], n, k, block, &memory)
+            if eights == NULL:
+                raise MemoryError("transposed_matvec: no room for the residuals")
         with nogil:
             row_sums(&R[0, 0], n, k, &sums[0])
             for t in prange(tiles, num_threads=n_threads, schedule="dynamic"):
@@ -171,10 +186,13 @@ cdef class Design:
                     if by_rows:
                         if sparse_tile(X, t, &turned[0, 0], k, &sums[0], &out[0, 0]):
                             failed = 1
+                    elif eights != NULL:
+                        single_tile(X, t, eights, k, block, &out[0, 0], level)
                     elif dense_tile(X, t, &R[0, 0], k, block, &sums[0], &out[0, 0], direct, squared):
                         failed = 1
                 if threadid() == 0:
                     poll(signal, handle)
+        free(memory)
         if failed:
             raise MemoryError("transposed_matvec: no room for a tile")
         if signal.stop:
@@ -278,12 +296,93 @@ cdef int dense_tile(const Columns* X, Py_ssize_t t, const double* R, Py_ssize_t 
     return 0
 
 
+cdef bint widens(const Columns* X) noexcept nogil:
+    return X.single and not X.sparse and X.row == 1
+
+
+cdef Py_ssize_t room_for_eights(Py_ssize_t n, Py_ssize_t k) noexcept nogil:
+    """Numbers that a product of k residuals reads: ten at a time, and one that is alone as it is."""
+    cdef Py_ssize_t rest = k % TOGETHER
+    return (n + 7) // 8 * 8 * (k - rest + (rest if rest < 2 else TOGETHER))
+
+
+cdef double* side_by_side(const double* R, Py_ssize_t n, Py_ssize_t k, Py_ssize_t block, double** memory) noexcept nogil:
+    """The residuals R (k, n) as riata_dots.h reads them, each block by itself; NULL when ``memory``, which is to be freed, is short."""
+    cdef Py_ssize_t a, b, g, h, i, q, width, beside, room
+    cdef double* r
+    cdef double* start
+    room = room_for_eights(n, block) * (k // block) + room_for_eights(n, k % block)
+    memory[0] = <double*>malloc((room + 8) * sizeof(double))
+    if memory[0] == NULL:
+        return NULL
+    start = memory[0] + (64 - (<uintptr_t>memory[0]) % 64) // sizeof(double)                     # whole lines of the cache
+    memset(start, 0, room * sizeof(double))
+    for a in range((k + block - 1) // block):
+        b = a * block
+        width = min(block, k - b)
+        r = start + a * room_for_eights(n, block)
+        for h in range((width + TOGETHER - 1) // TOGETHER):
+            g = h * TOGETHER
+            beside = TOGETHER if width - g > 1 else <Py_ssize_t>1
+            for q in range(min(<Py_ssize_t>TOGETHER, width - g)):
+                for i in range(n):
+                    r[beside * (i // 8 * 8) + 8 * q + i % 8] = R[(b + g + q) * n + i]
+            r += (n + 7) // 8 * 8 * beside
+    return start
+
+
+cdef void single_tile(const Columns* X, Py_ssize_t t, const double* eights, Py_ssize_t k, Py_ssize_t block, double* out,
+                      int level) noexcept nogil:
+    """``dense_tile`` of contiguous float32 columns and the residuals ``side_by_side``; ``out`` holds zeros."""
+    cdef Py_ssize_t j0 = t * TILE_COLUMNS, j1 = min(X.p, j0 + TILE_COLUMNS), n = X.n, chunk, r0, a, b, g, h, j, q, m, v, width, beside
+    cdef const float* x[2]
+    cdef const float* following[2]
+    cdef const double* r
+    cdef double center[2]
+    cdef double part[TOGETHER * TILE_COLUMNS]
+    for chunk in range((n + CHUNK - 1) // CHUNK):
+        r0 = chunk * CHUNK
+        for a in range((k + block - 1) // block):
+            b = a * block
+            width = min(block, k - b)
+            r = eights + a * room_for_eights(n, block)
+            for h in range((width + TOGETHER - 1) // TOGETHER):
+                g = h * TOGETHER
+                m = min(<Py_ssize_t>TOGETHER, width - g)
+                beside = TOGETHER if m > 1 else <Py_ssize_t>1
+                memset(&part[0], 0, sizeof(part))
+                for j in range(j0, j1, 2):
+                    for v in range(2):
+                        q = min(j + v, j1 - 1)                   # the last of an odd number goes twice
+                        center[v] = X.center[q]
+                        x[v] = <const float*>X.data + q * X.col + r0
+                        following[v] = <const float*>X.data + min(q + 2, X.p - 1) * X.col + r0
+                    riata_dots(x, following, &center[0], r + r0 * beside, beside == 1, min(<Py_ssize_t>CHUNK, n - r0), &part[j - j0],
+                               TILE_COLUMNS, level)
+                for q in range(m):
+                    for j in range(j0, j1):
+                        out[(b + g + q) * X.p + j] += part[q * TILE_COLUMNS + j - j0] * X.multiplier[j]
+                r += (n + 7) // 8 * 8 * beside
+
+
 cdef int product_of_one(const Columns* X, const double* r, bint direct, double* out) noexcept nogil:
     """Zᵀr of a dense design, as ``transposed_matvec`` of one residual on one thread. Non-zero when memory is short."""
     cdef Py_ssize_t t
     cdef double total = 0
+    cdef double* memory = NULL
+    cdef double* eights = NULL
+    cdef int level = riata_simd_level()
     row_sums(r, X.n, 1, &total)
-    for t in range((X.p + TILE_COLUMNS - 1) // TILE_COLUMNS):
-        if dense_tile(X, t, r, 1, 1, &total, out, direct, False):
+    if widens(X):
+        eights = side_by_side(r, X.n, 1, 1, &memory)
+        if eights == NULL:
             return 1
+        memset(out, 0, X.p * sizeof(double))
+    for t in range((X.p + TILE_COLUMNS - 1) // TILE_COLUMNS):
+        if eights != NULL:
+            single_tile(X, t, eights, 1, 1, out, level)
+        elif dense_tile(X, t, r, 1, 1, &total, out, direct, False):
+            free(memory)
+            return 1
+    free(memory)
     return 0
