@@ -167,7 +167,8 @@ cdef class Design:
         """R Z, or R (Z∘Z), as (k, p): k residuals, one a row of R (k, n), in one pass over X.
 
         Each group of ``block`` residuals goes through a product of its own, so that its bits do not depend on its neighbours.
-        ``narrow``: in float32, where ``narrow_error`` is finite; an entry is then off by that times multiplier_j Σ |x_ij − center_j| |r_i|.
+        ``narrow``: in float32, where ``narrow_error`` is finite. An entry is then off by that times multiplier_j Σ |x_ij − c_j| |r_i| at
+        most, where c is the center in float32.
         """
         cdef Py_ssize_t t, tiles = (self.view.p + TILE_COLUMNS - 1) // TILE_COLUMNS, k = R.shape[0], n = self.view.n
         cdef Signal* signal = &control.signal

@@ -76,7 +76,7 @@ def _chunks(form, options):
 def _slack(form):
     """(p,) what a pass in float32 may be off by, in units of √Σ v r²; None where X or the problem does not go in float32.
 
-    By Cauchy's inequality Σ v |z_j| |r| ≤ √Σ v z_j² √Σ v r², and the first is at most two by the choice of multipliers, which leaves the
+    By Cauchy's inequality Σ v |z_j| |r| ≤ √Σ v z_j² √Σ v r². The first is at most two by the choice of multipliers, but for the
     rounding of the center. Float32 has no room for columns of extreme scale.
     """
     multiplier, error = form.design.multiplier, form.design.narrow_error
@@ -240,7 +240,8 @@ class _Run:
         doubtful = np.zeros((k, T.shape[2]), np.uint8)
         used = (coef[flat.member, :, at] != 0).any(axis=1)
         doubtful[flat.member[used], flat.columns[used]] = 1
-        bound_gradients(T, self.slack, size, self.l1[who[:, None], alpha], form.f1, self.factor_row[who], lengths, doubtful, n_threads)
+        bound_gradients(T, self.slack, size, self.l1[who[:, None], alpha], form.f1, self.factor_row[who], lengths, doubtful,
+                        n_threads)
         columns = np.flatnonzero(doubtful.any(axis=0))
         some = Design(design.X.T[columns].T, design.center[columns], design.multiplier[columns])
         exact = some.transposed_matvec(weighted, BLOCK, self.control, n_threads).reshape(k, BLOCK, -1)
