@@ -176,7 +176,11 @@ static inline void riata_dots_narrow(const float* const* x, const float* const* 
  * sum of a lane and of up to 16 lanes, in four steps (Higham 2002, Accuracy and Stability of Numerical Algorithms, §3.1 and §4.2); one
  * part in a hundred for the terms of second order and the sums in float64. */
 static inline double riata_dots_error(int level) {
-    const int lanes = level == 4 ? 16 : level == 3 ? 8 : RIATA_DOTS_WIDTH * RIATA_DOTS_WIDTH;
+    int lanes = RIATA_DOTS_WIDTH * RIATA_DOTS_WIDTH;
+#ifdef RIATA_DOTS_X86
+    if (level >= 3) lanes = level == 4 ? 16 : 8;
+#endif
+    (void)level;
     return 1.01 * (RIATA_DOTS_CHUNK / lanes + 7) * 0x1p-24;
 }
 

@@ -84,7 +84,7 @@ def _slack(form):
     if not np.isfinite(error) or form.held_out is not None or form.V.shape[1] > 1 or not unbounded.all():
         return None
     moved = 2.0**-24 * form.design.center * multiplier
-    fits = (multiplier == 0) | ((multiplier > 2.0**-60) & (multiplier < 2.0**60))
+    fits = (multiplier == 0) | ((multiplier > 2.0**-40) & (multiplier < 2.0**40))
     return np.where(fits, error * np.hypot(2.0, moved), np.inf)
 
 
