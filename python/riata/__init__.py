@@ -1,6 +1,8 @@
 """riata: penalised models, one or a hundred thousand at a time."""
 
 from riata.batch_result import BatchResult
+from riata.bootstrap import bootstrap_path
+from riata.bootstrap_result import BootstrapResult
 from riata.cross_validation import cross_validate_path
 from riata.cv_result import CVResult
 from riata.nested import NestedCVResult, nested_cross_validate
@@ -13,9 +15,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BatchResult",
+    "BootstrapResult",
     "CVResult",
     "NestedCVResult",
     "PathResult",
+    "bootstrap_path",
     "build_info",
     "cross_validate_path",
     "fit_batch",
