@@ -26,11 +26,12 @@ from riata_engine.solvers.ridge import RidgeDecomposition
 from riata_engine.solvers.ridge_bounds import solve_ridge_bounds
 from riata_engine.solvers.solution import Solution, better, joined
 from riata_engine.solvers.standard_form import standard_form
+from riata_engine.solvers.support_refits import refit_supports
 from riata_engine.solvers.working_set import solve_working_set
 from riata_engine.threads import single_threaded_blas, thread_count
 
 __all__ = ["STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "alpha_grid", "build_info",
-           "first_non_finite_column", "solve"]
+           "first_non_finite_column", "refit_supports", "solve"]
 
 SOLVERS = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual,
            "kernel": solve_kernel, "least_squares": solve_least_squares, "dual_newton": solve_ridge_bounds}
