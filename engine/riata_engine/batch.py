@@ -15,10 +15,10 @@ from riata_engine.interrupt import orderly_interrupt
 from riata_engine.solvers.choice import choose, dual_serves, gram_fits
 from riata_engine.solvers.clock import Clock, bytes_moved
 from riata_engine.solvers.exact import behind_a_stop, ridge_df, solve_kernel, solve_least_squares
+from riata_engine.solvers.few_features import SmallPaths, is_plain, shares_or_none
 from riata_engine.solvers.gram import solve_gram
 from riata_engine.solvers.grid import alpha_max, geometric
 from riata_engine.solvers.null_model import null_gradient
-from riata_engine.solvers.one_path import OnePath, is_plain
 from riata_engine.solvers.options import Options
 from riata_engine.solvers.path_store import DEGENERATE, MAX_ITER, SKIPPED, STATUS, TIME_BUDGET, PathStore
 from riata_engine.solvers.residual import solve_residual
@@ -75,6 +75,11 @@ class Batch:
     form: object = field(default=None, init=False, repr=False, compare=False)
     #: the units of the columns that ``alpha_grid`` found; another batch of this X, these weights (n,) and intercept may have them
     columns: object = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def n_groups(self):
+        """How many weight groups the problems are of."""
+        return 1 if self.weights is None or self.weights.ndim == 1 else len(np.unique(self.group))
 
     def __post_init__(self):
         self.X = _canonical(self.X)
@@ -250,8 +255,10 @@ def solve(batch, progress=None):
 def _solve(batch, control, clock):
     if control.stopped:
         return _nothing(batch, control, clock)
-    if is_plain(batch) and (solution := _one_path(batch, control, clock)) is not None:
-        return solution
+    if is_plain(batch):
+        solution, rest = _few_features(batch, control, clock)
+        if not len(rest):
+            return solution
     try:
         with clock("standard form"):
             form, batch.form = batch.form, None
@@ -286,17 +293,27 @@ def _try_again(batch, form, options, solution, control, clock):
     return solution
 
 
-def _one_path(batch, control, clock):
-    """The solution of a plain batch in one call, or None where the long way must look at it."""
-    answer = OnePath(batch, _min_ratio(batch))
-    control.total = max(control.total, answer.alphas.size)
-    went, null, sigma2, seconds = answer.solve(batch, control)
-    if not went:
-        return None
+def _few_features(batch, control, clock):
+    """The solution of a plain batch in one call, and the problems that the long way must look at; None if it must at all."""
+    B = len(batch.target)
+    L = batch.n_alphas if batch.alphas is None else np.shape(batch.alphas)[-1]
+    weights = None
+    if batch.weights is not None:
+        shares = {g: shares_or_none(np.ascontiguousarray(batch.weights.reshape(len(batch.X), -1)[:, g])) for g in set(batch.group)}
+        weights = [shares[g] for g in batch.group]
+    tasks = SmallPaths([batch.X] * B, [batch.Y[:, t] for t in batch.target], batch.l1_ratio, L, alphas=batch.alphas,
+                       min_ratio=None if batch.alphas is not None else [_min_ratio(batch)] * B, weights=weights)
+    control.total = max(control.total, tasks.alphas.size)
+    tasks.run(batch, control, thread_count(batch.n_threads))
+    rest = np.flatnonzero(tasks.left)
+    if len(rest) == B:
+        return None, rest
     batch.form = None
-    clock.seconds.update(zip(("standard form", "grid", "gram", "descent"), seconds, strict=True))
-    answer.bytes_moved = bytes_moved(batch.X, batch.intercept, answer, batch.l1_ratio, "gram")
-    return _solution(answer, answer.alphas, np.array([null]), sigma2, control, clock, "gram")
+    clock.seconds.update(zip(("standard form", "grid", "gram", "descent"), tasks.seconds.sum(axis=0), strict=True))
+    tasks.n_passes = B
+    tasks.coef = tasks.coef.reshape(B, L, -1)
+    tasks.bytes_moved = bytes_moved(batch.X, batch.intercept, tasks, batch.l1_ratio, "gram")
+    return _solution(tasks, tasks.alphas, tasks.null, tasks.sigma * tasks.sigma, control, clock, "gram"), rest
 
 
 def _nothing(batch, control, clock):
@@ -314,13 +331,18 @@ def _nothing(batch, control, clock):
 
 
 def _solve_groups(batch, control, clock):
-    """Weight groups that have nothing in common but X, one after the other: each is centred by its own means."""
+    """Weight groups that have nothing in common but X, each centred by its own means: small ones in one call, others in turn."""
+    rest, done = np.arange(len(batch.target)), []
+    if is_plain(batch):
+        few, rest = _few_features(batch, control, clock)
+        if few is not None:
+            done = [(np.arange(len(batch.target)), few)]
     parts = []
-    for g in np.unique(batch.group):
-        members = np.flatnonzero(batch.group == g)
+    for g in np.unique(batch.group[rest]):
+        members = rest[batch.group[rest] == g]
         part = _part(batch, members, weights=np.ascontiguousarray(batch.weights[:, g]), group=np.zeros(len(members), np.intp))
         parts.append((members, part))
-    return _solve_parts(batch, parts, control, clock)
+    return _solve_parts(batch, parts, control, clock, done)
 
 
 def _solve_kinds(batch, control, clock):
@@ -342,10 +364,18 @@ def _part(batch, members, **changes):
     return replace(batch, **{**fields, "alphas": alphas, **changes})
 
 
-def _solve_parts(batch, parts, control, clock):
+def _solve_parts(batch, parts, control, clock, done=()):
+    """One solution of parts [(members, batch)] and of what is ``done``, [(members, solution)]: of a problem in both, the part's."""
     control.total = len(batch.target) * (batch.n_alphas if batch.alphas is None else np.shape(batch.alphas)[-1])
-    back = np.argsort(np.concatenate([members for members, _ in parts]), kind="stable")
-    return joined([_solve(part, control, clock) for _, part in parts], back)
+    solved = [*done, *((members, _solve(part, control, clock)) for members, part in parts)]
+    if len(solved) == 1:
+        return solved[0][1]
+    where = np.empty(len(batch.target), np.intp)           # of each problem in what is concatenated
+    at = 0
+    for members, _ in solved:
+        where[members] = at + np.arange(len(members))
+        at += len(members)
+    return joined([solution for _, solution in solved], where)
 
 
 def _paths(batch, form, alphas, options, control, clock):
