@@ -31,7 +31,7 @@ from riata_engine.solvers.working_set import solve_working_set
 from riata_engine.threads import single_threaded_blas, thread_count
 
 __all__ = ["STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "alpha_grid", "build_info",
-           "first_non_finite_column", "refit_supports", "solve"]
+           "first_non_finite_column", "refit_supports", "solve", "standard_deviations"]
 
 SOLVERS = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual,
            "kernel": solve_kernel, "least_squares": solve_least_squares, "dual_newton": solve_ridge_bounds}
@@ -214,6 +214,17 @@ def alpha_grid(batch):
             free = batch if batch.alphas is None else replace(batch, alphas=None)
             return _grid(free, form, _options(batch, form), control)
     except Stopped:              # what the signal's handler raised
+        raise control.error from None
+
+
+def standard_deviations(batch):
+    """(p,) weighted standard deviations s_j of the columns, those that the penalty of a standardised batch of one group acts on."""
+    control, n_threads = Control(), thread_count(batch.n_threads)
+    try:
+        with single_threaded_blas(), np.errstate(**UNHEARD):
+            form = standard_form(replace(batch, standardize=True), control, n_threads)
+            return form.spread[0] / form.design.multiplier
+    except Stopped:
         raise control.error from None
 
 

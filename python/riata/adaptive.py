@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from riata.argument_names import native
-from riata.arguments import RIDGE_MIN_RATIO, check_arguments, derived_alphas
+from riata.arguments import RIDGE_MIN_RATIO, check_arguments
 from riata.cross_validation import all_fits, cross_validate
 from riata.cv_result import CVResult
 from riata.folds import make_folds
@@ -14,7 +14,7 @@ from riata.results import PathResult
 from riata.status import warn_of_unconverged
 from riata.tables import vector
 from riata.validation import Grid, check_l1_ratio, check_named_order, check_number
-from riata_engine.batch import Batch
+from riata_engine.batch import Batch, standard_deviations
 
 #: first stages by name, and their l1_ratio
 INITIAL = {"ridge": 0.0, "lasso": 1.0, "ols": 1.0}
@@ -114,7 +114,7 @@ tol, max_epochs, stop_dev_ratio, stop_dev_change, n_threads, time_budget, backen
     first, crossed, fits = _first_coefficients(given, initial, cv, groups, seed)
     size = np.abs(first)
     if given.settings["standardize"]:
-        size = size * _deviations(given)
+        size = size * standard_deviations(Batch(given.X, given.y[:, None], weights=given.weights, **given.settings))
     if not size.any():
         raise ValueError("initial: every coefficient of the first fit is 0, which leaves all features out: take another first fit, "
                          "initial='ridge' for example")
@@ -160,9 +160,3 @@ def _first_coefficients(given, initial, cv, groups, seed):
         settings["solver"], settings["alpha_min_ratio"] = "auto", RIDGE_MIN_RATIO
     crossed = cross_validate(replace(given, grid=Grid(FIRST_ALPHAS), settings=settings, progress=None), folds, np.array([ratio]))
     return crossed.coef_min, crossed, all_fits(crossed)
-
-
-def _deviations(given):
-    """(p,) weighted standard deviations of the columns."""
-    settings = {**given.settings, "alpha_min_ratio": None}
-    return derived_alphas(Batch(given.X, given.y[:, None], weights=given.weights, n_alphas=1, **settings))[1][4]
