@@ -15,7 +15,8 @@ def both_ways(monkeypatch, *arguments, **options):
     assert few_features.is_plain(batch)
     went = []
     run = few_features.SmallPaths.run
-    monkeypatch.setattr(few_features.SmallPaths, "run", lambda tasks, *given: run(tasks, *given) or went.append(not tasks.left.any()))
+    monkeypatch.setattr(few_features.SmallPaths, "run",
+                        lambda tasks, *given: run(tasks, *given) or went.append(not tasks.left.any()))
     short = solve(batch)
     monkeypatch.setattr("riata_engine.batch.is_plain", lambda batch: False)
     long = solve(Batch(*arguments, **options))
@@ -72,8 +73,8 @@ def test_weight_groups_go_in_one_call_each_with_the_bits_it_has_alone(monkeypatc
     weights = rng.multinomial(60, np.full(60, 1 / 60), size=9).T.astype(float)
     weights[:20, 3] = 0.0                        # a constant column there
     Y[:, 2] = np.arange(60) < 20                 # and a constant target
-    options = dict(target=np.arange(9) % 3, group=np.arange(9), l1_ratio=np.linspace(0.2, 1, 9))
-    together, long, went = both_ways(monkeypatch, X, Y, weights=weights, **options)
+    options = {"target": np.arange(9) % 3, "group": np.arange(9), "l1_ratio": np.linspace(0.2, 1, 9)}
+    together, long, _ = both_ways(monkeypatch, X, Y, weights=weights, **options)
     threads = solve(Batch(X, Y, weights=weights, n_threads=2, **options))
     assert together.solver == "gram"
     for name in FIELDS:

@@ -129,8 +129,8 @@ cdef int walk_in(Task* P, const Rules* A, Room* R, Signal* signal, void* control
             longest = max(longest, R.length[g * L + l])
         if rounding_of_gaps(longest * R.inflation[g], R.null[g]) > A.doubtful * A.tol:
             return IRREGULAR
-    if P.K and errors_of_folds(P, A, R, base_mean, sigma):
-        return SHORT_OF_MEMORY
+    if P.K:
+        errors_of_folds(P, R, base_mean, sigma)
     for l in range(L):
         P.finite[l] = to_units_of_data(P.coef + l * p, p, base_mean + R.ybar[0], R.mean, R.multiplier, sigma, A.intercept, &P.level[l],
                                        &P.df[l])
@@ -208,12 +208,12 @@ cdef int descend(Task* P, const Rules* A, Room* R, double sigma, Signal* signal,
     B.by_kkt, B.counting, B.side_by_side, B.ahead = False, False, True, False
     B.coef, B.gap, B.residual, B.length = R.coef, R.gap, R.residual, R.length
     B.status, B.epochs, B.newtons = R.status, R.epochs, R.newtons
-    if goes_small(&B):
-        queue.batch, queue.order, queue.next, queue.end = &B, R.gram_of, 0, G
-        if solve_small(&queue, signal, control, owner):
-            return 1
-    else:
-        for g in range(G):
+    for g in range(G):
+        if goes_small(&B):                         # alone: lanes side by side share a Gram matrix
+            queue.batch, queue.order, queue.next, queue.end = &B, R.gram_of, g, g + 1
+            if solve_small(&queue, signal, control, owner):
+                return 1
+        else:
             describe(&B, g, &alone)
             if solve_alone(&alone, signal, control, owner):
                 return 1

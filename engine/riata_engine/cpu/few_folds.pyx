@@ -93,7 +93,7 @@ cdef int fold_statistics(Task* P, const Rules* A, Room* R, double base_mean) noe
 
 cdef int without(Task* P, const Rules* A, Room* R, Py_ssize_t k, double whole, double total, double base_mean) noexcept nogil:
     """The statistics of the group that holds out part k."""
-    cdef Py_ssize_t n = P.X.n, p = P.X.p, g = k + 1, i, j
+    cdef Py_ssize_t p = P.X.p, g = k + 1, j
     cdef double weight = whole - R.part_weight[k], mean = (total - R.part_y[k]) / weight if weight > 0 else 0
     cdef double* C = R.C + g * p * p
     cdef double* c = R.c + g * p
@@ -171,10 +171,10 @@ cdef int from_its_rows(Task* P, const Rules* A, Room* R, Py_ssize_t k, double we
     return SOLVED
 
 
-cdef int errors_of_folds(Task* P, const Rules* A, Room* R, double level, double sigma) noexcept nogil:
+cdef void errors_of_folds(Task* P, Room* R, double level, double sigma) noexcept nogil:
     """Mean squared errors and predictions of what folds hold out, and how their paths ended."""
-    cdef Py_ssize_t n = P.X.n, p = P.X.p, L = P.L, k, g, i, j, l, m, at
-    cdef double weight, error
+    cdef Py_ssize_t p = P.X.p, L = P.L, k, g, i, l, m, at
+    cdef double weight
     cdef const double* b
     for l in range(L):
         P.fold_gap[l] = 0
@@ -200,7 +200,6 @@ cdef int errors_of_folds(Task* P, const Rules* A, Room* R, double level, double 
                 P.fold_gap[l] = NAN
             elif not R.gap[g * L + l] <= P.fold_gap[l]:
                 P.fold_gap[l] = R.gap[g * L + l]
-    return SOLVED
 
 
 cdef void gather(const Task* P, const Py_ssize_t* rows, Py_ssize_t m, const double* shift, double* Z) noexcept nogil:

@@ -9,7 +9,7 @@ from riata_engine.cpu.few_features cimport walk
 from riata_engine.cpu.few_task cimport INFINITE_X, IRREGULAR, PHASES, Rules, SHORT_OF_MEMORY, SOLVED, Task
 
 #: verdicts
-WENT, LONG_WAY, NOT_FINITE_X, NOT_REACHED = SOLVED, IRREGULAR, INFINITE_X, 9
+WENT, LONG_WAY, HAS_NAN, NOT_REACHED = SOLVED, IRREGULAR, INFINITE_X, 9
 
 
 cdef void describe_design(Task* P, X, double rounding):
@@ -55,7 +55,7 @@ def small_paths(list X, list y, list weights, list folds, const Py_ssize_t[::1] 
     Returns
     -------
     verdict : (B,) int8
-        WENT; or LONG_WAY, NOT_FINITE_X, NOT_REACHED, of whose answers nothing is to be read.
+        WENT; or LONG_WAY, HAS_NAN, NOT_REACHED, of whose answers nothing is to be read.
     null, sigma : (B,)
         Null deviance in units of sigma², and sigma, of the targets.
     seconds : (B, 4)
