@@ -1,5 +1,6 @@
 """riata: penalised models, one or a hundred thousand at a time."""
 
+from riata import resampling
 from riata.batch_result import BatchResult
 from riata.cross_validation import cross_validate_path
 from riata.cv_result import CVResult
@@ -22,5 +23,6 @@ __all__ = [
     "fit_path",
     "load_model",
     "nested_cross_validate",
+    "resampling",
     "save_model",
 ]
