@@ -1,6 +1,10 @@
 """riata: penalised models, one or a hundred thousand at a time."""
 
+<<<<<<< HEAD
 from riata.adaptive import AdaptivePathResult, adaptive_path
+=======
+from riata import resampling
+>>>>>>> resample
 from riata.batch_result import BatchResult
 from riata.bootstrap import bootstrap_path
 from riata.bootstrap_result import BootstrapResult
@@ -35,8 +39,12 @@ __all__ = [
     "fit_path",
     "load_model",
     "nested_cross_validate",
+<<<<<<< HEAD
     "permutation_test",
     "relaxed_path",
     "ridge_cv_path",
+=======
+    "resampling",
+>>>>>>> resample
     "save_model",
 ]
