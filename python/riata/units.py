@@ -1,52 +1,82 @@
-"""What a bootstrap draws and a jackknife leaves out: rows of positive weight, or groups of them."""
-
-from numbers import Integral
+"""What a bootstrap draws, a jackknife leaves out and a permutation shuffles: rows of positive weight, or groups of them."""
 
 import numpy as np
 
-from riata_engine.random import keys, kfold_ids, permutation
-
-#: Philox streams by purpose; bits 0..39 number the draw
-BOOTSTRAP, PERMUTATION = (0x626F6F74 & 0x3FFFFF) << 40, (0x7065726D & 0x3FFFFF) << 40
+from riata import resampling
+from riata.folds import group_numbers
+from riata.validation import check_seed
+from riata_engine.random import kfold_ids
 
 
 class Units:
-    """u units of rows that are drawn together."""
+    """u units of rows that belong together.
+
+    Parameters
+    ----------
+    n : int
+        Rows of X.
+    weights : ndarray of shape (n,), optional
+        Rows of weight 0 belong to no unit.
+    groups : array_like of shape (n,), optional
+        Rows of one group are one unit. Default: each row is one.
+    seed : int, default=0
+
+    Attributes
+    ----------
+    rows : integer array of shape (m,)
+        Those of positive weight.
+    code : integer array of shape (m,)
+        The unit of each.
+    """
 
     def __init__(self, n, weights=None, groups=None, seed=0):
-        if isinstance(seed, (bool, np.bool_)) or not isinstance(seed, Integral) or not 0 <= seed < 2**64:
-            raise ValueError(f"seed = {seed!r} must be an int from 0 to 2**64 - 1 (the draws are a function of the seed)")
-        self.n, self.seed = n, int(seed)
+        self.n, self.seed = n, check_seed(seed, "the draws are")
         self.rows = np.arange(n) if weights is None else np.flatnonzero(weights)
         self.code = np.arange(len(self.rows))
         if groups is not None:
-            from riata.folds import _group_numbers
-
-            self.code = np.unique(_group_numbers(groups, n)[self.rows], return_inverse=True)[1]
+            self.code = np.unique(group_numbers(groups, n)[self.rows], return_inverse=True)[1].reshape(-1)
         self.size = int(self.code.max()) + 1
 
     def __len__(self):
         return self.size
 
-    def counts(self, first, stop):
-        out = np.zeros((self.n, stop - first), order="F")
-        for b in range(first, stop):
-            drawn = ((keys(self.size, self.seed, BOOTSTRAP | b) >> np.uint64(11)).astype(np.float64) * 2.0**-53 * self.size)
-            out[self.rows, b - first] = np.bincount(drawn.astype(np.intp), minlength=self.size)[self.code]
-        return out
+    def counts(self, plan):
+        """``counts(first, last)`` of a plan on the units: how often each row is drawn, (n, last − first) float64."""
+        def drawn(first, last):
+            out = np.zeros((self.n, last - first), order="F")
+            out[self.rows] = plan.weights(first, last)[self.code]
+            return out
+
+        return drawn
 
     def blocks(self, count):
-        if count == self.size:
-            ids = np.arange(self.size)
-        else:
-            ids = kfold_ids(self.size, count, self.seed)
+        """`count` lists of rows: the units dealt out at random, one each where there are as many."""
+        ids = np.arange(self.size) if count == self.size else kfold_ids(self.size, count, self.seed)
         ids = ids[self.code]
-        order = np.argsort(ids, kind="stable")
         ends = np.cumsum(np.bincount(ids, minlength=count))[:-1]
-        return [np.sort(part) for part in np.split(self.rows[order], ends)]
+        return np.split(self.rows[np.argsort(ids, kind="stable")], ends)
 
-    def permutations(self, first, stop):
-        out = np.empty((self.size, stop - first), np.intp, order="F")
-        for b in range(first, stop):
-            out[:, b - first] = permutation(self.size, self.seed, PERMUTATION | b)
+    def permuted(self, y, plan, first, last):
+        """(n, last − first) targets: y in the orders of a plan on the rows, each unit of several rows within itself.
+
+        Shuffled rows are dealt back to the places of their units, in shuffled order; where each unit is one row there is one
+        unit of all rows.
+        """
+        out = np.repeat(y[:, None], last - first, axis=1)
+        order = np.stack([plan[i] for i in range(first, last)], axis=1) if last > first else np.empty((len(self.rows), 0), np.intp)
+        if self.size < len(self.rows):
+            home = np.argsort(self.code, kind="stable")
+            rank = np.argsort(self.code[order], axis=0, kind="stable")
+            dealt = np.empty_like(order)
+            dealt[home] = np.take_along_axis(order, rank, axis=0)
+            order = dealt
+        out[self.rows] = y[self.rows[order]]
         return out
+
+    def bootstrap(self, n_boot):
+        """The plan of `n_boot` bootstraps of the units."""
+        return resampling.bootstrap(self.size, n_boot, seed=self.seed)
+
+    def permutations(self, n_perm):
+        """The plan of `n_perm` orders of the rows."""
+        return resampling.permutations(len(self.rows), n_perm, seed=self.seed)
