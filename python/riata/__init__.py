@@ -1,10 +1,7 @@
 """riata: penalised models, one or a hundred thousand at a time."""
 
-<<<<<<< HEAD
-from riata.adaptive import AdaptivePathResult, adaptive_path
-=======
 from riata import resampling
->>>>>>> resample
+from riata.adaptive import AdaptivePathResult, adaptive_path
 from riata.batch_result import BatchResult
 from riata.bootstrap import bootstrap_path
 from riata.bootstrap_result import BootstrapResult
@@ -39,12 +36,9 @@ __all__ = [
     "fit_path",
     "load_model",
     "nested_cross_validate",
-<<<<<<< HEAD
     "permutation_test",
     "relaxed_path",
-    "ridge_cv_path",
-=======
     "resampling",
->>>>>>> resample
+    "ridge_cv_path",
     "save_model",
 ]

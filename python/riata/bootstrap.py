@@ -15,14 +15,13 @@ from riata.cv_result import RULES
 from riata.folds import make_folds
 from riata.no_memory import answer_fits
 from riata.paths import fitted_path
-from riata.units import Units
 from riata.status import warn_of_unconverged
-from riata.validation import check_count, check_l1_ratio, check_number, unboxed
+from riata.units import Units
+from riata.validation import check_l1_ratio, check_number, unboxed
 from riata_engine.batch import Interrupted
 
 CRITERIA = ("aic", "bic", "ebic")
 CHOICES = (*RULES, *CRITERIA, "all")
-MOST_DRAWS = 10_000_000
 #: units up to which the jackknife leaves out single ones, and the blocks that it leaves out beyond
 SINGLE, BLOCKS = 1000, 200
 
@@ -42,7 +41,8 @@ def bootstrap_path(X, y, *, n_boot=2000, choose="min", cv=10, jackknife=None, gr
     ----------
     X, y
         As in `riata.fit_path`.
-    n_boot : int, default=2000
+    n_boot : int or ResamplingPlan, default=2000
+        How many; or which, as a plan on the rows of positive weight (the groups) with weights: `riata.resampling.bootstrap`.
     choose : {"min", "1se", "aic", "bic", "ebic", "all"} or float, default="min"
         At which alpha coefficients are kept: by cross-validation on all rows (the rules of `riata.cross_validate_path`), by an
         information criterion of the path on all rows, one of the alphas itself, or "all". The choice is made once: intervals
@@ -106,21 +106,21 @@ solver, tol, max_epochs, n_threads, time_budget, backend, progress
     """
     given = check_arguments(locals())
     l1_ratio = check_l1_ratio(l1_ratio)
-    n_boot = check_count(n_boot, "n_boot", MOST_DRAWS)
     max_memory = None if max_memory is None else check_number(max_memory, "max_memory", 0.0, low_open=True)
     choose, n = _check_choice(choose), len(given.y)
     units = Units(n, weights=given.weights, groups=groups, seed=seed)
+    plan = units.bootstrap(n_boot)
     n_blocks = _check_jackknife(jackknife, len(units))
     folds = None
     if choose in RULES:
         folds = make_folds(cv, n, y=given.y, X=given.X, weights=given.weights, groups=groups, seed=seed)
-    sequence = Sequence(n_boot * given.grid.size, progress, given.settings["time_budget"])
+    sequence = Sequence(len(plan) * given.grid.size, progress, given.settings["time_budget"])
     first = replace(given, progress=None)
     crossed = None if folds is None else cross_validate(first, folds, np.array([l1_ratio]))
     path = fitted_path(first, l1_ratio) if crossed is None else crossed.path
     kept = _kept(path, choose, crossed)
-    with answer_fits(n_boot, len(kept), path.n_features, "bootstraps, or choose one alpha"):
-        draws = BootstrapDraws(given, l1_ratio, path, kept, units.counts, n_boot, sequence, max_memory)
+    with answer_fits(len(plan), len(kept), path.n_features, "bootstraps, or choose one alpha"):
+        draws = BootstrapDraws(given, l1_ratio, path, kept, units.counts(plan), len(plan), sequence, max_memory)
         sequence.fits += n_blocks * len(kept)
         accelerated = None
         try:
@@ -128,9 +128,9 @@ solver, tol, max_epochs, n_threads, time_budget, backend, progress
             if n_blocks:
                 accelerated = draws.acceleration(units.blocks(n_blocks))
         except Interrupted as stopped:
-            stopped.result, stopped.args = draws.result(None, crossed, seed), ("interrupted; .result holds what is done",)
+            stopped.result, stopped.args = draws.result(None, crossed, plan), ("interrupted; .result holds what is done",)
             raise
-        boot = draws.result(accelerated, crossed, seed)
+        boot = draws.result(accelerated, crossed, plan)
     boot.n_at_limit = sequence.n_at_limit + (path if crossed is None else crossed).n_at_limit
     status, gap = (path.status, path.gap) if crossed is None else all_fits(crossed)
     warn_of_unconverged(np.concatenate([status, boot.status.ravel(), draws.jackknife_status]),

@@ -167,7 +167,7 @@ class BootstrapDraws:
             self.jackknife_gap = np.append(self.jackknife_gap, solution.gap)
         return acceleration(values)
 
-    def result(self, accelerated, cv, seed):
+    def result(self, accelerated, cv, plan):
         """The `BootstrapResult` of what is done."""
         solved = np.isin(self.status, SOLVED)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -186,7 +186,7 @@ class BootstrapDraws:
             path=self.path, kept=self.kept, draws=draws, intercept_draws=self.intercept, selection_frequency=frequency,
             status=status_names(self.status), gap=self.gap, acceleration=accelerated, deviance_apparent=apparent,
             optimism_deviance=_mean(self.optimism_deviance), optimism_r2=_mean(self.optimism_r2),
-            deviance_out_of_bag=out_of_bag, cv=cv, seed=seed)
+            deviance_out_of_bag=out_of_bag, cv=cv, plan=plan)
 
 
 def _mean(values):

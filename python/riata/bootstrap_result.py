@@ -8,6 +8,7 @@ import numpy as np
 from riata.cv_result import CVResult
 from riata.intervals import bca_interval, percentile_interval, share_interval
 from riata.plot_style import names_of
+from riata.resampling_plan import ResamplingPlan
 from riata.results import PathResult, largest_gap, status_counts
 from riata.tables import dataframe
 from riata.validation import check_number
@@ -52,8 +53,8 @@ class BootstrapResult:
         0.368 · apparent + 0.632 · out of bag.
     cv : CVResult or None
         The cross-validation that chose the alpha, if one did.
-    seed : int
-        Key of the draws.
+    plan : ResamplingPlan
+        The draws, as data: ``result.plan.weights()``.
     n_at_limit : int
         As in `riata.results.PathResult`, over all fits.
     """
@@ -71,7 +72,7 @@ class BootstrapResult:
     optimism_r2: np.ndarray
     deviance_out_of_bag: np.ndarray
     cv: CVResult | None
-    seed: int
+    plan: ResamplingPlan
     n_at_limit: int = 0
 
     def __len__(self):

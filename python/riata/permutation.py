@@ -8,13 +8,14 @@ from riata.argument_names import native
 from riata.arguments import check_arguments, derived_alphas
 from riata.chunks import Sequence, chunk_size
 from riata.folds import make_folds
+from riata.resampling_plan import ResamplingPlan
 from riata.status import status_names, warn_of_unconverged
 from riata.tables import dataframe
 from riata.units import Units
-from riata.validation import check_count, check_l1_ratios, check_number
-from riata_engine.batch import Batch, Interrupted
+from riata.validation import check_l1_ratios, check_number
+from riata_engine.batch import STATUS, Batch, Interrupted
 
-MOST_PERMUTATIONS = 10_000_000
+SKIPPED, TIME_BUDGET = STATUS.index("skipped"), STATUS.index("time_budget")
 
 
 @dataclass(eq=False, repr=False)
@@ -35,8 +36,8 @@ class PermutationTestResult:
         Where that of y is.
     folds : list of K integer arrays
         Rows held out, the same for all permutations.
-    seed : int
-        Key of the permutations and of the folds.
+    plan : ResamplingPlan
+        The permutations, as data.
     status : ndarray of str, shape (B + 1,)
         The worst status of the fits of y (first) and of each permutation.
     n_at_limit : int
@@ -50,7 +51,7 @@ class PermutationTestResult:
     alpha: float
     l1_ratio: float
     folds: list
-    seed: int
+    plan: ResamplingPlan
     status: np.ndarray
     n_at_limit: int = 0
 
@@ -99,8 +100,8 @@ def permutation_test(X, y, *, n_perm=1000, cv=10, groups=None, n_repeats=1, seed
     ----------
     X, y
         As in `riata.fit_path`.
-    n_perm : int, default=1000
-        Permutations B; the smallest p-value is 1 / (1 + B).
+    n_perm : int or ResamplingPlan, default=1000
+        How many permutations, B; or which, as a plan on the rows of positive weight: `riata.resampling.permutations`. The smallest p-value is 1 / (1 + B).
     cv, groups, n_repeats
         As in `riata.cross_validate_path`. Folds must train on every row that they do not test on, and must not be made from
         y (by strata of y): they are the same for all permutations. With `groups`, permutations stay within the groups.
@@ -146,15 +147,16 @@ max_epochs, n_threads, time_budget, backend, progress
     """
     given = check_arguments(locals())
     l1_ratios = check_l1_ratios(l1_ratio)
-    n_perm = check_count(n_perm, "n_perm", MOST_PERMUTATIONS)
     max_memory = None if max_memory is None else check_number(max_memory, "max_memory", 0.0, low_open=True)
     n = len(given.y)
     folds = make_folds(cv, n, y=given.y, X=given.X, weights=given.weights, groups=groups, n_repeats=n_repeats, seed=seed)
     if folds.train is not None:
         raise ValueError("cv gives folds that do not train on every row that they leave in (a time series, or rows drawn more "
                          "than once): permutation_test needs an int, a K-fold splitter or fold ids")
-    sequence = Sequence((n_perm + 1) * len(l1_ratios) * len(folds) * given.grid.size, progress, given.settings["time_budget"])
-    test = _Targets(given, l1_ratios, folds, Units(n, given.weights, groups, seed), n_perm, sequence, seed)
+    units = Units(n, given.weights, groups, seed)
+    plan = units.permutations(n_perm)
+    sequence = Sequence((len(plan) + 1) * len(l1_ratios) * len(folds) * given.grid.size, progress, given.settings["time_budget"])
+    test = _Targets(given, l1_ratios, folds, units, plan, sequence)
     try:
         test.solve(max_memory)
     except Interrupted as stopped:
@@ -168,14 +170,14 @@ max_epochs, n_threads, time_budget, backend, progress
 class _Targets:
     """y and its permutations as targets of one batch, chunk by chunk; number 0 is y."""
 
-    def __init__(self, given, l1_ratios, folds, units, n_perm, sequence, seed):
+    def __init__(self, given, l1_ratios, folds, units, plan, sequence):
         self.given, self.l1_ratios, self.folds, self.units = given, l1_ratios, folds, units
-        self.sequence, self.seed = sequence, seed
+        self.sequence, self.plan = sequence, plan
         offset = given.settings["offset"]
         self.y = given.y if offset is None else given.y - offset
         self.settings = {**given.settings, "offset": None, "time_budget": None}
-        self.deviance, self.variance, self.gap = np.full((3, n_perm + 1), np.nan)
-        self.worst = np.full(n_perm + 1, 5, np.int8)
+        self.deviance, self.variance, self.gap = np.full((3, len(plan) + 1), np.nan)
+        self.worst = np.full(len(plan) + 1, SKIPPED, np.int8)
         self.chosen = (np.nan, np.nan)
 
     def solve(self, max_memory):
@@ -185,7 +187,7 @@ class _Targets:
         size = chunk_size(T, each, max_memory)
         for first in range(0, T, size):
             if self.sequence.over:
-                self.worst[first:] = 2
+                self.worst[first:] = TIME_BUDGET
                 return
             Y = self._targets(first, min(first + size, T))
             batch = self._batch(Y)
@@ -197,10 +199,8 @@ class _Targets:
 
     def _targets(self, first, stop):
         """(n, stop − first) targets; rows of weight 0 keep theirs."""
-        Y = np.repeat(self.y[:, None], stop - first, axis=1)
-        at = int(first == 0)
-        Y[self.units.rows, at:] = self.y[self.units.permutations(max(first - 1, 0), stop - 1)]
-        return Y
+        permuted = self.units.permuted(self.y, self.plan, max(first - 1, 0), stop - 1)
+        return np.column_stack([self.y, permuted]) if first == 0 else permuted
 
     def _batch(self, Y):
         """Problem (t·R + r)·K + k is target t at l1_ratio r without fold k."""
@@ -228,8 +228,10 @@ class _Targets:
         known = np.isfinite(mean)
         self.deviance[members] = np.where(known.any(axis=1), np.where(known, mean, np.inf).min(axis=1), np.nan)
         weights = self.given.weights
-        centre = np.average(Y, axis=0, weights=weights)
-        self.variance[members] = np.average((Y - centre) ** 2, axis=0, weights=weights)
+        rows = np.array(Y.T, order="C")                # sums along them are the same bits for any number of targets
+        share = np.full(len(Y), 1.0 / len(Y)) if weights is None else weights / weights.sum()
+        rows -= (rows * share).sum(axis=1, keepdims=True)
+        self.variance[members] = (rows * rows * share).sum(axis=1)
         self.worst[members] = solution.status.reshape(T, -1).max(axis=1)
         gap = solution.gap.reshape(T, -1)
         self.gap[members] = np.where(np.isfinite(gap), gap, -np.inf).max(axis=1)
@@ -242,5 +244,5 @@ class _Targets:
             score = np.where(self.variance > 0, 1.0 - self.deviance / self.variance, np.nan)
         return PermutationTestResult(
             score=float(score[0]), null_scores=score[1:], deviance=float(self.deviance[0]), null_deviances=self.deviance[1:],
-            alpha=self.chosen[0], l1_ratio=self.chosen[1], folds=self.folds.test, seed=self.seed,
+            alpha=self.chosen[0], l1_ratio=self.chosen[1], folds=self.folds.test, plan=self.plan,
             status=status_names(self.worst), n_at_limit=self.sequence.n_at_limit)

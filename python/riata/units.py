@@ -4,7 +4,8 @@ import numpy as np
 
 from riata import resampling
 from riata.folds import group_numbers
-from riata.validation import check_seed
+from riata.resampling_plan import MOST_MEMBERS, ResamplingPlan
+from riata.validation import check_count, check_seed
 from riata_engine.random import kfold_ids
 
 
@@ -36,6 +37,7 @@ class Units:
         if groups is not None:
             self.code = np.unique(group_numbers(groups, n)[self.rows], return_inverse=True)[1].reshape(-1)
         self.size = int(self.code.max()) + 1
+        self.name = "rows with a positive weight" if groups is None else "groups with a positive weight"
 
     def __len__(self):
         return self.size
@@ -63,7 +65,7 @@ class Units:
         unit of all rows.
         """
         out = np.repeat(y[:, None], last - first, axis=1)
-        order = np.stack([plan[i] for i in range(first, last)], axis=1) if last > first else np.empty((len(self.rows), 0), np.intp)
+        order = plan.permuted(np.arange(len(self.rows)), first, last)
         if self.size < len(self.rows):
             home = np.argsort(self.code, kind="stable")
             rank = np.argsort(self.code[order], axis=0, kind="stable")
@@ -74,9 +76,20 @@ class Units:
         return out
 
     def bootstrap(self, n_boot):
-        """The plan of `n_boot` bootstraps of the units."""
-        return resampling.bootstrap(self.size, n_boot, seed=self.seed)
+        """The plan that `n_boot` is, or of so many bootstraps, on the units."""
+        if not isinstance(n_boot, ResamplingPlan):
+            return resampling.bootstrap(self.size, check_count(n_boot, "n_boot", MOST_MEMBERS), seed=self.seed)
+        if n_boot.kind == "permutations" or n_boot.n_samples != self.size:
+            raise ValueError(f"n_boot = {n_boot!r} must be an int, or a plan that draws from {self.size} {self.name}: "
+                             f"riata.resampling.bootstrap({self.size}, ...)")
+        return n_boot
 
     def permutations(self, n_perm):
-        """The plan of `n_perm` orders of the rows."""
-        return resampling.permutations(len(self.rows), n_perm, seed=self.seed)
+        """The plan that `n_perm` is, or of so many permutations, of the rows."""
+        m = len(self.rows)
+        if not isinstance(n_perm, ResamplingPlan):
+            return resampling.permutations(m, check_count(n_perm, "n_perm", MOST_MEMBERS), seed=self.seed)
+        if n_perm.kind != "permutations" or n_perm.n_samples != m:
+            raise ValueError(f"n_perm = {n_perm!r} must be an int, or a plan that permutes the {m} rows with a positive weight: "
+                             f"riata.resampling.permutations({m}, ...)")
+        return n_perm
