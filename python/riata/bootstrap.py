@@ -18,7 +18,6 @@ from riata.paths import fitted_path
 from riata.status import warn_of_unconverged
 from riata.units import Units
 from riata.validation import check_l1_ratio, check_number, unboxed
-from riata_engine.batch import Interrupted
 
 CRITERIA = ("aic", "bic", "ebic")
 CHOICES = (*RULES, *CRITERIA, "all")
@@ -60,7 +59,7 @@ def bootstrap_path(X, y, *, n_boot=2000, choose="min", cv=10, jackknife=None, gr
 solver, tol, max_epochs, n_threads, time_budget, backend, progress
         As in `riata.fit_path`. Rows of weight 0 are not drawn. `progress` counts (bootstrap or jackknife, alpha).
     max_memory : float, optional
-        Bytes that a chunk may take, beside X and the result. Default: 256 MiB.
+        Bytes that a chunk of bootstraps may take, beside X and the result. Default: 256 MiB.
 
     Returns
     -------
@@ -74,8 +73,8 @@ solver, tol, max_epochs, n_threads, time_budget, backend, progress
         If `choose` finds nothing to choose.
     MemoryError
         If the answer cannot be held.
-    riata_engine.batch.Interrupted
-        On Ctrl-C; its `.result` is the BootstrapResult of the bootstraps that were done.
+    KeyboardInterrupt
+        On Ctrl-C (`riata_engine.batch.Interrupted` within a fit); its `.result` is the BootstrapResult of the bootstraps that were done.
 
     Warns
     -----
@@ -127,7 +126,7 @@ solver, tol, max_epochs, n_threads, time_budget, backend, progress
             draws.solve()
             if n_blocks:
                 accelerated = draws.acceleration(units.blocks(n_blocks))
-        except Interrupted as stopped:
+        except KeyboardInterrupt as stopped:
             stopped.result, stopped.args = draws.result(None, crossed, plan), ("interrupted; .result holds what is done",)
             raise
         boot = draws.result(accelerated, crossed, plan)

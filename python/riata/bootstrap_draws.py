@@ -149,15 +149,17 @@ class BootstrapDraws:
         n, p = self.given.X.shape
         at = np.argsort(-self.path.alphas[self.kept], kind="stable")
         K, values = len(at), np.full((len(blocks), len(at), p), np.nan)
-        # held out blocks have Gram matrices of their own and of their rows
-        size = chunk_size(len(blocks), 8.0 * (2 * n + min(p, n) * min(p, n) * 2 + K * p * 2), self.max_memory)
+        # held out blocks have Gram matrices of their own and of their rows; the last bits of each depend on which are held out
+        # together, so that the caller's memory limit has no say here
+        size = chunk_size(len(blocks), 8.0 * (2 * n + min(p, n) * min(p, n) * 2 + K * p * 2))
         # they differ by 1/n of the coefficients, whose error goes with the root of the gap
         settings = {**self.settings, "tol": max(min(self.settings["tol"] / n**2, 1e-8), 1e-14)}
         for first in range(0, len(blocks), size):
             if self.sequence.over:
                 break
-            batch = Batch(self.given.X, self.given.y[:, None], weights=self.given.weights, held_out=blocks[first:first + size],
-                          target=np.zeros(len(blocks[first:first + size]), np.intp), group=np.arange(len(blocks[first:first + size])),
+            held_out = blocks[first:first + size]
+            batch = Batch(self.given.X, self.given.y[:, None], weights=self.given.weights, held_out=held_out,
+                          target=np.zeros(len(held_out), np.intp), group=np.arange(len(held_out)),
                           l1_ratio=self.l1_ratio, alphas=self.path.alphas[self.kept][at], **settings)
             solution = self.sequence.solve(batch)
             values[first:first + size, at] = solution.coef

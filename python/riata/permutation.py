@@ -125,8 +125,8 @@ max_epochs, n_threads, time_budget, backend, progress
         For bad arguments, naming the argument, the value and the remedy.
     MemoryError
         If the work cannot be held.
-    riata_engine.batch.Interrupted
-        On Ctrl-C; its `.result` is the PermutationTestResult of what was done.
+    KeyboardInterrupt
+        On Ctrl-C (`riata_engine.batch.Interrupted` within a fit); its `.result` is the PermutationTestResult of what was done.
 
     Warns
     -----
@@ -159,7 +159,7 @@ max_epochs, n_threads, time_budget, backend, progress
     test = _Targets(given, l1_ratios, folds, units, plan, sequence)
     try:
         test.solve(max_memory)
-    except Interrupted as stopped:
+    except KeyboardInterrupt as stopped:
         stopped.result, stopped.args = test.result(), ("interrupted; .result holds what is done",)
         raise
     result = test.result()
