@@ -36,7 +36,8 @@ def test_the_first_fits(data):
     X, y, w = data
     options = {"weights": w, "standardize": True}
     ridge = riata.adaptive_path(X, y, initial="ridge", cv=5, seed=3, alphas=3, **options)
-    np.testing.assert_array_equal(ridge.initial_coef, riata.cross_validate_path(X, y, l1_ratio=0, cv=5, seed=3, **options).coef_min)
+    cv = riata.cross_validate_path(X, y, l1_ratio=0, cv=5, seed=3, **options)
+    np.testing.assert_array_equal(ridge.initial_coef, cv.coef_min)
     lasso = riata.adaptive_path(X, y, initial="lasso", cv=5, seed=3, alphas=3, **options)
     np.testing.assert_array_equal(lasso.initial_coef, riata.cross_validate_path(X, y, cv=5, seed=3, **options).coef_min)
     ols = riata.adaptive_path(X, y, initial="ols", alphas=3, weights=w)

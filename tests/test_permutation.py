@@ -33,7 +33,8 @@ def test_each_score_is_that_of_a_cross_validation(data, settings):
     for i in range(6):
         targets.append((y - offset).copy())
         targets[-1][rows] = (y - offset)[rows[test.plan[i]]]
-    for target, deviance, score in zip(targets, [test.deviance, *test.null_deviances], [test.score, *test.null_scores], strict=True):
+    deviances, scores = [test.deviance, *test.null_deviances], [test.score, *test.null_scores]
+    for target, deviance, score in zip(targets, deviances, scores, strict=True):
         cv = riata.cross_validate_path(X, target, cv=FOLDS, **options)
         assert deviance == pytest.approx(np.nanmin(cv.deviance_mean), rel=1e-6)
         variance = np.average((target - np.average(target, weights=weights)) ** 2, weights=weights)

@@ -110,7 +110,7 @@ def alpha_grid(batch):
 
 
 def standard_deviations(batch):
-    """(p,) weighted standard deviations s_j of the columns, those that the penalty of a standardised batch of one group acts on."""
+    """(p,) weighted standard deviations of the columns: the s_j of a standardised batch of one weight group."""
     control, n_threads = Control(), thread_count(batch.n_threads)
     try:
         with single_threaded_blas(), np.errstate(**UNHEARD):

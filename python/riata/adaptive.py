@@ -116,8 +116,8 @@ tol, max_epochs, stop_dev_ratio, stop_dev_change, n_threads, time_budget, backen
     if given.settings["standardize"]:
         size = size * standard_deviations(Batch(given.X, given.y[:, None], weights=given.weights, **given.settings))
     if not size.any():
-        raise ValueError("initial: every coefficient of the first fit is 0, which leaves all features out: take another first fit, "
-                         "initial='ridge' for example")
+        raise ValueError("initial: every coefficient of the first fit is 0, which leaves all features out: take another "
+                         "first fit, initial='ridge' for example")
     given_factor = given.settings["penalty_factor"]
     with np.errstate(divide="ignore", over="ignore"):
         factor = np.where(size > 0, size ** -gamma, np.inf)
@@ -147,7 +147,8 @@ def _first_coefficients(given, initial, cv, groups, seed):
             raise ValueError(f"initial[{j}] = {coef[j]:g} must be finite: give 0 to leave the feature out")
         return coef.copy(), None, none
     if initial not in INITIAL:
-        raise ValueError(f"initial = {initial!r} must be one of {', '.join(map(repr, INITIAL))}, or an array of coefficients (p,)")
+        raise ValueError(f"initial = {initial!r} must be one of {', '.join(map(repr, INITIAL))}, or an array of "
+                         "coefficients (p,)")
     ratio = INITIAL[initial]
     settings = {**given.settings, "alpha_min_ratio": None, "stop_dev_ratio": None, "stop_dev_change": None}
     if initial == "ols":

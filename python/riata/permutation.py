@@ -101,7 +101,8 @@ def permutation_test(X, y, *, n_perm=1000, cv=10, groups=None, n_repeats=1, seed
     X, y
         As in `riata.fit_path`.
     n_perm : int or ResamplingPlan, default=1000
-        How many permutations, B; or which, as a plan on the rows of positive weight: `riata.resampling.permutations`. The smallest p-value is 1 / (1 + B).
+        How many permutations, B; or which, as a plan on the rows of positive weight: `riata.resampling.permutations`. The
+        smallest p-value is 1 / (1 + B).
     cv, groups, n_repeats
         As in `riata.cross_validate_path`. Folds must train on every row that they do not test on, and must not be made from
         y (by strata of y): they are the same for all permutations. With `groups`, permutations stay within the groups.

@@ -170,7 +170,7 @@ stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
 
 
 def _supports(path):
-    """The different supports, in order of their first alpha, and (L,) which of them each alpha has; −1 where it was not fitted."""
+    """The different supports, in order of their first alpha, and (L,) which one each alpha has; −1 where it was not fitted."""
     coef = path.stored_coef
     of, number = np.full(len(path.alphas), -1, np.intp), {}
     supports = []

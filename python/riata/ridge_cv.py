@@ -6,7 +6,7 @@ import numpy as np
 
 from riata.argument_names import native
 from riata.arguments import check_arguments, derived_alphas
-from riata.cv_result import choose, standard_error
+from riata.cv_result import choose
 from riata.folds import Folds, make_folds
 from riata.prediction import linear_predictor
 from riata.results import check_same_features
@@ -116,8 +116,8 @@ def ridge_cv_path(X, y, *, alphas=100, cv="loo", groups=None, stratify=None, n_r
         (I − H_FF)⁻¹ r_F
 
     so that one eigen-decomposition serves all folds and all alphas. The errors are those of `riata.cross_validate_path` with
-    l1_ratio=0 and the same folds: a refit without F at alpha has, as a sum over rows, the penalty alpha · Σ_{i not in F} w_i, and H is
-    taken at alpha · Σ_{i not in F} w_i / Σ_i w_i. (scikit-learn's RidgeCV keeps the penalty of the sum instead.)
+    l1_ratio=0 and the same folds: a refit without F at alpha has, as a sum over rows, the penalty alpha · Σ_{i not in F} w_i, and
+    H is taken at alpha · Σ_{i not in F} w_i / Σ_i w_i. (scikit-learn's RidgeCV keeps the penalty of the sum instead.)
 
     Parameters
     ----------
@@ -144,15 +144,17 @@ def ridge_cv_path(X, y, *, alphas=100, cv="loo", groups=None, stratify=None, n_r
 
     Notes
     -----
-    Costs: the decomposition, n p min(n, p) + 9 min(n, p)³, then for each alpha n min(n, p) (leave-one-out) or, for folds of f rows,
-    n f min(n, p) + n f². Folds of more than a third of min(n, p) rows are refitted as fast by `riata.cross_validate_path`.
+    Costs: the decomposition, n p min(n, p) + 9 min(n, p)³, then for each alpha n min(n, p) (leave-one-out) or, for folds of f
+    rows, n f min(n, p) + n f². Folds of more than a third of min(n, p) rows are refitted as fast by
+    `riata.cross_validate_path`. Memory: n · min(n, p) numbers.
 
     For a lasso no such formula is exact: its support changes as rows leave. `riata.cross_validate_path` refits it.
 
     References
     ----------
     Allen (1974), "The relationship between variable selection and data augmentation", Technometrics 16 (PRESS).
-    Golub, Heath and Wahba (1979), "Generalized cross-validation as a method for choosing a good ridge parameter", Technometrics 21.
+    Golub, Heath and Wahba (1979), "Generalized cross-validation as a method for choosing a good ridge parameter",
+    Technometrics 21.
     Hastie, Tibshirani and Friedman (2009), "The Elements of Statistical Learning", 2nd edition, section 7.10.
 
     Examples

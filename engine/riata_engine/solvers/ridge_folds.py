@@ -1,7 +1,7 @@
 """Residuals of ridge fits without the rows of a fold, for many folds, from the spectrum of the fit on all rows.
 
-In the rows of positive weight, scaled by v^(1/2), the residual operator of a fit on all rows is I - H = B + Q g Q' with a diagonal g
-that alone depends on alpha: in the Gram form Q = V^(1/2) Z W, g = -1 / (eigenvalue + alpha) and B = I - v^(1/2) v^(1/2)', in the
+In the rows of positive weight, scaled by v^(1/2), the residual operator of a fit on all rows is I - H = B + Q g Q' with a
+diagonal g that alone depends on alpha: in the Gram form Q = V^(1/2) Z W, g = -1 / (eigenvalue + alpha) and B = I - v^(1/2) v^(1/2)', in the
 kernel form Q = U, g = alpha / (eigenvalue + alpha) and B = 0. Without a fold F the residuals on F solve
 
     (I - H)_FF e_F = ((I - H) V^(1/2) y)_F.
@@ -67,7 +67,7 @@ def held_out_residuals(form, alphas, Yc, folds):
 
 def _solved(part, shrunk, edge, gram, used, residual):
     """(B + part g part')^-1 residual for a stack of folds (k, f) and each of L alphas."""
-    k, f, _ = part.shape
+    f = part.shape[1]
     if f == 1:
         left = np.matmul(shrunk, (part * part).transpose(0, 2, 1))[:, :, 0]
         left += (1.0 - edge[:, 0] ** 2) if gram else 0.0
