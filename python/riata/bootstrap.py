@@ -74,8 +74,8 @@ solver, tol, max_epochs, n_threads, time_budget, backend, progress
     MemoryError
         If the answer cannot be held.
     KeyboardInterrupt
-        On Ctrl-C (`riata_engine.batch.Interrupted` within a fit); its `.result` is the BootstrapResult of what was done, without a
-        jackknife.
+        On Ctrl-C (`riata_engine.batch.Interrupted` within a fit); its `.result` is the BootstrapResult of what was done,
+        without a jackknife.
 
     Warns
     -----
