@@ -2,7 +2,8 @@
 
 In the rows of positive weight, scaled by v^(1/2), the residual operator of a fit on all rows is I - H = B + Q g Q' with a
 diagonal g that alone depends on alpha: in the Gram form Q = V^(1/2) Z W, g = -1 / (eigenvalue + alpha) and
-B = I - v^(1/2) v^(1/2)' (without intercept I), in the kernel form Q = U, g = alpha / (eigenvalue + alpha) and B = 0. Without a fold F the residuals on F solve
+B = I - v^(1/2) v^(1/2)' (without intercept I), in the kernel form Q = U, g = alpha / (eigenvalue + alpha) and B = 0.
+Without a fold F the residuals on F solve
 
     (I - H)_FF e_F = ((I - H) V^(1/2) y)_F.
 """
