@@ -50,8 +50,7 @@ cdef struct State:
     double total                # sparse: S = Σ v ρ
     double* direction           # (n,) scratch of the Newton step
     double* b                   # (p,) coefficients as of the last refresh
-    double* t                   # (p,) Zᵀ V r as of the last pass; 0 for features that are left out of the model. Where the pass
-                                # has left a column out: no less than its absolute value, and below the threshold
+    double* t                   # (p,) Zᵀ V r as of the last pass, or its bound (``list_columns``); 0 for features not in the model
     char* place                 # (p,) LEFT_OUT, AT_REST or IN_PLAY
     Column* play                # features in play, in the order in which they came
     Py_ssize_t m

@@ -40,7 +40,8 @@ cdef double SLACK = 1e-9                                    # for the rounding o
 cdef double SLOPES = 1e-12
 
 
-cdef cloned_void descend(const floating* kind, State* S, const Py_ssize_t* order, Py_ssize_t k, double l1, double l2, Epoch* seen) noexcept nogil:
+cdef cloned_void descend(const floating* kind, State* S, const Py_ssize_t* order, Py_ssize_t k, double l1, double l2,
+                         Epoch* seen) noexcept nogil:
     """One step on each of k features: those at the positions ``order`` in play, or all where it is NULL."""
     cdef Py_ssize_t q
     cdef Column* c
@@ -191,7 +192,7 @@ cdef void refresh_typed(const floating* x, State* S, double threshold) noexcept 
 
 cdef void refresh(State* S, double threshold) noexcept nogil:
     """r, b and t afresh from the coefficients: what a certificate is made of. Columns whose slope is below ``threshold`` f1 may get
-    a bound on it instead (see ``State.t``)."""
+    a bound on it instead."""
     if S.X.single:
         refresh_typed[float](<const float*>S.X.data, S, threshold)
     else:
