@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 import problems
+from riata_engine import batch
 from test_certificates import certify
 
 
@@ -101,3 +102,16 @@ def test_dense_choice_on_few_rows(n, p, l1_ratio, solver):
     X, Y = np.asfortranarray(rng.normal(size=(n, p))), rng.normal(size=(n, 3))
     assert problems.fit(X, Y[:, 0], n_alphas=2, l1_ratio=l1_ratio).solver == solver
     assert problems.fit(X, Y, n_alphas=2, l1_ratio=l1_ratio).solver == solver or solver == "working_set"
+
+
+@pytest.mark.parametrize("name", ["plain", "free and left out"])
+def test_what_descent_on_few_rows_does_not_solve_goes_to_gram_space(name, monkeypatch):
+    monkeypatch.setattr(batch, "LONG_TRY", 3)
+    rng = np.random.default_rng(5)
+    X, y = problems.draw(rng, 20, 250)
+    X[:, 1] = X[:, 0]                                    # free and alike: degenerate
+    settings = problems.settings_for(name, rng, 20, 250)
+    solution = problems.fit(np.asfortranarray(X), y, l1_ratio=0.5, n_alphas=6, **settings)
+    assert solution.solver == "residual+gram"
+    assert (problems.status_names(solution) == ("converged" if name == "plain" else "degenerate")).all()
+    assert solution.gap.max() <= 1e-6

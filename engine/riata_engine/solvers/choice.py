@@ -64,7 +64,7 @@ def choose(wish, form, alphas, options):
     density = 1.0 if dense else X.nnz / max(1, n * p)
     if pure_ridge and p > n and (KERNEL * n * n <= SMALL or KERNEL * n * n < options.max_memory):
         return "kernel"
-    if dense and p > 128 and _smooth_on_few_rows(X, alphas, options):
+    if smooth_on_few_rows(form, alphas, options):
         return "residual"
     sums = 1 if form.held_out is not None or G == 1 else G               # Gram matrices accumulated from rows
     gram_flops = n * p * p * density * sums + (ENTRY if G == 1 else FOLD_ENTRY) * G * p * p
@@ -91,13 +91,13 @@ def choose(wish, form, alphas, options):
     return "residual"
 
 
-def _smooth_on_few_rows(X, alphas, options):
+def smooth_on_few_rows(form, alphas, options):
     """Whether all are elastic nets far from a lasso on few rows of dense X, which need not be copied, or is small."""
-    n, p = X.shape
-    ratio = options.l1_ratio
+    X, (n, p), ratio = form.design.X, form.shape, options.l1_ratio
+    if not isinstance(X, np.ndarray) or n > FEW_ROWS or p <= 128 or p < WIDE * n:
+        return False
     readable = X.strides[0] == X.itemsize or 8 * n * p <= SMALL
-    smooth = np.all((ratio > 0) & (ratio <= SMOOTH)) and np.all(alphas > 0)
-    return readable and n <= FEW_ROWS and p >= WIDE * n and bool(smooth)
+    return readable and bool(np.all((ratio > 0) & (ratio <= SMOOTH))) and (not options.bounded or bool(np.all(alphas > 0)))
 
 
 def gram_fits(form, options):
