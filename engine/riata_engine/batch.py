@@ -12,7 +12,7 @@ from riata_engine.cpu.build import build_info
 from riata_engine.cpu.control import Control, Stopped
 from riata_engine.cpu.moments import scan
 from riata_engine.interrupt import orderly_interrupt
-from riata_engine.solvers.choice import choose, dual_serves, gram_fits
+from riata_engine.solvers.choice import choose, dual_serves, gram_fits, smooth_on_few_rows
 from riata_engine.solvers.clock import Clock, bytes_moved
 from riata_engine.solvers.exact import behind_a_stop, ridge_df, solve_kernel, solve_least_squares
 from riata_engine.solvers.few_features import SmallPaths, is_plain, shares_or_none
@@ -36,8 +36,9 @@ __all__ = ["SOLVERS", "STATUS", "Batch", "Interrupted", "RidgeDecomposition", "S
 
 RUN = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual,
        "kernel": solve_kernel, "least_squares": solve_least_squares, "dual_newton": solve_ridge_bounds}
-#: epochs that the first solver of a bounded ridge gets before another one has its turn
-FIRST_TRY = 1000
+#: epochs that the first solver of a bounded ridge gets before another one has its turn, and residual descent on few rows, where
+#: an epoch costs a few microseconds
+FIRST_TRY, LONG_TRY = 1000, 10_000
 #: an alpha beyond float64, or a result: the status of a fit says it, numpy's warnings would only say it twice
 UNHEARD = {"over": "ignore", "divide": "ignore", "invalid": "ignore"}
 
@@ -173,21 +174,26 @@ def _solve(batch, control, clock):
     except Stopped:
         return _nothing(batch, control, clock)
     control.total = max(control.total, alphas.size)
-    several = batch.solver == "auto" and dual_serves(form, alphas, options)
-    trial = replace(options, max_epochs=min(FIRST_TRY, options.max_epochs)) if several else options
+    few_rows = batch.solver == "auto" and smooth_on_few_rows(form, alphas, options)
+    several = few_rows or (batch.solver == "auto" and dual_serves(form, alphas, options))
+    first = LONG_TRY if few_rows else FIRST_TRY
+    trial = replace(options, max_epochs=min(first, options.max_epochs)) if several else options
     store, solver = _paths(batch, form, alphas, trial, control, clock)
     solution = _solution(store, alphas, 2 * form.null(), store.sigma * store.sigma, control, clock, solver)
-    return _try_again(batch, form, options, solution, control, clock) if several else solution
+    if not several:
+        return solution
+    in_gram = "gram" if gram_fits(form, options) else "working_set"
+    others = (in_gram, "residual") if few_rows else (in_gram if solver == "dual_newton" else "dual_newton", solver)
+    return _try_again(batch, others if options.max_epochs > first else others[:1], solution, control, clock)
 
 
-def _try_again(batch, form, options, solution, control, clock):
-    """Bounded ridges that few epochs did not solve, by another solver, and then by the first for as long as it takes.
+def _try_again(batch, solvers, solution, control, clock):
+    """What few epochs did not solve, by another solver, and then by the first for as long as it takes.
 
-    Where alpha is small coordinate descent crawls; where n is large a Newton step on the dual is dear.
+    Where alpha is small, or columns are far from zero, coordinate descent crawls; where n is large a Newton step on the dual is
+    dear.
     """
-    first = solution.solver
-    other = "dual_newton" if first != "dual_newton" else ("gram" if gram_fits(form, options) else "working_set")
-    for solver in (other, first) if options.max_epochs > FIRST_TRY else (other,):
+    for solver in solvers:
         rest = np.flatnonzero((solution.status == MAX_ITER).any(axis=1))
         if not len(rest) or control.stopped:
             break
