@@ -315,9 +315,9 @@ def test_advice_where_float64_is_the_limit(data):
     with pytest.warns(ConvergenceWarning, match="float64 holds no better answer at this scale") as said:
         ElasticNet(alpha=0.1, tol=1e-6).fit(X * 1e20, y)
     assert "max_iter" not in str(said[0].message)
-    Z = np.random.default_rng(0).normal(size=(50, 11))
-    for fit in (lambda: riata.fit_path(Z[:, :10], Z[:, 10], alphas=[1e-17]),
-                lambda: ElasticNet(alpha=1e-17, l1_ratio=1.0, tol=1e-6).fit(Z[:, :10], Z[:, 10])):
+    Z = np.random.default_rng(0).normal(size=(300, 141))         # of fewer features such a path is solved
+    for fit in (lambda: riata.fit_path(Z[:, :140], Z[:, 140], alphas=[1e-17]),
+                lambda: ElasticNet(alpha=1e-17, l1_ratio=1.0, tol=1e-6).fit(Z[:, :140], Z[:, 140])):
         with pytest.warns(ConvergenceWarning, match="below 1e-12 of the largest that matters, alpha_max, use alpha = 0 "):
             fit()
     hard = np.cumsum(X, axis=0) + 100
