@@ -65,6 +65,7 @@ class Batch:
     max_epochs: int = 100_000
     stop_dev_ratio: float | None = None
     stop_dev_change: float | None = None
+    stop_df: int | None = None
     n_threads: int | None = None
     time_budget: float | None = None
     store: str = "dense"
@@ -93,6 +94,8 @@ class Batch:
                     raise ValueError(f"held_out has rows from {rows[0]} to {rows[-1]}, outside the {self.X.shape[0]} of X")
         if self.Y.ndim == 1:
             self.Y = self.Y[:, None]
+        if self.penalty_factor is not None and np.ndim(self.penalty_factor) == 2:
+            self._check_group_factors()
         groups = 1
         if self.weights is not None and self.weights.ndim == 2:
             groups = self.weights.shape[1]
@@ -113,6 +116,15 @@ class Batch:
         ratio = np.empty(self.target.shape)
         ratio[:] = self.l1_ratio
         self.l1_ratio = ratio
+
+    def _check_group_factors(self):
+        factor = self.penalty_factor = np.asarray(self.penalty_factor, float)
+        expected = (0 if self.held_out is None else len(self.held_out), self.X.shape[1])
+        if factor.shape != expected:
+            raise ValueError(f"penalty_factor has shape {factor.shape}; factors of each weight group need held_out, and shape (G, p) = "
+                             f"{expected}")
+        if not (np.isfinite(factor) & (factor > 0)).all() or not np.all(self.l1_ratio):
+            raise ValueError("penalty_factor (G, p) takes finite factors above 0, and l1_ratio above 0")
 
 
 def _increasing(rows):
@@ -174,6 +186,7 @@ def _options(batch, form):
         l1_ratio=batch.l1_ratio, tol=batch.tol, max_epochs=batch.max_epochs,
         stop_dev_ratio=np.inf if batch.stop_dev_ratio is None else batch.stop_dev_ratio,
         stop_dev_change=-np.inf if batch.stop_dev_change is None else batch.stop_dev_change,
+        stop_df=np.inf if batch.stop_df is None else batch.stop_df,
         n_threads=thread_count(batch.n_threads),
         memory_limit=batch.max_memory, by_kkt=by_kkt, bounded=bounded)
 
@@ -265,7 +278,7 @@ def _solve(batch, control, clock):
     several = batch.solver == "auto" and dual_serves(form, alphas, options)
     trial = replace(options, max_epochs=min(FIRST_TRY, options.max_epochs)) if several else options
     store, solver = _paths(batch, form, alphas, trial, control, clock)
-    solution = _solution(store, alphas, 2 * form.null(), store.sigma * store.sigma, control, clock, solver)
+    solution = _solution(store, batch, alphas, 2 * form.null(), store.sigma * store.sigma, control, clock, solver)
     return _try_again(batch, form, options, solution, control, clock) if several else solution
 
 
@@ -295,7 +308,7 @@ def _one_path(batch, control, clock):
     batch.form = None
     clock.seconds.update(zip(("standard form", "grid", "gram", "descent"), seconds, strict=True))
     answer.bytes_moved = bytes_moved(batch.X, batch.intercept, answer, batch.l1_ratio, "gram")
-    return _solution(answer, answer.alphas, np.array([null]), sigma2, control, clock, "gram")
+    return _solution(answer, batch, answer.alphas, np.array([null]), sigma2, control, clock, "gram")
 
 
 def _nothing(batch, control, clock):
@@ -375,10 +388,13 @@ def _paths(batch, form, alphas, options, control, clock):
     return done, name
 
 
-def _solution(answers, alphas, null, sigma2, control, clock, solver):
+def _solution(answers, batch, alphas, null, sigma2, control, clock, solver):
     """The solution of ``Answers``, whose residuals and null deviances (B,) are in units of sigma² (B,)."""
     if control.stopped == "time_budget":
         answers.status[answers.status == SKIPPED] = TIME_BUDGET
+    if batch.stop_df is not None:
+        full = np.logical_or.accumulate(answers.df[:, :-1] - batch.intercept >= batch.stop_df, axis=1)
+        answers.status[:, 1:][full] = SKIPPED
     dev_ratio = answers.blank_unsolved(alphas, null)
     return Solution(
         alphas=alphas, coef=answers.coefficients(), intercept=answers.intercept, gap=answers.gap, status=answers.status,

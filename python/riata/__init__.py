@@ -17,6 +17,8 @@ __all__ = [
     "CVResult",
     "NestedCVResult",
     "PathResult",
+    "SelectFromPath",
+    "StabilitySelection",
     "build_info",
     "cross_validate_path",
     "fit_batch",
@@ -26,3 +28,18 @@ __all__ = [
     "resampling",
     "save_model",
 ]
+
+#: estimators, which load scikit-learn: imported when they are first asked for
+_LAZY = {"SelectFromPath": "riata.feature_selection", "StabilitySelection": "riata.feature_selection"}
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'riata' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_LAZY})
