@@ -121,8 +121,8 @@ class Batch:
         factor = self.penalty_factor = np.asarray(self.penalty_factor, float)
         expected = (0 if self.held_out is None else len(self.held_out), self.X.shape[1])
         if factor.shape != expected:
-            raise ValueError(f"penalty_factor has shape {factor.shape}; factors of each weight group need held_out, and shape (G, p) = "
-                             f"{expected}")
+            raise ValueError(f"penalty_factor has shape {factor.shape}; factors of each weight group need held_out, and shape "
+                             f"(G, p) = {expected}")
         if not (np.isfinite(factor) & (factor > 0)).all() or not np.all(self.l1_ratio):
             raise ValueError("penalty_factor (G, p) takes finite factors above 0, and l1_ratio above 0")
 

@@ -1,4 +1,4 @@
-"""How many false selections stability selection makes at most: the published bounds, and what two of its parameters say of the third.
+"""Bounds on the false selections of stability selection, and what two of its parameters say of the third.
 
 M: Meinshausen and Bühlmann, "Stability selection", JRSS B 72(4), 2010. S: Shah and Samworth, "Variable selection with error
 control: another look at stability selection", JRSS B 75(1), 2013. q of p features are selected on each subsample, and those count
@@ -90,8 +90,8 @@ def stabsel_parameters(n_features, *, cutoff=None, pfer=None, q=None, n_pairs=50
         raise ValueError("n_pairs = 1 has no r-concave bound: give at least 2")
     given = {name: value for name, value in (("cutoff", cutoff), ("pfer", pfer), ("q", q)) if value is not None}
     if len(given) != 2:
-        raise ValueError(f"{' and '.join(f'{name} = {value!r}' for name, value in given.items()) or 'none'} given of cutoff, pfer and "
-                         "q: give two, the third follows from them")
+        values = " and ".join(f"{name} = {value!r}" for name, value in given.items()) or "none"
+        raise ValueError(f"{values} given of cutoff, pfer and q: give two, the third follows from them")
     if cutoff is not None:
         cutoff = check_number(cutoff, "cutoff", 0.5, 1.0, low_open=True)
     if pfer is not None:

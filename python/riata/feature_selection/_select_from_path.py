@@ -1,7 +1,5 @@
 """SelectFromPath: the first features to enter a path, or the largest coefficients at a chosen alpha."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
@@ -110,8 +108,8 @@ class SelectFromPath(SelectorMixin, BaseEstimator):
             raise ValueError(f"X has n_samples = {n}: at least 2 are needed")
         most = p if self.max_features is None else check_count(self.max_features, "max_features", 2**53)
         threshold = check_number(self.threshold, "threshold", 0.0, high_open=True)
-        settings = {"standardize": self.standardize, "intercept": self.fit_intercept, "tol": self.tol, "n_threads": self.n_threads,
-                    "alphas": self.alphas}
+        settings = {"standardize": self.standardize, "intercept": self.fit_intercept, "tol": self.tol, "alphas": self.alphas,
+                    "n_threads": self.n_threads}
         self.cv_ = None
         if self.cv is not None and self.alpha is None:
             self._cross_validate(X, Y[:, 0], groups, settings)
@@ -137,8 +135,7 @@ class SelectFromPath(SelectorMixin, BaseEstimator):
     def _cross_validate(self, X, y, groups, settings):
         if self.rule not in RULES:
             raise ValueError(f"rule = {self.rule!r} must be one of {', '.join(map(repr, RULES))}")
-        folds = min(self.cv, len(y)) if isinstance(self.cv, Integral) and not isinstance(self.cv, bool) and self.cv > 1 else self.cv
-        self.cv_ = cross_validate_path(X, y, cv=folds, groups=groups, l1_ratio=self.l1_ratio, seed=self.seed, **settings)
+        self.cv_ = cross_validate_path(X, y, cv=self.cv, groups=groups, l1_ratio=self.l1_ratio, seed=self.seed, **settings)
         ratio, self._chosen = self.cv_.index_min if self.rule == "min" else self.cv_.index_1se
         self.path_ = self.cv_.paths[ratio]
 
@@ -150,8 +147,8 @@ class SelectFromPath(SelectorMixin, BaseEstimator):
             settings["alphas"] = [check_number(self.alpha, "alpha", 0.0, low_open=True, high_open=True)]
             self._chosen = 0
         elif self.max_features is None:
-            raise ValueError("max_features = None, cv = None and alpha = None leave open how many features to select: give one of "
-                             "them")
+            raise ValueError("max_features = None, cv = None and alpha = None leave open how many features to select: give "
+                             "one of them")
         self.path_ = fit_path(X, y, l1_ratio=l1_ratio, **settings)
 
     def _step(self, coef, most):

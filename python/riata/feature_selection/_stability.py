@@ -50,9 +50,10 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
     pfer : float > 0, default=None
         The most false selections to be expected. None: what `cutoff` and `q` give, else 1.
     q : int or "all", default=None
-        Features that each subsample selects. None: the most that `cutoff` and `pfer` allow. "all": paths run to the end of the grid,
-        Ŝ_m(λ) are the coefficients other than 0 at λ (Meinshausen and Bühlmann's own form), and the bound is that of
-        the mean number of features with such a coefficient somewhere.
+        Features that each subsample selects. None: the most that `cutoff` and `pfer` allow (where neither is given, and there
+        is none, 1: `pfer_` says what that means). "all": paths run to the end of the grid, Ŝ_m(λ) are the coefficients other
+        than 0 at λ (Meinshausen and Bühlmann's own form), and the bound is that of the mean number of features with such a
+        coefficient somewhere.
     assumption : {"unimodal", "r-concave", "none"}, default=None
         Of the bound. None: "unimodal" for pairs, else "none", the only one that holds there.
     l1_ratio : float in (0, 1], default=1.0
@@ -65,11 +66,11 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
         `weakness` with probability one half.
     fit_intercept : bool, default=True
     standardize : bool, default=False
-        Whether the penalty acts on coefficients times the standard deviations of their features in the subsample. Otherwise features
-        with larger values enter first: scale them before.
+        Whether the penalty acts on coefficients times the standard deviations of their features in the subsample. Otherwise
+        features with larger values enter first: scale them before.
     tol : float, default=1e-6
         Each fit stops when its duality gap is at most ``tol`` times its objective at b = 0.
-    max_iter : int, default=100000
+    max_epochs : int, default=100000
         The most epochs of coordinate descent per fit.
     random_state : int, RandomState or None, default=None
         Key of the subsamples and of the weakness. An int gives the subsamples of
@@ -117,7 +118,7 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
 
     def __init__(self, *, n_subsamples=100, scheme="complementary_pairs", cutoff=None, pfer=None, q=None, assumption=None,
                  l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weakness=1.0, fit_intercept=True, standardize=False,
-                 tol=1e-6, max_iter=100_000, random_state=None, n_threads=None):
+                 tol=1e-6, max_epochs=100_000, random_state=None, n_threads=None):
         self.n_subsamples = n_subsamples
         self.scheme = scheme
         self.cutoff = cutoff
@@ -131,7 +132,7 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
         self.fit_intercept = fit_intercept
         self.standardize = standardize
         self.tol = tol
-        self.max_iter = max_iter
+        self.max_epochs = max_epochs
         self.random_state = random_state
         self.n_threads = n_threads
 
@@ -212,7 +213,7 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
         return {"l1_ratio": l1_ratio, "intercept": check_flag(self.fit_intercept, "fit_intercept"),
                 "standardize": check_flag(self.standardize, "standardize"),
                 "tol": check_number(self.tol, "tol", 0.0, low_open=True, high_open=True),
-                "max_epochs": check_count(self.max_iter, "max_iter", MOST_EPOCHS),
+                "max_epochs": check_count(self.max_epochs, "max_epochs", MOST_EPOCHS),
                 "n_threads": None if self.n_threads is None else check_count(self.n_threads, "n_threads", MOST_THREADS)}
 
     def _seed(self):
@@ -227,8 +228,8 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
             raise ValueError(f"X has n_samples = {n}: half of them is too few to fit; at least 4 are needed")
         if isinstance(self.scheme, ResamplingPlan):
             if self.scheme.n_samples != n or self.scheme.kind == "permutations" or not self.scheme.complementary:
-                raise ValueError(f"scheme = {self.scheme!r} does not serve {n} rows: give a plan of subsamples of {n} rows, without "
-                                 "repeated or permuted rows")
+                raise ValueError(f"scheme = {self.scheme!r} does not serve {n} rows: give a plan of subsamples of {n} rows, "
+                                 "without repeated or permuted rows")
             return self.scheme
         if not isinstance(self.scheme, str) or self.scheme not in SCHEMES:
             raise ValueError(f"scheme = {self.scheme!r} must be one of {', '.join(map(repr, SCHEMES))}, or a plan of "
@@ -246,13 +247,16 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
             if self.q != "all":
                 raise ValueError(f"q = {self.q!r} must be an int, None or 'all'")
             if self.pfer is not None:
-                raise ValueError(f"pfer = {self.pfer!r} cannot be asked for with q = 'all': give an int q, or leave one of them out")
+                raise ValueError(f"pfer = {self.pfer!r} cannot be asked for with q = 'all': give an int q, or leave one of "
+                                 "them out")
             self._bound(1, p, plan)
             return None
         given = {name: getattr(self, name) for name in ("cutoff", "pfer", "q") if getattr(self, name) is not None}
         if len(given) == 3:
             raise ValueError(f"cutoff = {self.cutoff!r}, pfer = {self.pfer!r} and q = {self.q!r} are given: two of them fix the "
                              "third, leave one out")
+        if not given and self._bound(1, p, plan) > PFER:
+            given["q"] = 1
         for name, value in (("cutoff", CUTOFF), ("pfer", PFER)):
             if len(given) < 2 and name not in given:
                 given[name] = value
@@ -293,8 +297,8 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
         grid = check_alphas(self.alphas)
         if grid.alphas is not None:
             if self.alpha_min_ratio is not None:
-                raise ValueError(f"alpha_min_ratio = {self.alpha_min_ratio!r} shapes a grid that is derived, and alphas are given: "
-                                 "leave one of them out")
+                raise ValueError(f"alpha_min_ratio = {self.alpha_min_ratio!r} shapes a grid that is derived, and alphas are "
+                                 "given: leave one of them out")
             if not grid.alphas.all():
                 raise ValueError("alphas contains 0, where every feature is selected: leave it out")
             return grid.alphas
