@@ -1,7 +1,7 @@
 """The one door of the engine: a ``Batch`` of penalised least-squares paths in, a ``Solution`` with certificates out."""
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -15,12 +15,13 @@ from riata_engine.interrupt import orderly_interrupt
 from riata_engine.solvers.choice import choose, dual_serves, gram_fits
 from riata_engine.solvers.clock import Clock, bytes_moved
 from riata_engine.solvers.exact import behind_a_stop, ridge_df, solve_kernel, solve_least_squares
+from riata_engine.solvers.few_features import SmallPaths, is_plain, shares_or_none
 from riata_engine.solvers.gram import solve_gram
 from riata_engine.solvers.grid import alpha_max, geometric
 from riata_engine.solvers.null_model import null_gradient
-from riata_engine.solvers.one_path import OnePath, is_plain
 from riata_engine.solvers.options import Options
 from riata_engine.solvers.path_store import DEGENERATE, MAX_ITER, SKIPPED, STATUS, TIME_BUDGET, PathStore
+from riata_engine.solvers.problems import SOLVERS, Batch, canonical
 from riata_engine.solvers.residual import solve_residual
 from riata_engine.solvers.ridge import RidgeDecomposition
 from riata_engine.solvers.ridge_bounds import solve_ridge_bounds
@@ -29,131 +30,15 @@ from riata_engine.solvers.standard_form import standard_form
 from riata_engine.solvers.working_set import solve_working_set
 from riata_engine.threads import single_threaded_blas, thread_count
 
-__all__ = ["STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "alpha_grid", "build_info",
+__all__ = ["SOLVERS", "STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "alpha_grid", "build_info",
            "first_non_finite_column", "solve"]
 
-SOLVERS = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual,
-           "kernel": solve_kernel, "least_squares": solve_least_squares, "dual_newton": solve_ridge_bounds}
+RUN = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual,
+       "kernel": solve_kernel, "least_squares": solve_least_squares, "dual_newton": solve_ridge_bounds}
 #: epochs that the first solver of a bounded ridge gets before another one has its turn
 FIRST_TRY = 1000
 #: an alpha beyond float64, or a result: the status of a fit says it, numpy's warnings would only say it twice
 UNHEARD = {"over": "ignore", "divide": "ignore", "invalid": "ignore"}
-
-
-@dataclass
-class Batch:
-    """B penalised least-squares problems on one X; every field is documented in ``docs/architecture.md``."""
-
-    X: object
-    Y: np.ndarray
-    weights: np.ndarray | None = None
-    held_out: list | None = None
-    target: np.ndarray | None = None
-    group: np.ndarray | None = None
-    l1_ratio: object = 1.0
-    alphas: np.ndarray | None = None
-    n_alphas: int = 100
-    alpha_min_ratio: float | None = None
-    offset: np.ndarray | None = None
-    penalty_factor: np.ndarray | None = None
-    lower: np.ndarray | None = None
-    upper: np.ndarray | None = None
-    intercept: bool = True
-    standardize: bool = False
-    solver: str = "auto"
-    tol: float = 1e-6
-    max_epochs: int = 100_000
-    stop_dev_ratio: float | None = None
-    stop_dev_change: float | None = None
-    stop_df: int | None = None
-    n_threads: int | None = None
-    time_budget: float | None = None
-    store: str = "dense"
-    max_memory: float | None = None
-    backend: str = "cpu"
-    #: the standard form that ``alpha_grid`` made on the way; ``solve`` takes it if alphas are all that was set since
-    form: object = field(default=None, init=False, repr=False, compare=False)
-    #: the units of the columns that ``alpha_grid`` found; another batch of this X, these weights (n,) and intercept may have them
-    columns: object = field(default=None, init=False, repr=False, compare=False)
-
-    def __post_init__(self):
-        self.X = _canonical(self.X)
-        self.Y = np.asarray(self.Y, dtype=np.float64)
-        if self.solver != "auto" and self.solver not in SOLVERS:
-            raise ValueError(f"solver={self.solver!r} is not one of {('auto', *SOLVERS)}")
-        if self.weights is not None and self.weights.ndim == 2 and self.held_out is not None:
-            raise ValueError("weights (n, G) and held_out exclude each other: put the zeros into the weights")
-        if self.alphas is not None and np.size(self.alphas) == 0:
-            raise ValueError("alphas is empty: give at least one")
-        if min(self.X.shape) == 0 or self.Y.shape[-1] == 0:
-            raise ValueError(f"X has shape {self.X.shape} and Y {self.Y.shape}: there is nothing to fit")
-        if self.held_out is not None:
-            self.held_out = [_increasing(np.asarray(rows, dtype=np.intp)) for rows in self.held_out]
-            for rows in self.held_out:
-                if len(rows) and not 0 <= rows[0] <= rows[-1] < self.X.shape[0]:
-                    raise ValueError(f"held_out has rows from {rows[0]} to {rows[-1]}, outside the {self.X.shape[0]} of X")
-        if self.Y.ndim == 1:
-            self.Y = self.Y[:, None]
-        if self.penalty_factor is not None and np.ndim(self.penalty_factor) == 2:
-            self._check_group_factors()
-        groups = 1
-        if self.weights is not None and self.weights.ndim == 2:
-            groups = self.weights.shape[1]
-        if self.held_out is not None:
-            groups = len(self.held_out)
-        if self.target is None and self.group is None:
-            if groups not in (1, self.Y.shape[1]) and self.Y.shape[1] != 1:
-                raise ValueError(f"{self.Y.shape[1]} targets and {groups} weight groups do not pair up: give target and group")
-            B = max(groups, self.Y.shape[1])
-            self.target = np.arange(B) if self.Y.shape[1] > 1 else np.zeros(B, int)
-            self.group = np.arange(B) if groups > 1 else np.zeros(B, int)
-        elif self.target is None:
-            self.target = np.zeros(len(self.group), int)
-        elif self.group is None:
-            self.group = np.zeros(len(self.target), int)
-        self.target = np.ascontiguousarray(self.target, dtype=np.intp)
-        self.group = np.ascontiguousarray(self.group, dtype=np.intp)
-        ratio = np.empty(self.target.shape)
-        ratio[:] = self.l1_ratio
-        self.l1_ratio = ratio
-
-    def _check_group_factors(self):
-        factor = self.penalty_factor = np.asarray(self.penalty_factor, float)
-        expected = (0 if self.held_out is None else len(self.held_out), self.X.shape[1])
-        if factor.shape != expected:
-            raise ValueError(f"penalty_factor has shape {factor.shape}; factors of each weight group need held_out, and shape "
-                             f"(G, p) = {expected}")
-        if not (np.isfinite(factor) & (factor > 0)).all() or not np.all(self.l1_ratio):
-            raise ValueError("penalty_factor (G, p) takes finite factors above 0, and l1_ratio above 0")
-
-
-def _increasing(rows):
-    """Each row once, in order."""
-    return np.ascontiguousarray(rows) if (rows[1:] > rows[:-1]).all() else np.unique(rows)
-
-
-def _canonical(X):
-    """X as the kernels may read it, itself where it is that already: aligned native floats, or CSC sorted and without duplicates.
-
-    Raises
-    ------
-    TypeError
-        If X is not float32 or float64.
-    """
-    dtype = X.dtype
-    if dtype.kind != "f" or dtype.itemsize not in (4, 8):
-        raise TypeError(f"X has dtype {dtype}; the engine takes float32 or float64")
-    if isinstance(X, np.ndarray):
-        flags = X.flags
-        whole = flags.forc or all(stride % X.itemsize == 0 for stride in X.strides)
-        if whole and flags.aligned and dtype.isnative:
-            return X
-        return np.array(X, dtype=dtype.newbyteorder("="), order="F")
-    if X.format == "csc" and X.has_canonical_format:
-        return X
-    X = X.tocsc(copy=True)
-    X.sum_duplicates()
-    return X
 
 
 class Interrupted(KeyboardInterrupt):
@@ -168,7 +53,7 @@ def first_non_finite_column(X):
     """Index of the first column with a NaN or an infinity, or −1: one pass, no copy."""
     control = Control()
     try:
-        return scan(_canonical(X), control, thread_count(None))[1]
+        return scan(canonical(X), control, thread_count(None))[1]
     except Stopped:
         raise control.error from None
 
@@ -262,8 +147,10 @@ def solve(batch, progress=None):
 def _solve(batch, control, clock):
     if control.stopped:
         return _nothing(batch, control, clock)
-    if is_plain(batch) and (solution := _one_path(batch, control, clock)) is not None:
-        return solution
+    if is_plain(batch):
+        solution, rest = _few_features(batch, control, clock)
+        if not len(rest):
+            return solution
     try:
         with clock("standard form"):
             form, batch.form = batch.form, None
@@ -298,17 +185,28 @@ def _try_again(batch, form, options, solution, control, clock):
     return solution
 
 
-def _one_path(batch, control, clock):
-    """The solution of a plain batch in one call, or None where the long way must look at it."""
-    answer = OnePath(batch, _min_ratio(batch))
-    control.total = max(control.total, answer.alphas.size)
-    went, null, sigma2, seconds = answer.solve(batch, control)
-    if not went:
-        return None
+def _few_features(batch, control, clock):
+    """The solution of a plain batch in one call, and the problems that the long way must look at; None if it must at all."""
+    B = len(batch.target)
+    L = batch.n_alphas if batch.alphas is None else np.shape(batch.alphas)[-1]
+    weights = None
+    if batch.weights is not None:
+        columns = batch.weights.reshape(len(batch.X), -1)
+        shares = {g: shares_or_none(np.ascontiguousarray(columns[:, g])) for g in set(batch.group)}
+        weights = [shares[g] for g in batch.group]
+    tasks = SmallPaths([batch.X] * B, [batch.Y[:, t] for t in batch.target], batch.l1_ratio, L, alphas=batch.alphas,
+                       min_ratio=None if batch.alphas is not None else [_min_ratio(batch)] * B, weights=weights)
+    control.total = max(control.total, tasks.alphas.size)
+    tasks.run(batch, control, thread_count(batch.n_threads))
+    rest = np.flatnonzero(tasks.left)
+    if len(rest) == B:
+        return None, rest
     batch.form = None
-    clock.seconds.update(zip(("standard form", "grid", "gram", "descent"), seconds, strict=True))
-    answer.bytes_moved = bytes_moved(batch.X, batch.intercept, answer, batch.l1_ratio, "gram")
-    return _solution(answer, batch, answer.alphas, np.array([null]), sigma2, control, clock, "gram")
+    clock.seconds.update(zip(("standard form", "grid", "gram", "descent"), tasks.seconds.sum(axis=0), strict=True))
+    tasks.n_passes = B
+    tasks.shaped()
+    tasks.bytes_moved = bytes_moved(batch.X, batch.intercept, tasks, batch.l1_ratio, "gram")
+    return _solution(tasks, batch, tasks.alphas, tasks.null, tasks.sigma * tasks.sigma, control, clock, "gram"), rest
 
 
 def _nothing(batch, control, clock):
@@ -326,13 +224,18 @@ def _nothing(batch, control, clock):
 
 
 def _solve_groups(batch, control, clock):
-    """Weight groups that have nothing in common but X, one after the other: each is centred by its own means."""
+    """Weight groups that have nothing in common but X, each centred by its own means: small ones in one call, others in turn."""
+    rest, done = np.arange(len(batch.target)), []
+    if is_plain(batch):
+        few, rest = _few_features(batch, control, clock)
+        if few is not None:
+            done = [(np.arange(len(batch.target)), few)]
     parts = []
-    for g in np.unique(batch.group):
-        members = np.flatnonzero(batch.group == g)
+    for g in np.unique(batch.group[rest]):
+        members = rest[batch.group[rest] == g]
         part = _part(batch, members, weights=np.ascontiguousarray(batch.weights[:, g]), group=np.zeros(len(members), np.intp))
         parts.append((members, part))
-    return _solve_parts(batch, parts, control, clock)
+    return _solve_parts(batch, parts, control, clock, done)
 
 
 def _solve_kinds(batch, control, clock):
@@ -354,10 +257,18 @@ def _part(batch, members, **changes):
     return replace(batch, **{**fields, "alphas": alphas, **changes})
 
 
-def _solve_parts(batch, parts, control, clock):
+def _solve_parts(batch, parts, control, clock, done=()):
+    """One solution of parts [(members, batch)] and of what is ``done``, [(members, solution)]; the part's, if in both."""
     control.total = len(batch.target) * (batch.n_alphas if batch.alphas is None else np.shape(batch.alphas)[-1])
-    back = np.argsort(np.concatenate([members for members, _ in parts]), kind="stable")
-    return joined([_solve(part, control, clock) for _, part in parts], back)
+    solved = [*done, *((members, _solve(part, control, clock)) for members, part in parts)]
+    if len(solved) == 1:
+        return solved[0][1]
+    where = np.empty(len(batch.target), np.intp)           # of each problem in what is concatenated
+    at = 0
+    for members, _ in solved:
+        where[members] = at + np.arange(len(members))
+        at += len(members)
+    return joined([solution for _, solution in solved], where)
 
 
 def _paths(batch, form, alphas, options, control, clock):
@@ -375,7 +286,7 @@ def _paths(batch, form, alphas, options, control, clock):
         store = PathStore(form, part.shape[1], batch.store)
         part = np.ascontiguousarray(part)
         solver = choose(wish, form, part, options)
-        run = SOLVERS[solver]
+        run = RUN[solver]
         if done is not None:                     # alpha = 0 is the end of paths that may have stopped before it
             run = partial(run, ended=behind_a_stop(done, options))
         if not control.stopped:

@@ -98,18 +98,25 @@ cdef Py_ssize_t room_for_rows(Py_ssize_t p, Py_ssize_t T) noexcept nogil:
     return STRETCH * ((p + PANEL - 1) // PANEL * PANEL + (T + PANEL - 1) // PANEL * PANEL)
 
 
-cdef void gram_of_rows(const Columns* X, const Columns* targets, double* room, double* C, double* c) noexcept nogil:
-    """``accumulate`` of all rows without weights on the calling thread: C (p, p) += ZᵀZ, c (p, T) += ZᵀY, to the same bits."""
+cdef void gram_of_rows(const Columns* X, const Columns* targets, const Py_ssize_t* rows, Py_ssize_t n, const double* root, double* room,
+                       double* C, double* c) noexcept nogil:
+    """``accumulate`` of the n given rows (NULL: of the first n) on the calling thread: C (p, p) += ZᵀVZ, c (p, T) += ZᵀVY, to the same
+    bits. ``root`` (n,) has the roots of their weights; NULL: ones.
+    """
     cdef Py_ssize_t p = X.p, T = targets.p, width = tile_side(p), side = (p + width - 1) // width, r0, tile
+    cdef const double* own
+    cdef const Py_ssize_t* take
     cdef Py_ssize_t cut[2]
     cdef double* y = room + STRETCH * ((p + PANEL - 1) // PANEL * PANEL)
     cdef int level = riata_simd_level()
     cut[0] = 0
     r0 = 0
-    while r0 < X.n:
-        cut[1] = min(STRETCH, X.n - r0)
-        pack_some(X, NULL, NULL, r0, cut[1], 0, p, room, NULL)
-        pack_some(targets, NULL, NULL, r0, cut[1], 0, T, y, NULL)
+    while r0 < n:
+        cut[1] = min(STRETCH, n - r0)
+        own = root + r0 if root != NULL else NULL
+        take = rows + r0 if rows != NULL else NULL
+        pack_some(X, NULL, take, r0, cut[1], 0, p, room, own)
+        pack_some(targets, NULL, take, r0, cut[1], 0, T, y, own)
         for tile in range(side * (side + 1) // 2):
             one_tile(room, y, &cut[0], 1, p, T, width, tile, C, c, level)
         r0 += STRETCH

@@ -6,6 +6,7 @@ from libc.math cimport fabs
 from riata_engine.cpu.certificate cimport duality_gap
 from riata_engine.cpu.control cimport Signal, attend, fetch_add
 from riata_engine.cpu.gram_descent cimport Batch, NO_MEMORY, Problem, describe, solve_alone
+from riata_engine.cpu.knots cimport goes_by_knots, solve_by_knots
 from riata_engine.cpu.lanes cimport (LANES, Lanes, lane_estimate, lane_extrapolate, lane_penalise, lane_start, lane_take, lanes_close,
                                      lanes_measure, lanes_open, lanes_refresh, lanes_sweep)
 from riata_engine.cpu.status cimport CONVERGED, SKIPPED, TIME_BUDGET
@@ -45,6 +46,10 @@ cdef int next_problem(Queue* queue, Lane* lane, Lanes* S, int k, Signal* signal,
     while queue.next < queue.end:
         describe(queue.batch, queue.order[queue.next], P)
         queue.next += 1
+        if goes_by_knots(P):
+            if solve_by_knots(P, signal, control, owner):
+                return 1
+            continue
         if P.tol < TIGHT or P.L == 0 or P.l2[P.L - 1] <= 0:
             if solve_alone(P, signal, control, owner):
                 return 1

@@ -31,7 +31,7 @@ cdef cloned_void scale_row(const double* part, Py_ssize_t m, double weight, doub
         out[j] = part[j] / weight - zi * d[j] - di * z[j] + di * d[j]
 
 
-cdef inline double centred_product(double raw, double z, double ybar, double shift, double b) noexcept nogil:
+cdef double centred_product(double raw, double z, double ybar, double shift, double b) noexcept nogil:
     """Σ v (x − d)(y − ȳ) from Σ v x y, the means z and b, and what d and ȳ are about them."""
     return raw - z * ybar + shift * (ybar - b)
 

@@ -148,8 +148,7 @@ def _row_weights(batch, n):
         base = np.empty(n)
         base.fill(1.0 / n)
     else:
-        base = w / w.max()
-        base = base / base.sum()
+        base = row_shares(w)
         even = bool((base == base[0]).all())
     if batch.held_out is None:
         return base[:, None], base, even
@@ -160,9 +159,15 @@ def _row_weights(batch, n):
     return V.T, base, even
 
 
+def row_shares(weights):
+    """Row weights (n,) of sum one, without the scale of those given."""
+    base = weights / weights.max()
+    return base / base.sum()
+
+
 def rounding_of_mean(n):
     """Standard deviation, in units of their size, at or below which n numbers count as equal."""
-    return UNVARYING * max(1.0, np.sqrt(n) / 4)
+    return UNVARYING * np.maximum(1.0, np.sqrt(n) / 4)
 
 
 def standard_form(batch, control, n_threads):
