@@ -14,7 +14,8 @@ import numpy as np
 import riata
 from riata.cli.datasets import demo_problems
 
-CUTOFF = 0.75
+#: features that each half selects, and the false selections to be expected at most: the cutoff follows from them
+Q, PFER = 20, 0.2
 
 
 def main(n_subsamples=100, image=None):
@@ -23,21 +24,20 @@ def main(n_subsamples=100, image=None):
         print(missing)
     problem = problems[-1]
     n, p = problem.X.shape
-    X, y = np.asfortranarray(problem.X), problem.y
-    names = np.asarray(problem.feature_names)
+    X, y = problem.table(), problem.y
 
-    selection = riata.StabilitySelection(q=20, cutoff=CUTOFF, n_subsamples=int(n_subsamples), standardize=True, random_state=0)
+    # log ratios, all in the same unit: not standardised, genes that vary more come first
+    selection = riata.StabilitySelection(q=Q, pfer=PFER, n_subsamples=int(n_subsamples), random_state=0)
     selection.fit(X, y)
     stable = selection.get_support(indices=True)
     print(f"{problem.name} ({n} × {p}), {problem.target}: {len(selection.plan_)} halves, {selection.q_} features each")
     print(f"stable (in {selection.cutoff_:.0%} of the halves or more), at most {selection.pfer_:.2g} of them by chance:")
     for j in stable[np.argsort(-selection.selection_probabilities_[stable], kind="stable")]:
-        print(f"  {names[j]:<12} {selection.selection_probabilities_[j]:.2f}")
+        print(f"  {selection.feature_names_in_[j]:<12} {selection.selection_probabilities_[j]:.2f}")
 
-    lasso = riata.SelectFromPath(max_features=20, cv=None, standardize=True).fit(X, y).get_support()
-    print(f"first 20 features on the path of all rows: {np.count_nonzero(lasso & selection.get_support())} of them stable")
+    lasso = riata.SelectFromPath(max_features=Q, cv=None).fit(X, y).get_support()
+    print(f"first {Q} features on the path of all rows: {np.count_nonzero(lasso & selection.get_support())} of them stable")
     if image is not None:
-        selection.feature_names_in_ = names
         selection.plot().figure.savefig(image, dpi=160)
     return selection
 
