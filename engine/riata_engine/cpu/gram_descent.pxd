@@ -7,7 +7,7 @@ cdef enum:
 cdef struct Problem:
     Py_ssize_t M, L
     const double* C
-    Py_ssize_t ldc
+    Py_ssize_t ldc                            # 0: C is a triangle (gram_entries.pxd)
     const double* c
     double yy, null, scale                    # null objective; the unit of the gap: the same, or 1 where it is 0
     const double* f1
@@ -38,7 +38,7 @@ cdef struct Problem:
 
 cdef struct Batch:
     # the arguments of gram_path, from which a Problem is made
-    Py_ssize_t M, L, ldc
+    Py_ssize_t M, L, ldc, apart               # ldc 0: triangles, so many numbers apart
     const double* C
     const Py_ssize_t* gram_of
     const double* c
@@ -74,7 +74,8 @@ cdef struct Scratch:
     Block A
     Py_ssize_t* position                      # of a pool feature in the block, or OUT, or BARRED
     double* g                                 # c − C b over the pool, afresh
-    double* b
+    double* b                                 # coefficients over the pool, or of ``support``
+    Py_ssize_t* support
 
 cdef void describe(const Batch* A, Py_ssize_t b, Problem* P) noexcept nogil
 cdef int solve_alone(const Problem* P, Signal* signal, void* control, bint owner) noexcept nogil

@@ -12,7 +12,7 @@ from riata_engine.cpu.lanes cimport LANES
 import numpy as np
 
 
-def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const double[:, ::1] c, const double[::1] yy,
+def gram_path(C, const Py_ssize_t[::1] gram_of, const double[:, ::1] c, const double[::1] yy,
               const double[::1] scale, const double[:, ::1] f1, const double[:, ::1] f2, const double[::1] lower,
               const double[::1] upper, const double[::1] bound_scale, const double[:, ::1] l1, const double[:, ::1] l2,
               const Py_ssize_t[::1] lengths, const Py_ssize_t[::1] allowed_ptr, const Py_ssize_t[::1] allowed,
@@ -25,8 +25,9 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
 
     Parameters
     ----------
-    C : (G, cap, cap)
-        Gram matrices; the leading M features of each are in use. ``gram_of`` (B,) tells which one a problem uses.
+    C : (G, cap, cap) or (G, size)
+        Gram matrices, or the rows of their lower triangles one after the other (gram_entries.pxd); the leading M features of each
+        are in use. ``gram_of`` (B,) tells which one a problem uses.
     c, yy, scale : (B, M), (B,), (B,)
         Xᵀy, yᵀy, and the null objective (the unit of the gap).
     f1, f2 : (1 or G, M)
@@ -60,8 +61,16 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
     cdef long taken = 0, finished = 0, failed = 0
     if B == 0:
         return
-    batch.M, batch.L, batch.ldc = M, l1.shape[1], C.shape[1]
-    batch.C, batch.gram_of = &C[0, 0, 0], &gram_of[0]
+    batch.M, batch.L = M, l1.shape[1]
+    cdef const double[:, :, ::1] squares
+    cdef const double[:, ::1] triangles
+    if C.ndim == 3:
+        squares = C
+        batch.C, batch.ldc, batch.apart = &squares[0, 0, 0], squares.shape[1], 0
+    else:
+        triangles = C
+        batch.C, batch.ldc, batch.apart = &triangles[0, 0], 0, triangles.shape[1]
+    batch.gram_of = &gram_of[0]
     batch.c, batch.yy, batch.scale = &c[0, 0], &yy[0], &scale[0]
     batch.f1, batch.f2, batch.factor_rows, batch.factor_ld = &f1[0, 0], &f2[0, 0], f1.shape[0], f1.shape[1]
     batch.lower, batch.upper, batch.bound_scale = &lower[0], &upper[0], &bound_scale[0]
