@@ -8,7 +8,8 @@ import riata
 from riata.argument_names import NAMES, NEEDLESS, OF_FOLDS
 
 FUNCTIONS = {function.__name__: function for function in (
-    riata.fit_path, riata.fit_batch, riata.cross_validate_path, riata.nested_cross_validate)}
+    riata.fit_path, riata.fit_batch, riata.cross_validate_path, riata.nested_cross_validate, riata.bootstrap_path,
+    riata.permutation_test, riata.adaptive_path)}
 X, y = np.eye(6), np.arange(6.0)
 
 
@@ -37,7 +38,7 @@ def test_the_table_names_arguments_that_exist():
     for name, function in OF_FOLDS.items():
         assert name in signature(FUNCTIONS[function]).parameters
     assert {right for right, _ in NAMES.values()} | OF_FOLDS.keys() <= known
-    assert not (NAMES.keys() | NEEDLESS.keys()) & (known - {"y", "Y"})
+    assert not (NAMES.keys() | NEEDLESS.keys()) & (known - {"y", "Y", "max_memory"})
 
 
 @pytest.mark.parametrize(("function", "name", "said"), [

@@ -27,11 +27,12 @@ from riata_engine.solvers.ridge import RidgeDecomposition
 from riata_engine.solvers.ridge_bounds import solve_ridge_bounds
 from riata_engine.solvers.solution import Solution, better, joined
 from riata_engine.solvers.standard_form import standard_form
+from riata_engine.solvers.support_refits import refit_supports
 from riata_engine.solvers.working_set import solve_working_set
 from riata_engine.threads import single_threaded_blas, thread_count
 
 __all__ = ["SOLVERS", "STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "alpha_grid", "build_info",
-           "first_non_finite_column", "solve"]
+           "first_non_finite_column", "refit_supports", "solve", "standard_deviations"]
 
 RUN = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual,
        "kernel": solve_kernel, "least_squares": solve_least_squares, "dual_newton": solve_ridge_bounds}
@@ -106,6 +107,17 @@ def alpha_grid(batch):
             free = batch if batch.alphas is None else replace(batch, alphas=None)
             return _grid(free, form, _options(batch, form), control)
     except Stopped:              # what the signal's handler raised
+        raise control.error from None
+
+
+def standard_deviations(batch):
+    """(p,) weighted standard deviations of the columns: the s_j of a standardised batch of one weight group."""
+    control, n_threads = Control(), thread_count(batch.n_threads)
+    try:
+        with single_threaded_blas(), np.errstate(**UNHEARD):
+            form = standard_form(replace(batch, standardize=True), control, n_threads)
+            return form.spread[0] / form.design.multiplier
+    except Stopped:
         raise control.error from None
 
 

@@ -75,7 +75,7 @@ def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stra
     """
     rows = np.arange(n_samples, dtype=np.intp) if rows is None else np.asarray(rows, dtype=np.intp)
     if groups is not None:
-        groups = _group_numbers(groups, n_samples)
+        groups = group_numbers(groups, n_samples)
     seed = check_seed(seed, "the folds are")
     if isinstance(n_repeats, bool) or not isinstance(n_repeats, Integral) or n_repeats < 1:
         raise ValueError(f"n_repeats = {n_repeats!r} must be an int of at least 1")
@@ -118,7 +118,8 @@ def _unknown(name, what):
             "array of fold ids, or a plan of riata.resampling")
 
 
-def _group_numbers(groups, n_samples):
+def group_numbers(groups, n_samples):
+    """The number of the group of each row, (n,), from labels of any kind."""
     array = np.asarray(groups)
     if array.shape != (n_samples,):
         given = f"= {groups!r} is text" if isinstance(groups, str) else f"has shape {array.shape}"

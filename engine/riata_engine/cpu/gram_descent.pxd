@@ -26,6 +26,7 @@ cdef struct Problem:
     long max_epochs
     bint by_kkt
     bint counting
+    bint few                                  # M is that of the problem alone: it may be small enough for support_path.pyx
     bint ahead                                # alphas behind the first may be solved again: half of max_epochs for each
     double* coef                              # outputs, one row per alpha
     double* gap
@@ -60,7 +61,7 @@ cdef struct Batch:
     const double* tol
     double stop_dev_ratio, stop_dev_change
     long max_epochs
-    bint by_kkt, counting, side_by_side, ahead
+    bint by_kkt, counting, few, ahead
     double* coef
     double* gap
     double* residual

@@ -240,6 +240,7 @@ cdef void describe(const Batch* A, Py_ssize_t b, Problem* P) noexcept nogil:
     P.max_epochs = A.max_epochs
     P.by_kkt = A.by_kkt
     P.counting = A.counting
+    P.few = A.few
     P.ahead = A.ahead
     P.coef = A.coef + b * L * M
     P.gap = A.gap + b * L

@@ -2,12 +2,12 @@
 #
 #   minimise  ½ (yy − 2 cᵀb + bᵀC b) + Σ_j ( l1 f1_j |b_j| + ½ l2 f2_j b_j² ),   lower ≤ b ≤ upper
 #
-# for a descending sequence of (l1, l2). Problems are shared out among the threads; one problem is gram_descent.pyx.
+# for a descending sequence of (l1, l2). Problems are shared out among the threads; one problem is support_path.pyx
+# or gram_descent.pyx.
 from cython.parallel cimport parallel, threadid
 from riata_engine.cpu.control cimport Control, Signal, fetch_add, wait_for_others, worth
-from riata_engine.cpu.gram_descent cimport Batch, Problem, describe, solve_alone
-from riata_engine.cpu.gram_lanes cimport Queue, goes_small, solve_small
-from riata_engine.cpu.lanes cimport LANES
+from riata_engine.cpu.gram_descent cimport Batch, Problem, describe
+from riata_engine.cpu.support_path cimport solve_problem
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def gram_path(C, const Py_ssize_t[::1] gram_of, const double[:, ::1] c, const do
               double stop_dev_ratio, double stop_dev_change, bint by_kkt, Control control, int n_threads,
               double[:, :, ::1] coef, double[:, ::1] gap, double[:, ::1] residual, double[:, ::1] length,
               signed char[:, ::1] status, int[:, ::1] epochs, int[:, ::1] newtons, bint counting=True,
-              bint side_by_side=False, bint ahead=False):
+              bint few=False, bint ahead=False):
     """Solve B paths.
 
     Parameters
@@ -47,14 +47,13 @@ def gram_path(C, const Py_ssize_t[::1] gram_of, const double[:, ::1] c, const do
         come with what has been spent on an alpha before: ``max_epochs`` holds for all of it.
     counting
         Each solved alpha is progress; otherwise the caller counts.
-    side_by_side
-        Few features may be solved several problems at a time (gram_lanes.pyx). Whether they are depends on M, so that it is for callers
-        whose M is that of a problem alone.
+    few
+        M is that of a problem alone, not of a pool: few features may go from support to support (support_path.pyx).
     ahead
         The alphas behind the first may be rejected and solved again, so that each gets half of ``max_epochs`` only; behind one that
         has spent that, none is solved (``SKIPPED``).
     """
-    cdef Py_ssize_t B = c.shape[0], t, tasks
+    cdef Py_ssize_t B = c.shape[0], t
     cdef Batch batch
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
@@ -80,50 +79,26 @@ def gram_path(C, const Py_ssize_t[::1] gram_of, const double[:, ::1] c, const do
         batch.allowed_ptr, batch.allowed = &allowed_ptr[0], &allowed[0] if allowed.shape[0] else &allowed_ptr[0]
     batch.start, batch.start_l1, batch.tol = &start[0, 0], &start_l1[0], &tol[0]
     batch.stop_dev_ratio, batch.stop_dev_change, batch.max_epochs = stop_dev_ratio, stop_dev_change, max_epochs
-    batch.by_kkt, batch.counting, batch.side_by_side, batch.ahead = by_kkt, counting, side_by_side, ahead
+    batch.by_kkt, batch.counting, batch.few, batch.ahead = by_kkt, counting, few, ahead
     batch.coef, batch.gap, batch.residual, batch.length = &coef[0, 0, 0], &gap[0, 0], &residual[0, 0], &length[0, 0]
     batch.status, batch.epochs, batch.newtons = &status[0, 0], &epochs[0, 0], &newtons[0, 0]
     n_threads = min(worth(10.0 * B * l1.shape[1] * M * M, n_threads), <int>B)
     cdef const Py_ssize_t[::1] order = np.argsort(gram_of, kind="stable")
-    cdef const Py_ssize_t[::1] ends = _tasks(np.asarray(gram_of)[order], n_threads, goes_small(&batch))
-    tasks = ends.shape[0] - 1
-    n_threads = min(n_threads, <int>tasks)
     with nogil, parallel(num_threads=n_threads):
         while True:
             t = fetch_add(&taken, 1)
-            if t >= tasks:
+            if t >= B:
                 break
-            if run(&batch, &order[0], ends[t], ends[t + 1], signal, handle, threadid() == 0):
+            if one(&batch, order[t], signal, handle, threadid() == 0):
                 fetch_add(&failed, 1)
             fetch_add(&finished, 1)
         if threadid() == 0:
-            wait_for_others(&finished, <long>tasks, signal, handle)
+            wait_for_others(&finished, <long>B, signal, handle)
     if failed:
         raise MemoryError("gram_path: no room for the active block of a problem")
 
 
-def _tasks(groups, n_threads, small):
-    """Where tasks end in the order of the problems: one problem each, or a share of those on one Gram matrix."""
-    if not small:
-        return np.arange(len(groups) + 1)
-    edges = np.flatnonzero(np.diff(groups, prepend=-1, append=-1))
-    ends = [0]
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
-        share = max(LANES, -(-(last - first) // (4 * n_threads)))
-        ends.extend(range(first + share, last, share))
-        ends.append(last)
-    return np.array(ends, np.intp)
-
-
-cdef int run(const Batch* batch, const Py_ssize_t* order, Py_ssize_t first, Py_ssize_t end, Signal* signal, void* control,
-             bint owner) noexcept nogil:
+cdef int one(const Batch* batch, Py_ssize_t b, Signal* signal, void* control, bint owner) noexcept nogil:
     cdef Problem P
-    cdef Queue queue
-    if goes_small(batch):
-        queue.batch = batch
-        queue.order = order
-        queue.next = first
-        queue.end = end
-        return solve_small(&queue, signal, control, owner)
-    describe(batch, order[first], &P)
-    return solve_alone(&P, signal, control, owner)
+    describe(batch, b, &P)
+    return solve_problem(&P, signal, control, owner)
