@@ -73,6 +73,7 @@ def _options(batch, form):
         l1_ratio=batch.l1_ratio, tol=batch.tol, max_epochs=batch.max_epochs,
         stop_dev_ratio=np.inf if batch.stop_dev_ratio is None else batch.stop_dev_ratio,
         stop_dev_change=-np.inf if batch.stop_dev_change is None else batch.stop_dev_change,
+        stop_df=np.inf if batch.stop_df is None else batch.stop_df,
         n_threads=thread_count(batch.n_threads),
         memory_limit=batch.max_memory, by_kkt=by_kkt, bounded=bounded)
 
@@ -179,7 +180,7 @@ def _solve(batch, control, clock):
     first = LONG_TRY if few_rows else FIRST_TRY
     trial = replace(options, max_epochs=min(first, options.max_epochs)) if several else options
     store, solver = _paths(batch, form, alphas, trial, control, clock)
-    solution = _solution(store, alphas, 2 * form.null(), store.sigma * store.sigma, control, clock, solver)
+    solution = _solution(store, batch, alphas, 2 * form.null(), store.sigma * store.sigma, control, clock, solver)
     if not several:
         return solution
     in_gram = "gram" if gram_fits(form, options) else "working_set"
@@ -223,7 +224,7 @@ def _few_features(batch, control, clock):
     tasks.n_passes = B
     tasks.shaped()
     tasks.bytes_moved = bytes_moved(batch.X, batch.intercept, tasks, batch.l1_ratio, "gram")
-    return _solution(tasks, tasks.alphas, tasks.null, tasks.sigma * tasks.sigma, control, clock, "gram"), rest
+    return _solution(tasks, batch, tasks.alphas, tasks.null, tasks.sigma * tasks.sigma, control, clock, "gram"), rest
 
 
 def _nothing(batch, control, clock):
@@ -316,10 +317,13 @@ def _paths(batch, form, alphas, options, control, clock):
     return done, name
 
 
-def _solution(answers, alphas, null, sigma2, control, clock, solver):
+def _solution(answers, batch, alphas, null, sigma2, control, clock, solver):
     """The solution of ``Answers``, whose residuals and null deviances (B,) are in units of sigma² (B,)."""
     if control.stopped == "time_budget":
         answers.status[answers.status == SKIPPED] = TIME_BUDGET
+    if batch.stop_df is not None:
+        full = np.logical_or.accumulate(answers.df[:, :-1] - batch.intercept >= batch.stop_df, axis=1)
+        answers.status[:, 1:][full] = SKIPPED
     dev_ratio = answers.blank_unsolved(alphas, null)
     return Solution(
         alphas=alphas, coef=answers.coefficients(), intercept=answers.intercept, gap=answers.gap, status=answers.status,

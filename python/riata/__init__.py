@@ -28,6 +28,8 @@ __all__ = [
     "PermutationTestResult",
     "RelaxedPathResult",
     "RidgeCVPath",
+    "SelectFromPath",
+    "StabilitySelection",
     "adaptive_path",
     "bootstrap_path",
     "build_info",
@@ -42,3 +44,18 @@ __all__ = [
     "ridge_cv_path",
     "save_model",
 ]
+
+#: estimators, which load scikit-learn: imported when they are first asked for
+_LAZY = {"SelectFromPath": "riata.feature_selection", "StabilitySelection": "riata.feature_selection"}
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'riata' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_LAZY})

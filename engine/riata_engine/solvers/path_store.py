@@ -38,6 +38,9 @@ class Answers:
                       self.status, CONVERGED, MAX_ITER, NOT_FINITE, DEGENERATE, dev_ratio)
         if some and self.kind == "dense":
             self.coef[(self.status != CONVERGED) & (self.status != MAX_ITER) & (self.status != DEGENERATE)] = np.nan
+        elif some and self.kind == "sparse":
+            kept = np.isin(self.status.ravel(), (CONVERGED, MAX_ITER, DEGENERATE))
+            self.entries = [tuple(part[kept[entry[0]]] for part in entry) for entry in self.entries]
         return dev_ratio
 
 

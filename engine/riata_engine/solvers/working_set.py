@@ -281,6 +281,12 @@ class _Run:
         accept(gap, square, lengths, self.next[who], 2 * self.null[who], options.tol, options.stop_dev_ratio,
                options.stop_dev_change, surrender.astype(np.uint8), dev, good, done)
         self.dev[who], self.finished[who] = dev, done > 0
+        if np.isfinite(options.stop_df):
+            df = np.count_nonzero(coef, axis=2) + len(self.form.free)
+            full = (df >= options.stop_df) & (np.arange(BLOCK) < good[:, None])
+            ended = np.flatnonzero(full.any(axis=1))
+            good[ended] = full[ended].argmax(axis=1) + 1
+            self.finished[who[ended]] = True
         k, l = np.nonzero(np.arange(BLOCK) < good[:, None])
         problem, alpha = self.problems[who[k]], self.next[who[k]] + l
         store.gap[problem, alpha], store.residual[problem, alpha] = gap[k, l], square[k, l]
