@@ -1,7 +1,9 @@
 """One model for each series of a panel in one call: sales of many products, each with a history, gaps and a season of its own.
 
-`riata.fit_batch` takes the long table and the column that names the products. Each gets an elastic net on its own lags, weekday and
-price, chosen by cross-validation; a missing sale leaves its row out; a product with too little history gets a sentence, not an error.
+`riata.fit_batch` takes the long table and the column that names the products. Each gets an elastic net on its own lags, weekday
+and
+price, chosen by cross-validation; a missing sale leaves its row out; a product with too little history gets a sentence, not an
+error.
 """
 
 import numpy as np

@@ -8,7 +8,8 @@ import riata
 from riata.argument_names import ELSEWHERE, NAMES, NEEDLESS
 
 FUNCTIONS = {function.__name__: function for function in (
-    riata.fit_path, riata.fit_batch, riata.cross_validate_path, riata.nested_cross_validate)}
+    riata.fit_path, riata.fit_batch, riata.cross_validate_path, riata.nested_cross_validate, riata.bootstrap_path,
+    riata.permutation_test, riata.adaptive_path)}
 X, y = np.eye(6), np.arange(6.0)
 
 

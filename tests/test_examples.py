@@ -59,3 +59,16 @@ def test_readme_plot(tmp_path, capsys):
     assert image.read_bytes().startswith(b"\x89PNG")
     assert all((path.gap <= 1e-6).all() for path in cv.paths)
     assert "1se" in capsys.readouterr().out
+
+
+def test_stability_selection(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("polars")
+    image = tmp_path / "stability.png"
+    selection = run("stability_selection", 20, image)
+    assert image.read_bytes().startswith(b"\x89PNG")
+    assert selection.gap_ <= 1e-6
+    assert selection.n_entered_.max() <= selection.q_ == 20
+    assert 1 <= selection.n_selected_ <= 20
+    assert selection.pfer_ <= 0.2
+    assert "of them by chance" in capsys.readouterr().out

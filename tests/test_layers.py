@@ -16,7 +16,7 @@ DOORS = {"riata_engine.batch", "riata_engine.ragged", "riata_engine.backend", "r
 #: libraries that the thin package may import inside a function only
 LAZY = {"sklearn", "pandas", "polars", "pyarrow", "matplotlib", "typer", "rich", "numba"}
 #: parts of the thin package that are themselves imported lazily, and what they may load at once
-OPEN = {"linear_model": {"sklearn"}, "cli": {"typer", "rich"}}
+OPEN = {"linear_model": {"sklearn"}, "feature_selection": {"sklearn"}, "cli": {"typer", "rich"}}
 
 
 def python_files(package):

@@ -65,6 +65,35 @@ def targets(n, p, n_targets, *, rho=0.5, n_informative=10, seed=0):
     return X, Y
 
 
+def many(n_problems, n, p, *, rho=0.5, n_informative=10, seed=0):
+    """Problems that have nothing in common, of n[0] to n[1] rows and p[0] to p[1] columns.
+
+    Returns
+    -------
+    X : list of (n_b, p_b) ndarrays, Fortran order
+    y : list of (n_b,) ndarrays
+    """
+    rng = np.random.default_rng([seed, 3])
+    sizes = zip(rng.integers(n[0], n[1] + 1, n_problems), rng.integers(p[0], p[1] + 1, n_problems), strict=True)
+    pairs = [dense(int(rows), int(columns), rho=rho, n_informative=n_informative, seed=[seed, 4, b])
+             for b, (rows, columns) in enumerate(sizes)]
+    return [X for X, _ in pairs], [y for _, y in pairs]
+
+
+def bootstraps(n, p, n_boot, *, rho=0.5, n_informative=10, seed=0):
+    """One problem, and how often each row is drawn in each of ``n_boot`` samples of n with replacement.
+
+    Returns
+    -------
+    X : (n, p) ndarray, Fortran order
+    y : (n,) ndarray
+    counts : (n, n_boot) ndarray of int32
+    """
+    X, y = dense(n, p, rho=rho, n_informative=n_informative, seed=seed)
+    drawn = np.random.default_rng([seed, 5]).integers(0, n, (n_boot, n))
+    return X, y, np.stack([np.bincount(rows, minlength=n) for rows in drawn], axis=1).astype(np.int32)
+
+
 def alpha_grid(X, y, l1_ratio, n_alphas=100, alpha_min_ratio=1e-2):
     """Geometric grid from the smallest alpha with an all-zero solution down to ``alpha_min_ratio`` times it."""
     correlation = np.abs(X.T @ (y - y.mean())).max() / len(y)

@@ -39,18 +39,24 @@ class VeryWide(PathBenchmark):
 
 
 class WideMemory(PathBenchmark):
-    """What a path on Fortran float64 needs beside X where a thousand features are selected at most, as a share of X."""
+    """What a path on Fortran float64 needs beside X, its answer included, as a share of X."""
 
-    def data(self):
-        return datasets.dense(size(100, 1000), size(20_000, 10_000))
+    params = (("wide", "very wide"), (1.0, 0.5))
+    param_names = ("shape", "l1_ratio")
 
-    def setup(self):
+    def data(self, shape, l1_ratio):
+        return datasets.dense(size(100, 1000 if shape == "wide" else 500), size(20_000, 10_000 if shape == "wide" else 50_000))
+
+    def parameters(self, shape, l1_ratio):
+        return {"l1_ratio": l1_ratio}
+
+    def setup(self, *params):
         if not Path("/proc/self/clear_refs").exists():
             raise NotImplementedError("the high-water mark of memory can only be set back on Linux")
-        super().setup()
+        super().setup(*params)
         riata.fit_path(self.X[:, :20], self.y, alphas=3)           # code and libraries are loaded before the count
 
-    def track_peak_beyond_X(self):
+    def track_peak_beyond_X(self, *params):
         return peak_beyond(self.run) / self.X.nbytes
 
     track_peak_beyond_X.unit = "of X"

@@ -27,11 +27,17 @@ def parse(text):
 
 
 def read_data(folder):
-    """All arrays of a row's folder; a sparse X is put together again as CSC."""
+    """All arrays of a row's folder; a sparse X is put together again as CSC, and many problems are lists again."""
     arrays = {path.stem: np.load(path) for path in Path(folder).glob("*.npy")}
     if "X_data" in arrays:
         parts = (arrays.pop("X_data"), arrays.pop("X_indices"), arrays.pop("X_indptr"))
         arrays["X"] = sparse.csc_matrix(parts, shape=tuple(int(k) for k in arrays.pop("X_shape")))
+    if "X_flat" in arrays:
+        shapes, flat = arrays.pop("X_shapes"), arrays.pop("X_flat")
+        sizes, rows = np.cumsum(shapes.prod(axis=1))[:-1], np.cumsum(shapes[:, 0])[:-1]
+        arrays["X"] = [part.reshape(shape, order="F") for part, shape in zip(np.split(flat, sizes), shapes, strict=True)]
+        for name in {"y", "folds"} & set(arrays):
+            arrays[name] = np.split(arrays[name], rows)
     arrays["l1_ratio"] = float(arrays["l1_ratio"][0])
     arrays["intercept"] = bool(arrays["intercept"][0])
     return arrays

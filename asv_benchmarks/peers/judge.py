@@ -1,10 +1,11 @@
 """What a run is worth, computed from the coefficients it left, by the referee and never by a solver.
 
-path, fit, targets    gap: the largest relative duality gap over all alphas (and targets), from the coefficients alone.
+path, fit, targets,
+many, boots           gap: the largest relative duality gap over all alphas (and targets), from the coefficients alone.
                       excess: the largest distance of the objective to the best lower bound of the minimum that any run
                       of the row gave. The excess is the smaller of the two, much smaller for a
                       solver that stops by another dual point than the rescaled residual (celer).
-cv                    the largest difference of a held-out mean squared error from the reference, as a share of the
+cv, many_cv           the largest difference of a held-out mean squared error from the reference, as a share of the
                       variance of y. The reference comes from paths that the referee certified to a gap of 1e-9.
 """
 
@@ -29,26 +30,43 @@ def judge(row, data, folder, prefix):
     bounds : (2, rows) ndarray or None
         Objective and lower bound per (target and) alpha; None for cv.
     """
-    if row.task == "cv":
-        reference = held_out_errors(data, folder)
+    if row.task in ("cv", "many_cv"):
+        reference = held_out_errors(row, data, folder)
         mse = np.fromfile(f"{prefix}.mse")
         if mse.size != reference.size:
             raise ValueError(f"{mse.size} held-out errors came back for {reference.size}")
-        gap = np.abs(mse.reshape(reference.shape) - reference).max() / data["y"].var()
+        error = np.abs(mse.reshape(reference.shape) - reference)
+        if row.task == "cv":
+            gap = error.max() / data["y"].var()
+        else:
+            gap = max(part.max() / y.var() for part, y in zip(error, data["y"], strict=True))
         return (float(gap) if np.isfinite(gap) else np.inf), None
-    coef, intercept = exchange.read_coefficients(prefix, data["X"].shape[1])
-    alphas = np.atleast_2d(data["alphas"])
-    if coef.shape[0] != alphas.size:
-        raise ValueError(f"{coef.shape[0]} coefficient vectors came back for {alphas.size} alphas")
-    Y = data["y"].reshape(len(data["y"]), -1)
+    problems = list(problems_of(row, data))
+    coef, intercept = exchange.read_coefficients(prefix, max(X.shape[1] for X, _, _ in problems))
+    count = sum(len(alphas) for _, _, alphas in problems)
+    if coef.shape[0] != count:
+        raise ValueError(f"{coef.shape[0]} coefficient vectors came back for {count} alphas")
     found = []
-    for k, grid in enumerate(alphas):
-        part = slice(k * len(grid), (k + 1) * len(grid))
-        found.append(referee.bounds(data["X"], Y[:, k], coef[part], intercept[part], grid, row.l1_ratio,
+    for k, (X, y, alphas) in enumerate(problems):
+        part = slice(k * len(alphas), (k + 1) * len(alphas))
+        found.append(referee.bounds(X, y, coef[part][:, :X.shape[1]], intercept[part], alphas, row.l1_ratio,
                                     fit_intercept=data["intercept"]))
     found = np.concatenate(found, axis=1)
     gap = (found[0] - found[1]).max()
     return (float(gap) if np.isfinite(found).all() else np.inf), found
+
+
+def problems_of(row, data):
+    """(X, y, alphas) of each path of a row."""
+    if row.task == "many":
+        yield from zip(data["X"], data["y"], data["alphas"], strict=True)
+    elif row.task == "boots":
+        for counts in data["counts"].T:
+            rows = np.repeat(np.arange(len(counts)), counts)
+            yield data["X"][rows], data["y"][rows], data["alphas"]
+    else:
+        for target, alphas in zip(data["y"].reshape(len(data["y"]), -1).T, np.atleast_2d(data["alphas"]), strict=True):
+            yield data["X"], target, alphas
 
 
 def excesses(bounds):
@@ -60,11 +78,25 @@ def excesses(bounds):
     return [None if pair is None else float(np.max(pair[0] - best)) for pair in bounds]
 
 
-def held_out_errors(data, folder):
-    """Reference (l1_ratio, alpha, fold), kept beside the data."""
+def held_out_errors(row, data, folder):
+    """Reference (l1_ratio, alpha, fold), or (problem, alpha, fold), kept beside the data."""
     file = Path(folder) / "reference" / "mse.npy"
     if file.exists():
         return np.load(file)
+    if row.task == "cv":
+        out = _exact_errors(data)
+    else:
+        one = {"l1_ratios": np.array([row.l1_ratio])}
+        each = zip(data["X"], data["y"], data["folds"], data["alphas"], strict=True)
+        out = np.concatenate([_exact_errors(one | {"X": X, "y": y, "folds": folds, "alphas": alphas[None]})
+                              for X, y, folds, alphas in each])
+    file.parent.mkdir(exist_ok=True)
+    np.save(file, out)
+    return out
+
+
+def _exact_errors(data):
+    """Held-out errors (l1_ratio, alpha, fold) of paths certified to ``REFERENCE_GAP``."""
     from sklearn.linear_model import enet_path
 
     X, y, folds = data["X"], data["y"], data["folds"]
@@ -83,6 +115,4 @@ def held_out_errors(data, folder):
                 raise ArithmeticError(f"no reference for fold {k}, l1_ratio {l1_ratio}: the gap stays at {worst:.1e}")
             prediction = (X[~train] - means) @ coef + mean
             out[i, :, k] = ((y[~train, None] - prediction) ** 2).mean(axis=0)
-    file.parent.mkdir(exist_ok=True)
-    np.save(file, out)
     return out

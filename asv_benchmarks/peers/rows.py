@@ -6,6 +6,9 @@ path     one coefficient path, no intercept (columns are centred; the sparse des
 fit      one alpha, with an intercept, as an estimator's ``fit``
 cv       K folds x R l1_ratios x L alphas with an intercept, then the refit
 targets  B paths on one X, each target on a grid of its own, no intercept
+many     B paths, each on an X, a target and a grid of its own, no intercept
+many_cv  the same with K folds each and an intercept
+boots    paths of one problem under B row weights (counts of a bootstrap) on one grid, no intercept
 """
 
 import hashlib
@@ -40,7 +43,7 @@ class Row:
 
     @property
     def fit_intercept(self):
-        return self.task in ("fit", "cv")
+        return self.task in ("fit", "cv", "many_cv")
 
 
 ROWS = (
@@ -71,9 +74,21 @@ ROWS = (
     Row("targets-1000", "1000 targets, n=300, p=100, 50 alphas each", "targets",
         {"n": 300, "p": 100, "n_targets": 1000}, {"n": 40, "p": 12, "n_targets": 5},
         generator="targets", l1_ratio=0.5, n_alphas=50),
+    Row("many-paths", "500 problems, n=100–400, p=20–100, a 100-alpha path each", "many",
+        {"n_problems": 500, "n": (100, 400), "p": (20, 100)}, {"n_problems": 4, "n": (20, 40), "p": (3, 12)},
+        generator="many", l1_ratio=0.5, alpha_min_ratio=1e-3),
+    Row("many-lassos", "the same, lasso", "many",
+        {"n_problems": 500, "n": (100, 400), "p": (20, 100)}, {"n_problems": 4, "n": (20, 40), "p": (3, 12)},
+        generator="many", alpha_min_ratio=1e-3),
+    Row("many-cv", "100 problems, n=100–400, p=20–100, 10-fold CV each", "many_cv",
+        {"n_problems": 100, "n": (100, 400), "p": (20, 100)}, {"n_problems": 3, "n": (20, 40), "p": (3, 12)},
+        generator="many", l1_ratio=0.5, alpha_min_ratio=1e-3, n_folds=10),
+    Row("bootstraps", "300 bootstraps of a 100-alpha lasso path, n=500, p=100", "boots",
+        {"n": 500, "p": 100, "n_boot": 300}, {"n": 40, "p": 8, "n_boot": 3}, generator="bootstraps", alpha_min_ratio=1e-3),
 )
 WARM_UP = {"dense": {"n": 40, "p": 60}, "sparse_columns": {"n": 40, "p": 60, "density": 0.2},
-           "targets": {"n": 40, "p": 12, "n_targets": 2}}
+           "targets": {"n": 40, "p": 12, "n_targets": 2}, "many": {"n_problems": 2, "n": (20, 40), "p": (3, 12)},
+           "bootstraps": {"n": 40, "p": 8, "n_boot": 2}}
 
 
 def select(patterns=None, among=ROWS):
@@ -102,11 +117,15 @@ def write(row, root, *, size="full"):
     if (folder / "complete").exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    X, y = getattr(datasets, row.generator)(**arguments)
-    arrays = {"y": y, "l1_ratio": np.array([row.l1_ratio]), "intercept": np.array([int(row.fit_intercept)], np.int32)}
+    X, y, *more = getattr(datasets, row.generator)(**arguments)
+    arrays = {"y": np.concatenate(y) if isinstance(y, list) else y, "l1_ratio": np.array([row.l1_ratio]),
+              "intercept": np.array([int(row.fit_intercept)], np.int32)}
     if hasattr(X, "indptr"):
         arrays |= {"X_data": X.data, "X_indices": X.indices, "X_indptr": X.indptr,
                    "X_shape": np.array(X.shape, np.int32)}
+    elif isinstance(X, list):
+        arrays |= {"X_flat": np.concatenate([design.ravel(order="F") for design in X]),
+                   "X_shapes": np.array([design.shape for design in X])}
     else:
         arrays["X"] = X
     grid = {"n_alphas": row.n_alphas, "alpha_min_ratio": row.alpha_min_ratio}
@@ -120,6 +139,13 @@ def write(row, root, *, size="full"):
         arrays["alphas"] = np.array([datasets.alpha_grid(X, y, ratio, **grid) for ratio in row.l1_ratios])
     elif row.task == "targets":
         arrays["alphas"] = np.array([datasets.alpha_grid(X, column, row.l1_ratio, **grid) for column in y.T])
+    elif row.task in ("many", "many_cv"):
+        arrays["alphas"] = np.array([datasets.alpha_grid(*pair, row.l1_ratio, **grid) for pair in zip(X, y, strict=True)])
+        if row.task == "many_cv":
+            arrays["folds"] = np.concatenate([datasets.fold_ids(len(part), row.n_folds) for part in y])
+    elif row.task == "boots":
+        arrays["counts"] = more[0]
+        arrays["alphas"] = datasets.alpha_grid(X, y, row.l1_ratio, **grid)
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
     (folder / "complete").touch()

@@ -14,6 +14,10 @@ def decades(loosest, tightest):
     return tuple(float(f"1e-{k}") for k in range(loosest, tightest + 1))
 
 
+#: what a solver of one path can do, in loops
+TASKS = ("path", "fit", "cv", "many", "many_cv", "boots")
+
+
 @dataclass(frozen=True)
 class Solver:
     name: str
@@ -21,7 +25,7 @@ class Solver:
     where: str                       # "project", an environment of environment.py, or "R"
     tolerances: tuple                # from loose to tight
     default: float | None            # the tolerance a user gets who names none
-    tasks: tuple = ("path", "fit", "cv")
+    tasks: tuple = TASKS
     gram: bool = False               # a method by Gram matrix, asked for by name: dense rows with n > p >= 500, because
                                      # glmnet takes it by itself below 500
 
@@ -48,15 +52,15 @@ class Solver:
 
 
 SOLVERS = (
-    Solver("riata", "riata", "project", decades(3, 13), 1e-6, ("path", "fit", "cv", "targets")),
-    Solver("scikit_learn", "scikit-learn", "peers-venv", decades(3, 12), 1e-4, ("path", "fit", "cv", "targets")),
+    Solver("riata", "riata", "project", decades(3, 13), 1e-6, (*TASKS, "targets")),
+    Solver("scikit_learn", "scikit-learn", "peers-venv", decades(3, 12), 1e-4, (*TASKS, "targets")),
     Solver("celer", "celer", "peers-venv", decades(4, 10), 1e-6),
-    Solver("skglm", "skglm", "peers-venv", decades(2, 9), None),
+    Solver("skglm", "skglm", "peers-venv", decades(2, 9), None, ("path", "fit", "cv")),
     Solver("adelie", "adelie", "peers-adelie", decades(7, 16), 1e-7),
     Solver("adelie_covariance", "adelie (covariance)", "peers-adelie", decades(7, 16), 1e-7, ("path",), True),
     Solver("glmstar", "glmstar", "peers-venv", decades(7, 16), 1e-7),
     Solver("glmstar_covariance", "glmstar (covariance)", "peers-venv", decades(7, 16), 1e-7, ("path", "cv"), True),
-    Solver("glmnet", "R glmnet", "R", decades(7, 16), 1e-7),
+    Solver("glmnet", "R glmnet", "R", decades(7, 16), 1e-7, ("path", "fit", "cv")),
     Solver("glmnet_covariance", "R glmnet (covariance)", "R", decades(7, 16), 1e-7, ("path", "cv"), True),
 )
 

@@ -35,8 +35,9 @@ def run(solver, job, cache):
         result = task(data, tol)
     seconds = (clock() - start) / inner
     if job.get("save"):
-        if job["task"] == "cv":
+        if job["task"] in ("cv", "many_cv"):
             mse, result = result
+            mse = mse() if callable(mse) else mse
             mse.astype("float64").tofile(job["save"] + ".mse")
         if result is not None:
             exchange.write_coefficients(job["save"], *result)

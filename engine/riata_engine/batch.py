@@ -12,7 +12,7 @@ from riata_engine.cpu.build import build_info
 from riata_engine.cpu.control import Control, Stopped
 from riata_engine.cpu.moments import scan
 from riata_engine.interrupt import orderly_interrupt
-from riata_engine.solvers.choice import choose, dual_serves, gram_fits
+from riata_engine.solvers.choice import choose, dual_serves, gram_fits, smooth_on_few_rows
 from riata_engine.solvers.clock import Clock, bytes_moved
 from riata_engine.solvers.exact import behind_a_stop, ridge_df, solve_kernel, solve_least_squares
 from riata_engine.solvers.few_features import SmallPaths, is_plain, shares_or_none
@@ -27,16 +27,18 @@ from riata_engine.solvers.ridge import RidgeDecomposition
 from riata_engine.solvers.ridge_bounds import solve_ridge_bounds
 from riata_engine.solvers.solution import Solution, better, joined
 from riata_engine.solvers.standard_form import standard_form
+from riata_engine.solvers.support_refits import refit_supports
 from riata_engine.solvers.working_set import solve_working_set
 from riata_engine.threads import single_threaded_blas, thread_count
 
 __all__ = ["SOLVERS", "STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "alpha_grid", "build_info",
-           "first_non_finite_column", "solve"]
+           "first_non_finite_column", "refit_supports", "solve", "standard_deviations"]
 
 RUN = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual,
        "kernel": solve_kernel, "least_squares": solve_least_squares, "dual_newton": solve_ridge_bounds}
-#: epochs that the first solver of a bounded ridge gets before another one has its turn
-FIRST_TRY = 1000
+#: epochs that the first solver of a bounded ridge gets before another one has its turn, and residual descent on few rows, where
+#: an epoch costs a few microseconds
+FIRST_TRY, LONG_TRY = 1000, 10_000
 #: an alpha beyond float64, or a result: the status of a fit says it, numpy's warnings would only say it twice
 UNHEARD = {"over": "ignore", "divide": "ignore", "invalid": "ignore"}
 
@@ -71,6 +73,7 @@ def _options(batch, form):
         l1_ratio=batch.l1_ratio, tol=batch.tol, max_epochs=batch.max_epochs,
         stop_dev_ratio=np.inf if batch.stop_dev_ratio is None else batch.stop_dev_ratio,
         stop_dev_change=-np.inf if batch.stop_dev_change is None else batch.stop_dev_change,
+        stop_df=np.inf if batch.stop_df is None else batch.stop_df,
         n_threads=thread_count(batch.n_threads),
         memory_limit=batch.max_memory, by_kkt=by_kkt, bounded=bounded)
 
@@ -105,6 +108,17 @@ def alpha_grid(batch):
             free = batch if batch.alphas is None else replace(batch, alphas=None)
             return _grid(free, form, _options(batch, form), control)
     except Stopped:              # what the signal's handler raised
+        raise control.error from None
+
+
+def standard_deviations(batch):
+    """(p,) weighted standard deviations of the columns: the s_j of a standardised batch of one weight group."""
+    control, n_threads = Control(), thread_count(batch.n_threads)
+    try:
+        with single_threaded_blas(), np.errstate(**UNHEARD):
+            form = standard_form(replace(batch, standardize=True), control, n_threads)
+            return form.spread[0] / form.design.multiplier
+    except Stopped:
         raise control.error from None
 
 
@@ -161,21 +175,26 @@ def _solve(batch, control, clock):
     except Stopped:
         return _nothing(batch, control, clock)
     control.total = max(control.total, alphas.size)
-    several = batch.solver == "auto" and dual_serves(form, alphas, options)
-    trial = replace(options, max_epochs=min(FIRST_TRY, options.max_epochs)) if several else options
+    few_rows = batch.solver == "auto" and smooth_on_few_rows(form, alphas, options)
+    several = few_rows or (batch.solver == "auto" and dual_serves(form, alphas, options))
+    first = LONG_TRY if few_rows else FIRST_TRY
+    trial = replace(options, max_epochs=min(first, options.max_epochs)) if several else options
     store, solver = _paths(batch, form, alphas, trial, control, clock)
-    solution = _solution(store, alphas, 2 * form.null(), store.sigma * store.sigma, control, clock, solver)
-    return _try_again(batch, form, options, solution, control, clock) if several else solution
+    solution = _solution(store, batch, alphas, 2 * form.null(), store.sigma * store.sigma, control, clock, solver)
+    if not several:
+        return solution
+    in_gram = "gram" if gram_fits(form, options) else "working_set"
+    others = (in_gram, "residual") if few_rows else (in_gram if solver == "dual_newton" else "dual_newton", solver)
+    return _try_again(batch, others if options.max_epochs > first else others[:1], solution, control, clock)
 
 
-def _try_again(batch, form, options, solution, control, clock):
-    """Bounded ridges that few epochs did not solve, by another solver, and then by the first for as long as it takes.
+def _try_again(batch, solvers, solution, control, clock):
+    """What few epochs did not solve, by another solver, and then by the first for as long as it takes.
 
-    Where alpha is small coordinate descent crawls; where n is large a Newton step on the dual is dear.
+    Where alpha is small, or columns are far from zero, coordinate descent crawls; where n is large a Newton step on the dual is
+    dear.
     """
-    first = solution.solver
-    other = "dual_newton" if first != "dual_newton" else ("gram" if gram_fits(form, options) else "working_set")
-    for solver in (other, first) if options.max_epochs > FIRST_TRY else (other,):
+    for solver in solvers:
         rest = np.flatnonzero((solution.status == MAX_ITER).any(axis=1))
         if not len(rest) or control.stopped:
             break
@@ -205,7 +224,7 @@ def _few_features(batch, control, clock):
     tasks.n_passes = B
     tasks.shaped()
     tasks.bytes_moved = bytes_moved(batch.X, batch.intercept, tasks, batch.l1_ratio, "gram")
-    return _solution(tasks, tasks.alphas, tasks.null, tasks.sigma * tasks.sigma, control, clock, "gram"), rest
+    return _solution(tasks, batch, tasks.alphas, tasks.null, tasks.sigma * tasks.sigma, control, clock, "gram"), rest
 
 
 def _nothing(batch, control, clock):
@@ -298,10 +317,13 @@ def _paths(batch, form, alphas, options, control, clock):
     return done, name
 
 
-def _solution(answers, alphas, null, sigma2, control, clock, solver):
+def _solution(answers, batch, alphas, null, sigma2, control, clock, solver):
     """The solution of ``Answers``, whose residuals and null deviances (B,) are in units of sigma² (B,)."""
     if control.stopped == "time_budget":
         answers.status[answers.status == SKIPPED] = TIME_BUDGET
+    if batch.stop_df is not None:
+        full = np.logical_or.accumulate(answers.df[:, :-1] - batch.intercept >= batch.stop_df, axis=1)
+        answers.status[:, 1:][full] = SKIPPED
     dev_ratio = answers.blank_unsolved(alphas, null)
     return Solution(
         alphas=alphas, coef=answers.coefficients(), intercept=answers.intercept, gap=answers.gap, status=answers.status,

@@ -4,8 +4,8 @@ The words are those of Philox4x32-10 (Salmon et al., SC 2011), a counter-based g
 stream and the index are the counter. The same call gives the same answer on every platform, with any number of
 threads and in any order of calls; nothing is shared and nothing is advanced.
 
-`seed` and `stream` are integers in [0, 2**64). The fold makers below use the streams from 2**63 up, so that a
-caller's own streams, if below that, never meet theirs.
+`seed` and `stream` are integers in [0, 2**64). The fold makers below and resampling plans use the streams from 2**63
+up, so that a caller's own streams, if below that, never meet theirs.
 """
 
 import operator
@@ -16,6 +16,8 @@ from riata_engine.cpu import philox
 
 _FOLD_STREAM = 1 << 63  # bits 40..62: purpose; bits 0..39: repeat
 _ROWS, _GROUPS, _BINS, _FOLDS = (_FOLD_STREAM | purpose << 40 for purpose in range(4))
+#: streams of resampling plans: member i reads the words i·n to (i + 1)·n − 1 of its stream
+BOOTSTRAP, SUBSAMPLES, PAIRS, PERMUTATIONS, WEAKNESS = (_FOLD_STREAM | purpose << 40 for purpose in range(4, 9))
 
 
 def keys(n, seed, stream=0, first=0):
@@ -65,6 +67,59 @@ def permutation(n, seed, stream=0):
     [0, 1, 2, 3, 4]
     """
     return np.argsort(keys(n, seed, stream), kind="stable")
+
+
+def keys_of_members(n, seed, stream, first, last):
+    """
+    Words of the members `first` to ``last - 1`` of a plan, `n` for each: ``keys`` in rows.
+
+    A member's words depend on (n, seed, stream, member) alone, not on which members are asked for.
+
+    Parameters
+    ----------
+    n : int
+        Words for each member.
+    seed, stream : int in [0, 2**64)
+    first, last : int, 0 <= first <= last
+
+    Returns
+    -------
+    ndarray of uint64, shape (last - first, n)
+    """
+    n, first, last = _integer("n", n), _integer("first", first), _integer("last", last)
+    return keys((last - first) * n, seed, stream, first * n).reshape(last - first, n)
+
+
+def uniform(n, seed, stream, first, last):
+    """
+    Uniform numbers in [0, 1), multiples of 2**-53, `n` for each of the members `first` to ``last - 1``.
+
+    Parameters
+    ----------
+    n, seed, stream, first, last
+        As in `keys_of_members`.
+
+    Returns
+    -------
+    ndarray of float64, shape (last - first, n)
+    """
+    return (keys_of_members(n, seed, stream, first, last) >> np.uint64(11)) * 2.0**-53
+
+
+def permutations(n, seed, stream, first, last):
+    """
+    Random permutations of 0..n-1, one for each of the members `first` to ``last - 1``: the order of its words.
+
+    Parameters
+    ----------
+    n, seed, stream, first, last
+        As in `keys_of_members`.
+
+    Returns
+    -------
+    ndarray of intp, shape (last - first, n)
+    """
+    return np.argsort(keys_of_members(n, seed, stream, first, last), axis=1, kind="stable")
 
 
 def kfold_ids(n, k, seed, repeat=0):

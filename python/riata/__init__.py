@@ -1,26 +1,42 @@
 """riata: penalised models, one or a hundred thousand at a time."""
 
+from riata import resampling
+from riata.adaptive import AdaptivePathResult, adaptive_path
 from riata.batch_models import BatchModels
 from riata.batch_paths import BatchPaths
 from riata.batch_result import BatchResult
 from riata.batches import concat, fit_batch
+from riata.bootstrap import bootstrap_path
+from riata.bootstrap_result import BootstrapResult
 from riata.cross_validation import cross_validate_path
 from riata.cv_result import CVResult
 from riata.nested import NestedCVResult, nested_cross_validate
 from riata.paths import fit_path
+from riata.permutation import PermutationTestResult, permutation_test
 from riata.persistence import load_model, save_model
+from riata.relaxed import RelaxedPathResult, relaxed_path
 from riata.results import PathResult
+from riata.ridge_cv import RidgeCVPath, ridge_cv_path
 from riata_engine.batch import build_info
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdaptivePathResult",
     "BatchModels",
     "BatchPaths",
     "BatchResult",
+    "BootstrapResult",
     "CVResult",
     "NestedCVResult",
     "PathResult",
+    "PermutationTestResult",
+    "RelaxedPathResult",
+    "RidgeCVPath",
+    "SelectFromPath",
+    "StabilitySelection",
+    "adaptive_path",
+    "bootstrap_path",
     "build_info",
     "concat",
     "cross_validate_path",
@@ -28,5 +44,24 @@ __all__ = [
     "fit_path",
     "load_model",
     "nested_cross_validate",
+    "permutation_test",
+    "relaxed_path",
+    "resampling",
+    "ridge_cv_path",
     "save_model",
 ]
+
+#: estimators, which load scikit-learn: imported when they are first asked for
+_LAZY = {"SelectFromPath": "riata.feature_selection", "StabilitySelection": "riata.feature_selection"}
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'riata' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_LAZY})

@@ -89,7 +89,7 @@ class CVBatch:
             folds = self.held_out[r, first:first + TOGETHER]
             if sum(len(test) for test in tests[first:first + TOGETHER]) * SHARE > len(self.y):
                 prediction = linear_predictor(self.X, self._stacked(solution, folds, step), solution.intercept[folds, step],
-                                              self.settings.get("offset"))
+                                              self.settings.get("offset"), n_threads=self.settings.get("n_threads"))
                 for k, test in enumerate(tests[first:first + TOGETHER]):
                     total.add(test, prediction[test, k])
             else:                                      # of few rows these are picked

@@ -6,6 +6,8 @@ from numbers import Integral, Number
 
 import numpy as np
 
+from riata.resampling_plan import ResamplingPlan
+from riata.validation import check_seed
 from riata_engine.random import group_kfold_ids, kfold_ids, stratified_kfold_ids
 
 
@@ -32,11 +34,11 @@ class Folds:
 
 def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stratify=None, n_repeats=1, seed=0,
                first_repeat=0, rows=None, name="cv"):
-    """Folds from an int, a scikit-learn splitter, an iterable of (train, test), or an array of fold ids.
+    """Folds from an int, a scikit-learn splitter, an iterable of (train, test), an array of fold ids, or a plan.
 
     Parameters
     ----------
-    cv : int, splitter, iterable of (train, test), or integer array of shape (n,)
+    cv : int, splitter, iterable of (train, test), integer array of shape (n,), or ResamplingPlan
         An int makes that many shuffled folds of the rows with a positive weight; their sizes differ by one at most
         (as little as whole groups allow where `groups` are given). In an array of fold ids a negative id marks rows
         that are never held out.
@@ -73,9 +75,8 @@ def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stra
     """
     rows = np.arange(n_samples, dtype=np.intp) if rows is None else np.asarray(rows, dtype=np.intp)
     if groups is not None:
-        groups = _group_numbers(groups, n_samples)
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**64:
-        raise ValueError(f"seed = {seed!r} must be an int from 0 to 2**64 - 1 (the folds are a function of the seed)")
+        groups = group_numbers(groups, n_samples)
+    seed = check_seed(seed, "the folds are")
     if isinstance(n_repeats, bool) or not isinstance(n_repeats, Integral) or n_repeats < 1:
         raise ValueError(f"n_repeats = {n_repeats!r} must be an int of at least 1")
     if isinstance(cv, (str, bytes, bool, np.bool_)) or cv is None:
@@ -83,13 +84,15 @@ def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stra
     if isinstance(cv, Integral):
         if weights is not None:
             rows = rows[weights[rows] > 0]
-        return _shuffled(int(cv), rows, y, groups, stratify, int(n_repeats), int(seed), first_repeat, name)
+        return _shuffled(int(cv), rows, y, groups, stratify, int(n_repeats), seed, first_repeat, name)
     if n_repeats > 1:
         raise ValueError(f"n_repeats = {n_repeats} works with an int cv only; pass "
                          "sklearn.model_selection.RepeatedKFold as cv instead")
     if stratify is not None:
         raise ValueError(f"stratify = {stratify!r} works with an int cv only; a splitter stratifies by itself")
-    if hasattr(cv, "split"):
+    if isinstance(cv, ResamplingPlan):
+        folds = _from_plan(cv, n_samples, rows, name)
+    elif hasattr(cv, "split"):
         folds = _from_splitter(cv, n_samples, rows, y, groups, X, name)
     elif (ids := _fold_ids(cv)) is not None:
         folds = _from_ids(ids, n_samples, rows, name)
@@ -111,11 +114,12 @@ def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stra
 
 
 def _unknown(name, what):
-    return (f"{name} {what} must be an int, a scikit-learn splitter, an iterable of (train, test) index arrays, or an "
-            "array of fold ids")
+    return (f"{name} {what} must be an int, a scikit-learn splitter, an iterable of (train, test) index arrays, an "
+            "array of fold ids, or a plan of riata.resampling")
 
 
-def _group_numbers(groups, n_samples):
+def group_numbers(groups, n_samples):
+    """The number of the group of each row, (n,), from labels of any kind."""
     array = np.asarray(groups)
     if array.shape != (n_samples,):
         given = f"= {groups!r} is text" if isinstance(groups, str) else f"has shape {array.shape}"
@@ -188,6 +192,20 @@ def _from_ids(ids, n_samples, rows, name):
     if any(len(held) == len(rows) for held in test):
         raise ValueError(f"{name} puts all rows into one fold, which leaves none to train on")
     return Folds(test)
+
+
+def _from_plan(plan, n_samples, rows, name):
+    if plan.n_samples != n_samples or len(rows) != n_samples:
+        raise ValueError(f"{name} is a plan of {plan.n_samples} rows, there are {len(rows)}: make one with "
+                         f"n_samples={len(rows)}, or give {name} as an int")
+    if plan.kind == "permutations":
+        raise ValueError(f"{name} is a plan of permutations, which holds no rows out: give one of riata.resampling.kfold")
+    test = [plan.held_out(i) for i in range(len(plan))]
+    empty = [i for i, held in enumerate(test) if not len(held)]
+    if empty:
+        raise ValueError(f"{name}: member {empty[0]} of the {plan.kind} plan holds no row out: leave it out by "
+                         "riata.resampling.from_splitter, or take another seed")
+    return Folds(test, None if plan.complementary else [plan[i] for i in range(len(plan))])
 
 
 def _from_splitter(cv, n_samples, rows, y, groups, X, name):

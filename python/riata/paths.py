@@ -109,17 +109,20 @@ def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=No
     [[3.0, 2.0, 1.0, 0.0]]
     """
     given = check_arguments(locals())
-    l1_ratio = check_l1_ratio(l1_ratio)
+    path = fitted_path(given, check_l1_ratio(l1_ratio))
+    warn_of_unconverged(path.status, path.gap, tol, path.n_at_limit, stacklevel=3)
+    return path
 
+
+def fitted_path(given, l1_ratio):
+    """`fit_path` on checked `Arguments`, without its warning."""
     def result_of(solution):
         return path_of(solution, 0, given, l1_ratio)
 
     batch = Batch(given.X, given.y[:, None], weights=given.weights, l1_ratio=l1_ratio, **given.grid.keywords,
                   **given.settings)
     with answer_fits(1, given.grid.size, given.X.shape[1], "alphas"):
-        path = solved(with_ridge_grid(batch), progress, result_of)
-    warn_of_unconverged(path.status, path.gap, tol, path.n_at_limit, stacklevel=3)
-    return path
+        return solved(with_ridge_grid(batch), given.progress, result_of)
 
 
 def fit_targets(arguments):

@@ -288,6 +288,13 @@ def _shortened(value):
     return repr(value) if abs(value) < 10**40 else "(more than 1e40)"
 
 
+def check_seed(seed, what):
+    """A key of random numbers, an int in [0, 2**64); `what` is a function of it."""
+    if isinstance(seed, (bool, np.bool_)) or not isinstance(seed, Integral) or not 0 <= seed < 2**64:
+        raise ValueError(f"seed = {seed!r} must be an int from 0 to 2**64 - 1 ({what} a function of the seed)")
+    return int(seed)
+
+
 def check_flag(value, name):
     """A bool."""
     if not isinstance(value, (bool, np.bool_)):

@@ -6,6 +6,7 @@ import adelie as ad
 import numpy as np
 from scipy import sparse
 
+from . import loops
 from .fold_loop import cross_validate
 
 VERSION = version("adelie")
@@ -31,3 +32,6 @@ def cv(data, tol):
 def _dense(result):
     coef, intercept = result
     return coef.toarray(), intercept
+
+
+many, many_cv, boots = loops.many(path), loops.many_cv(cv), loops.boots(path)

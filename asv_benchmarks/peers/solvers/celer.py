@@ -8,6 +8,7 @@ import celer
 from celer import ElasticNet
 from celer.homotopy import celer_path
 
+from . import loops
 from .fold_loop import cross_validate
 
 VERSION = celer.__version__
@@ -34,3 +35,6 @@ def _centred_path(data, tol):
     means, mean = data["X"].mean(axis=0), data["y"].mean()
     coef, _ = path({**data, "X": data["X"] - means, "y": data["y"] - mean}, tol)
     return coef, mean - coef @ means
+
+
+many, many_cv, boots = loops.many(path), loops.many_cv(cv), loops.boots(path)

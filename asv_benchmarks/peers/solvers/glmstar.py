@@ -11,6 +11,7 @@ import numpy as np
 from glmnet.paths.fastnet import FastNetControl
 from glmnet.paths.gaussnet import GaussNet
 
+from . import loops
 from .fold_loop import cross_validate
 
 VERSION = version("glmstar")
@@ -39,3 +40,6 @@ fit = path
 
 def cv(data, tol):
     return cross_validate(path, data, tol)
+
+
+many, many_cv, boots = loops.many(path), loops.many_cv(cv), loops.boots(path)

@@ -1,6 +1,9 @@
 """riata, by its native functions."""
 
+import numpy as np
+
 import riata
+from riata_engine.ragged import Ragged, solve_ragged
 
 VERSION = riata.__version__
 N_THREADS = 1
@@ -26,4 +29,33 @@ def cv(data, tol):
 def targets(data, tol):
     result = riata.fit_batch(data["X"], data["y"], l1_ratio=data["l1_ratio"], alphas=data["alphas"], intercept=False,
                              tol=tol, n_threads=N_THREADS)
+    return result.coef.reshape(-1, data["X"].shape[1]), 0.0
+
+
+def many(data, tol):
+    result = riata.fit_batch(data["X"], data["y"], l1_ratio=data["l1_ratio"], alphas=data["alphas"], intercept=False, tol=tol,
+                             n_threads=N_THREADS)
+    coef = np.zeros((data["alphas"].size, max(X.shape[1] for X in data["X"])))
+    for b, path in enumerate(result):
+        coef[b * len(path.alphas):(b + 1) * len(path.alphas), :path.coef.shape[1]] = path.coef
+    return coef, 0.0
+
+
+def many_cv(data, tol):
+    riata.fit_batch(data["X"], data["y"], l1_ratio=data["l1_ratio"], alphas=data["alphas"], cv=data["folds"], tol=tol,
+                    n_threads=N_THREADS)
+    return lambda: _held_out(data, tol), None
+
+
+def _held_out(data, tol):
+    """The held-out errors (B, L, K) behind ``many_cv``, which reports their mean at the choice."""
+    K = max(folds.max() for folds in data["folds"]) + 1
+    found = solve_ragged(Ragged(data["X"], data["y"], folds=data["folds"], n_folds=np.full(len(data["X"]), K), tol=tol,
+                                l1_ratio=data["l1_ratio"], alphas=data["alphas"], n_threads=N_THREADS))
+    return found.held_out.reshape(len(data["X"]), K, -1).transpose(0, 2, 1)
+
+
+def boots(data, tol):
+    result = riata.fit_batch(data["X"], data["y"], weights=data["counts"], l1_ratio=data["l1_ratio"], alphas=data["alphas"],
+                             intercept=False, tol=tol, n_threads=N_THREADS)
     return result.coef.reshape(-1, data["X"].shape[1]), 0.0

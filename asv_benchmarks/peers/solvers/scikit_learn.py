@@ -5,6 +5,8 @@ import sklearn
 from sklearn.linear_model import ElasticNet, ElasticNetCV, enet_path
 from sklearn.model_selection import PredefinedSplit
 
+from . import loops
+
 VERSION = sklearn.__version__
 MAX_ITER = 1_000_000
 
@@ -36,3 +38,6 @@ def targets(data, tol):
     coef = [enet_path(X, y, l1_ratio=data["l1_ratio"], alphas=alphas, tol=tol, max_iter=MAX_ITER, precompute=gram,
                       Xy=X.T @ y, check_input=False)[1].T for y, alphas in zip(Y.T, data["alphas"], strict=True)]
     return np.concatenate(coef), 0.0
+
+
+many, many_cv, boots = loops.many(path), loops.many_cv(cv), loops.boots(path)

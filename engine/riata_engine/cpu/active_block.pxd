@@ -5,7 +5,7 @@ cdef struct Block:
     # The active block of one problem in Gram space: the features in play, their Gram matrix and all that a coordinate step
     # reads, side by side in memory. Everything is in the order in which the features came in.
     Py_ssize_t m, capacity
-    const double* C             # the pool's Gram matrix and its leading dimension
+    const double* C             # the pool's Gram matrix and its leading dimension, 0 where it is a triangle (gram_entries.pxd)
     Py_ssize_t ldc
     Py_ssize_t* index           # position in the pool
     Py_ssize_t* slot            # where in the factor it was last seen

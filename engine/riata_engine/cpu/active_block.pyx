@@ -3,6 +3,8 @@ from libc.math cimport fabs, INFINITY as inf
 from libc.stdlib cimport malloc, free
 from libc.string cimport memcpy
 from riata_engine.cpu.certificate cimport duality_gap
+from riata_engine.cpu.gram_entries cimport gram_entry, triangle_row
+from riata_engine.cpu.pages cimport riata_pages_free, riata_pages_get
 from riata_engine.cpu.row_sum cimport RowSum, row_sum_add, row_sum_flush, row_sum_open
 from riata_engine.cpu.support_factor cimport factor_close, factor_open
 
@@ -16,14 +18,14 @@ cdef enum:
 cdef int reserve(Block* A, Py_ssize_t capacity, bint single) noexcept nogil:
     """Memory for ``capacity`` features, nothing copied. Non-zero when memory is short."""
     cdef Py_ssize_t square = capacity * capacity * (4 if single else 8)
-    cdef char* memory = <char*>malloc(square + VECTORS * capacity * sizeof(double))
+    cdef char* memory = <char*>riata_pages_get(square + VECTORS * capacity * sizeof(double))
     cdef double* vector = <double*>(memory + square)
     A.index = <Py_ssize_t*>malloc(2 * capacity * sizeof(Py_ssize_t))
     A.memory = memory
     A.capacity = capacity
     A.single = single
     if memory == NULL or A.index == NULL:
-        free(memory)
+        riata_pages_free(memory)
         free(A.index)
         A.memory = NULL
         A.index = NULL
@@ -67,7 +69,7 @@ cdef inline void put(Block* A, Py_ssize_t a, Py_ssize_t b, double value) noexcep
 
 
 cdef void block_close(Block* A) noexcept nogil:
-    free(A.memory)
+    riata_pages_free(A.memory)
     free(A.index)
     factor_close(&A.factor)
     A.memory = NULL
@@ -78,7 +80,7 @@ cdef int move_to(Block* A, Py_ssize_t capacity, bint single) noexcept nogil:
     """The same block with other room or precision; the matrix is read from C again. Non-zero when memory is short."""
     cdef Block B = A[0]
     cdef Py_ssize_t a, k, m = A.m
-    cdef const double* row
+    cdef double value
     if reserve(&B, capacity, single):
         return 1
     memcpy(B.h, A.h, m * sizeof(double))
@@ -93,9 +95,10 @@ cdef int move_to(Block* A, Py_ssize_t capacity, bint single) noexcept nogil:
     memcpy(B.index, A.index, m * sizeof(Py_ssize_t))
     memcpy(B.slot, A.slot, m * sizeof(Py_ssize_t))
     for a in range(m):
-        row = A.C + A.index[a] * A.ldc
-        for k in range(m):
-            put(&B, a, k, row[A.index[k]])
+        for k in range(a + 1):
+            value = gram_entry(A.C, A.ldc, A.index[a], A.index[k])
+            put(&B, a, k, value)
+            put(&B, k, a, value)
     factor_open(&A.factor)                                   # it has moved to B
     block_close(A)
     A[0] = B
@@ -103,7 +106,7 @@ cdef int move_to(Block* A, Py_ssize_t capacity, bint single) noexcept nogil:
 
 
 cdef int enlarge(Block* A) noexcept nogil:
-    cdef Py_ssize_t capacity = (A.capacity + A.capacity // 2 + 7) & ~7
+    cdef Py_ssize_t capacity = (A.capacity + A.capacity // (2 if A.capacity < NARROW_FROM else 4) + 7) & ~7
     return move_to(A, capacity, A.may_narrow and capacity > NARROW_FROM)
 
 
@@ -116,16 +119,19 @@ cdef int block_widen(Block* A) noexcept nogil:
 cdef int block_append(Block* A, Py_ssize_t k, double b, double c, double g, double f1, double f2, double lower,
                       double upper) noexcept nogil:
     """Take pool feature k in, with coefficient b and gradient g. Non-zero when memory is short."""
-    cdef Py_ssize_t a, m = A.m
+    cdef Py_ssize_t a, i, m = A.m
+    cdef double value
     cdef const double* row
     if m == A.capacity and enlarge(A):
         return 1
-    row = A.C + k * A.ldc
+    row = A.C + (k * A.ldc if A.ldc else triangle_row(k))
     for a in range(m):
-        put(A, m, a, row[A.index[a]])
-        put(A, a, m, row[A.index[a]])
-    put(A, m, m, row[k])
-    A.h[m] = row[k]
+        i = A.index[a]
+        value = row[i] if A.ldc or i <= k else A.C[triangle_row(i) + k]
+        put(A, m, a, value)
+        put(A, a, m, value)
+    A.h[m] = gram_entry(A.C, A.ldc, k, k)
+    put(A, m, m, A.h[m])
     A.index[m] = k
     A.slot[m] = 0
     A.c[m] = c

@@ -2,22 +2,34 @@
 # float64 and never stored whole. X stays as it was given: dense with any strides (a memory map too) or CSC, float32 or float64.
 #
 # Products go through BLAS on tiles of fixed size, each tile on one thread, so that the bits of a result do not depend on the
-# number of threads.
+# number of threads. Contiguous float32 columns go through riata_dots.h instead, on the same tiles: they are widened in registers.
 import numpy as np
 from cpython.buffer cimport PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer
 from cython cimport floating
 from cython.parallel cimport prange, threadid
+from libc.stdint cimport uintptr_t
 from libc.stdlib cimport malloc, free
+from libc.string cimport memset
 from scipy.linalg.cython_blas cimport dgemm
 from riata_engine.cpu.control cimport Control, Signal, poll, worth
 from riata_engine.cpu.control import Stopped
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
+    int riata_simd_level() noexcept nogil
+
+cdef extern from "riata_dots.h":
+    void riata_dots(const float** x, const float** following, const double* center, const double* r, int alone, Py_ssize_t n, double* out,
+                    Py_ssize_t ldo, int level) noexcept nogil
+    void riata_dots_narrow(const float** x, const float** following, const float* center, const float* r, Py_ssize_t n, double* out,
+                           Py_ssize_t ldo, int level) noexcept nogil
+    double riata_dots_error(int level) noexcept nogil
 
 cdef enum:
     TILE_COLUMNS = 64
     TILE_ROWS = 1024
+    CHUNK = 512                            # RIATA_DOTS_CHUNK
+    TOGETHER = 10                          # residuals that meet a column at once: RIATA_DOTS_TOGETHER
 
 
 cdef cloned_void pack_dense(const floating* x, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, const Py_ssize_t* columns,
@@ -139,16 +151,24 @@ cdef class Design:
             self._keep = (center, multiplier)
             self.direct = direct and readable_by_blas(&self.view)
 
+    @property
+    def narrow_error(self):
+        """Of a ``narrow`` product, in units of what ``transposed_matvec`` says; infinite where columns are not contiguous float32."""
+        return riata_dots_error(riata_simd_level()) if widens(&self.view) else np.inf
+
     def gather(self, const Py_ssize_t[::1] columns, double[::1, :] out, Py_ssize_t at=0):
         """out[:, at + k] = z[:, columns[k]] (out Fortran-ordered, n rows)."""
         if columns.shape[0]:
             with nogil:
                 pack(&self.view, 0, self.view.n, &columns[0], 0, columns.shape[0], &out[0, at], self.view.n)
 
-    def transposed_matvec(self, const double[:, ::1] R, Py_ssize_t block, Control control, int n_threads=1, bint squared=False):
+    def transposed_matvec(self, const double[:, ::1] R, Py_ssize_t block, Control control, int n_threads=1, bint squared=False,
+                          bint narrow=False):
         """R Z, or R (Z∘Z), as (k, p): k residuals, one a row of R (k, n), in one pass over X.
 
-        Each group of ``block`` residuals goes through BLAS on its own, so that its bits do not depend on its neighbours.
+        Each group of ``block`` residuals goes through a product of its own, so that its bits do not depend on its neighbours.
+        ``narrow``: in float32, where ``narrow_error`` is finite. An entry is then off by that times multiplier_j Σ |x_ij − c_j| |r_i| at
+        most, where c is the center in float32.
         """
         cdef Py_ssize_t t, tiles = (self.view.p + TILE_COLUMNS - 1) // TILE_COLUMNS, k = R.shape[0], n = self.view.n
         cdef Signal* signal = &control.signal
@@ -157,13 +177,24 @@ cdef class Design:
         cdef bint direct = self.direct and not squared, by_rows = X.sparse and not squared
         cdef double[::1] sums = np.zeros(k)
         cdef double[:, ::1] out = np.zeros((k, self.view.p)), turned
-        cdef int failed = 0
+        cdef double* wide = NULL
+        cdef double* wide_lines = NULL
+        cdef float* thin = NULL
+        cdef float* thin_lines = NULL
+        cdef int failed = 0, level = riata_simd_level()
         if R.shape[1] != n:
             raise ValueError(f"R has {R.shape[1]} columns, X has {n} rows")
         if k == 0 or tiles == 0 or n == 0:
             return np.asarray(out)
         n_threads = worth(2.0 * n * self.view.p * k, n_threads)
         turned = np.ascontiguousarray(np.asarray(R).T) if by_rows else np.empty((1, 1))
+        if widens(X) and not squared:
+            if narrow:
+                thin_lines = side_by_side[float](&R[0, 0], n, k, block, &thin)
+            else:
+                wide_lines = side_by_side[double](&R[0, 0], n, k, block, &wide)
+            if wide_lines == NULL and thin_lines == NULL:
+                raise MemoryError("transposed_matvec: no room for the residuals")
         with nogil:
             row_sums(&R[0, 0], n, k, &sums[0])
             for t in prange(tiles, num_threads=n_threads, schedule="dynamic"):
@@ -171,10 +202,16 @@ cdef class Design:
                     if by_rows:
                         if sparse_tile(X, t, &turned[0, 0], k, &sums[0], &out[0, 0]):
                             failed = 1
+                    elif thin_lines != NULL:
+                        single_tile[float](X, t, thin_lines, k, block, &sums[0], &out[0, 0], level)
+                    elif wide_lines != NULL:
+                        single_tile[double](X, t, wide_lines, k, block, &sums[0], &out[0, 0], level)
                     elif dense_tile(X, t, &R[0, 0], k, block, &sums[0], &out[0, 0], direct, squared):
                         failed = 1
                 if threadid() == 0:
                     poll(signal, handle)
+        free(thin)
+        free(wide)
         if failed:
             raise MemoryError("transposed_matvec: no room for a tile")
         if signal.stop:
@@ -278,12 +315,106 @@ cdef int dense_tile(const Columns* X, Py_ssize_t t, const double* R, Py_ssize_t 
     return 0
 
 
+cdef bint widens(const Columns* X) noexcept nogil:
+    return X.single and not X.sparse and X.row == 1
+
+
+cdef Py_ssize_t together(Py_ssize_t m, bint narrow) noexcept nogil:
+    """Residuals side by side where m are left: ten, or one that is alone."""
+    return <Py_ssize_t>1 if m == 1 and not narrow else <Py_ssize_t>TOGETHER
+
+
+cdef Py_ssize_t room_for_lines(Py_ssize_t n, Py_ssize_t k, bint narrow) noexcept nogil:
+    """Numbers that a product of k residuals reads: whole lines of 64 bytes."""
+    cdef Py_ssize_t line = 16 if narrow else 8, rest = k % TOGETHER
+    return (n + line - 1) // line * line * (k - rest + (together(rest, narrow) if rest > 0 else 0))
+
+
+cdef floating* side_by_side(const double* R, Py_ssize_t n, Py_ssize_t k, Py_ssize_t block, floating** memory) noexcept nogil:
+    """The residuals R (k, n) as riata_dots.h reads them, each block by itself; NULL when ``memory``, which is to be freed, is short."""
+    cdef bint narrow = floating is float
+    cdef Py_ssize_t line = 16 if narrow else 8, a, b, g, h, i, q, width, beside, room
+    cdef floating* r
+    cdef floating* start
+    room = room_for_lines(n, block, narrow) * (k // block) + room_for_lines(n, k % block, narrow)
+    memory[0] = <floating*>malloc(room * sizeof(floating) + 64)
+    if memory[0] == NULL:
+        return NULL
+    start = memory[0] + (64 - (<uintptr_t>memory[0]) % 64) // sizeof(floating)
+    memset(start, 0, room * sizeof(floating))
+    for a in range((k + block - 1) // block):
+        b = a * block
+        width = min(block, k - b)
+        r = start + a * room_for_lines(n, block, narrow)
+        for h in range((width + TOGETHER - 1) // TOGETHER):
+            g = h * TOGETHER
+            beside = together(width - g, narrow)
+            for q in range(min(beside, width - g)):
+                for i in range(n):
+                    r[beside * (i // line * line) + line * q + i % line] = <floating>R[(b + g + q) * n + i]
+            r += (n + line - 1) // line * line * beside
+    return start
+
+
+cdef void single_tile(const Columns* X, Py_ssize_t t, const floating* lines, Py_ssize_t k, Py_ssize_t block, const double* sums,
+                      double* out, int level) noexcept nogil:
+    """``dense_tile`` of contiguous float32 columns and the residuals ``side_by_side``; ``out`` holds zeros."""
+    cdef bint narrow = floating is float
+    cdef Py_ssize_t j0 = t * TILE_COLUMNS, j1 = min(X.p, j0 + TILE_COLUMNS), n = X.n, line = 16 if narrow else 8
+    cdef Py_ssize_t chunk, r0, here, a, b, g, h, j, q, v, width, beside
+    cdef const float* x[2]
+    cdef const float* following[2]
+    cdef const floating* r
+    cdef floating center[2]
+    cdef double part[TOGETHER * TILE_COLUMNS]
+    for chunk in range((n + CHUNK - 1) // CHUNK):
+        r0 = chunk * CHUNK
+        here = min(<Py_ssize_t>CHUNK, n - r0)
+        for a in range((k + block - 1) // block):
+            b = a * block
+            width = min(block, k - b)
+            r = lines + a * room_for_lines(n, block, narrow)
+            for h in range((width + TOGETHER - 1) // TOGETHER):
+                g = h * TOGETHER
+                beside = together(width - g, narrow)
+                memset(&part[0], 0, sizeof(part))
+                for j in range(j0, j1, 2):
+                    for v in range(2):
+                        q = min(j + v, j1 - 1)                   # the last of an odd number goes twice
+                        center[v] = <floating>X.center[q]
+                        x[v] = <const float*>X.data + q * X.col + r0
+                        following[v] = <const float*>X.data + min(q + 2, X.p - 1) * X.col + r0
+                    if floating is float:
+                        riata_dots_narrow(x, following, &center[0], r + r0 * beside, here, &part[j - j0], TILE_COLUMNS, level)
+                    else:
+                        riata_dots(x, following, &center[0], r + r0 * beside, beside == 1, here, &part[j - j0], TILE_COLUMNS, level)
+                for q in range(min(beside, width - g)):
+                    for j in range(j0, j1):
+                        if floating is float:
+                            if chunk == 0:                       # what the rounding of the center leaves
+                                part[q * TILE_COLUMNS + j - j0] += (<double><float>X.center[j] - X.center[j]) * sums[b + g + q]
+                        out[(b + g + q) * X.p + j] += part[q * TILE_COLUMNS + j - j0] * X.multiplier[j]
+                r += (n + line - 1) // line * line * beside
+
+
 cdef int product_of_one(const Columns* X, const double* r, bint direct, double* out) noexcept nogil:
     """Zᵀr of a dense design, as ``transposed_matvec`` of one residual on one thread. Non-zero when memory is short."""
     cdef Py_ssize_t t
     cdef double total = 0
+    cdef double* memory = NULL
+    cdef double* lines = NULL
+    cdef int level = riata_simd_level()
     row_sums(r, X.n, 1, &total)
-    for t in range((X.p + TILE_COLUMNS - 1) // TILE_COLUMNS):
-        if dense_tile(X, t, r, 1, 1, &total, out, direct, False):
+    if widens(X):
+        lines = side_by_side[double](r, X.n, 1, 1, &memory)
+        if lines == NULL:
             return 1
+        memset(out, 0, X.p * sizeof(double))
+    for t in range((X.p + TILE_COLUMNS - 1) // TILE_COLUMNS):
+        if lines != NULL:
+            single_tile[double](X, t, lines, 1, 1, &total, out, level)
+        elif dense_tile(X, t, r, 1, 1, &total, out, direct, False):
+            free(memory)
+            return 1
+    free(memory)
     return 0

@@ -10,11 +10,11 @@ from riata_engine.cpu.design cimport Columns, product_of_one, readable_by_blas
 from riata_engine.cpu.few_folds cimport as_columns, errors_of_folds, fold_statistics, sums_of_parts
 from riata_engine.cpu.few_task cimport INFINITE_X, IRREGULAR, Room, Rules, SHORT_OF_MEMORY, SOLVED, Task
 from riata_engine.cpu.gram cimport gram_of_rows, room_for_rows
-from riata_engine.cpu.gram_descent cimport Batch, Problem, describe, solve_alone
-from riata_engine.cpu.gram_lanes cimport Queue, goes_small, solve_small
+from riata_engine.cpu.gram_descent cimport Batch, Problem, describe
 from riata_engine.cpu.group_sums cimport about_own_means
 from riata_engine.cpu.moments cimport Raw, moments_tile, scan_tile, tile_width, units_of_columns, units_to_scan
 from riata_engine.cpu.scale cimport largest_alpha, to_units_of_data
+from riata_engine.cpu.support_path cimport solve_problem
 from riata_engine.cpu.targets cimport moments_of_targets, units_of_targets, unless_rounding
 
 
@@ -192,8 +192,7 @@ cdef void lap(Task* P, int phase, double* start) noexcept nogil:
 cdef int descend(Task* P, const Rules* A, Room* R, double sigma, Signal* signal, void* control, bint owner) noexcept nogil:
     """``gram_path`` of all groups. Non-zero when memory is short."""
     cdef Batch B
-    cdef Problem alone
-    cdef Queue queue
+    cdef Problem one
     cdef Py_ssize_t g, L = P.L, p = P.X.p, G = 1 + P.K
     for g in range(G):
         R.bound_scale[g], R.start_l1[g], R.tol[g], R.gram_of[g], R.lengths[g] = 1.0 / sigma, R.l1[0], A.tol, g, L
@@ -205,18 +204,13 @@ cdef int descend(Task* P, const Rules* A, Room* R, double sigma, Signal* signal,
     B.allowed_ptr, B.allowed = NULL, NULL
     B.start, B.start_l1, B.tol = R.start, R.start_l1, R.tol
     B.stop_dev_ratio, B.stop_dev_change, B.max_epochs = A.stop_dev_ratio, A.stop_dev_change, A.max_epochs
-    B.by_kkt, B.counting, B.side_by_side, B.ahead = False, False, True, False
+    B.by_kkt, B.counting, B.few, B.ahead = False, False, True, False
     B.coef, B.gap, B.residual, B.length = R.coef, R.gap, R.residual, R.length
     B.status, B.epochs, B.newtons = R.status, R.epochs, R.newtons
     for g in range(G):
-        if goes_small(&B):                         # alone: lanes side by side share a Gram matrix
-            queue.batch, queue.order, queue.next, queue.end = &B, R.gram_of, g, g + 1
-            if solve_small(&queue, signal, control, owner):
-                return 1
-        else:
-            describe(&B, g, &alone)
-            if solve_alone(&alone, signal, control, owner):
-                return 1
+        describe(&B, g, &one)
+        if solve_problem(&one, signal, control, owner):
+            return 1
     if P.K:
         memcpy(P.coef, R.coef, L * p * sizeof(double))
         memcpy(P.gap, R.gap, L * sizeof(double))

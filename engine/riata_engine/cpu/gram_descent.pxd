@@ -7,7 +7,7 @@ cdef enum:
 cdef struct Problem:
     Py_ssize_t M, L
     const double* C
-    Py_ssize_t ldc
+    Py_ssize_t ldc                            # 0: C is a triangle (gram_entries.pxd)
     const double* c
     double yy, null, scale                    # null objective; the unit of the gap: the same, or 1 where it is 0
     const double* f1
@@ -26,6 +26,7 @@ cdef struct Problem:
     long max_epochs
     bint by_kkt
     bint counting
+    bint few                                  # M is that of the problem alone: it may be small enough for support_path.pyx
     bint ahead                                # alphas behind the first may be solved again: half of max_epochs for each
     double* coef                              # outputs, one row per alpha
     double* gap
@@ -38,7 +39,7 @@ cdef struct Problem:
 
 cdef struct Batch:
     # the arguments of gram_path, from which a Problem is made
-    Py_ssize_t M, L, ldc
+    Py_ssize_t M, L, ldc, apart               # ldc 0: triangles, so many numbers apart
     const double* C
     const Py_ssize_t* gram_of
     const double* c
@@ -60,7 +61,7 @@ cdef struct Batch:
     const double* tol
     double stop_dev_ratio, stop_dev_change
     long max_epochs
-    bint by_kkt, counting, side_by_side, ahead
+    bint by_kkt, counting, few, ahead
     double* coef
     double* gap
     double* residual
@@ -74,7 +75,8 @@ cdef struct Scratch:
     Block A
     Py_ssize_t* position                      # of a pool feature in the block, or OUT, or BARRED
     double* g                                 # c − C b over the pool, afresh
-    double* b
+    double* b                                 # coefficients over the pool, or of ``support``
+    Py_ssize_t* support
 
 cdef void describe(const Batch* A, Py_ssize_t b, Problem* P) noexcept nogil
 cdef int solve_alone(const Problem* P, Signal* signal, void* control, bint owner) noexcept nogil

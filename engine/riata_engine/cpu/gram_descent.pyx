@@ -8,8 +8,10 @@ from riata_engine.cpu.active_block cimport (Block, block_append, block_close, bl
                                             block_keep_nonzero, block_open, block_widen)
 from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
 from riata_engine.cpu.control cimport Signal, attend, fetch_add
+from riata_engine.cpu.gram_entries cimport gram_entry
 from riata_engine.cpu.newton_step cimport newton_flops, newton_step
 from riata_engine.cpu.row_sum cimport RowSum, row_sum_add, row_sum_flush, row_sum_open
+from riata_engine.cpu.triangle_sum cimport triangle_sum
 from riata_engine.cpu.status cimport CONVERGED, MAX_ITER, SKIPPED, TIME_BUDGET
 
 include "../formulas/dust.py"
@@ -34,15 +36,23 @@ cdef double SPURIOUS = 1e-6                    # of its threshold: a coefficient
 cdef double refresh(const Problem* P, Scratch* W, double* ry) noexcept nogil:
     """g = c − C b over the whole pool, and the block's copy; returns ‖r‖²."""
     cdef Block* A = &W.A
-    cdef Py_ssize_t a
+    cdef Py_ssize_t a, s = 0
     cdef double bc = 0, bg = 0
     cdef RowSum G
     memcpy(W.g, P.c, P.M * sizeof(double))
-    row_sum_open(&G, W.g, P.M, False)
-    for a in range(A.m):
-        if A.b[a] != 0:
-            row_sum_add(&G, P.C + A.index[a] * P.ldc, -A.b[a])
-    row_sum_flush(&G)
+    if P.ldc:
+        row_sum_open(&G, W.g, P.M, False)
+        for a in range(A.m):
+            if A.b[a] != 0:
+                row_sum_add(&G, P.C + A.index[a] * P.ldc, -A.b[a])
+        row_sum_flush(&G)
+    else:
+        for a in range(A.m):
+            if A.b[a] != 0:
+                W.support[s] = A.index[a]
+                W.b[s] = -A.b[a]
+                s += 1
+        triangle_sum(W.g, P.M, P.C, W.support, W.b, s)
     for a in range(A.m):
         A.g[a] = W.g[A.index[a]]
         bc += A.b[a] * A.c[a]
@@ -91,7 +101,7 @@ cdef double certificate(const Problem* P, Scratch* W, double l1, double l2, doub
         if h == NULL:
             return INFINITY
         for a in range(P.M):
-            h[a] = P.C[a * P.ldc + a]
+            h[a] = gram_entry(P.C, P.ldc, a, a)
         gap = boxed_gap(P.M, W.g, W.b, l1, l2, P.f1, P.f2, P.lower, P.upper, P.bound_scale, h, P.scale)
         free(h)
         return gap
@@ -108,7 +118,7 @@ cdef int take_in(const Problem* P, Scratch* W, double threshold, Py_ssize_t* tak
         if W.position[k] >= 0:
             continue
         t = W.g[k]
-        if (t > 0 and P.upper[k] <= 0) or (t < 0 and P.lower[k] >= 0) or P.C[k * P.ldc + k] <= 0:
+        if (t > 0 and P.upper[k] <= 0) or (t < 0 and P.lower[k] >= 0) or gram_entry(P.C, P.ldc, k, k) <= 0:
             continue
         if P.upper[k] <= 0 and P.lower[k] >= 0:
             continue
@@ -203,7 +213,7 @@ cdef void describe(const Batch* A, Py_ssize_t b, Problem* P) noexcept nogil:
     cdef Py_ssize_t M = A.M, L = A.L, row = A.gram_of[b] if A.factor_rows > 1 else 0
     P.M = M
     P.L = A.lengths[b]
-    P.C = A.C + A.gram_of[b] * A.ldc * A.ldc
+    P.C = A.C + A.gram_of[b] * (A.ldc * A.ldc if A.ldc else A.apart)
     P.ldc = A.ldc
     P.c = A.c + b * M
     P.yy = A.yy[b]
@@ -230,6 +240,7 @@ cdef void describe(const Batch* A, Py_ssize_t b, Problem* P) noexcept nogil:
     P.max_epochs = A.max_epochs
     P.by_kkt = A.by_kkt
     P.counting = A.counting
+    P.few = A.few
     P.ahead = A.ahead
     P.coef = A.coef + b * L * M
     P.gap = A.gap + b * L
@@ -243,17 +254,19 @@ cdef void describe(const Batch* A, Py_ssize_t b, Problem* P) noexcept nogil:
 cdef int solve_alone(const Problem* P, Signal* signal, void* control, bint owner) noexcept nogil:
     """One path from ``P.first`` on. Non-zero when memory is short."""
     cdef Scratch W
-    cdef Py_ssize_t k, nonzero = 0
+    cdef Py_ssize_t k, nonzero = 0, room
     cdef int code
     for k in range(P.M):
         nonzero += P.start[k] != 0
-    W.position = <Py_ssize_t*>malloc(max(P.M, 1) * sizeof(Py_ssize_t))
+    W.position = <Py_ssize_t*>malloc(max(2 * P.M, 1) * sizeof(Py_ssize_t))
     W.g = <double*>malloc(max(2 * P.M, 1) * sizeof(double))
-    code = block_open(&W.A, min(P.M, max(2 * nonzero, 64)), P.C, P.ldc, not P.by_kkt and P.tol >= NARROW_TOL)
+    room = nonzero + min(nonzero, 64 + nonzero // 8)         # what large blocks have beyond is seldom used, and memory
+    code = block_open(&W.A, min(P.M, max(room, 64)), P.C, P.ldc, not P.by_kkt and P.tol >= NARROW_TOL)
     if code or W.position == NULL or W.g == NULL:
         code = NO_MEMORY
     else:
         W.b = W.g + P.M
+        W.support = W.position + P.M
         code = solve_path(P, &W, signal, control, owner)
     block_close(&W.A)
     free(W.position)

@@ -2,17 +2,17 @@
 #
 #   minimise  ½ (yy − 2 cᵀb + bᵀC b) + Σ_j ( l1 f1_j |b_j| + ½ l2 f2_j b_j² ),   lower ≤ b ≤ upper
 #
-# for a descending sequence of (l1, l2). Problems are shared out among the threads; one problem is gram_descent.pyx.
+# for a descending sequence of (l1, l2). Problems are shared out among the threads; one problem is support_path.pyx
+# or gram_descent.pyx.
 from cython.parallel cimport parallel, threadid
 from riata_engine.cpu.control cimport Control, Signal, fetch_add, wait_for_others, worth
-from riata_engine.cpu.gram_descent cimport Batch, Problem, describe, solve_alone
-from riata_engine.cpu.gram_lanes cimport Queue, goes_small, solve_small
-from riata_engine.cpu.lanes cimport LANES
+from riata_engine.cpu.gram_descent cimport Batch, Problem, describe
+from riata_engine.cpu.support_path cimport solve_problem
 
 import numpy as np
 
 
-def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const double[:, ::1] c, const double[::1] yy,
+def gram_path(C, const Py_ssize_t[::1] gram_of, const double[:, ::1] c, const double[::1] yy,
               const double[::1] scale, const double[:, ::1] f1, const double[:, ::1] f2, const double[::1] lower,
               const double[::1] upper, const double[::1] bound_scale, const double[:, ::1] l1, const double[:, ::1] l2,
               const Py_ssize_t[::1] lengths, const Py_ssize_t[::1] allowed_ptr, const Py_ssize_t[::1] allowed,
@@ -20,13 +20,14 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
               double stop_dev_ratio, double stop_dev_change, bint by_kkt, Control control, int n_threads,
               double[:, :, ::1] coef, double[:, ::1] gap, double[:, ::1] residual, double[:, ::1] length,
               signed char[:, ::1] status, int[:, ::1] epochs, int[:, ::1] newtons, bint counting=True,
-              bint side_by_side=False, bint ahead=False):
+              bint few=False, bint ahead=False):
     """Solve B paths.
 
     Parameters
     ----------
-    C : (G, cap, cap)
-        Gram matrices; the leading M features of each are in use. ``gram_of`` (B,) tells which one a problem uses.
+    C : (G, cap, cap) or (G, size)
+        Gram matrices, or the rows of their lower triangles one after the other (gram_entries.pxd); the leading M features of each
+        are in use. ``gram_of`` (B,) tells which one a problem uses.
     c, yy, scale : (B, M), (B,), (B,)
         Xᵀy, yᵀy, and the null objective (the unit of the gap).
     f1, f2 : (1 or G, M)
@@ -46,22 +47,29 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
         come with what has been spent on an alpha before: ``max_epochs`` holds for all of it.
     counting
         Each solved alpha is progress; otherwise the caller counts.
-    side_by_side
-        Few features may be solved several problems at a time (gram_lanes.pyx). Whether they are depends on M, so that it is for callers
-        whose M is that of a problem alone.
+    few
+        M is that of a problem alone, not of a pool: few features may go from support to support (support_path.pyx).
     ahead
         The alphas behind the first may be rejected and solved again, so that each gets half of ``max_epochs`` only; behind one that
         has spent that, none is solved (``SKIPPED``).
     """
-    cdef Py_ssize_t B = c.shape[0], t, tasks
+    cdef Py_ssize_t B = c.shape[0], t
     cdef Batch batch
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
     cdef long taken = 0, finished = 0, failed = 0
     if B == 0:
         return
-    batch.M, batch.L, batch.ldc = M, l1.shape[1], C.shape[1]
-    batch.C, batch.gram_of = &C[0, 0, 0], &gram_of[0]
+    batch.M, batch.L = M, l1.shape[1]
+    cdef const double[:, :, ::1] squares
+    cdef const double[:, ::1] triangles
+    if C.ndim == 3:
+        squares = C
+        batch.C, batch.ldc, batch.apart = &squares[0, 0, 0], squares.shape[1], 0
+    else:
+        triangles = C
+        batch.C, batch.ldc, batch.apart = &triangles[0, 0], 0, triangles.shape[1]
+    batch.gram_of = &gram_of[0]
     batch.c, batch.yy, batch.scale = &c[0, 0], &yy[0], &scale[0]
     batch.f1, batch.f2, batch.factor_rows, batch.factor_ld = &f1[0, 0], &f2[0, 0], f1.shape[0], f1.shape[1]
     batch.lower, batch.upper, batch.bound_scale = &lower[0], &upper[0], &bound_scale[0]
@@ -71,50 +79,26 @@ def gram_path(const double[:, :, ::1] C, const Py_ssize_t[::1] gram_of, const do
         batch.allowed_ptr, batch.allowed = &allowed_ptr[0], &allowed[0] if allowed.shape[0] else &allowed_ptr[0]
     batch.start, batch.start_l1, batch.tol = &start[0, 0], &start_l1[0], &tol[0]
     batch.stop_dev_ratio, batch.stop_dev_change, batch.max_epochs = stop_dev_ratio, stop_dev_change, max_epochs
-    batch.by_kkt, batch.counting, batch.side_by_side, batch.ahead = by_kkt, counting, side_by_side, ahead
+    batch.by_kkt, batch.counting, batch.few, batch.ahead = by_kkt, counting, few, ahead
     batch.coef, batch.gap, batch.residual, batch.length = &coef[0, 0, 0], &gap[0, 0], &residual[0, 0], &length[0, 0]
     batch.status, batch.epochs, batch.newtons = &status[0, 0], &epochs[0, 0], &newtons[0, 0]
     n_threads = min(worth(10.0 * B * l1.shape[1] * M * M, n_threads), <int>B)
     cdef const Py_ssize_t[::1] order = np.argsort(gram_of, kind="stable")
-    cdef const Py_ssize_t[::1] ends = _tasks(np.asarray(gram_of)[order], n_threads, goes_small(&batch))
-    tasks = ends.shape[0] - 1
-    n_threads = min(n_threads, <int>tasks)
     with nogil, parallel(num_threads=n_threads):
         while True:
             t = fetch_add(&taken, 1)
-            if t >= tasks:
+            if t >= B:
                 break
-            if run(&batch, &order[0], ends[t], ends[t + 1], signal, handle, threadid() == 0):
+            if one(&batch, order[t], signal, handle, threadid() == 0):
                 fetch_add(&failed, 1)
             fetch_add(&finished, 1)
         if threadid() == 0:
-            wait_for_others(&finished, <long>tasks, signal, handle)
+            wait_for_others(&finished, <long>B, signal, handle)
     if failed:
         raise MemoryError("gram_path: no room for the active block of a problem")
 
 
-def _tasks(groups, n_threads, small):
-    """Where tasks end in the order of the problems: one problem each, or a share of those on one Gram matrix."""
-    if not small:
-        return np.arange(len(groups) + 1)
-    edges = np.flatnonzero(np.diff(groups, prepend=-1, append=-1))
-    ends = [0]
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
-        share = max(LANES, -(-(last - first) // (4 * n_threads)))
-        ends.extend(range(first + share, last, share))
-        ends.append(last)
-    return np.array(ends, np.intp)
-
-
-cdef int run(const Batch* batch, const Py_ssize_t* order, Py_ssize_t first, Py_ssize_t end, Signal* signal, void* control,
-             bint owner) noexcept nogil:
+cdef int one(const Batch* batch, Py_ssize_t b, Signal* signal, void* control, bint owner) noexcept nogil:
     cdef Problem P
-    cdef Queue queue
-    if goes_small(batch):
-        queue.batch = batch
-        queue.order = order
-        queue.next = first
-        queue.end = end
-        return solve_small(&queue, signal, control, owner)
-    describe(batch, order[first], &P)
-    return solve_alone(&P, signal, control, owner)
+    describe(batch, b, &P)
+    return solve_problem(&P, signal, control, owner)

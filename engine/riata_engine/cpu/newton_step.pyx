@@ -56,8 +56,8 @@ cdef int factorise(Block* A, const Py_ssize_t* S, Py_ssize_t s, double l2, doubl
     cdef Factor* F = &A.factor
     cdef Py_ssize_t i, k, a, n = 0, first = 0
     cdef Py_ssize_t* enter
-    if F.l2 != l2 or F.jitter != jitter:
-        factor_reset(F, l2, jitter)
+    if F.l2 != l2 or F.jitter != jitter or F.single != A.single:
+        factor_reset(F, l2, jitter, A.single)
     enter = work + F.f
     for i in range(F.f):
         work[i] = 0
@@ -135,15 +135,15 @@ cdef int step(Block* A, const Py_ssize_t* S, Py_ssize_t s, double l1, double l2,
     cdef Py_ssize_t a, k, q, m = A.m
     cdef int cut = 0
     cdef double before = block_objective(A, l1, l2, yy), t = 1, after
-    if factorise(A, S, s, l2, 0, work, d, &q) and factorise(A, S, s, l2, JITTER, work, d, &q):
-        factor_reset(&A.factor, -1, 0)
+    if factorise(A, S, s, l2, 0, work, d, &q) and (A.single or factorise(A, S, s, l2, JITTER, work, d, &q)):
+        factor_reset(&A.factor, -1, 0, A.single)
         return 2
     memset(x, 0, A.factor.f * sizeof(double))
     for k in range(s):
         a = S[k]
         x[A.slot[a]] = A.g[a] - (l1 * A.f1[a] if A.b[a] > 0 else -l1 * A.f1[a]) - l2 * A.f2[a] * A.b[a]
     if factor_solve(&A.factor, x, work, q):
-        factor_reset(&A.factor, -1, 0)                       # the next step starts from a new factor
+        factor_reset(&A.factor, -1, 0, A.single)             # the next step starts from a new factor
         return 2
     memcpy(kept, A.b, m * sizeof(double))
     memcpy(kept + m, A.g, m * sizeof(double))

@@ -4,6 +4,10 @@ from cython cimport floating
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
 
+cdef extern from "riata_short.h":
+    double riata_short_dot(const double* z, const double* u, Py_ssize_t m) nogil
+    void riata_short_move(const double* z, const double* v, double a, double* u, Py_ssize_t m) nogil
+
 
 cdef cloned_void dense_dot(const floating* x, double shift, const double* u, Py_ssize_t n, double* out) noexcept nogil:
     """Σ (x − shift) u: Σ u is zero but for rounding, which a large mean would blow up."""
@@ -28,12 +32,23 @@ cdef cloned_void dense_subtract(const floating* x, double a, double shift, Py_ss
         r[i] -= a * (x[i] - shift)
 
 
+cdef cloned_void padded_dot(const double* z, const double* u, Py_ssize_t m, double* out) noexcept nogil:
+    out[0] = riata_short_dot(z, u, m)
+
+
+cdef cloned_void padded_move(const double* z, const double* v, double a, double* u, Py_ssize_t m) noexcept nogil:
+    riata_short_move(z, v, a, u, m)
+
+
 cdef inline double slope(const floating* kind, const State* S, const Column* c) noexcept nogil:
     """z_jᵀ V r. ``kind`` only tells the type of the entries, here and below."""
     cdef const floating* x = <const floating*>c.x
     cdef const int* index = c.index
     cdef double s = 0, s2 = 0
     cdef Py_ssize_t a
+    if S.padded:
+        padded_dot(<const double*>c.x, S.u, S.padded, &s)
+        return s
     if S.X.sparse:
         for a in range(0, c.length - 1, 2):
             s += x[a] * S.u[index[a]]
@@ -51,7 +66,9 @@ cdef inline void move(const floating* kind, State* S, const Column* c, double d)
     cdef const int* index = c.index
     cdef double step = d * c.multiplier
     cdef Py_ssize_t a
-    if S.X.sparse:
+    if S.padded:
+        padded_move(<const double*>c.x, NULL if S.level > 0 else S.w, d * S.level if S.level > 0 else d, S.u, S.padded)
+    elif S.X.sparse:
         if S.intercept:
             S.total -= step * c.mean
         if S.level > 0:
@@ -95,7 +112,9 @@ cdef void subtract(const floating* kind, State* S, const Column* c) noexcept nog
     cdef Py_ssize_t a
     if step == 0:
         return
-    if S.X.sparse:
+    if S.padded:
+        padded_move(<const double*>c.x, NULL, c.b, S.r, S.padded)
+    elif S.X.sparse:
         for a in range(c.length):
             S.r[index[a]] -= step * x[a]
         if S.intercept:

@@ -3,7 +3,7 @@ from riata_engine.cpu.design cimport Columns
 cdef struct Column:
     # a feature in play: all that a coordinate step reads of it, side by side
     Py_ssize_t j
-    const char* x               # its entries: in X, or a copy
+    const char* x               # its entries: in X, or a copy (of few rows: of z less its mean, in float64)
     const int* index            # their rows (sparse)
     Py_ssize_t length
     double b
@@ -35,12 +35,22 @@ cdef struct State:
     const double* upper
     double bound_scale
     bint intercept
-    double* r                   # (n,) residual as of the last refresh (sparse: ρ)
+    Py_ssize_t padded           # dense columns of few rows: the length of their copies, a multiple of eight; else 0
+    double* w                   # (padded,) v
+    bint lazy                   # a pass leaves out columns that, by how far the residual has gone, cannot pass the threshold:
+    double threshold            # the one of the last pass, in units of f1
+    double travel               # at least the way of r from pass to pass, in the norm of V
+    double* root                # (p,) √h
+    double* rest                # (p,) |t| when it was last computed, less root·travel then
+    double* before              # (n,) r at the last pass
+    Py_ssize_t* listed          # columns that the last pass has looked at, in order
+    Py_ssize_t n_listed
+    double* r                   # (n,) residual as of the last refresh (sparse: ρ); with zeros behind it, like u and direction
     double* u                   # (n,) V r, kept up to date (sparse: V ρ)
     double total                # sparse: S = Σ v ρ
     double* direction           # (n,) scratch of the Newton step
     double* b                   # (p,) coefficients as of the last refresh
-    double* t                   # (p,) Zᵀ V r as of the last pass; 0 for features that are left out of the model
+    double* t                   # (p,) Zᵀ V r as of the last pass, or its bound (``list_columns``); 0 for features not in the model
     char* place                 # (p,) LEFT_OUT, AT_REST or IN_PLAY
     Column* play                # features in play, in the order in which they came
     Py_ssize_t m
@@ -64,5 +74,5 @@ cdef void drop_resting(State* S, double threshold) noexcept nogil
 cdef Py_ssize_t admit(State* S, double threshold) noexcept nogil
 cdef void find_support(State* S) noexcept nogil
 cdef void epoch(State* S, bint support_only, double l1, double l2, Epoch* seen) noexcept nogil
-cdef void refresh(State* S) noexcept nogil
+cdef void refresh(State* S, double threshold) noexcept nogil
 cdef double norms(const State* S, double* residual_y) noexcept nogil

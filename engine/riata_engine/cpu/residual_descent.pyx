@@ -6,7 +6,7 @@
 #
 # Features in play (the support and what may enter it) are kept as records, and short columns as copies, in the order in which
 # they came into play, so that an epoch reads memory forwards. Most epochs visit the support only.
-from libc.math cimport fabs, INFINITY as inf
+from libc.math cimport fabs, sqrt, INFINITY as inf
 from libc.stdlib cimport malloc, free, calloc
 from libc.string cimport memcpy
 
@@ -26,10 +26,22 @@ cdef enum:
     IN_PLAY = 2
     PREFETCH = 6                # columns between a prefetch and its use
     SHORT_COLUMN = 64           # entries of a column below which a copy pays: a longer one is read forwards as it is
+    SHORT_DENSE = 256           # rows up to which dense columns are copied
     BLOCK_BYTES = 65536         # bytes
 
 
-cdef void descend(const floating* kind, State* S, const Py_ssize_t* order, Py_ssize_t k, double l1, double l2, Epoch* seen) noexcept nogil:
+cdef extern from "riata_short.h":
+    void riata_short_dots_double(const double* x, Py_ssize_t n, Py_ssize_t ld, const Py_ssize_t* list, Py_ssize_t k,
+                                 const double* shift, const double* u, double* out) nogil
+    void riata_short_dots_float(const float* x, Py_ssize_t n, Py_ssize_t ld, const Py_ssize_t* list, Py_ssize_t k,
+                                const double* shift, const double* u, double* out) nogil
+
+cdef double SLACK = 1e-9                                    # for the rounding of a way, and of the slopes themselves
+cdef double SLOPES = 1e-12
+
+
+cdef cloned_void descend(const floating* kind, State* S, const Py_ssize_t* order, Py_ssize_t k, double l1, double l2,
+                         Epoch* seen) noexcept nogil:
     """One step on each of k features: those at the positions ``order`` in play, or all where it is NULL."""
     cdef Py_ssize_t q
     cdef Column* c
@@ -43,7 +55,7 @@ cdef void descend(const floating* kind, State* S, const Py_ssize_t* order, Py_ss
             riata_prefetch(later.index)
         c = S.play + (order[q] if order != NULL else q)
         a = l1 * c.f1
-        z = slope(kind, S, c)
+        z = riata_short_dot(<const double*>c.x, S.u, S.padded) if S.padded else slope(kind, S, c)
         if c.b == 0 and fabs(z) <= a:
             continue
         u = elastic_net_step(z + c.h * c.b, c.h, a, l2 * c.f2, c.lower, c.upper)
@@ -51,7 +63,10 @@ cdef void descend(const floating* kind, State* S, const Py_ssize_t* order, Py_ss
         norm += c.f1 * fabs(u)
         if d != 0:
             c.b = u
-            move(kind, S, c, d)
+            if S.padded:                                    # inlined here, for the CPU at hand
+                riata_short_move(<const double*>c.x, NULL if S.level > 0 else S.w, d * S.level if S.level > 0 else d, S.u, S.padded)
+            else:
+                move(kind, S, c, d)
             curvature = c.h + l2 * c.f2
             decrease += curvature * d * d
             z = curvature * fabs(d)                         # by so much the gradient had been off
@@ -95,9 +110,49 @@ cdef void renew(const floating* kind, State* S) noexcept nogil:
         S.u[i] = S.v[i] * S.r[i]
 
 
-cdef void gradient(const floating* x, State* S) noexcept nogil:
-    """t = Zᵀ V r of every feature of the model: one pass over X."""
+cdef cloned_void bounds(Py_ssize_t p, const double* rest, const double* root, double travel, double* t) noexcept nogil:
     cdef Py_ssize_t j
+    for j in range(p):
+        t[j] = rest[j] + root[j] * travel
+
+
+cdef void list_columns(State* S, double threshold) noexcept nogil:
+    """Which columns the pass must look at; the others get bounds for slopes.
+
+    |z_jᵀ V r| grows by ‖z_j‖ ‖Δr‖ at the most (Cauchy and Schwarz), so that what was far below the threshold a pass ago is below it still.
+    """
+    cdef Py_ssize_t j, k = 0, p = S.X.p
+    cdef double way = 0, size = 0, d
+    if S.lazy:
+        for j in range(S.X.n):
+            d = S.r[j] - S.before[j]
+            way += S.v[j] * d * d
+            size += S.v[j] * S.r[j] * S.r[j]
+            S.before[j] = S.r[j]
+        S.travel += (1 + SLACK) * sqrt(way) + SLOPES * sqrt(size)
+        bounds(p, S.rest, S.root, S.travel, S.t)
+        for j in range(p):
+            S.listed[k] = j
+            k += ((S.t[j] >= threshold * S.f1[j]) & (S.place[j] == AT_REST)) | (S.place[j] == IN_PLAY)
+    else:
+        for j in range(p):
+            S.t[j] = 0
+            S.listed[k] = j
+            k += S.place[j] != LEFT_OUT
+    S.n_listed, S.threshold = k, threshold
+
+
+cdef cloned_void short_gradient(const floating* x, State* S) noexcept nogil:
+    """t of the columns in the list, four at a time."""
+    if floating is float:
+        riata_short_dots_float(x, S.X.n, S.X.col, S.listed, S.n_listed, S.mean, S.u, S.t)
+    else:
+        riata_short_dots_double(x, S.X.n, S.X.col, S.listed, S.n_listed, S.mean, S.u, S.t)
+
+
+cdef void gradient(const floating* x, State* S, double threshold) noexcept nogil:
+    """t = Zᵀ V r of every feature of the model: one pass over X."""
+    cdef Py_ssize_t j, i
     cdef double s
     cdef const Columns* X = S.X
     if X.sparse:
@@ -107,6 +162,13 @@ cdef void gradient(const floating* x, State* S) noexcept nogil:
             riata_column_dots_double(x, X.indptr, X.indices, 0, X.p, S.u, S.t)
         for j in range(X.p):
             S.t[j] = X.multiplier[j] * (S.t[j] - S.mean[j] * S.total) if S.place[j] else 0.0
+    elif S.padded:
+        list_columns(S, threshold)
+        short_gradient(x, S)
+        for i in range(S.n_listed):
+            j = S.listed[i]
+            S.t[j] *= X.multiplier[j]
+            S.rest[j] = fabs(S.t[j]) - S.root[j] * S.travel
     else:
         for j in range(X.p):
             s = 0
@@ -115,25 +177,26 @@ cdef void gradient(const floating* x, State* S) noexcept nogil:
             S.t[j] = X.multiplier[j] * s
 
 
-cdef void refresh_typed(const floating* x, State* S) noexcept nogil:
+cdef void refresh_typed(const floating* x, State* S, double threshold) noexcept nogil:
     cdef Py_ssize_t q
     renew(x, S)
     if S.n_free:
         step_on_free(x, S)
         renew(x, S)
-    gradient(x, S)
+    gradient(x, S, threshold)
     for q in range(S.m):
         S.b[S.play[q].j] = S.play[q].b
     for q in range(S.n_free):
         S.b[S.free[q].j] = S.free[q].b
 
 
-cdef void refresh(State* S) noexcept nogil:
-    """r, b and t afresh from the coefficients: what a certificate is made of."""
+cdef void refresh(State* S, double threshold) noexcept nogil:
+    """r, b and t afresh from the coefficients: what a certificate is made of. Columns whose slope is below ``threshold`` f1 may get
+    a bound on it instead."""
     if S.X.single:
-        refresh_typed[float](<const float*>S.X.data, S)
+        refresh_typed[float](<const float*>S.X.data, S, threshold)
     else:
-        refresh_typed[double](<const double*>S.X.data, S)
+        refresh_typed[double](<const double*>S.X.data, S, threshold)
 
 
 cdef double norms(const State* S, double* residual_y) noexcept nogil:
@@ -171,25 +234,48 @@ cdef int fill(State* S, Column* c, Py_ssize_t j) noexcept nogil:
                 return 1
         c.x = S.copied[j]
         c.index = <const int*>(c.x + c.length * itemsize)
+    elif S.padded:
+        if S.copied[j] == NULL:
+            S.copied[j] = room_for_copy(S, S.padded * sizeof(double))
+            if S.copied[j] == NULL:
+                return 1
+            if X.single:
+                centred_copy(<const float*>c.x, c, S.padded, <double*>S.copied[j])
+            else:
+                centred_copy(<const double*>c.x, c, S.padded, <double*>S.copied[j])
+        c.x = S.copied[j]
     return 0
 
 
-cdef char* copy_of(State* S, const Column* c, Py_ssize_t itemsize) noexcept nogil:
-    """The entries of a column and their rows, one behind the other."""
-    cdef Py_ssize_t values = c.length * itemsize, rows = c.length * sizeof(int), bytes = (values + rows + 7) // 8 * 8
+cdef char* room_for_copy(State* S, Py_ssize_t bytes) noexcept nogil:
     cdef Block* new
-    cdef char* at
     if S.block == NULL or S.block.used + bytes > S.block.size:
         new = <Block*>malloc(sizeof(Block) + BLOCK_BYTES)
         if new == NULL:
             return NULL
         new.older, new.used, new.size = S.block, 0, BLOCK_BYTES
         S.block = new
-    at = <char*>(S.block + 1) + S.block.used
     S.block.used += bytes
-    memcpy(at, c.x, values)
-    memcpy(at + values, c.index, rows)
+    return <char*>(S.block + 1) + S.block.used - bytes
+
+
+cdef char* copy_of(State* S, const Column* c, Py_ssize_t itemsize) noexcept nogil:
+    """The entries of a sparse column and their rows, one behind the other."""
+    cdef Py_ssize_t values = c.length * itemsize, rows = c.length * sizeof(int)
+    cdef char* at = room_for_copy(S, (values + rows + 7) // 8 * 8)
+    if at != NULL:
+        memcpy(at, c.x, values)
+        memcpy(at + values, c.index, rows)
     return at
+
+
+cdef void centred_copy(const floating* x, const Column* c, Py_ssize_t padded, double* z) noexcept nogil:
+    """z less its mean, and zeros behind it."""
+    cdef Py_ssize_t i
+    for i in range(c.length):
+        z[i] = (x[i] - c.mean) * c.multiplier
+    for i in range(c.length, padded):
+        z[i] = 0
 
 
 cdef void drop_resting(State* S, double threshold) noexcept nogil:
@@ -212,11 +298,13 @@ cdef Py_ssize_t admit(State* S, double threshold) noexcept nogil:
 
     Returns how many there are, or −1 where memory is short.
     """
-    cdef Py_ssize_t j, before = S.m, room
+    cdef Py_ssize_t i, j, before = S.m, room
+    cdef bint few = S.padded > 0 and threshold >= S.threshold       # what was left out is below it
     cdef double least = threshold * (1 + 1e-12)
     cdef Column* larger
     cdef Py_ssize_t* support
-    for j in range(S.X.p):
+    for i in range(S.n_listed if few else S.X.p):
+        j = S.listed[i] if few else i
         if S.place[j] != AT_REST or fabs(S.t[j]) <= least * S.f1[j] or not (S.upper[j] > 0 if S.t[j] > 0 else S.lower[j] < 0):
             continue
         if S.m == S.capacity:
@@ -241,8 +329,12 @@ cdef Py_ssize_t admit(State* S, double threshold) noexcept nogil:
 
 cdef int open_state(State* S, const Py_ssize_t* free_features) noexcept nogil:
     """Room for the state of one problem, all coefficients zero; 1 where memory is short. The caller has set what it is made of."""
-    cdef Py_ssize_t n = S.X.n, p = S.X.p, q = S.n_free, i, j
-    cdef double* memory = <double*>calloc(3 * n + 2 * p + 3 * q + 1, sizeof(double))
+    cdef Py_ssize_t n = S.X.n, p = S.X.p, q = S.n_free, i, j, m
+    cdef bint bounded = False
+    cdef double* memory
+    S.padded = (n + 7) // 8 * 8 if not S.X.sparse and n <= SHORT_DENSE else 0
+    m = max(n, S.padded)
+    memory = <double*>calloc(3 * m + 2 * p + 3 * q + (S.padded + n + 2 * p if S.padded else 0) + 1, sizeof(double))
     S.place = <char*>calloc(p + 1, 1)
     S.copied = <char**>calloc(p + 1, sizeof(char*))
     S.block = NULL
@@ -250,14 +342,17 @@ cdef int open_state(State* S, const Py_ssize_t* free_features) noexcept nogil:
     S.r = memory
     S.play = NULL
     S.support = NULL
+    S.listed = <Py_ssize_t*>malloc((p + 1) * sizeof(Py_ssize_t)) if S.padded else NULL
+    S.n_listed, S.threshold, S.travel, S.lazy = 0, 0, 0, False
     S.m, S.capacity, S.n_support = 0, 0, 0
-    if memory == NULL or S.place == NULL or S.copied == NULL or S.free == NULL:
+    if memory == NULL or S.place == NULL or S.copied == NULL or S.free == NULL or (S.padded and S.listed == NULL):
         return 1
-    S.u = memory + n
-    S.direction = memory + 2 * n
-    S.b = memory + 3 * n
-    S.t = memory + 3 * n + p
-    S.slopes = memory + 3 * n + 2 * p
+    S.u = memory + m
+    S.direction = memory + 2 * m
+    S.b = memory + 3 * m
+    S.t = memory + 3 * m + p
+    S.slopes = memory + 3 * m + 2 * p
+    S.w = S.slopes + 3 * q
     S.level = S.v[0]
     for i in range(n):
         if S.v[i] != S.level:
@@ -266,6 +361,18 @@ cdef int open_state(State* S, const Py_ssize_t* free_features) noexcept nogil:
     for j in range(p):
         if S.h[j] > 0 and (S.lower[j] < 0 or S.upper[j] > 0):
             S.place[j] = AT_REST
+    if S.padded:
+        S.before = S.w + S.padded
+        S.root = S.before + n
+        S.rest = S.root + p
+        memcpy(S.w, S.v, n * sizeof(double))
+        memcpy(S.before, S.y, n * sizeof(double))
+        for j in range(p):
+            if S.place[j] != LEFT_OUT:
+                bounded |= S.lower[j] > -inf or S.upper[j] < inf        # then the sign of a slope counts
+                S.root[j] = (1 + SLACK) * sqrt(S.h[j])
+                S.rest[j] = inf                                         # not computed yet
+        S.lazy = not bounded
     for i in range(q):
         if fill(S, S.free + i, free_features[i]):
             return 1
@@ -284,3 +391,4 @@ cdef void close_state(State* S) noexcept nogil:
     free(S.free)
     free(S.play)
     free(S.support)
+    free(S.listed)

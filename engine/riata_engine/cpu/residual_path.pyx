@@ -161,7 +161,7 @@ cdef int one_path(State* S, const Task* T, Answer* A, Signal* signal, void* cont
     for l in range(L):
         A.status[l] = SKIPPED
         A.ends[l] = 0
-    refresh(S)
+    refresh(S, 0)
     A.passes += 1
     for l in range(L):
         if attend(signal, control, owner):
@@ -183,7 +183,7 @@ cdef int one_path(State* S, const Task* T, Answer* A, Signal* signal, void* cont
             if signal.stop:                                  # not the answer that an undisturbed run gives
                 break
             drop_dust(S, T.l1[l], 2 * T.scale)
-            refresh(S)
+            refresh(S, max(2 * T.l1[l + 1] - T.l1[l], 0.0) if l + 1 < L else T.l1[l])      # of the next strong rule
             A.passes += 1
             rr = norms(S, &ry)
             found = certified_gap(S, T, l, rr, ry)

@@ -6,6 +6,9 @@ from riata_engine.cpu.control cimport worth
 
 include "../formulas/early_stop.py"
 
+cdef extern from "riata_simd.h":
+    ctypedef void cloned_void "RIATA_CLONED_VOID"
+
 cdef double SMALL = 1e-300
 
 
@@ -108,6 +111,34 @@ def screen(const double[:, ::1] gradient, const double[:, ::1] f1, const Py_ssiz
                 failed = 1
     if failed:
         raise MemoryError("screen: no room for the scores of a problem")
+
+
+cdef cloned_void move_out(double* t, const double* slack, double size, double l1, const double* f1, Py_ssize_t p,
+                          unsigned char* doubtful) noexcept nogil:
+    cdef Py_ssize_t j
+    cdef double a
+    for j in range(p):
+        a = fabs(t[j]) + slack[j] * size
+        doubtful[j] |= 0 if a < l1 * f1[j] else 1
+        t[j] = a if t[j] > 0 else -a
+
+
+def bound_gradients(double[:, :, ::1] T, const double[::1] slack, const double[:, ::1] size, const double[:, ::1] l1,
+                    const double[:, ::1] f1, const Py_ssize_t[::1] factor_row, const Py_ssize_t[::1] lengths,
+                    unsigned char[:, ::1] doubtful, int n_threads=1):
+    """Move gradients T (k, L, p) that are off by slack[j]·size[i, l] at most away from zero by as much.
+
+    ``doubtful`` (k, p) is set where what comes out is not below l1[i, l]·f1 at some alpha of problem i: no bound will do there. Of a
+    column whose coefficient is zero all else is a bound that a certificate can be made of.
+    """
+    cdef Py_ssize_t i, l, p = T.shape[2]
+    if T.shape[0] == 0 or p == 0:
+        return
+    n_threads = worth(4.0 * T.shape[0] * T.shape[1] * p, n_threads)
+    with nogil:
+        for i in prange(T.shape[0], num_threads=n_threads, schedule="dynamic"):
+            for l in range(lengths[i]):
+                move_out(&T[i, l, 0], &slack[0], size[i, l], l1[i, l], &f1[factor_row[i], 0], p, &doubtful[i, 0])
 
 
 def accept(const double[:, ::1] gap, const double[:, ::1] square, const Py_ssize_t[::1] lengths, const Py_ssize_t[::1] first,

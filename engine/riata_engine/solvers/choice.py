@@ -16,6 +16,10 @@ ENTRY, FOLD_ENTRY = 100, 1000
 #: what a path by residual descent costs, in flops a stored entry of X: passes and epochs. Up to ten times as much where columns
 #: are much alike
 DESCENT = 1400
+#: elastic nets of dense X go by residual descent up to so many rows, from so many columns a row, and up to this l1_ratio: a step
+#: costs no more than in Gram space there, and nothing has to be formed; nearer to a lasso epochs are many, and Newton steps pay.
+#: Whatever is solved together goes the same way as alone
+FEW_ROWS, WIDE, SMOOTH = 200, 8, 0.6
 #: what Newton's method on the dual of a bounded ridge costs a problem and alpha, in flops for each n² p, and for each alpha of a
 #: weight group beside its arithmetic; the rows up to which it pays where no Gram matrix fits
 DUAL, DUAL_ALPHA, ROWS = 20, 5e7, 2000
@@ -60,6 +64,8 @@ def choose(wish, form, alphas, options):
     density = 1.0 if dense else X.nnz / max(1, n * p)
     if pure_ridge and p > n and (KERNEL * n * n <= SMALL or KERNEL * n * n < options.max_memory):
         return "kernel"
+    if smooth_on_few_rows(form, alphas, options):
+        return "residual"
     sums = 1 if form.held_out is not None or G == 1 else G               # Gram matrices accumulated from rows
     gram_flops = n * p * p * density * sums + (ENTRY if G == 1 else FOLD_ENTRY) * G * p * p
     fits = gram_fits(form, options)
@@ -83,6 +89,15 @@ def choose(wish, form, alphas, options):
     if (dense or density > DENSE) and 8 * support * (n + G * support) < options.max_memory:
         return "working_set"
     return "residual"
+
+
+def smooth_on_few_rows(form, alphas, options):
+    """Whether all are elastic nets far from a lasso on few rows of dense X, which need not be copied, or is small."""
+    X, (n, p), ratio = form.design.X, form.shape, options.l1_ratio
+    if not isinstance(X, np.ndarray) or n > FEW_ROWS or p <= 128 or p < WIDE * n:
+        return False
+    readable = X.strides[0] == X.itemsize or 8 * n * p <= SMALL
+    return readable and bool(np.all((ratio > 0) & (ratio <= SMOOTH))) and (not options.bounded or bool(np.all(alphas > 0)))
 
 
 def gram_fits(form, options):

@@ -56,7 +56,7 @@ def solve_gram(form, alphas, options, store, control, clock):
         with clock("descent"):
             solve_gram_paths(C, group[part], c[part], yy[part], null[part], (form.f1, form.f2), (form.lower, form.upper),
                              bound_scale[part], l1[part], l2[part], options, control, answers,
-                             stop=(options.stop_dev_ratio, options.stop_dev_change), counting=True, side_by_side=True)
+                             stop=(options.stop_dev_ratio, options.stop_dev_change), counting=True, few=True)
         with clock("certificate"):
             doubt = rounding(length, statistics.size, group[part], null[part])
             # where sums have lost digits the bound is a guess: the residual has the word

@@ -31,7 +31,7 @@ def room_for(B, L, M, epochs=None, newtons=None):
 
 def solve_gram_paths(C, gram_of, c, yy, null, factors, bounds, bound_scale, l1, l2, options, control, answers, *, tol=None,
                      max_epochs=None, lengths=None, allowed=(NONE, NONE), start=None, start_l1=None, stop=(np.inf, -np.inf),
-                     counting=False, side_by_side=False, ahead=False):
+                     counting=False, few=False, ahead=False):
     """``gram_path`` on the M features of ``c`` (B, M), into ``answers``; the names are explained there.
 
     Parameters
@@ -59,6 +59,6 @@ def solve_gram_paths(C, gram_of, c, yy, null, factors, bounds, bound_scale, l1, 
         start = np.zeros((B, M))
     gram_path(C, gram_of, c, yy, null, *factors, *bounds, bound_scale, l1, l2, lengths, *allowed, start,
               l1[:, 0].copy() if start_l1 is None else start_l1, M, tol, options.max_epochs if max_epochs is None else max_epochs,
-              *stop, options.by_kkt, control, options.n_threads, *answers, counting=counting, side_by_side=side_by_side,
+              *stop, options.by_kkt, control, options.n_threads, *answers, counting=counting, few=few,
               ahead=ahead)
     return answers

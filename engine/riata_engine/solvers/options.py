@@ -18,6 +18,7 @@ class Options:
     max_epochs: int
     stop_dev_ratio: float
     stop_dev_change: float
+    stop_df: float
     n_threads: int
     memory_limit: float | None
     by_kkt: bool

@@ -9,6 +9,9 @@ from riata_engine.cpu.scale import settle, to_data_units
 STATUS = ("converged", "max_iter", "time_budget", "not_finite", "degenerate", "skipped")
 CONVERGED, MAX_ITER, TIME_BUDGET, NOT_FINITE, DEGENERATE, SKIPPED = range(6)
 
+#: entries may take this part of the bytes of the dense array before they are written into it
+DENSER = 4
+
 
 class Answers:
     """What is known of B problems × L alphas beside their coefficients ``coef``, whose ``kind`` says how they are kept."""
@@ -35,6 +38,9 @@ class Answers:
                       self.status, CONVERGED, MAX_ITER, NOT_FINITE, DEGENERATE, dev_ratio)
         if some and self.kind == "dense":
             self.coef[(self.status != CONVERGED) & (self.status != MAX_ITER) & (self.status != DEGENERATE)] = np.nan
+        elif some and self.kind == "sparse":
+            kept = np.isin(self.status.ravel(), (CONVERGED, MAX_ITER, DEGENERATE))
+            self.entries = [tuple(part[kept[entry[0]]] for part in entry) for entry in self.entries]
         return dev_ratio
 
 
@@ -57,9 +63,24 @@ class PathStore(Answers):
         self.multiplier = form.design.multiplier
         # mean of z·(1/multiplier) in units of the coefficient of z: what the intercept takes off
         self.mean = form.shift + (form.design.center + form.origin) * self.multiplier
-        self.coef = np.zeros((B, L, p)) if kind == "dense" else None       # blank_unsolved puts in NaN at the end
+        self._coef = np.zeros((B, L, p)) if kind == "dense" else None      # address space until something is written to it
         self.L = L
-        self.entries = []                                  # sparse: (problem·L + alpha, column, coefficient), in any order
+        self.entries, self.room = [], 8 * B * L * p // DENSER      # (problem·L + alpha, column, coefficient), in any order
+
+    @property
+    def coef(self):
+        """(B, L, p) if ``kind`` is "dense", else None; ``blank_unsolved`` puts NaN into it.
+
+        Entries are written into it when it is asked for, so that it takes no memory beside a solver's own.
+        """
+        if self.kind == "dense":
+            self._write_entries()
+        return self._coef
+
+    def _write_entries(self):
+        for row, column, value in self.entries:
+            self._coef.reshape(-1, self.form.shape[1])[row, column] = value
+        self.entries, self.room = [], 0
 
     def put_paths(self, paths):
         """Whole paths of all problems, coefficients of z: alpha l of a path holds (index, value)[ends[l − 1]:ends[l]]."""
@@ -85,14 +106,17 @@ class PathStore(Answers):
             value = value * self.multiplier[column] * self.sigma[problem[row]]
         lost = row[~np.isfinite(value)]
         self.finite[problem[lost], alpha[lost]] = 0
-        if self.kind == "dense":
-            self.coef[problem[row], alpha[row], column] = value
-        elif self.kind == "sparse":
+        if self.kind != "none":
             used = value != 0
             self._keep_entries(problem[row[used]] * self.L + alpha[row[used]], column[used], value[used])
 
     def _keep_entries(self, row, column, value):
-        self.entries.append((row, column.astype(np.int32), value))
+        narrow = np.int32 if len(self.gap) * self.L < 1 << 31 else np.intp
+        self.entries.append((row.astype(narrow), column.astype(np.int32), value))
+        if self.kind == "dense":
+            self.room -= sum(array.nbytes for array in self.entries[-1])
+            if self.room < 0:
+                self._write_entries()
 
     def put_many(self, problems, b):
         """Coefficients b (k, L, p) of z of k whole problems, a slice or an index array (overwritten here to save memory)."""
@@ -121,11 +145,11 @@ class PathStore(Answers):
         for name in ("intercept", "gap", "residual", "held_out", "df", "finite", "status", "n_epochs", "n_cholesky"):
             setattr(self, name, np.hstack([getattr(self, name), getattr(later, name)]))
         if self.kind == "dense":
-            self.coef = np.concatenate([self.coef, later.coef], axis=1)
+            self._coef = np.concatenate([self.coef, later.coef], axis=1)
         elif self.kind == "sparse":
             L = self.L + later.L
-            self.entries = [(row // self.L * L + row % self.L, *rest) for row, *rest in self.entries]
-            self.entries += [(row // later.L * L + self.L + row % later.L, *rest) for row, *rest in later.entries]
+            self.entries = [(row.astype(np.intp) // self.L * L + row % self.L, *rest) for row, *rest in self.entries]
+            self.entries += [(row.astype(np.intp) // later.L * L + self.L + row % later.L, *rest) for row, *rest in later.entries]
         self.L += later.L
         self.n_passes += later.n_passes
         self.bytes_moved += later.bytes_moved

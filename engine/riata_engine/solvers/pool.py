@@ -1,4 +1,4 @@
-"""The columns in play: those that any problem of a batch works on, with a Gram matrix for every weight group.
+"""The columns in play: those that any problem of a batch works on, with the triangle of a Gram matrix for every weight group.
 
 Columns only come in. Their order in the pool is the order in which they came; each problem keeps a list of its own of those
 it may use, so that its answer does not depend on its neighbours. Contiguous columns are read where they are; of other matrices
@@ -9,7 +9,7 @@ import numpy as np
 
 from riata_engine.cpu.design import Design
 from riata_engine.cpu.fits import subtract_columns
-from riata_engine.cpu.pool_gram import extend, finish_folds
+from riata_engine.cpu.pool_gram import finish_folds, gram_rows, keep_rows, triangle_size
 from riata_engine.solvers.statistics import GUARD, lightened
 
 #: rows of coefficients are whole tiles of this width
@@ -53,7 +53,7 @@ class Pool:
         self.stored = not (isinstance(X, np.ndarray) and X.strides[0] == X.itemsize)
         self.design = form.design
         most = up(min(form.shape[1], 2 * len(form.V)))
-        self._allocate(most if 8 * len(groups) * most * most <= SPACE else ROOM)
+        self._allocate(most if 8 * len(groups) * triangle_size(most) <= SPACE else ROOM)
 
     def _allocate(self, room):
         room, m = up(room), len(self.columns)
@@ -62,10 +62,10 @@ class Pool:
             if m:
                 Z[:, :m] = self.design.X[:, :m]
             self.design = Design(Z, np.zeros(room), np.ones(room))
-        C = np.zeros((len(self.groups), room, room))
+        C = np.zeros((len(self.groups), triangle_size(room)))
         if m:
-            C[:, :m, :m] = self.C[:, :m, :m]
-        self.C = C
+            C[:, :triangle_size(m)] = self.C[:, :triangle_size(m)]
+        self.C, self.room = C, room
 
     def __len__(self):
         return len(self.columns)
@@ -76,8 +76,8 @@ class Pool:
         if not len(new):
             return
         old, m = len(self.columns), len(self.columns) + len(new)
-        if m > self.C.shape[1]:
-            self._allocate(max(m, min(self.form.shape[1], int(1.5 * self.C.shape[1]))))
+        if m > self.room:
+            self._allocate(max(m, min(self.form.shape[1], int(1.5 * self.room))))
         if self.stored:
             self.form.design.gather(new, self.design.X, old)
         self.where[new] = np.arange(old, m)
@@ -88,59 +88,61 @@ class Pool:
         """Where columns of the pool stand in ``design``."""
         return self.where[columns] if self.stored else columns
 
-    def _product(self, rows, weights, old, C, factor, design=None):
-        extend(design or self.design, self._at(self.columns), rows, weights, old, C, factor, self.control, self.n_threads)
+    def _product(self, rows, weights, old, out, factor, design=None):
+        gram_rows(design or self.design, self._at(self.columns), rows, weights, old, out, factor, self.control, self.n_threads)
 
     def _extend(self, old, m):
+        """Append the rows of the columns behind the first ``old`` to every triangle."""
         form = self.form
         d = np.ascontiguousarray(form.shift[np.ix_(self.groups, self.columns)])
+        parts = np.zeros((len(self.groups), m - old, m))
         if self.overlap:
-            for k in range(len(self.groups)):
-                self._direct(k, old, d[k])
+            for k, part in enumerate(parts):
+                self._direct(k, old, part, d[k])
         elif self.folds is not None:
-            self._extend_folds(old, m, d)
+            self._fold_rows(old, parts, d)
         else:
-            for C in self.C:
-                self._product(None, self.weights, old, C, 1.0 / len(form.V) if form.even else 1.0)
+            for part in parts:
+                self._product(None, self.weights, old, part, 1.0 / len(form.V) if form.even else 1.0)
         if self.free is not None:
-            for k, g in enumerate(self.groups):          # by the same products: an entry does not depend on when it came in
-                fitted = np.zeros((m, m))
-                extend(self.free.design(g), self.columns, None, None, old, fitted, 1.0, self.control, self.n_threads)
-                self.C[k, old:m, :m] -= fitted[old:]
-                self.C[k, :m, old:m] = self.C[k, old:m, :m].T
+            for part, g in zip(parts, self.groups, strict=True):     # an entry does not depend on when it came in
+                fitted = np.zeros(part.shape)
+                gram_rows(self.free.design(g), self.columns, None, None, old, fitted, 1.0, self.control, self.n_threads)
+                part -= fitted
+        for part, C in zip(parts, self.C, strict=True):
+            keep_rows(part, C, old)
 
-    def _extend_folds(self, old, m, d):
+    def _fold_rows(self, old, parts, d):
         """The whole minus the rows of each fold; what subtraction would spoil is computed directly."""
-        for C, rows in zip(self.C, self.folds, strict=True):
-            self._product(rows, self.weights, old, C, -1.0)
+        for part, rows in zip(parts, self.folds, strict=True):
+            self._product(rows, self.weights, old, part, -1.0)
         if self.covers:
-            whole = -self.C[:, old:m, :m].sum(axis=0)
+            whole = -parts.sum(axis=0)
         else:
-            C = np.zeros(self.C.shape[1:])
-            self._product(None, self.weights, old, C, 1.0)
-            whole = np.ascontiguousarray(C[old:m, :m])
+            whole = np.zeros(parts.shape[1:])
+            self._product(None, self.weights, old, whole, 1.0)
         form = self.form
         everything = float(len(form.V)) if self.weights is None else 1.0
         weights = np.array([everything - self._held_weight(rows) for rows in self.folds])
-        finish_folds(self.C, whole, weights, d, old, m, self.n_threads)
-        spread = np.diagonal(whole[:, old:m]) / everything
-        for k, C in enumerate(self.C):
-            variance = np.diagonal(C)[old:m]
+        finish_folds(parts, whole, weights, d, old, self.n_threads)
+        spread = np.diagonal(whole[:, old:]) / everything
+        for k, part in enumerate(parts):
+            variance = np.diagonal(part[:, old:])
             if self.light[k] or np.any(variance < GUARD * spread):
-                C[old:m, :m] = 0.0
-                self._direct(k, old, d[k])
-                gone = old + np.flatnonzero(np.diagonal(C)[old:m] <= form.unvarying * spread)
-                C[gone], C[:, gone] = 0.0, 0.0
+                part[:] = 0.0
+                self._direct(k, old, part, d[k])
+                gone = np.flatnonzero(np.diagonal(part[:, old:]) <= form.unvarying * spread)
+                part[gone], part[:, old + gone] = 0.0, 0.0
 
     def _held_weight(self, rows):
         return float(len(rows)) if self.weights is None else float(self.weights[rows].sum())
 
-    def _direct(self, k, old, d):
-        """(Z − d)' diag(V_g) (Z − d) of group number k, without subtraction of products."""
+    def _direct(self, k, old, part, d):
+        """The rows of (Z − d)' diag(V_g) (Z − d) of group number k, without subtraction of products."""
         at, X, center, multiplier = self._at(self.columns), self.design.X, self.design.center.copy(), self.design.multiplier
         center[at] += d / multiplier[at]
         about = Design(X, center, multiplier)
-        self._product(None, np.ascontiguousarray(self.form.V[:, self.groups[k]]), old, self.C[k], 1.0, about)
+        self._product(None, np.ascontiguousarray(self.form.V[:, self.groups[k]]), old, part, 1.0, about)
 
     def subtract(self, flat, at, coef, lengths, R):
         """R[i, l] −= what the coefficients of problem i at its alpha l fit: see ``subtract_columns``."""

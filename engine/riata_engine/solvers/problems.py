@@ -33,6 +33,7 @@ class Batch:
     max_epochs: int = 100_000
     stop_dev_ratio: float | None = None
     stop_dev_change: float | None = None
+    stop_df: int | None = None
     n_threads: int | None = None
     time_budget: float | None = None
     store: str = "dense"
@@ -66,6 +67,8 @@ class Batch:
                     raise ValueError(f"held_out has rows from {rows[0]} to {rows[-1]}, outside the {self.X.shape[0]} of X")
         if self.Y.ndim == 1:
             self.Y = self.Y[:, None]
+        if self.penalty_factor is not None and np.ndim(self.penalty_factor) == 2:
+            self._check_group_factors()
         groups = 1
         if self.weights is not None and self.weights.ndim == 2:
             groups = self.weights.shape[1]
@@ -86,6 +89,15 @@ class Batch:
         ratio = np.empty(self.target.shape)
         ratio[:] = self.l1_ratio
         self.l1_ratio = ratio
+
+    def _check_group_factors(self):
+        factor = self.penalty_factor = np.asarray(self.penalty_factor, float)
+        expected = (0 if self.held_out is None else len(self.held_out), self.X.shape[1])
+        if factor.shape != expected:
+            raise ValueError(f"penalty_factor has shape {factor.shape}; factors of each weight group need held_out, and shape "
+                             f"(G, p) = {expected}")
+        if not (np.isfinite(factor) & (factor > 0)).all() or not np.all(self.l1_ratio):
+            raise ValueError("penalty_factor (G, p) takes finite factors above 0, and l1_ratio above 0")
 
 
 def _increasing(rows):

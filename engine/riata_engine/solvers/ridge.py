@@ -3,10 +3,12 @@
 import numpy as np
 
 from riata_engine.solvers.centred_design import CentredDesign
+from riata_engine.solvers.ridge_folds import held_out_residuals
 from riata_engine.solvers.ridge_gram import GramForm
 from riata_engine.solvers.ridge_kernel import KernelForm
 from riata_engine.solvers.ridge_spectrum import EPS
 from riata_engine.solvers.row_products import weighted_square
+from riata_engine.threads import single_threaded_blas
 
 TARGET_ELEMENTS = 1 << 22  # rows x alphas x targets held at once by loo_error
 
@@ -208,6 +210,34 @@ class RidgeDecomposition:
             for rows, residuals in self._form.loo_blocks(alphas, Yc[targets], weightless=False):
                 error[:, targets] += np.einsum("lit,lit,i->lt", residuals, residuals, self.design.v[rows])
         return error
+
+    def held_out_residuals(self, alphas, y, folds):
+        r"""
+        Residuals of fits without the rows of a fold, on these rows, exact and without a refit:
+
+        .. math:: (I - H_{FF})^{-1} (y - \hat y)_F
+
+        As in `loo_residuals`, the strength of the penalty is that of the sum over all rows.
+
+        Parameters
+        ----------
+        alphas : array (K, L)
+            Above 0; a row for each fold.
+        y : array (n,)
+        folds : list of K integer arrays
+            Rows of positive weight; not all of them in one fold.
+
+        Returns
+        -------
+        list of K arrays (L, f)
+        """
+        if self._form.n_free:
+            raise ValueError(f"{self._form.n_free} columns have no penalty: held-out residuals without refits need one on each")
+        alphas = self._alphas(alphas)
+        if not alphas.all():
+            raise ValueError("alphas holds 0, or what cannot be told from it: give larger ones")
+        with single_threaded_blas():
+            return held_out_residuals(self._form, alphas, self._centred(y)[0][0], folds)
 
     def duality_gap(self, alphas, Y, coef, intercept, residuals=None):
         r"""

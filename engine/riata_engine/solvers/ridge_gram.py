@@ -30,7 +30,7 @@ class GramForm(RidgeForm):
         bound = np.sum((self.deviation * scale) ** 2)
         self.C, self.GC = np.zeros((design.p, 0)), None
         if self.free.size:
-            factor = _pseudo_inverse_factor(G[np.ix_(self.free, self.free)], max(design.n, design.p))
+            factor = pseudo_inverse_factor(G[np.ix_(self.free, self.free)], max(design.n, design.p))
             self.C = np.zeros((design.p, factor.shape[1]))
             self.C[self.free] = factor
             self.GC = G @ self.C
@@ -161,7 +161,7 @@ class GramForm(RidgeForm):
         return gap / 2
 
 
-def _pseudo_inverse_factor(G, size):
+def pseudo_inverse_factor(G, size):
     """C with C C' = G^+ (Moore-Penrose), of as many columns as G has rank.
 
     The rank is decided on the correlation matrix, so that the units of the columns do not matter; projecting off

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from riata_engine.solvers.path_store import MAX_ITER
+from riata_engine.solvers.path_store import DEGENERATE, MAX_ITER
 
 
 @dataclass
@@ -49,7 +49,8 @@ def joined(parts, order):
 
 def better(solution, again, problems):
     """``solution`` with the paths of ``again``, of the given problems, whose largest gap is smaller."""
-    worst = [np.where(one.status <= MAX_ITER, one.gap, np.inf).max(axis=1) for one in (solution, again)]
+    worst = [np.where((one.status <= MAX_ITER) | (one.status == DEGENERATE), one.gap, np.inf).max(axis=1)
+             for one in (solution, again)]
     here = np.flatnonzero(worst[1] < worst[0][problems])
     there = problems[here]
     for name in PER_PROBLEM:

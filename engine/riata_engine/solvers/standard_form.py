@@ -47,7 +47,7 @@ class StandardForm:
     group: np.ndarray                 # (B,)
     intercept: bool
     standardize: bool
-    factor: np.ndarray                # (p,) penalty factors as given
+    factor: np.ndarray                # (p,) penalty factors as given; ones where each group has its own: f1, f2 have them
     barred: np.ndarray                # (p,) constant, penalised by inf, or held at zero by its bounds: not in the model
     lower: np.ndarray                 # (p,) bounds on the coefficient of z, in units of sigma = 1; (0, 0): left out
     upper: np.ndarray
@@ -215,7 +215,7 @@ def standard_form(batch, control, n_threads):
     if plain:
         form.f1, form.f2 = multiplier[None], f2[None]
     else:
-        _penalty_factors(form, control, n_threads)
+        _penalty_factors(form, batch.penalty_factor, control, n_threads)
     return form
 
 
@@ -228,7 +228,7 @@ def _restrictions(batch, multiplier, constant, flat):
         lower = lower if batch.lower is None else np.asarray(batch.lower, dtype=float)
         upper = upper if batch.upper is None else np.asarray(batch.upper, dtype=float)
         barred = barred | ((lower == 0) & (upper == 0))
-    if batch.penalty_factor is not None:
+    if batch.penalty_factor is not None and np.ndim(batch.penalty_factor) == 1:
         penalty = np.asarray(batch.penalty_factor, dtype=float)
     if batch.standardize and not batch.intercept:        # a penalty on b_j·s_j with s_j = 0 is none
         penalty = np.where(flat & np.isfinite(penalty), 0.0, penalty)
@@ -265,9 +265,9 @@ def store_centred(X, center, far):
     return X, np.where(far, 0.0, center), np.where(far, center, 0.0)
 
 
-def _penalty_factors(form, control, n_threads):
+def _penalty_factors(form, given, control, n_threads):
     """f1 and f2 of the problem in z. With standardisation the penalty acts on b_j·s_j, s_j the group's standard deviation."""
-    f = np.where(form.barred, 0.0, form.factor)
+    f = np.where(form.barred, 0.0, given if np.ndim(given) == 2 else form.factor)
     if not form.standardize:
         m = form.design.multiplier[None]
     else:

@@ -8,8 +8,9 @@ gap over all columns is above the tolerance; what violates there comes in, and t
 
 import numpy as np
 
+from riata_engine.cpu.design import Design
 from riata_engine.cpu.fits import subtract_fits
-from riata_engine.cpu.screen import accept, screen
+from riata_engine.cpu.screen import accept, bound_gradients, screen
 from riata_engine.cpu.targets import residual_norms
 from riata_engine.solvers.certificate import TIGHTER, gaps_of
 from riata_engine.solvers.column_lists import ColumnLists
@@ -31,6 +32,8 @@ INNER = 0.3
 SHORT = 512
 #: problems that go through their rounds together, and bytes that their own Gram matrices of four columns a row may take
 TOGETHER, OWN_BYTES = 64, 1 << 26
+#: bytes of a float32 X from which its columns are checked in float32: a smaller one stays in a cache, where it gains nothing
+NARROW_FROM = 1 << 24
 #: rounds at one alpha without a violator before its certificate is left as it is
 PATIENCE = 3
 
@@ -72,6 +75,23 @@ def _chunks(form, options):
         yield from ((problems, Pool) for problems in _pieces(np.flatnonzero(np.isin(form.group, groups)), most))
 
 
+def _slack(form):
+    """(p,) what a pass in float32 may be off by, in units of √Σ v r²; None where X or the problem does not go in float32.
+
+    By Cauchy's inequality Σ v |z_j| |r| ≤ √Σ v z_j² √Σ v r². The first is at most two by the choice of multipliers, but for the
+    rounding of the center. Float32 has no room for columns of extreme scale.
+    """
+    multiplier, error = form.design.multiplier, form.design.narrow_error
+    unbounded = (form.lower == form.upper) | (np.isinf(form.lower) & np.isinf(form.upper))
+    if not np.isfinite(error) or form.design.X.nbytes < NARROW_FROM:
+        return None
+    if form.held_out is not None or form.V.shape[1] > 1 or not unbounded.all():
+        return None
+    moved = 2.0**-24 * form.design.center * multiplier
+    fits = (multiplier == 0) | ((multiplier > 2.0**-40) & (multiplier < 2.0**40))
+    return np.where(fits, error * np.hypot(2.0, moved), np.inf)
+
+
 def _pieces(array, size):
     return np.split(array, range(max(1, size), len(array), max(1, size)))
 
@@ -86,6 +106,7 @@ class _Run:
         self.factor_row = form.factor_row[self.group]
         self.alphas, self.l1, self.l2, self.c = alphas[problems], l1[problems], l2[problems], gradient[problems]
         self.half_free = HalfFree(form, free, options, store, control) if options.by_kkt else None
+        self.slack = _slack(form) if free is None and self.half_free is None else None
         self.least = int(np.clip(WISH[0] // 2 + len(form.V) // WISH_ROWS, *WISH))
         self.pool = pool(form, problems, free, control, options.n_threads)
         movable = form.design.multiplier > 0
@@ -155,7 +176,7 @@ class _Run:
             return False
         with self.clock("certificate"):
             R, free_b = self._residuals(who, flat, at, lengths, coef)
-            T = self._gradients(who, R)
+            T = self._gradients(who, flat, at, lengths, coef, R)
             gap, square = self._gaps(who, lengths, coef, R, T)
         if self.control.stopped:
             return False
@@ -203,13 +224,34 @@ class _Run:
         self.free.subtract_fitted(R, free_b, self.problems[who], lengths, n_threads)
         return R, free_b
 
-    def _gradients(self, who, R):
-        """(k, BLOCK, p): one pass over X. Each problem is a block of its own in the product, so that its bits are its own."""
-        form, k = self.form, len(who)
-        weighted = R * form.V.T[self.group[who]][:, None]
-        T = form.design.transposed_matvec(weighted.reshape(k * BLOCK, -1), BLOCK, self.control, self.options.n_threads)
+    def _gradients(self, who, flat, at, lengths, coef, R):
+        """(k, BLOCK, p): one pass over X. Each problem is a block of its own in the product, so that its bits are its own.
+
+        Of float32 X the pass is one of float32: the gradient of a column is moved away from zero by as much as rounding may have
+        changed it. Columns with a coefficient, and those that such a bound would not leave below the threshold, are multiplied
+        again in float64, so that the certificate holds for what X is.
+        """
+        form, design, n_threads = self.form, self.form.design, self.options.n_threads
+        k = len(who)
+        weighted = (R * form.V.T[self.group[who]][:, None]).reshape(k * BLOCK, -1)
+        T = design.transposed_matvec(weighted, BLOCK, self.control, n_threads, narrow=self.slack is not None)
+        T = T.reshape(k, BLOCK, -1)
         self.store.n_passes += 1
-        return T.reshape(k, BLOCK, -1)
+        if self.slack is None:
+            return T
+        size = np.sqrt(np.einsum("kln,kln->kl", weighted.reshape(R.shape), R))
+        alpha = np.minimum(self.next[who][:, None] + np.arange(BLOCK), self.alphas.shape[1] - 1)
+        doubtful = np.zeros((k, T.shape[2]), np.uint8)
+        used = (coef[flat.member, :, at] != 0).any(axis=1)
+        doubtful[flat.member[used], flat.columns[used]] = 1
+        bound_gradients(T, self.slack, size, self.l1[who[:, None], alpha], form.f1, self.factor_row[who], lengths, doubtful,
+                        n_threads)
+        columns = np.flatnonzero(doubtful.any(axis=0))
+        some = Design(design.X.T[columns].T, design.center[columns], design.multiplier[columns])
+        exact = some.transposed_matvec(weighted, BLOCK, self.control, n_threads).reshape(k, BLOCK, -1)
+        i, j = np.nonzero(doubtful[:, columns])
+        T[i, :, columns[j]] = exact[i, :, j]
+        return T
 
     def _gaps(self, who, lengths, coef, R, T):
         alpha = np.minimum(self.next[who][:, None] + np.arange(BLOCK), self.alphas.shape[1] - 1)
@@ -239,6 +281,12 @@ class _Run:
         accept(gap, square, lengths, self.next[who], 2 * self.null[who], options.tol, options.stop_dev_ratio,
                options.stop_dev_change, surrender.astype(np.uint8), dev, good, done)
         self.dev[who], self.finished[who] = dev, done > 0
+        if np.isfinite(options.stop_df):
+            df = np.count_nonzero(coef, axis=2) + len(self.form.free)
+            full = (df >= options.stop_df) & (np.arange(BLOCK) < good[:, None])
+            ended = np.flatnonzero(full.any(axis=1))
+            good[ended] = full[ended].argmax(axis=1) + 1
+            self.finished[who[ended]] = True
         k, l = np.nonzero(np.arange(BLOCK) < good[:, None])
         problem, alpha = self.problems[who[k]], self.next[who[k]] + l
         store.gap[problem, alpha], store.residual[problem, alpha] = gap[k, l], square[k, l]
