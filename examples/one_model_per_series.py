@@ -1,9 +1,7 @@
 """One model for each series of a panel in one call: sales of many products, each with a history, gaps and a season of its own.
 
-`riata.fit_batch` takes the long table and the column that names the products. Each gets an elastic net on its own lags, weekday
-and
-price, chosen by cross-validation; a missing sale leaves its row out; a product with too little history gets a sentence, not an
-error.
+`riata.fit_batch` takes the long table and the labels of its rows. Each product gets an elastic net on its own lags, weekday and
+price, chosen by cross-validation; a missing sale leaves its row out; too little history gets a sentence, not an error.
 """
 
 import numpy as np
@@ -23,7 +21,8 @@ def panel(products, days=(120, 400), seed=0):
         week = rng.normal(scale=0.5, size=7)[np.arange(n) % 7]
         y = np.zeros(n)
         for t in range(n):
-            y[t] = 0.5 * y[t - 1] + 0.2 * y[t - 7] + week[t] - 2 * (price[t] - 1) + rng.normal(scale=0.4) if t >= 7 else rng.normal()
+            past = 0.5 * y[t - 1] + 0.2 * y[t - 7] if t >= 7 else 0.0
+            y[t] = past + week[t] - 2 * (price[t] - 1) + rng.normal(scale=0.4)
         lags = np.column_stack([y[LAGS - lag:n - lag] for lag in range(1, LAGS + 1)])
         weekday = np.eye(7)[np.arange(LAGS, n) % 7]
         designs.append(np.column_stack([lags, weekday, price[LAGS:]]))

@@ -1,5 +1,6 @@
 """fit_batch on problems with designs of their own: every shape gives the answers that each problem has alone."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -402,6 +403,18 @@ def test_chunks_keep_within_memory():
     assert limits.stop(source, 0, 10_000) == int(1e6 // each)
     assert limits.stop(source, 0, 3) == 3
     assert Limits(rules, 1.0, False, False).stop(source, 5, 10) == 6          # one problem at least
+
+
+@pytest.mark.parametrize("options", [{"cv": 3}, {"alphas": 40}])
+def test_what_is_held_beside_the_result_keeps_within_max_memory(options):
+    X, y = ragged(200, least=40, most=60, features=(30, 40))
+    riata.fit_batch(X[:2], y[:2], **options)           # what is imported on the way is not counted
+    for limit in (2e6, 8e6):
+        tracemalloc.start()
+        found = riata.fit_batch(X, y, max_memory=limit, **options)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak <= limit + sum(values.nbytes for values in found.store.values()) + 5e5
 
 
 def test_long_path_batches_give_the_same_result_in_chunks_on_one_design():

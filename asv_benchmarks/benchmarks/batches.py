@@ -1,4 +1,4 @@
-"""Many problems that have nothing in common in one call: paths, cross-validations, what a call costs beside them, and resuming."""
+"""Many problems that have nothing in common in one call: paths, cross-validations, the cost of a call beside them, resuming."""
 
 import shutil
 import tempfile
@@ -37,7 +37,8 @@ class Ragged:
         self.options = {"cv": self.folds} if task == "cv" else {}
 
     def run(self, count=None):
-        return riata.fit_batch(self.X[:count], self.y[:count], l1_ratio=self.l1_ratio, alphas=100, n_threads=THREADS, **self.options)
+        return riata.fit_batch(self.X[:count], self.y[:count], l1_ratio=self.l1_ratio, alphas=100, n_threads=THREADS,
+                               **self.options)
 
     def loop(self):
         """The first few by scikit-learn, one by one, at the tolerance that gives a gap of about 1e-6."""

@@ -97,6 +97,10 @@ class BatchModels:
         return BatchModels(picked(self.store, which), self.rule, self.feature_names.of(which) if self.feature_names else
                            self.feature_names, None if self.labels is None else [self.labels[b] for b in which])
 
+    def number_of(self, label):
+        """The number of the problem of a label; for labels that are no text: ``result[result.number_of(2021)]``."""
+        return self._labels.position(label)
+
     def __iter__(self):
         return (BatchModel(self, b) for b in range(len(self)))
 

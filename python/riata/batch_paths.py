@@ -103,6 +103,10 @@ class BatchPaths:
             tol=self.rules.settings["tol"], feature_names=self.feature_names[b], n_passes=int(store["n_passes"][b]),
             solver=str(store["solver"][b]), profile_=profile)
 
+    def number_of(self, label):
+        """The number of the problem of a label; for labels that are no text: ``result[result.number_of(2021)]``."""
+        return self._labels.position(label)
+
     def __iter__(self):
         return (self[i] for i in range(len(self)))
 

@@ -48,6 +48,33 @@ def _concatenated(pieces):
     return whole
 
 
+def room_for(store, count, **sizes):
+    """Arrays for `count` problems with the columns of a store; `sizes` are the lengths of the flat ones."""
+    out = {}
+    for name, values in store.items():
+        if name in POINTERS:
+            out[name] = np.zeros(count + 1, np.int64)
+        elif name in PARTS:
+            out[name] = np.empty(sizes[name], values.dtype)
+        else:
+            dtype = "U64" if values.dtype.kind == "U" else values.dtype
+            out[name] = np.empty((count, *values.shape[1:]), dtype)
+    return out
+
+
+def put(whole, start, store):
+    """Write the store of some problems into the room for all, where those before them are there already."""
+    stop = start + len(store["status"])
+    for name, values in store.items():
+        if name in POINTERS:
+            whole[name][start + 1:stop + 1] = whole[name][start] + values[1:]
+        elif name not in PARTS:
+            whole[name][start:stop] = values
+    for name, at in PARTS.items():
+        if name in store:
+            whole[name][whole[at][start]:whole[at][stop]] = store[name]
+
+
 def picked(store, which):
     """The store of some problems: an integer array, or a slice."""
     if isinstance(which, slice):

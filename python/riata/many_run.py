@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from riata.checkpoint import Checkpoint, Digests
-from riata.columns import joined
+from riata.columns import joined, put, room_for
 from riata.feature_names import joined_names
 from riata.many_solve import SKIPPED, TIME_BUDGET, blank
 from riata_engine.memory import free_memory
@@ -44,7 +44,7 @@ class Limits:
         if self.rules.folds is not None:
             folds = self.rules.folds.K or 10
         rows = n * L if self.rules.keep_predictions else 0
-        return 8.0 * (2 * L * p * self.paths + L * (12 + 2 * folds) + 2 * rows + 4 * n + (n * p if self.gathered else 0))
+        return 8.0 * (2 * L * p * self.paths + L * (30 + 6 * folds) + 2 * rows + 4 * n + (n * p if self.gathered else 0))
 
     def share_of(self, n, p):
         """How much of a chunk one problem is, or an array of what each is."""
@@ -96,40 +96,41 @@ def run(source, rules, solve, finish, *, limits, checkpoint=None, call=None, sha
     deadline = None if time_budget is None else time.monotonic() + time_budget
     kept = None if checkpoint is None else Checkpoint(checkpoint, call)
     digests = None if kept is None else Digests(shared)
-    parts = []                                         # (store, names)
+    parts = _Parts(source, rules)
     start, interrupted = 0, False
 
     try:
         while source.B is None or start < source.B:
             over = deadline is not None and time.monotonic() >= deadline
             known = None if kept is None else kept.finished.get(start)
-            if over and known is None and (source.B is not None or parts) and (kept is None or kept.next_start(start) is None):
+            behind = None if kept is None else kept.next_start(start)
+            if over and behind is None and (source.B is not None or parts.count):
                 break
-            end = None if kept is None else kept.next_start(start)
             if source.B is None:
-                count = known - start if known else None if end is None else end - start
+                count = known - start if known else None if behind is None else behind - start
                 chunk = source.take(count, None if known else limits.share_of)
                 if chunk is None:
                     break
                 stop = start + len(chunk.X)
             else:
-                stop = known or limits.stop(source, start, source.B if end is None else end)
+                stop = known or limits.stop(source, start, source.B if behind is None else behind)
                 chunk = source.chunk(start, stop)
             digest = None if kept is None else digests.of(chunk)
             if known:
-                parts.append((kept.load(start, digest), chunk.names))
+                parts.add(kept.load(start, digest), chunk.names)
             elif over:
                 n, p = chunk.sizes
                 store = _unreached(n, p, rules, start, TIME_BUDGET)
-                parts.append((finish(store), chunk.names))
+                parts.add(finish(store), chunk.names)
             else:
                 left = None if deadline is None else max(deadline - time.monotonic(), 1e-9)
                 within = None if report is None else lambda done, before=start: report(before + done)
                 store, interrupted = solve(chunk, start, rules, left, within)
-                whole = not interrupted and not (store["status"] == TIME_BUDGET).any()
-                parts.append((finish(store), chunk.names))
+                whole = not interrupted and (deadline is None or time.monotonic() < deadline)
+                store = finish(store)
+                parts.add(store, chunk.names)
                 if kept is not None and whole:
-                    kept.save(start, stop, parts[-1][0], digest)
+                    kept.save(start, stop, store, digest)
             start = stop
             if report is not None:
                 report(start)
@@ -137,19 +138,38 @@ def run(source, rules, solve, finish, *, limits, checkpoint=None, call=None, sha
                 break
     except KeyboardInterrupt:                          # between two calls of the engine
         interrupted = True
-    counts = [len(store["status"]) for store, _ in parts]
-    start = sum(counts)
-    if source.B is not None and start < source.B:
-        n, p = source.sizes(start, source.B)
-        store = _unreached(n, p, rules, start, SKIPPED if interrupted else TIME_BUDGET)
-        parts.append((finish(store), _names_left(source, start)))
-        counts.append(len(n))
-    if not parts:
-        return None, None, interrupted
-    names = joined_names([of for _, of in parts], counts)
-    stores = [store for store, _ in parts]
-    parts.clear()
-    return joined(stores), names, interrupted
+    if source.B is not None and parts.count < source.B:
+        n, p = source.sizes(parts.count, source.B)
+        store = _unreached(n, p, rules, parts.count, SKIPPED if interrupted else TIME_BUDGET)
+        parts.add(finish(store), _names_left(source, parts.count))
+    return (*parts.joined(), interrupted)
+
+
+class _Parts:
+    """What the chunks give, as one. Whole paths go straight to their place, where their number is known: they are large."""
+
+    def __init__(self, source, rules):
+        self.source, self.rules = source, rules
+        self.stores, self.names, self.counts, self.whole, self.count = [], [], [], None, 0
+
+    def add(self, store, names):
+        have, B = len(store["status"]), self.source.B
+        if self.count == 0 and self.rules.select is None and B is not None and have < B:
+            self.whole = room_for(store, B, coef=int(self.rules.L * self.source.sizes(0, B)[1].sum()))
+        if self.whole is None:
+            self.stores.append(store)
+        else:
+            put(self.whole, self.count, store)
+        self.names.append(names)
+        self.counts.append(have)
+        self.count += have
+
+    def joined(self):
+        """(store, names), or (None, None) of nothing."""
+        if not self.counts:
+            return None, None
+        store = joined(self.stores) if self.whole is None else self.whole
+        return store, joined_names(self.names, self.counts)
 
 
 def _unreached(n, p, rules, first, status):

@@ -167,6 +167,8 @@ def _solved(chunk, data, members, first, rules, L, time_left, progress):
               "n_passes": found.n_passes, "n_samples": data.used[members], "n_rows": n, "n_features": p,
               "solver": np.array(found.solver)}
     if rules.folds is not None:
+        unreached = (found.fold_status == SKIPPED) & (found.status != SKIPPED)
+        found.fold_status[unreached & (time_left is not None) & (not interrupted)] = TIME_BUDGET
         store |= {"held_out": found.held_out, "held_out_at": found.held_out_at, "n_folds": data.n_folds[members],
                   "fold_status": found.fold_status, "fold_gap": found.fold_gap}
         if rules.keep_predictions:

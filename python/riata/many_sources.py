@@ -174,7 +174,8 @@ class Groups:
         number = np.empty_like(order)
         number[order] = np.arange(len(order))
         codes = number[codes.reshape(-1)]
-        self.labels = list(labels[order].tolist())
+        labels = labels[order]
+        self.labels = (labels.astype(str) if labels.dtype.kind in "mM" else labels).tolist()
         self.B = len(order)
         self.n = np.bincount(codes, minlength=self.B)
         self.p = np.full(self.B, p)
