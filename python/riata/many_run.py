@@ -131,7 +131,7 @@ def run(source, rules, solve, finish, *, limits, checkpoint=None, call=None, sha
                 parts.add(store, chunk.names)
                 if kept is not None and whole:
                     kept.save(start, stop, store, digest)
-            start = stop
+            start, store, chunk = stop, None, None     # not held while the next are solved
             if report is not None:
                 report(start)
             if interrupted:
