@@ -36,8 +36,9 @@ def needs_call(given):
     empty = [isinstance(given[name], (list, tuple)) and not len(given[name]) for name in ("X", "Y")]
     if all(empty) or is_ragged(given["X"], given["Y"]) or (given["Y"] is None and isinstance(given["X"], Iterator)):
         return True
-    if any(isinstance(given[name], (list, tuple)) and any(item is None or np.ndim(item) for item in given[name])
-           for name in ("offset", "penalty_factor", "lower", "upper")):
+    B = np.shape(given["Y"])[1] if np.ndim(given["Y"]) == 2 else 1
+    if B > 1 and any(isinstance(given[name], (list, tuple)) and len(given[name]) == B and any(np.ndim(item) for item in given[name])
+                     for name in ("offset", "penalty_factor", "lower", "upper")):
         return True
     return _has_missing(given["Y"])
 
