@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import riata
-from riata.argument_names import NAMES, NEEDLESS, OF_FOLDS
+from riata.argument_names import ELSEWHERE, NAMES, NEEDLESS
 
 FUNCTIONS = {function.__name__: function for function in (
     riata.fit_path, riata.fit_batch, riata.cross_validate_path, riata.nested_cross_validate, riata.bootstrap_path,
@@ -29,16 +29,16 @@ def test_other_names_are_translated(function, name):
     if right in signature(FUNCTIONS[function]).parameters:
         assert said.startswith(f"it is called {right} here")
     else:
-        assert right in OF_FOLDS
-        assert f"riata.{OF_FOLDS[right]} has {right}, {function} has not" in said
+        assert right in ELSEWHERE
+        assert f"riata.{ELSEWHERE[right]} has {right}, {function} has not" in said
 
 
 def test_the_table_names_arguments_that_exist():
     known = set().union(*(signature(function).parameters for function in FUNCTIONS.values()))
-    for name, function in OF_FOLDS.items():
+    for name, function in ELSEWHERE.items():
         assert name in signature(FUNCTIONS[function]).parameters
-    assert {right for right, _ in NAMES.values()} | OF_FOLDS.keys() <= known
-    assert not (NAMES.keys() | NEEDLESS.keys()) & (known - {"y", "Y", "max_memory"})
+    assert {right for right, _ in NAMES.values()} | ELSEWHERE.keys() <= known
+    assert not (NAMES.keys() | NEEDLESS.keys()) & (known - {"y", "Y"})
 
 
 @pytest.mark.parametrize(("function", "name", "said"), [
@@ -48,10 +48,9 @@ def test_the_table_names_arguments_that_exist():
     ("cross_validate_path", "random_state", "it is called seed here (an int)"),
     ("fit_path", "random_state", "nothing is random here, leave it out; riata.cross_validate_path has seed, fit_path has not"),
     ("fit_path", "cv", "riata.cross_validate_path has cv, fit_path has not"),
-    ("fit_batch", "n_folds", "riata.cross_validate_path has cv, fit_batch has not"),
+    ("fit_batch", "n_folds", "it is called cv here"),
     ("nested_cross_validate", "copy_X", "leave it out, X is never changed"),
-    ("fit_path", "max_memory", "leave it out, solvers keep within half of the memory that is free; what is left is the answer "
-                               "itself, problems x alphas x features: give fewer alphas, or fewer targets a call"),
+    ("fit_path", "max_memory", "riata.fit_batch has max_memory, fit_path has not"),
     ("fit_path", "standardze", "did you mean standardize?"),
     ("fit_batch", "y", "it is called Y here (targets (n,) or (n, B))"),
     ("fit_path", "Y", "it is called y here (one target; riata.fit_batch takes many)"),

@@ -31,6 +31,16 @@ def test_one_model_per_target(capsys):
     assert f"median R² {np.nanmedian(scores):.3f}" in capsys.readouterr().out
 
 
+def test_one_model_per_series(capsys):
+    models, scores = run("one_model_per_series", 20)
+    assert len(models) == 20
+    assert models.status.value_counts() == {"converged": 19, "skipped": 1}
+    assert models.failed == ["product0"]
+    assert "cannot make 5 folds" in models["product0"].message
+    assert np.median(scores) > 0.3
+    assert f"median R² one day ahead {np.median(scores):.3f}" in capsys.readouterr().out
+
+
 def test_nested_cv_diabetes(capsys):
     cv, nested = run("nested_cv_diabetes")
     assert len(nested.folds) == 10

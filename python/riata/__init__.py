@@ -2,13 +2,16 @@
 
 from riata import resampling
 from riata.adaptive import AdaptivePathResult, adaptive_path
+from riata.batch_models import BatchModels
+from riata.batch_paths import BatchPaths
 from riata.batch_result import BatchResult
+from riata.batches import concat, fit_batch
 from riata.bootstrap import bootstrap_path
 from riata.bootstrap_result import BootstrapResult
 from riata.cross_validation import cross_validate_path
 from riata.cv_result import CVResult
 from riata.nested import NestedCVResult, nested_cross_validate
-from riata.paths import fit_batch, fit_path
+from riata.paths import fit_path
 from riata.permutation import PermutationTestResult, permutation_test
 from riata.persistence import load_model, save_model
 from riata.relaxed import RelaxedPathResult, relaxed_path
@@ -20,6 +23,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AdaptivePathResult",
+    "BatchModels",
+    "BatchPaths",
     "BatchResult",
     "BootstrapResult",
     "CVResult",
@@ -33,6 +38,7 @@ __all__ = [
     "adaptive_path",
     "bootstrap_path",
     "build_info",
+    "concat",
     "cross_validate_path",
     "fit_batch",
     "fit_path",

@@ -38,13 +38,11 @@ NEEDLESS = {
     **dict.fromkeys(("warm_start", "coef_init", "selection", "precompute", "Xy"),
                     "the engine chooses its own way, and every answer is certified"),
     **dict.fromkeys(("scoring", "type_measure"), "folds are scored by the mean squared error"),
-    "max_memory": "solvers keep within half of the memory that is free; what is left is the answer itself, problems x alphas x "
-                  "features: give fewer alphas, or fewer targets a call",
     "family": "the loss is the squared error",
 }
-#: arguments of the functions that make folds -> which has it
-OF_FOLDS = {**dict.fromkeys(("cv", "seed", "groups", "stratify", "n_repeats"), "cross_validate_path"),
-            **dict.fromkeys(("inner_cv", "rule"), "nested_cross_validate")}
+#: arguments that not every function has -> which has it
+ELSEWHERE = {**dict.fromkeys(("cv", "seed", "groups", "stratify", "n_repeats"), "cross_validate_path"),
+            "max_memory": "fit_batch", "inner_cv": "cross_validate_path", "rule": "nested_cross_validate"}
 
 
 def native(function):
@@ -75,8 +73,8 @@ def _advice(name, parameters, function):
     right, remark = NAMES.get(name, (name, ""))
     if right in parameters:
         return f"it is called {right} here{f' ({remark})' if remark else ''}"
-    if right in OF_FOLDS:
+    if right in ELSEWHERE:
         why = "nothing is random here, leave it out; " if right == "seed" else ""
-        return f"{why}riata.{OF_FOLDS[right]} has {right}, {function} has not"
+        return f"{why}riata.{ELSEWHERE[right]} has {right}, {function} has not"
     close = get_close_matches(name, parameters, n=1)
     return f"did you mean {close[0]}?" if close else f"it has {', '.join(parameters)}"

@@ -16,6 +16,7 @@ from riata.results import (
     predictions,
     status_counts,
 )
+from riata.status import WORTH_A_WARNING
 from riata.tables import dataframe
 from riata.validation import check_design, check_number, check_offset
 
@@ -30,7 +31,7 @@ class BatchResult(CriteriaOfFits):
     Attributes
     ----------
     alphas, intercept, gap, status, dev_ratio, df, n_epochs, n_cholesky, aic, bic, ebic : ndarray of shape (B, L)
-        As in `PathResult`.
+        As in `PathResult`; ``status.value_counts()`` counts them.
     coef : ndarray of shape (B, L, p)
     l1_ratio, null_deviance, n_samples : ndarray of shape (B,)
     n_features, feature_names, n_passes, solver, profile_, tol, n_at_limit
@@ -63,6 +64,12 @@ class BatchResult(CriteriaOfFits):
 
     def __len__(self):
         return len(self.alphas)
+
+    @property
+    def failed(self):
+        """Names of the targets (numbers, where they have none) of which some alpha that was to be fitted did not converge."""
+        bad = np.flatnonzero((np.isin(self.status, WORTH_A_WARNING) | (self.status[:, :1] == "skipped")).any(axis=1))
+        return [int(b) if self.target_names is None else self.target_names[b] for b in bad]
 
     def __getitem__(self, i):
         B = len(self)

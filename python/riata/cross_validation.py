@@ -14,7 +14,7 @@ from riata.validation import check_l1_ratios
 
 
 @native
-def cross_validate_path(X, y, *, l1_ratio=1.0, alphas=100, cv=10, groups=None, stratify=None, n_repeats=1, seed=0,
+def cross_validate_path(X, y, *, l1_ratio=1.0, alphas=100, cv=10, inner_cv=None, groups=None, stratify=None, n_repeats=1, seed=0,
                         alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, lower=None, upper=None,
                         positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
                         max_epochs=100_000, n_threads=None,
@@ -36,6 +36,8 @@ def cross_validate_path(X, y, *, l1_ratio=1.0, alphas=100, cv=10, groups=None, s
     cv : int, splitter, iterable of (train, test), or integer array of shape (n,), default=10
         An int makes that many shuffled folds of the rows with a positive weight. Else any scikit-learn splitter,
         its output, or the number of the fold of each row (negative: never held out).
+    inner_cv : int, splitter, or integer array of shape (n,), optional
+        Hand over to `riata.nested_cross_validate`: `cv` are the outer folds, on which the choice by these inner ones is scored.
     groups : array_like of shape (n,), optional
         With an int `cv`, rows of one group stay together. A splitter receives them.
     stratify : int, optional
@@ -51,6 +53,7 @@ max_epochs, n_threads, time_budget, backend, progress
     Returns
     -------
     CVResult
+        A `riata.NestedCVResult` with `inner_cv`.
 
     Raises
     ------
@@ -73,7 +76,12 @@ max_epochs, n_threads, time_budget, backend, progress
     ----------
     Hastie, Tibshirani and Friedman (2009), "The Elements of Statistical Learning", 2nd edition, section 7.10.
     """
-    given = check_arguments(locals())
+    arguments = dict(locals())
+    if inner_cv is not None:
+        from riata.nested import nested_cross_validate
+
+        return nested_cross_validate(**arguments)
+    given = check_arguments(arguments)
     l1_ratios = check_l1_ratios(l1_ratio)
     folds = make_folds(cv, len(given.y), y=given.y, X=given.X, weights=given.weights, groups=groups, stratify=stratify,
                        n_repeats=n_repeats, seed=seed)

@@ -232,15 +232,17 @@ class CVResult:
         return self.paths[r]._coef_rows(slice(i, i + 1))[0]
 
 
-def standard_error(deviance):
-    """Standard deviation (divisor K − 1) over the last axis, divided by √K; NaN if K < 2."""
-    K = deviance.shape[-1]
+def standard_error(deviance, axis=-1):
+    """Standard deviation (divisor K − 1) over an axis of K, divided by √K; NaN if K < 2."""
+    K = deviance.shape[axis]
     if K < 2:
-        return np.full(deviance.shape[:-1], np.nan)
+        return np.full(np.delete(deviance.shape, axis), np.nan)
     largest = np.max(deviance, initial=0.0, where=np.isfinite(deviance))
     exponent = np.frexp(largest)[1]                    # a power of two: exact, and no square over- or underflows
     with np.errstate(invalid="ignore"):                # an infinite deviance has no standard error
-        return np.ldexp(np.ldexp(deviance, -exponent).std(axis=-1, ddof=1), exponent) / np.sqrt(K)
+        scaled = deviance if abs(exponent) < 400 else np.ldexp(deviance, -exponent)
+        spread = scaled.std(axis=axis, ddof=1)
+    return (spread if scaled is deviance else np.ldexp(spread, exponent)) / np.sqrt(K)
 
 
 def choose(mean, se, alphas):
@@ -254,9 +256,17 @@ def choose(mean, se, alphas):
     if not np.isfinite(mean).any():
         raise RuntimeError("no alpha was fitted in every fold, so that nothing can be chosen; give more time_budget or "
                            "max_epochs, or look at the scale of X and y")
-    at_minimum = mean == np.nanmin(mean)
-    r = int(np.flatnonzero(at_minimum.any(axis=1))[0])
-    i = int(np.argmax(np.where(at_minimum[r], alphas[r], -np.inf)))
-    limit = mean[r, i] + np.nan_to_num(se[r, i])       # one fold has no standard error
-    allowed = mean[r] <= limit                         # NaN is never allowed
-    return (r, i), (r, int(np.argmax(np.where(allowed, alphas[r], -np.inf))))
+    r = int(np.flatnonzero((mean == np.nanmin(mean)).any(axis=1))[0])
+    smallest, simplest = choose_each(mean[[r]], se[[r]], alphas[[r]])
+    return (r, int(smallest[0])), (r, int(simplest[0]))
+
+
+def choose_each(mean, se, alphas):
+    """(at_min, at_1se), each (B,), by the two rules of `CVResult` for every row of (B, L) arrays; −1 where no entry is finite."""
+    known = np.isfinite(mean).any(axis=1)
+    bounded = np.where(np.isnan(mean), np.inf, mean)
+    smallest = bounded.min(axis=1, keepdims=True)
+    at_min = np.argmax(np.where(bounded == smallest, alphas, -np.inf), axis=1)
+    limit = smallest[:, 0] + np.nan_to_num(np.take_along_axis(se, at_min[:, None], axis=1)[:, 0])     # one fold has no error
+    at_1se = np.argmax(np.where(mean <= limit[:, None], alphas, -np.inf), axis=1)                     # NaN is never allowed
+    return np.where(known, at_min, -1), np.where(known, at_1se, -1)

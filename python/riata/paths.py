@@ -125,55 +125,11 @@ def fitted_path(given, l1_ratio):
         return solved(with_ridge_grid(batch), given.progress, result_of)
 
 
-@native
-def fit_batch(X, Y, *, weights=None, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, offset=None, penalty_factor=None,
-              lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
-              max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, n_threads=None, time_budget=None,
-              backend="cpu", progress=None) -> BatchResult:
-    """Fit B regularisation paths on one design in one call.
-
-    The problems differ in their targets, their row weights, or both. With the same `solver` each has, to the last bit, the
-    answer that `fit_path` gives for it alone, and none can spoil another: one that does not converge says so in its own
-    `status`.
-
-    Parameters
-    ----------
-    X : (n, p)
-        As in `fit_path`.
-    Y : array_like of shape (n,) or (n, B)
-        Targets. The names of a table's columns are kept: ``result["name"]``.
-    weights : array_like of shape (n,) or (n, B), optional
-        Shared by all problems, or a column for each. With one target and B columns of weights (bootstraps, half
-        samples, folds) there are B problems on that target.
-    l1_ratio : float or array_like of shape (B,), default=1.0
-    alphas : int or array_like of shape (L,) or (B, L), default=100
-        A number means a grid of its own for each problem.
-    alpha_min_ratio, offset, penalty_factor, lower, upper, positive, intercept, standardize, solver, tol, max_epochs, \
-stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
-        As in `fit_path`, for all problems.
-
-    Returns
-    -------
-    BatchResult
-        Its ``coef`` has shape (B, L, p).
-
-    Raises
-    ------
-    ValueError, TypeError
-        For bad arguments, naming the argument, the value and the remedy.
-    MemoryError
-        If the answer, B x L x p coefficients, cannot be held.
-    riata_engine.batch.Interrupted
-        On Ctrl-C; its `.result` is the batch as far as it went, the rest `skipped`.
-
-    Warns
-    -----
-    sklearn.exceptions.ConvergenceWarning
-        Once, with counts over the whole batch.
-    """
-    given = check_arguments(locals())
+def fit_targets(arguments):
+    """The `BatchResult` of `riata.fit_batch` for complete targets on one design, from its ``locals()``."""
+    given = check_arguments(arguments)
     targets, weights, grid, problems = given.y, given.weights, given.grid, given.n_problems
-    l1_ratio = check_l1_ratio_each(l1_ratio, problems)
+    l1_ratio = check_l1_ratio_each(arguments["l1_ratio"], problems)
     every = np.arange(problems, dtype=np.intp)
     target = every if targets.shape[1] > 1 else np.zeros(problems, dtype=np.intp)
     own_weights = weights is not None and weights.ndim == 2 and weights.shape[1] == problems
@@ -193,8 +149,8 @@ stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
     batch = Batch(given.X, targets, weights=weights, target=target, group=group, l1_ratio=l1_ratio, **grid.keywords,
                   **given.settings)
     with answer_fits(problems, grid.size, given.X.shape[1], "alphas, or fewer targets a call"):
-        result = solved(with_ridge_grid(batch), progress, result_of)
-    warn_of_unconverged(result.status, result.gap, tol, result.n_at_limit, stacklevel=3)
+        result = solved(with_ridge_grid(batch), given.progress, result_of)
+    warn_of_unconverged(result.status, result.gap, result.tol, result.n_at_limit, stacklevel=4)
     return result
 
 

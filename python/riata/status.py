@@ -29,6 +29,20 @@ END_OF_L1_RATIOS = ("The smallest held-out error lies at the {which} l1_ratio th
 WORTH_A_WARNING = ("max_iter", "time_budget", "not_finite", "degenerate")
 
 
+#: the worst of several is the last in this order
+WORSE = ("converged", "degenerate", "max_iter", "skipped", "time_budget", "not_finite")
+
+
+class StatusArray(np.ndarray):
+    """An array of status names that counts them."""
+
+    def value_counts(self):
+        """How often each status occurs, the most frequent first, as a dict."""
+        names, counts = np.unique(np.asarray(self), return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        return {str(names[k]): int(counts[k]) for k in order}
+
+
 @lru_cache(maxsize=1)
 def _names():
     from riata_engine.batch import STATUS
@@ -38,7 +52,25 @@ def _names():
 
 def status_names(codes):
     """Status codes of the engine as an array of str of the same shape."""
-    return _names()[codes]
+    return np.asarray(_names()[codes]).view(StatusArray)
+
+
+@lru_cache(maxsize=1)
+def _severity():
+    rank = np.array([WORSE.index(str(name)) for name in _names()], np.int8)
+    return rank, np.argsort(rank).astype(np.int8)
+
+
+def worst(codes, axis=-1):
+    """The worst status code along an axis."""
+    rank, back = _severity()
+    return back[rank[codes].max(axis=axis)]
+
+
+def worse(codes, others):
+    """The worse of two status codes, each."""
+    rank, back = _severity()
+    return back[np.maximum(rank[codes], rank[others])]
 
 
 def count_at_limit(solution, batch):
@@ -97,3 +129,20 @@ def warn_of_unconverged(status, gap, tol, at_limit, stacklevel):
         advice += f" Raise max_epochs or tol{' for the others' * bool(at_limit)}." if others > 0 else ""
     warnings.warn(f"{sum(counts.values())} of {status.size} fits are not plainly converged: {said}.{largest}{advice}",
                   ConvergenceWarning, stacklevel=stacklevel + 1)
+
+
+def warn_of_problems(codes, stacklevel):
+    """One `ConvergenceWarning` with counts, from the worst status code of each problem (B,); none if all is well."""
+    names, counts = np.unique(_names()[codes[codes != 0]], return_counts=True)
+    if not len(names):
+        return
+    from sklearn.exceptions import ConvergenceWarning
+
+    said = "; ".join(f"{count} {name} ({_meaning(str(name))})" for name, count in zip(names, counts, strict=True))
+    warnings.warn(f"{counts.sum()} of {len(codes)} problems are not plainly converged: {said}. .failed names them, .message says "
+                  "why.",
+                  ConvergenceWarning, stacklevel=stacklevel + 1)
+
+
+def _meaning(name):
+    return "not fitted" if name == "skipped" else MEANING[name]

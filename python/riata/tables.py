@@ -80,6 +80,36 @@ def named_vector(values, name, expected, ndim=(1,)):
     return array, names
 
 
+def without_columns(table, wanted, name="X"):
+    """(the table without some columns, {name: their values as an ndarray}), for a pandas, polars or Arrow table.
+
+    Parameters
+    ----------
+    wanted : dict of str to str
+        Argument that names a column -> the name.
+
+    Raises
+    ------
+    ValueError
+        If it is no table, or has no such column.
+    """
+    if not hasattr(table, "columns") or isinstance(table, np.ndarray):
+        argument, label = next(iter(wanted.items()))
+        raise ValueError(f"{argument} = {label!r} names a column, and {name} is a {type(table).__name__} without names: give a "
+                         f"table, or {argument} as an array with a value per row")
+    arrow = hasattr(table, "schema") and hasattr(table, "drop_columns")
+    names = list(table.column_names if arrow else table.columns)
+    for argument, label in wanted.items():
+        if label not in names:
+            some = ", ".join(map(repr, names[:5])) + " and others" * (len(names) > 5)
+            raise ValueError(f"{argument} = {label!r} is no column of {name}, which has {some}")
+    labels = list(dict.fromkeys(wanted.values()))
+    values = {label: np.asarray(table[label].to_numpy()) for label in labels}
+    if arrow:
+        return table.drop_columns(labels), values
+    return (table.drop(columns=labels) if hasattr(table, "iloc") else table.drop(labels)), values
+
+
 def column_label(names, index):
     """How messages name a column: by name and index if it has a name, by index otherwise."""
     return f"column {index}" if names is None else f"column {names[index]!r} (index {index})"

@@ -1,1 +1,1 @@
-"""The command line: ``riata fit``, ``riata predict``, ``riata demo``, ``riata info``."""
+"""The command line: ``riata fit``, ``riata predict``, ``riata batch``, ``riata demo``, ``riata info``."""

@@ -1,4 +1,4 @@
-"""The four commands and their options. Heavy modules are loaded by the command that needs them."""
+"""The commands and their options. Heavy modules are loaded by the command that needs them."""
 from pathlib import Path
 from typing import Annotated
 
@@ -199,6 +199,70 @@ def demo(
                      l1_ratio=[0.1, 0.5, 0.9, 0.95, 0.99, 1.0], alphas=100, standardize=True,
                      alpha_min_ratio=problem.alpha_min_ratio) for problem in problems]
     raise typer.Exit(finish(summaries, {"datasets": summaries, "missing": missing}, as_json=json, quiet=quiet))
+
+
+def _select(value: str):
+    if value not in ("min", "1se", "aic", "bic", "ebic"):
+        raise typer.BadParameter(f"{value!r} is not one of 'min', '1se', 'aic', 'bic', 'ebic'")
+    return value
+
+
+@app.command()
+@sentences
+def batch(
+    out: Annotated[Path, typer.Option(help="Results, a row per problem: .parquet, or .csv without coefficients.")],
+    manifest: Annotated[Path | None, typer.Option(help="Table with a row per problem: data (a file), target, and, if wanted, "
+                                                       "columns (a;b;c or snp*) and name.", show_default=False)] = None,
+    table: Annotated[Path | None, typer.Option(help="One long table, in place of a manifest; with --by and --target.",
+                                               show_default=False)] = None,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Column whose values are the problems.",
+                                               show_default=False)] = None,
+    target: Annotated[str | None, typer.Option(metavar="NAME", help="Column to predict.", show_default=False)] = None,
+    columns: Annotated[str | None, typer.Option(metavar="NAMES", help="Features, a;b;c or snp*; default: all other columns of "
+                                                "numbers.", show_default=False)] = None,
+    l1_ratio: Annotated[float, typer.Option(parser=_parser(float, 0.0, "the mix from 0 (ridge) to 1 (lasso)", 1.0), metavar="X",
+                                            help="Mix, from 0 (ridge) to 1 (lasso).")] = 0.5,
+    cv: Annotated[int, typer.Option(parser=_parser(int, 0, "the number of folds, 0 for none"), metavar="N",
+                                    help="Number of folds; 0: no cross-validation.")] = 10,
+    select: Annotated[str, typer.Option(metavar="[min|1se|aic|bic|ebic]", callback=_select, help="Rule of the choice.")] = "min",
+    alphas: Annotated[int, typer.Option(parser=_parser(int, 2, "the number of alphas, not a list of them"), metavar="N",
+                                        help="Number of alphas.")] = 100,
+    standardize: Annotated[bool, typer.Option(help="Penalise on the scale of standardised columns.")] = False,
+    predictions: Annotated[bool, typer.Option("--predictions", help="Keep the out-of-fold predictions.")] = False,
+    seed: Seed = 0,
+    threads: Threads = None,
+    tol: Annotated[float, typer.Option(parser=_parser(float, 1e-15, "the largest gap"), metavar="X",
+                                       help="Largest relative duality gap of a converged fit.")] = 1e-6,
+    max_memory: Annotated[str | None, typer.Option(metavar="BYTES", help="Memory beside data and results, as 500M; default: half "
+                                                   "of what is free.", show_default=False)] = None,
+    time_budget: Annotated[float | None, typer.Option(callback=_positive, metavar="SEC", show_default=False, help="Stop fitting "
+                                                      "after so many seconds, above 0, and keep what is done.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Folder for finished problems; default: OUT.checkpoint, then deleted.",
+                                                    show_default=False)] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the finished problems of a run that was cut off.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+):
+    """Fit one elastic net for each row of a manifest, or for each group of one long table.
+
+    A missing target leaves its row out. A problem that cannot be fitted has a status and a sentence in the results.
+    """
+    if (manifest is None) == (table is None):
+        raise typer.BadParameter("give one of --manifest and --table", param_hint="'--manifest'")
+    if table is not None and (by is None or target is None):
+        raise typer.BadParameter("a long table needs --by and --target", param_hint="'--table'")
+    given = {"--by": by, "--target": target, "--columns": columns}
+    if manifest is not None and any(given.values()):
+        option = next(name for name, value in given.items() if value)
+        raise typer.BadParameter(f"{option} belongs to --table; a manifest says it row by row", param_hint="'--manifest'")
+    if cv == 1 or (cv == 0 and (select in ("min", "1se") or predictions)):
+        raise typer.BadParameter("min, 1se and --predictions need folds: give 2 or more, or --select bic" if cv == 0 else
+                                 "1 fold leaves nothing to train on: give 2 or more, or 0 for none", param_hint="'--cv'")
+    from .batch import run_batch
+    raise typer.Exit(run_batch(
+        manifest=manifest, table=table, by=by, target=target, columns=columns, out=out, checkpoint=checkpoint, resume=resume,
+        quiet=quiet, as_json=json, max_memory=max_memory, l1_ratio=l1_ratio, cv=cv or None, select=select, alphas=alphas,
+        standardize=standardize, keep_predictions=predictions, seed=seed, n_threads=threads, tol=tol, time_budget=time_budget))
 
 
 @app.command()

@@ -1,0 +1,97 @@
+"""Labels of the problems of a batch, and how one or some of them are asked for."""
+
+from operator import index
+
+import numpy as np
+
+
+class Labels:
+    """Of B problems; None where they have numbers only."""
+
+    def __init__(self, labels, count):
+        self.labels, self.count, self._at = labels, count, None
+
+    @property
+    def array(self):
+        """(B,) labels, or numbers."""
+        return np.arange(self.count) if self.labels is None else np.array(self.labels)
+
+    def of(self, numbers):
+        """Labels of some problems, or their numbers, as a list."""
+        return [int(b) for b in numbers] if self.labels is None else [self.labels[b] for b in numbers]
+
+    def name(self, b):
+        """How text names a problem."""
+        return f"problem {b}" if self.labels is None else str(self.labels[b])
+
+    def number(self, which):
+        """The number of one problem that an int or a text label names; None for a slice, a mask or an array.
+
+        Raises
+        ------
+        KeyError, IndexError, TypeError
+        """
+        if isinstance(which, str):
+            return self.position(which)
+        if isinstance(which, slice) or np.ndim(which):
+            return None
+        try:
+            return range(self.count)[index(which)]
+        except TypeError:
+            raise TypeError(f"[{which!r}]: number a problem by an int, or some by a slice, a mask or an array of ints") from None
+        except IndexError:
+            raise IndexError(f"[{which}]: there is no such problem, the batch holds {self.count}: 0 to {self.count - 1}, or "
+                             f"{-self.count} to -1") from None
+
+    def position(self, label):
+        """The number of the problem of a label, text or not."""
+        if self.labels is None:
+            raise KeyError(f"{label!r}: the problems have no labels; number them, or give labels= to riata.fit_batch")
+        if self._at is None:
+            self._at = {label: b for b, label in enumerate(self.labels)}
+        if label not in self._at:
+            some = ", ".join(map(repr, self.labels[:5])) + " and others" * (len(self.labels) > 5)
+            raise KeyError(f"no problem is called {label!r}; there are {some}")
+        return self._at[label]
+
+    def numbers(self, which):
+        """An integer array of the problems that a slice, a mask or an array of numbers (or labels) names."""
+        if isinstance(which, slice):
+            return np.arange(self.count)[which]
+        which = np.asarray(which)
+        if which.ndim == 1 and which.dtype.kind in "UO" and all(isinstance(label, str) for label in which):
+            return np.array([self.position(str(label)) for label in which], np.intp)
+        if which.ndim != 1 or (which.dtype.kind not in "iub" and which.size):
+            raise TypeError(f"an array of dtype {which.dtype} and shape {which.shape} numbers no problems: give a mask of shape "
+                            f"({self.count},), or ints")
+        if which.dtype == bool:
+            if len(which) != self.count:
+                raise IndexError(f"the mask has {len(which)} entries, the batch holds {self.count} problems")
+            return np.flatnonzero(which)
+        which = which.astype(np.intp)
+        bad = which[(which < -self.count) | (which >= self.count)]
+        if len(bad):
+            raise IndexError(f"[{bad[0]}]: there is no such problem, the batch holds {self.count}: 0 to {self.count - 1}")
+        return np.where(which < 0, which + self.count, which)
+
+
+def check_labels(labels, count):
+    """Labels as a list, one for each of `count` problems, none of them twice.
+
+    Raises
+    ------
+    ValueError
+    """
+    if labels is None:
+        return None
+    if isinstance(labels, str) or not np.iterable(labels):
+        raise ValueError(f"labels = {labels!r} must be a list with a label for each problem")
+    labels = np.asarray(labels).tolist() if hasattr(labels, "dtype") else list(labels)
+    if count is not None and len(labels) != count:
+        raise ValueError(f"labels has {len(labels)} entries for {count} problems: give one for each")
+    seen = set()
+    for b, label in enumerate(labels):
+        if label in seen:
+            raise ValueError(f"labels[{b}] = {label!r} is the label of problem {labels.index(label)} too: each needs its own")
+        seen.add(label)
+    return labels

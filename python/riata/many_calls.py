@@ -1,0 +1,306 @@
+"""A call of `riata.fit_batch` that goes beyond complete targets on one design: what is solved, how, and what is made of it."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from riata.batch_models import BatchModels
+from riata.batch_paths import BatchPaths
+from riata.batch_result import BatchResult
+from riata.checkpoint import digest_of
+from riata.labels import check_labels
+from riata.many_choice import models_of
+from riata.many_rules import Rules, check_rules, one_or_each
+from riata.many_run import Limits, run
+from riata.many_solve import TIME_BUDGET, path_status, solve_chunk
+from riata.many_sources import Groups, Lists, Pairs, Windows, one_weights
+from riata.many_targets import solve_targets
+from riata.no_memory import answer_fits
+from riata.profile import Profile
+from riata.progress import reporting
+from riata.status import status_names
+from riata.tables import named_vector, vector, without_columns
+from riata.validation import check_number, check_offset, check_targets, check_weights
+
+#: arguments that ask for more than whole paths on one design
+ASKING = ("columns", "by", "labels", "cv", "select", "max_memory", "checkpoint")
+
+
+def needs_call(given):
+    """Whether the arguments of `riata.fit_batch` go beyond paths of complete targets on one design."""
+    if any(given[name] is not None for name in ASKING) or given["keep_predictions"] is not False or given["progress"] is True:
+        return True
+    empty = [isinstance(given[name], (list, tuple)) and not len(given[name]) for name in ("X", "Y")]
+    if all(empty) or is_ragged(given["X"], given["Y"]) or (given["Y"] is None and isinstance(given["X"], Iterator)):
+        return True
+    if any(isinstance(given[name], (list, tuple)) and any(item is None or np.ndim(item) for item in given[name])
+           for name in ("offset", "penalty_factor", "lower", "upper")):
+        return True
+    return _has_missing(given["Y"])
+
+
+def is_ragged(X, Y):
+    """Whether X is a sequence of designs, or a stack of them with a row of Y for each."""
+    if isinstance(X, np.ndarray) and X.dtype != object:
+        return X.ndim == 3 and (Y is None or isinstance(Y, (list, tuple)) or np.ndim(Y) == 2)
+    return isinstance(X, (list, tuple, np.ndarray)) and any(_is_matrix(item) for item in X)
+
+
+def _is_matrix(item):
+    shape = getattr(item, "shape", None)
+    return len(shape) == 2 if shape is not None else isinstance(item, (list, tuple)) and np.ndim(item[:1]) == 2
+
+
+def _has_missing(Y):
+    try:
+        return bool(np.isnan(named_vector(Y, "Y", "", (1, 2))[0]).any())
+    except (ValueError, TypeError):
+        return False                                   # the check of the targets says what is wrong
+
+
+@dataclass
+class Call:
+    """A checked call.
+
+    Attributes
+    ----------
+    source : a class of `riata.many_sources`
+    rules : Rules
+    labels : list or None
+    together : bool
+        Whether the problems share a design and its Gram matrix.
+    worst : ndarray of int8, shape (B,)
+        The worst status of each problem, once it ran.
+    """
+
+    source: object
+    rules: Rules
+    labels: list | None
+    together: bool
+    given: dict
+    max_memory: float | None
+    time_budget: float | None
+    worst: np.ndarray | None = None
+
+    def run(self):
+        """(result, whether Ctrl-C ended it)."""
+        rules, source, given = self.rules, self.source, self.given
+        kept = given["checkpoint"] is not None
+        K = _fold_count(rules) if self.together else 0
+        limits = Limits(rules, self.max_memory, source.gathered, kept, K)
+        solve = partial(solve_targets, max_memory=self.max_memory) if self.together else solve_chunk
+        intercept, finish = rules.settings["intercept"], lambda store: store
+        if rules.select is not None:
+            finish = partial(models_of, rule=rules.select, intercept=intercept, keep_predictions=rules.keep_predictions)
+        widest = 0 if source.B is None or rules.select is not None else int(source.sizes(0, source.B)[1].max())
+        with reporting(given["progress"], source.B) as report, \
+                answer_fits(source.B or 0, rules.L, widest, "alphas, or problems a call (cv or select keep one model of each)"):
+            store, names, interrupted = run(
+                source, rules, solve, finish, limits=limits, checkpoint=given["checkpoint"],
+                call=_identity(self) if kept else None,
+                shared=(source.X,) if isinstance(source, Windows) else (), report=report, time_budget=self.time_budget)
+        if store is None:
+            if interrupted:
+                return None, True
+            raise ValueError("X, an iterator, gave no problem: give at least one (X, y)")
+        labels = self.labels
+        if source.B is None:
+            B, labels = len(store["status"]), None if labels is None else labels[:len(store["status"])]
+            if labels is not None and len(labels) < B:
+                raise ValueError(f"labels has {len(labels)} entries and X gave {B} problems: give one for each")
+            whole = not interrupted and not (store["status"] == TIME_BUDGET).any()
+            if whole and self.labels is not None and len(self.labels) > B:
+                warnings.warn(f"labels has {len(self.labels)} entries and X gave {B} problems: the last name none",
+                              UserWarning, stacklevel=4)
+        if rules.select is not None:
+            self.worst = store["status"]
+            return BatchModels(store, rules.select, names, labels), interrupted
+        self.worst = path_status(store, rules)
+        if self.together:
+            return _batch_result(store, rules, names, labels), interrupted
+        return BatchPaths(store, rules, names, labels), interrupted
+
+
+def check_call(given):
+    """The `Call` of the arguments of `riata.fit_batch`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the argument, the value and the remedy.
+    """
+    X, Y, labels = given["X"], given["Y"], given["labels"]
+    together, names = False, None
+    if given["by"] is not None and given["columns"] is not None:
+        raise ValueError("by and columns cannot be combined: make the designs of the groups yourself, and give X as a list")
+    if given["by"] is not None:
+        source = _groups(given)
+        names = source.labels
+    elif is_ragged(X, Y) or (isinstance(X, (list, tuple)) and not len(X)):
+        source = _lists(given)
+    elif isinstance(X, Iterator):
+        if Y is not None:
+            raise ValueError("X is an iterator and Y is given: let it give pairs (X, y), and leave Y out")
+        if given["weights"] is not None or given["offset"] is not None:
+            name = "weights" if given["weights"] is not None else "offset"
+            raise ValueError(f"X is an iterator and {name} is given: let it give (X, y, weights), or give X as a list")
+        source = Pairs(X)
+    else:
+        source, names, together = _one_design(given)
+    B = source.B
+    labels = check_labels(labels, B)
+    if labels is None and names is not None and len(set(names)) == len(names):
+        labels = list(names)
+    rules = check_rules(given, B)
+    rules.has_offset = B is not None and source.offset is not None
+    if together:
+        each = any(kind == "each" for kind, _ in rules.features.values()) or rules.ragged_lengths
+        own_rows = any(values is not None and values.ndim == 2 for values in (source.weights, source.offset))
+        of_each = rules.folds is not None and rules.folds.each is not None
+        together = not (each or own_rows or of_each)
+    limit, budget = given["max_memory"], given["time_budget"]
+    progress = given["progress"]
+    if progress not in (None, True, False) and not callable(progress):
+        raise TypeError(f"progress = {progress!r} must be None, True, or a function of (done, total)")
+    return Call(source, rules, labels, together, given,
+                None if limit is None else check_number(limit, "max_memory", 0.0, low_open=True),
+                None if budget is None else check_number(budget, "time_budget", 0.0, low_open=True))
+
+
+def _lists(given):
+    X, Y = given["X"], given["Y"]
+    if Y is None or isinstance(Y, str) or not hasattr(Y, "__len__"):
+        raise ValueError(f"Y {'is None' if Y is None else f'= {Y!r}'}; X holds {len(X)} designs: give a list of as many targets")
+    if not len(X):
+        raise ValueError("X is an empty list; give at least one design")
+    if isinstance(X, np.ndarray) and X.ndim == 3:
+        X = list(X if X.dtype in (np.float64, np.float32) else X.astype(np.float64))
+        if isinstance(Y, np.ndarray) and Y.ndim == 2:
+            Y = Y.astype(np.float64, copy=False)
+    source = Lists(X, list(Y))
+    source.weights = _rows_of_each(given["weights"], "weights", source, one_weights)
+    source.offset = _rows_of_each(given["offset"], "offset", source, _one_offset)
+    return source
+
+
+def _rows_of_each(values, name, source, check):
+    """Values per row for each of several designs: a list of arrays or None."""
+    if values is None:
+        return None
+    kind, values = one_or_each(values, name, source.B)
+    if kind == "all":
+        shared = check(values, name, int(source.n[0]))
+        if (source.n != source.n[0]).any():
+            raise ValueError(f"{name} is one array, and the designs differ in their rows: give a list with an array for each")
+        return [shared] * source.B
+    return [None if value is None else check(value, f"{name}[{b}]", int(source.n[b])) for b, value in enumerate(values)]
+
+
+def _one_offset(values, name, n):
+    values = vector(values, name, f"(n,): one per row, n = {n}")
+    if len(values) != n:
+        raise ValueError(f"{name} has {len(values)} values and X has {n} rows: they must be equal")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name}[{int(np.argmin(np.isfinite(values)))}] is not finite: give a number for each row")
+    return values
+
+
+def _groups(given):
+    X, Y, by = given["X"], given["Y"], given["by"]
+    wanted = {argument: label for argument, label in (("by", by), ("Y", Y)) if isinstance(label, str)}
+    if wanted:
+        X, values = without_columns(X, wanted)
+        by, Y = (values[value] if isinstance(value, str) else value for value in (by, Y))
+    y = vector(Y, "Y", "(n,): one per row of X")
+    weights, offset = (None if given[name] is None else vector(given[name], name, "(n,): one per row of X")
+                       for name in ("weights", "offset"))
+    by = by.to_numpy() if hasattr(by, "to_numpy") else by
+    source = Groups(X, y, by, weights, offset)
+    if weights is not None:
+        one_weights(weights, "weights", len(y))
+    if offset is not None:
+        check_offset(offset, len(y))
+    return source
+
+
+def _one_design(given):
+    """(source, names of the targets, whether the problems share their design) for one X."""
+    values, names = named_vector(given["Y"], "Y", "(n,) or (n, B): one per row of X", (1, 2))
+    Y = values[:, None] if values.ndim == 1 else values
+    check_targets(np.where(np.isnan(Y), 0.0, Y), len(Y))            # infinities, and no column at all
+    weights = check_weights(given["weights"], len(Y), columns=True)
+    offset = given["offset"]
+    if offset is not None:
+        if isinstance(offset, (list, tuple)) and any(item is None or np.ndim(item) for item in offset):
+            offset = np.column_stack([np.zeros(len(Y)) if item is None else check_offset(item, len(Y)) for item in offset])
+        elif np.ndim(offset) != 2:
+            offset = check_offset(offset, len(Y))
+    columns = given["columns"]
+    if columns is not None:
+        if isinstance(columns, (str, slice)) or not hasattr(columns, "__len__"):
+            raise ValueError(f"columns = {columns!r} must be a sequence with the columns of each problem")
+        if not len(columns):
+            raise ValueError("columns is empty; give the columns of at least one problem")
+        B = len(columns)
+    else:
+        B = max([Y.shape[1]] + [array.shape[1] for array in (weights, offset) if array is not None and array.ndim == 2])
+    for name, array in (("weights", weights), ("offset", offset), ("Y", Y)):
+        if array is not None and array.ndim == 2 and array.shape[1] not in (1, B):
+            raise ValueError(f"{name} has {array.shape[1]} columns for {B} problems: give one for each, or one that all share")
+    weights, offset = (array[:, 0] if array is not None and array.ndim == 2 and array.shape[1] == 1 else array
+                       for array in (weights, offset))
+    if columns is None and Y.shape[1] < B:
+        Y = np.repeat(Y, B, axis=1)
+    source = Windows(given["X"], Y, columns, weights, offset)
+    return source, names if names is not None and len(names) == B else None, columns is None
+
+
+def _fold_count(rules):
+    if rules.folds is None:
+        return 0
+    return rules.folds.K or 10
+
+
+def _batch_result(store, rules, names, labels):
+    B, L = store["alphas"].shape
+    p = int(store["n_features"][0])
+    rows = ("alphas", "intercept", "gap", "dev_ratio", "df", "n_epochs", "n_cholesky", "l1_ratio", "null_deviance", "n_samples")
+    n_passes = int(store["n_passes"].max())
+    profile = Profile(n_passes, int(store["n_epochs"].sum()), int(store["n_cholesky"].sum()),
+                      8.0 * n_passes * float(store["n_rows"][0]) * p, {"solve": float(store["seconds"].sum())})
+    solvers = dict.fromkeys(part for name in dict.fromkeys(store["solver"].tolist()) for part in name.split("+"))
+    return BatchResult(
+        **{name: store[name] for name in rows}, coef=store["coef"].reshape(B, L, p), status=status_names(store["status"]),
+        n_features=p, fit_intercept=rules.settings["intercept"], tol=rules.settings["tol"],
+        feature_names=names.shared, n_passes=n_passes, solver="+".join(solvers), profile_=profile, target_names=labels)
+
+
+def _identity(call):
+    """What identifies a call in its checkpoint, as plain values: data by their digests, which the chunks hold."""
+    from riata import __version__
+
+    rules, source = call.rules, call.source
+    sizes = None if source.B is None else source.sizes(0, source.B)
+    settings = {name: value for name, value in rules.settings.items() if name != "n_threads"}
+    return {"riata": __version__, "X": type(source).__name__, "problems": source.B,
+            "shapes": None if sizes is None else digest_of(np.concatenate(sizes)).hex(), **settings,
+            "select": rules.select, "keep_predictions": rules.keep_predictions, "n_alphas": rules.L,
+            "alphas": _plain(rules.alphas), "alpha_min_ratio": rules.alpha_min_ratio, "l1_ratio": _plain(rules.l1_ratio),
+            "positive": rules.positive, **{name: _plain(call.given[name]) for name in ("cv", "penalty_factor", "lower", "upper")},
+            "seed": None if rules.folds is None else rules.folds.seed}
+
+
+def _plain(value):
+    """A number or a text as it is, arrays by their digest, other things by their repr."""
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return f"array {value.shape} {digest_of(value).hex()}"
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return digest_of(np.frombuffer("".join(str(_plain(item)) for item in value).encode(), np.uint8)).hex()
+    return repr(value)

@@ -1,0 +1,107 @@
+"""The alpha that a rule chooses for each of many problems, and the columns of the models there."""
+
+import numpy as np
+
+from riata import information
+from riata.columns import begins, spread
+from riata.cv_result import choose_each, standard_error
+from riata.many_solve import CONVERGED, SKIPPED
+from riata.status import MEANING, worse, worst
+from riata_engine.batch import STATUS
+
+NOT_FITTED = [STATUS.index(name) for name in ("not_finite", "time_budget", "skipped")]
+
+
+def criterion(store, rule, intercept):
+    """(B, L) of an information criterion."""
+    common = store["dev_ratio"], store["null_deviance"][:, None], store["df"], store["n_samples"][:, None]
+    if rule == "ebic":
+        return information.ebic(*common, store["n_features"][:, None], intercept=intercept)
+    return getattr(information, rule)(*common)
+
+
+def held_out(store):
+    """(mean, se), each (B, L): of held-out mean squared errors over the folds of each problem, NaN where one is missing."""
+    B, L = store["alphas"].shape
+    mean, se = np.full((2, B, L), np.nan)
+    for K in np.unique(store["n_folds"]):
+        if K:
+            members = np.flatnonzero(store["n_folds"] == K)
+            errors = store["held_out"][spread(store["held_out_at"][members], np.full(len(members), K * L))] \
+                if len(members) < B else store["held_out"]
+            errors = errors.reshape(len(members), K, L)
+            mean[members], se[members] = errors.mean(axis=1), standard_error(errors, axis=1)
+    return mean, se
+
+
+def models_of(store, rule, intercept, keep_predictions=False):
+    """The store of one model for each problem from the store of the paths.
+
+    Parameters
+    ----------
+    store : dict
+        Of `riata.many_solve.solve_chunk`; with folds where it has ``held_out``.
+    rule : {"min", "1se", "aic", "bic", "ebic"}
+    intercept : bool
+        Whether df counts one.
+    keep_predictions : bool
+        Take the predictions of the held-out rows at the choice.
+    """
+    B, L = store["alphas"].shape
+    each = np.arange(B)
+    alphas, folded = np.where(np.isnan(store["alphas"]), -np.inf, store["alphas"]), "held_out" in store
+    unfitted = np.isin(store["status"], NOT_FITTED)
+    at_min = at_1se = np.full(B, -1)
+    mean = se = np.full((B, L), np.nan)
+    if folded:
+        mean, se = held_out(store)
+        mean[unfitted] = np.nan
+        at_min, at_1se = choose_each(mean, se, alphas)
+    if rule in ("min", "1se"):
+        at = at_min if rule == "min" else at_1se
+    else:
+        score = criterion(store, rule, intercept)
+        score[unfitted] = np.nan
+        at = choose_each(score, np.full((B, L), np.nan), alphas)[0]
+    chosen = at >= 0
+
+    def there(values, where=at):
+        return np.where(where >= 0, values[each, where], np.nan)
+
+    status = np.where(chosen, store["status"][each, at], worst(store["status"]))
+    if folded:                                         # every alpha of every fold had a part in the choice
+        of_folds = np.where(store["status"] == SKIPPED, CONVERGED, store["fold_status"])
+        status = np.where(store["n_folds"] > 0, worse(status, worst(of_folds)), status)
+    status = np.where(~chosen & (status == CONVERGED), SKIPPED, status).astype(np.int8)
+    message = store["message"].copy()                  # what it says of other alphas does not matter here
+    message[(status == CONVERGED) & np.isin(message, list(MEANING.values()))] = ""
+    for b in np.flatnonzero((status != CONVERGED) & (message == "")):
+        message[b] = MEANING[STATUS[status[b]]]
+    p = store["n_features"]
+    dense = store["coef"][spread((store["coef_at"][:-1] + np.maximum(at, 0) * p)[chosen], p[chosen])]
+    nonzero = dense != 0
+    sizes = np.zeros(B, np.int64)
+    ends = begins(p[chosen])
+    counts = np.concatenate([[0], np.cumsum(nonzero)])
+    sizes[chosen] = counts[ends[1:]] - counts[ends[:-1]]
+    column = np.arange(len(dense)) - np.repeat(ends[:-1], p[chosen])
+    null = store["null_deviance"]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r2 = np.where(null > 0, 1.0 - there(mean) / null, np.nan)
+    out = {"status": status, "message": message, "alpha": there(store["alphas"]), "alpha_min": there(store["alphas"], at_min),
+           "alpha_1se": there(store["alphas"], at_1se), "l1_ratio": store["l1_ratio"], "intercept": there(store["intercept"]),
+           "gap": there(store["gap"]), "df": there(store["df"]), "dev_ratio": there(store["dev_ratio"]), "null_deviance": null,
+           "n_samples": store["n_samples"], "n_features": p, "n_passes": store["n_passes"],
+           "n_epochs": store["n_epochs"].sum(axis=1, dtype=np.int64), "seconds": store["seconds"],
+           "cv_score": there(mean), "cv_se": there(se), "cv_r2": r2,
+           "indptr": begins(sizes), "indices": column[nonzero].astype(np.int32), "data": dense[nonzero]}
+    if keep_predictions:
+        rows = store["n_rows"] if "prediction" in store else np.zeros(B, np.int64)
+        has = np.diff(store["prediction_at"]) > 0
+        out["prediction"] = np.full(int(rows.sum()), np.nan)
+        out["prediction_at"] = at_rows = begins(rows)
+        members = np.flatnonzero(has & chosen)
+        row = spread(np.zeros(len(members), np.int64), rows[members])
+        out["prediction"][spread(at_rows[members], rows[members])] = store["prediction"][
+            np.repeat(store["prediction_at"][members] + at[members], rows[members]) + L * row]
+    return out

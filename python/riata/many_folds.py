@@ -1,0 +1,92 @@
+"""Folds of many problems: the fold that holds each row out, made for each problem from one `cv`."""
+
+from dataclasses import dataclass, field
+from numbers import Integral
+
+import numpy as np
+
+from riata.folds import make_folds
+from riata_engine.random import kfold_ids
+
+
+@dataclass
+class FoldsOfEach:
+    """Fold ids (n_b,) of int32 for each problem, negative for rows that no fold holds out.
+
+    Attributes
+    ----------
+    cv : int, splitter, plan, integer array (n,), or list of B integer arrays (n_b,)
+    seed : int
+        The folds of an int `cv` are those that `riata.cross_validate_path` makes of the problem alone.
+    B : int or None
+        Number of problems, where it is known.
+    K : int or None
+        The number of folds, where `cv` is one.
+    """
+
+    cv: object
+    seed: int
+    B: int | None
+    made: dict = field(default_factory=dict, repr=False)
+
+    def __post_init__(self):
+        cv, self.K = self.cv, None
+        if isinstance(cv, Integral) and not isinstance(cv, (bool, np.bool_)):
+            self.K = int(cv)
+            if cv < 2:
+                raise ValueError(f"cv = {cv} must be at least 2: give a number of folds of 2 or more")
+            make_folds(2, 2, seed=self.seed)           # checks the seed
+        if isinstance(cv, np.ndarray) and cv.ndim == 2:
+            cv = list(cv)
+        self.each = None
+        if isinstance(cv, (list, tuple)) and any(np.ndim(ids) == 1 and not isinstance(ids, tuple) for ids in cv[:1]):
+            if self.B is None:
+                raise ValueError("cv is a list of fold ids, and X is an iterator: give cv as an int or a splitter")
+            if len(cv) != self.B:
+                raise ValueError(f"cv has {len(cv)} arrays of fold ids for {self.B} problems: give one for each")
+            self.each = cv
+
+    def of(self, b, n, used, y, X):
+        """(number of folds, ids), or a sentence that says why the problem has none.
+
+        Parameters
+        ----------
+        b : int
+        n : int
+        used : bool array (n,), or None
+            Rows that count; None where all do.
+        """
+        K = self.K
+        if K is not None:
+            rows = n if used is None else int(np.count_nonzero(used))
+            ids = self.made.get(rows)
+            if ids is None:
+                if rows < K:
+                    return f"{rows} row{'s' * (rows != 1)} that count{'s' * (rows == 1)} cannot make {K} folds"
+                ids = self.made[rows] = kfold_ids(rows, K, int(self.seed), 0).astype(np.int32)
+            if used is None:
+                return K, ids
+            spread = np.full(n, -1, np.int32)
+            spread[used] = ids
+            return K, spread
+        name = "cv" if self.each is None else f"cv[{b}]"
+        cv = self.cv if self.each is None else self.each[b]
+        weights = None if used is None else used.astype(np.float64)
+        folds = make_folds(cv, n, y=y, X=X, seed=self.seed, name=name)
+        if folds.train is not None:
+            raise ValueError(f"{name}: a fold of problem {b} does not train on all other rows; here every fold must. "
+                             "riata.cross_validate_path takes such folds, one problem a call")
+        ids = np.full(n, -1, np.int32)
+        for k, rows in enumerate(folds.test):
+            if (ids[rows] >= 0).any():
+                raise ValueError(f"{name}: a row of problem {b} is in two folds; here each row may be in one. "
+                                 "riata.cross_validate_path takes repeated folds, one problem a call")
+            ids[rows] = k
+        if weights is not None:
+            ids[~used] = -1
+            counts = np.bincount(ids[used & (ids >= 0)], minlength=len(folds))
+            if (counts == 0).any():
+                return f"fold {int(np.argmin(counts))} holds out no row that counts"
+            if counts.max() == used.sum():
+                return "one fold holds out all rows that count"
+        return len(folds), ids

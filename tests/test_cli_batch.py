@@ -1,0 +1,147 @@
+"""`riata batch`: a model for each row of a manifest, or each group of one long table."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+import riata
+from riata.cli.batch import parse_bytes
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """m.csv: five data files of every kind; returns their tables."""
+    rng = np.random.default_rng(0)
+    tables, rows = [], []
+    for g, suffix in enumerate((".csv", ".parquet", ".feather", ".npy", ".tsv")):
+        X = rng.normal(size=(40 + g, 4))
+        frame = pl.DataFrame({**{f"snp{j}": X[:, j] for j in range(4)}, "y": X[:, g % 4] + rng.normal(size=40 + g)})
+        path = tmp_path / f"gene{g}{suffix}"
+        {".csv": lambda f=frame, p=path: f.write_csv(p), ".tsv": lambda f=frame, p=path: f.write_csv(p, separator="\t"),
+         ".parquet": lambda f=frame, p=path: f.write_parquet(p), ".feather": lambda f=frame, p=path: f.write_ipc(p),
+         ".npy": lambda f=frame, p=path: np.save(p, f.to_numpy())}[suffix]()
+        tables.append(frame)
+        rows.append((path.name, "4", "0;2") if suffix == ".npy" else (path.name, "y", ["", "snp*", "snp0;snp3"][g % 3]))
+    pl.DataFrame(rows, schema=["data", "target", "columns"], orient="row").write_csv(tmp_path / "m.csv")
+    return tables
+
+
+def test_a_manifest_gives_the_models_of_each_file(cli, manifest, tmp_path):
+    code, out, err = cli("batch", "--manifest", "m.csv", "--out", "r.parquet", "--cv", 5, "--predictions")
+    assert (code, err) == (0, "")
+    assert "5 models in" in out
+    found = riata.BatchModels.from_parquet(tmp_path / "r.parquet")
+    assert found.labels == [f"gene{g}" for g in range(5)]
+    for g, names in enumerate((["snp0", "snp1", "snp2", "snp3"], ["snp0", "snp1", "snp2", "snp3"], ["snp0", "snp3"],
+                               ["snp0", "snp2"], ["snp0", "snp1", "snp2", "snp3"])):
+        cv = riata.cross_validate_path(manifest[g].select(names), manifest[g]["y"], l1_ratio=0.5, cv=5)
+        np.testing.assert_array_equal(found[g].coef, cv.coef_min)
+        assert found[g].feature_names == (["0", "2"] if g == 3 else names)
+    np.testing.assert_allclose(found[0].oof_prediction[:3], riata.cross_validate_path(
+        manifest[0].drop("y"), manifest[0]["y"], l1_ratio=0.5, cv=5).oof_prediction[:3], atol=1e-9)
+    assert not (tmp_path / "r.parquet.checkpoint").exists()
+
+
+def test_all_that_is_missing_is_said_at_once(cli, manifest, tmp_path):
+    pl.DataFrame({"t": ["a", "b"], "y": [1.0, 2.0]}).write_csv(tmp_path / "text.csv")
+    rows = [("gene0.csv", "z", ""), ("nope.csv", "y", ""), ("gene1.parquet", "y", "q*;snp0"), ("text.csv", "y", "t"),
+            ("gene2.feather", None, ""), ("what.xyz", "y", "")]
+    pl.DataFrame(rows, schema=["data", "target", "columns"], orient="row").write_csv(tmp_path / "bad.csv")
+    (tmp_path / "what.xyz").write_text("")
+    code, out, err = cli("batch", "--manifest", "bad.csv", "--out", "r.parquet")
+    assert (code, out) == (1, "")
+    for words in ("6 faults", "gene0.csv has no column 'z' (row 1, target)", "no file nope.csv", "no column 'q*' (row 3, "
+                                                                                                 "columns)",
+                  "column 't' of text.csv is text (row 4, columns)", "row 5 has no target", "cannot tell the format of what.xyz"):
+        assert words in err
+    assert not (tmp_path / "r.parquet.checkpoint").exists()
+
+
+def test_a_long_table_by_groups(cli, tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"shop": rng.permutation(np.repeat(["a", "b", "c"], 30)), "x": rng.normal(size=90),
+                          "z": rng.normal(size=90), "note": ["t"] * 90})
+    frame = frame.with_columns(sales=frame["x"] + pl.Series(rng.normal(size=90)))
+    frame.write_parquet(tmp_path / "long.parquet")
+    code, out, err = cli("batch", "--table", "long.parquet", "--by", "shop", "--target", "sales", "--out", "r.csv", "--json",
+                         "--cv", 0, "--select", "bic")
+    assert (code, err) == (0, "")
+    said = json.loads(out)
+    assert said["status"] == {"converged": 3}
+    written = pl.read_csv(tmp_path / "r.csv")
+    assert written["problem"].to_list() == frame["shop"].unique(maintain_order=True).to_list()
+    one = frame.filter(pl.col("shop") == "b")
+    path = riata.fit_path(one.select("x", "z"), one["sales"], l1_ratio=0.5)
+    assert written.filter(pl.col("problem") == "b")["alpha"][0] == pytest.approx(path.alphas[np.nanargmin(path.bic)])
+    code, _, err = cli("batch", "--table", "long.parquet", "--by", "town", "--target", "gone", "--out", "r.csv")
+    assert code == 1
+    assert "no column 'town' (--by), 'gone' (--target)" in err
+
+
+def test_a_run_that_was_cut_off_goes_on(cli, manifest, tmp_path):
+    code, _, err = cli("batch", "--manifest", "m.csv", "--out", "r.parquet", "--cv", 5, "--time-budget", 1e-9, "--quiet")
+    assert code == 3
+    assert "the same command with --resume goes on" in err
+    assert (tmp_path / "r.parquet.checkpoint").exists()
+    code, _, err = cli("batch", "--manifest", "m.csv", "--out", "r.parquet", "--cv", 5)
+    assert code == 1
+    assert "add --resume" in err
+    code, _, err = cli("batch", "--manifest", "m.csv", "--out", "r.parquet", "--cv", 5, "--resume", "--quiet")
+    assert (code, err) == (0, "")
+    assert len(riata.BatchModels.from_parquet(tmp_path / "r.parquet")) == 5
+
+
+def test_ctrl_c_keeps_what_is_finished(cli, manifest, tmp_path, monkeypatch):
+    from riata.cli import batch
+
+    def stopped(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch, "problems", stopped)
+    code, _, err = cli("batch", "--manifest", "m.csv", "--out", "r.parquet")
+    assert code == 130
+    assert "interrupted" in err
+
+
+def test_a_problem_that_fails_has_its_sentence_and_the_exit_code_is_3(cli, tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"x": rng.normal(size=30), "y": rng.normal(size=30), "z": [None] * 29 + [1.0]})
+    frame.write_csv(tmp_path / "a.csv")
+    pl.DataFrame({"data": ["a.csv", "a.csv"], "target": ["y", "z"], "columns": ["x", "x"]}).write_csv(tmp_path / "m.csv")
+    code, out, err = cli("batch", "--manifest", "m.csv", "--out", "r.parquet", "--cv", 3)
+    assert code == 3
+    assert "1 row that counts cannot make 3 folds" in out
+    assert "1 of 2 problems are not plainly converged" in err
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("--out", "r.parquet"), "give one of --manifest and --table"),
+    (("--manifest", "m.csv", "--out", "r.parquet", "--by", "a"), "--by belongs to --table"),
+    (("--table", "m.csv", "--out", "r.parquet"), "needs --by and --target"),
+    (("--manifest", "m.csv", "--out", "r.parquet", "--cv", "0"), "need folds"),
+    (("--manifest", "m.csv", "--out", "r.parquet", "--cv", "1"), "1 fold leaves nothing"),
+    (("--manifest", "m.csv", "--out", "r.parquet", "--select", "best"), "'best' is not one of"),
+    (("--manifest", "m.csv", "--out", "r.parquet", "--l1-ratio", "2"), "the mix from 0")])
+def test_wrong_usage(cli, manifest, arguments, words):
+    code, _, err = cli("batch", *arguments)
+    assert code == 2
+    assert words in " ".join(err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("--manifest", "m.csv", "--out", "r.txt"), "ends in .parquet"),
+    (("--manifest", "m.csv", "--out", "m.csv"), "--out is the manifest"),
+    (("--manifest", "m.csv", "--out", "gene1.parquet"), "--out is the data file"),
+    (("--manifest", "none.csv", "--out", "r.parquet"), "no file none.csv"),
+    (("--manifest", "gene0.csv", "--out", "r.parquet"), "a manifest has the columns data and target"),
+    (("--manifest", "m.csv", "--out", "r.parquet", "--max-memory", "lots"), "--max-memory = 'lots' is no amount")])
+def test_what_the_user_can_mend(cli, manifest, arguments, words):
+    code, _, err = cli("batch", *arguments)
+    assert code == 1
+    assert words in err
+
+
+def test_amounts_of_memory():
+    assert [parse_bytes(text) for text in ("500", "2K", "1.5M", "2GiB", "1TB")] == [500, 2048, 1.5 * 2**20, 2**31, 2**40]
