@@ -72,3 +72,12 @@ def test_stability_selection(tmp_path, capsys):
     assert 1 <= selection.n_selected_ <= 20
     assert selection.pfer_ <= 0.2
     assert "of them by chance" in capsys.readouterr().out
+
+
+def test_one_model_per_gene(capsys):
+    models, nested = run("one_model_per_gene", 4, 80, (40, 140))
+    assert len(models) == len(nested) == 4
+    assert (models.gap <= 1e-6).all()
+    assert models["gene2"].coef.shape == models[2].coef.shape
+    assert np.isfinite(nested).all()
+    assert "nested R²: median" in capsys.readouterr().out

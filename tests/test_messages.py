@@ -84,16 +84,17 @@ def test_inner_and_outer_folds_are_told_apart(data, options, error, message):
         riata.nested_cross_validate(*data, **options)
 
 
-def test_nan_in_many_targets_names_the_column(data):
+def test_infinity_in_many_targets_names_the_column(data):
     X, y = data
     Y = np.column_stack([y, y, y])
-    Y[3, 1] = np.nan
-    one = "Y has 1 NaN or infinite value, the first in row 3 of column 1; drop this row, replace the value, or leave out this"
-    with pytest.raises(ValueError, match=one):
-        riata.fit_batch(X, Y)
+    Y[3, 1] = np.nan                                   # that problem lacks the row
+    assert riata.fit_batch(X, Y).n_samples.tolist() == [20, 19, 20]
     with pytest.raises(ValueError, match="weights has 1 NaN or infinite value, the first in row 3 of column 1;"):
         riata.fit_batch(X, y, weights=np.abs(Y))
-    Y[0, 2] = np.inf
+    Y[3, 1], Y[0, 2] = np.inf, np.inf
+    one = "Y has 2 NaN or infinite values, the first in row 3 of column 1, the first of 2 such columns; drop these rows"
+    with pytest.raises(ValueError, match=one):
+        riata.fit_batch(X, Y)
     for table in (pd.DataFrame(Y, columns=list("abc")), pl.DataFrame(Y, schema=list("abc"))):
         with pytest.raises(ValueError, match=r"row 3 of column 'b' \(index 1\), the first of 2 such columns; .* these"):
             riata.fit_batch(X, table)
@@ -105,8 +106,11 @@ def test_an_answer_that_does_not_fit_says_how_large_it_is(function, data, monkey
     def refused(*_, **__):
         raise MemoryError(*[reason] * bool(reason))
 
-    monkeypatch.setattr("riata.results.solve", refused)
-    problems, fewer = {FUNCTIONS[0]: (1, "alphas"), FUNCTIONS[1]: (1, "alphas, or fewer targets a call")}.get(
+    for module in ("results", "chunks"):
+        monkeypatch.setattr(f"riata.{module}.solve", refused)
+    problems, fewer = {FUNCTIONS[0]: (1, "alphas"), FUNCTIONS[1]: (1, "alphas, or fewer targets a call"),
+                       riata.adaptive_path: (11, "alphas, l1_ratios or folds"),
+                       FUNCTIONS[5]: (4, "alphas, l1_ratios or folds, or a smaller max_memory")}.get(
         function, (4, "alphas, l1_ratios or folds"))
     message = rf"no memory for {problems} problems x 100 alphas x 4 features: .* GiB. Give fewer {fewer} "
     with pytest.raises(MemoryError, match=message + rf"\({reason or 'the system refused'}\)"):

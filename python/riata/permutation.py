@@ -8,6 +8,7 @@ from riata.argument_names import native
 from riata.arguments import check_arguments, derived_alphas
 from riata.chunks import Sequence, chunk_size
 from riata.folds import make_folds
+from riata.no_memory import answer_fits
 from riata.resampling_plan import ResamplingPlan
 from riata.status import status_names, warn_of_unconverged
 from riata.tables import dataframe
@@ -158,8 +159,10 @@ max_epochs, n_threads, time_budget, backend, progress
     plan = units.permutations(n_perm)
     sequence = Sequence((len(plan) + 1) * len(l1_ratios) * len(folds) * given.grid.size, progress, given.settings["time_budget"])
     test = _Targets(given, l1_ratios, folds, units, plan, sequence)
+    problems = len(l1_ratios) * (len(folds) + 1)
     try:
-        test.solve(max_memory)
+        with answer_fits(problems, given.grid.size, given.X.shape[1], "alphas, l1_ratios or folds, or a smaller max_memory"):
+            test.solve(max_memory)
     except KeyboardInterrupt as stopped:
         stopped.result, stopped.args = test.result(), ("interrupted; .result holds what is done",)
         raise
