@@ -202,7 +202,7 @@ def test_bad_penalty_factors_and_bounds(function, data, option, value, message):
     ("positive", 1), ("positive", "yes"), ("intercept", None), ("standardize", 1.0), ("solver", "magic"),
     ("tol", 0.0), ("tol", -1.0), ("tol", np.nan), ("tol", "small"), ("max_epochs", 0), ("max_epochs", 10.0),
     ("alpha_min_ratio", 0.0), ("alpha_min_ratio", 1.0), ("alpha_min_ratio", 2.0),
-    ("n_threads", 0), ("n_threads", -1), ("n_threads", 1.5),
+    ("n_threads", 0), ("n_threads", -2), ("n_threads", 1.5),
     ("time_budget", 0.0), ("time_budget", -1), ("backend", "cuda"), ("progress", 3)])
 def test_bad_settings_name_the_argument_and_the_value(function, data, option, value):
     with pytest.raises((ValueError, TypeError), match=option) as caught:

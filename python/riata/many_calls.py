@@ -231,7 +231,7 @@ def _one_design(given):
     """(source, names of the targets, whether the problems share their design) for one X."""
     values, names = named_vector(given["Y"], "Y", "(n,) or (n, B): one per row of X", (1, 2))
     Y = values[:, None] if values.ndim == 1 else values
-    check_targets(np.where(np.isnan(Y), 0.0, Y), len(Y))            # infinities, and no column at all
+    check_targets(Y if np.isinf(Y).any() else np.where(np.isnan(Y), 0.0, Y), len(Y))     # NaN alone means a missing row
     weights = check_weights(given["weights"], len(Y), columns=True)
     offset = given["offset"]
     if offset is not None:
