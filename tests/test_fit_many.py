@@ -278,6 +278,48 @@ def test_targets_of_one_design_cross_validated(missing):
     assert found["t3"].n_samples == (~np.isnan(Y[:, 3])).sum()
 
 
+@pytest.mark.parametrize("storage", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+def test_targets_of_one_design_with_offsets_and_weights(storage, missing):
+    X, Y = shared_design(missing, T=3)
+    X = storage(np.where(X > 0.3, X, 0))
+    rng = np.random.default_rng(2)
+    offset, weights = rng.normal(size=len(Y)), rng.uniform(0.5, 2, len(Y))
+    ratios, alphas = [0.0, 0.5, 1.0], [0.01, 0.3, 0.1]
+    common = {"offset": offset, "weights": weights, "l1_ratio": ratios, "tol": 1e-9}
+    models = riata.fit_batch(X, Y, cv=4, keep_predictions=True, alphas=15, **common)
+    paths = riata.fit_batch(X, Y, alphas=alphas, **common)
+    for b, ratio in enumerate(ratios):
+        kept = ~np.isnan(Y[:, b])
+        alone = {"offset": offset[kept], "weights": weights[kept], "l1_ratio": ratio, "tol": 1e-9}
+        cv = riata.cross_validate_path(X[kept], Y[kept, b], cv=4, alphas=15, **alone)
+        assert models[b].alpha == pytest.approx(cv.alpha_min, rel=1e-8)
+        np.testing.assert_allclose(models[b].coef, cv.coef_min, atol=1e-6)
+        np.testing.assert_allclose(models[b].oof_prediction[kept], cv.oof_prediction, atol=1e-5)
+        path = riata.fit_path(X[kept], Y[kept, b], alphas=alphas, **alone)
+        np.testing.assert_array_equal(paths[b].alphas, alphas)
+        np.testing.assert_allclose(paths[b].coef, path.coef, atol=1e-6)
+
+
+def test_labels_that_are_no_text():
+    X, Y = shared_design(0.0)
+    years = riata.fit_batch(X, Y[:, 0], by=np.arange(80) % 2 + 2020, select="bic")
+    assert years.labels == [2020, 2021]
+    assert years[years.number_of(2021)].label == 2021
+    days = riata.fit_batch(X, Y[:, 0], by=np.array(["2021-01-01", "2020-01-01"], "M8[D]")[np.arange(80) % 2], select="bic")
+    assert days.labels == ["2021-01-01", "2020-01-01"]
+
+
+def test_a_problem_whose_folds_ran_out_of_time_is_not_called_converged():
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(200, 60)) for _ in range(300)]
+    with pytest.warns(ConvergenceWarning, match="time_budget"):
+        found = riata.fit_batch(X, [design[:, 0] + rng.normal(size=200) for design in X], cv=10, time_budget=0.1, n_threads=1)
+    done = found.status == "converged"
+    assert set(found.status.value_counts()) <= {"converged", "time_budget"}
+    np.testing.assert_array_equal(done, np.isfinite(found.alpha))
+
+
 def test_a_target_that_lacks_nearly_all_rows_has_the_grid_of_those_it_has():
     X, Y = shared_design()
     Y[10:, 0] = np.nan                                 # 10 rows for 12 features

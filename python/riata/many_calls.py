@@ -37,8 +37,8 @@ def needs_call(given):
     if all(empty) or is_ragged(given["X"], given["Y"]) or (given["Y"] is None and isinstance(given["X"], Iterator)):
         return True
     B = np.shape(given["Y"])[1] if np.ndim(given["Y"]) == 2 else 1
-    if B > 1 and any(isinstance(given[name], (list, tuple)) and len(given[name]) == B and any(np.ndim(item) for item in given[name])
-                     for name in ("offset", "penalty_factor", "lower", "upper")):
+    lists = (given[name] for name in ("offset", "penalty_factor", "lower", "upper") if isinstance(given[name], (list, tuple)))
+    if B > 1 and any(len(values) == B and any(np.ndim(item) for item in values) for values in lists):
         return True
     return _has_missing(given["Y"])
 
