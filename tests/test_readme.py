@@ -54,6 +54,8 @@ def test_riata_commands(tmp_path):
     frame = datasets.load_diabetes(as_frame=True).frame.rename(columns={"target": "y"})
     frame.to_csv(tmp_path / "data.csv", index=False)
     frame.drop(columns="y").head(5).to_csv(tmp_path / "new.csv", index=False)
+    sales = frame.rename(columns={"y": "sales"}).assign(product=frame.index % 3)
+    sales.to_csv(tmp_path / "sales.csv", index=False)
     wanted = [line for line in commands("README.md") if line.startswith("riata ")]
     assert wanted
     for command in wanted:
@@ -61,3 +63,4 @@ def test_riata_commands(tmp_path):
                               capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "predictions.csv").exists()
+    assert (tmp_path / "models.parquet").exists()
