@@ -17,13 +17,6 @@ from .measure import THREADS, size, speed_ratio
 PROBLEMS, LOOP = size(100, 10_000), size(4, 100)
 
 
-def ragged(count, n=(100, 400), p=(20, 100), seed=0):
-    """Designs (n_b, p_b) of correlated features and their targets, sizes drawn evenly."""
-    rng = np.random.default_rng([seed, 3])
-    pairs = [datasets.dense(int(rng.integers(*n)), int(rng.integers(*p)), n_informative=10, seed=b) for b in range(count)]
-    return [X for X, _ in pairs], [y for _, y in pairs]
-
-
 class Ragged:
     """Paths of 100 alphas, or 10-fold cross-validations of such paths, of problems with rows and columns of their own."""
 
@@ -33,7 +26,7 @@ class Ragged:
     l1_ratio, folds, tol = 0.5, 10, 1e-6
 
     def setup(self, task):
-        self.X, self.y = ragged(PROBLEMS)
+        self.X, self.y = datasets.many(PROBLEMS, (100, 400), (20, 100))
         self.options = {"cv": self.folds} if task == "cv" else {}
 
     def run(self, count=None):
@@ -80,7 +73,7 @@ class Overhead:
     param_names = ("n_alphas",)
 
     def setup(self, n_alphas):
-        self.X, self.y = ragged(size(2000, 10_000), n=(20, 60), p=(3, 4))
+        self.X, self.y = datasets.many(size(2000, 10_000), (20, 60), (3, 4))
 
     def track_microseconds_beside_the_engine(self, n_alphas):
         """CPU time of the call less that of the engine's part of it, per problem."""
@@ -115,7 +108,7 @@ class Resume:
     timeout = 600
 
     def setup(self):
-        self.X, self.y = ragged(PROBLEMS)
+        self.X, self.y = datasets.many(PROBLEMS, (100, 400), (20, 100))
         self.folder = tempfile.mkdtemp()
         self.run(self.folder)
 
