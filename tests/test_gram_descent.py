@@ -112,8 +112,8 @@ SMALL = {
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_small_problems_have_the_same_bits_alone_and_side_by_side(name):
-    """Up to eight problems share a coordinate step: none may tell which, nor how many."""
+def test_small_problems_have_the_same_bits_alone_and_beside_others(name):
+    """They share a Gram matrix: none may tell with whom."""
     case = {"p": 37, "l1_ratio": 0.5, "rho": 0.0, **SMALL[name]}
     p, rho = case.pop("p"), case.pop("rho")
     rng = np.random.default_rng(8)

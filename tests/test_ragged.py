@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from riata_engine.batch import Batch, alpha_grid, solve
+from riata_engine.batch import Batch, Interrupted, alpha_grid, solve
 from riata_engine.ragged import Ragged, solve_ragged
-from riata_engine.solvers.path_store import CONVERGED, NOT_FINITE, TIME_BUDGET
+from riata_engine.solvers.path_store import CONVERGED, NOT_FINITE, SKIPPED, TIME_BUDGET
 
 FIELDS = ("alphas", "intercept", "gap", "status", "dev_ratio", "df", "n_epochs", "n_cholesky")
 
@@ -123,3 +123,91 @@ def test_progress_ends_with_all_that_is_done():
     counts = np.array([f.max() + 1 for f in folds])
     solve_ragged(Ragged(X, y, n_alphas=5, folds=folds, n_folds=counts), lambda *at: seen.append(at))
     assert seen[-1] == (60, 60)
+
+
+def nans(X, y, folds, **options):
+    """Problem 1 has a NaN in X."""
+    X = [np.array(design.toarray() if sparse.issparse(design) else design, float) for design in X]
+    X[1][0, 0] = np.nan
+    return solve_ragged(Ragged(X, y, folds=folds, n_folds=np.array([f.max() + 1 for f in folds]), n_alphas=6, **options))
+
+
+def test_of_what_was_not_solved_nothing_is_said_of_folds_either():
+    X, y, folds = problems(6)
+    found = nans(X, y, folds)
+    assert (found.status[1] == NOT_FINITE).all()
+    assert (found.fold_status[1] == NOT_FINITE).all()
+    assert np.isnan(found.alphas[1]).all()
+    assert np.isnan(found.held_out[found.held_out_at[1]:found.held_out_at[2]]).all()
+    assert (found.fold_status[0] == CONVERGED).all()
+    late = nans(X, y, folds, time_budget=1e-9)
+    assert (late.fold_status == late.status).all()
+    assert np.isnan(late.held_out).all()
+    plain = solve_ragged(Ragged(X, y, n_alphas=6))
+    assert (plain.fold_status == SKIPPED).all()
+    assert np.isnan(plain.fold_gap).all()
+
+
+def test_targets_of_any_stride():
+    rng = np.random.default_rng(0)
+    record = np.zeros(40, dtype=[("flag", "f4"), ("y", "f8")])
+    X = rng.normal(size=(40, 3))
+    record["y"] = X[:, 0] + rng.normal(size=40)
+    straight = record["y"].copy()
+    for y in (record["y"], straight[::-1][::-1], np.repeat(straight, 2)[::2], straight.astype(">f8")):
+        found = solve_ragged(Ragged([X], [y], n_alphas=7))
+        np.testing.assert_array_equal(found.coef, solve_ragged(Ragged([X], [straight], n_alphas=7)).coef)
+        np.testing.assert_array_equal(solve(Batch(X, y, n_alphas=7)).coef, solve(Batch(X, straight, n_alphas=7)).coef)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"X": [np.ones((5, 0))]}, r"X\[0\] has shape \(5, 0\)"), ({"y": [np.ones(4)]}, r"y\[0\] 4 entries"),
+    ({"stop_dev_ratio": 0.9}, "stop_dev_ratio and stop_dev_change")])
+def test_what_no_ragged_batch_is_made_of(change, message):
+    fields = {"X": [np.ones((5, 2))], "y": [np.arange(5.0)], "folds": [np.arange(5) % 2], "n_folds": np.array([2]), **change}
+    with pytest.raises(ValueError, match=message):
+        Ragged(**fields)
+
+
+def test_numbers_that_overflow_are_a_status_and_no_warning(recwarn):
+    X, y, _ = problems(4)
+    y[1] = y[1] * 1e200
+    X[2] = X[2] * 1e-170
+    found = solve_ragged(Ragged(X, y, alphas=np.array([1e-3, 1e-4])))
+    assert found.alphas.shape == (4, 2)
+    assert not [w for w in recwarn if issubclass(w.category, RuntimeWarning)]
+
+
+def test_a_task_that_would_take_much_memory_goes_the_long_way():
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(120, 20))
+    y = X[:, 0] + rng.normal(size=120)
+    folds = np.arange(120, dtype=np.int32)
+    fields = {"X": [X], "y": [y], "folds": [folds], "n_folds": np.array([120]), "n_alphas": 10, "tol": 1e-10}
+    whole, held = solve_ragged(Ragged(**fields)), solve_ragged(Ragged(**fields, max_memory=2**21))
+    assert Ragged(**fields).is_plain(0)
+    assert not Ragged(**fields, max_memory=2**21).is_plain(0)
+    np.testing.assert_allclose(whole.held_out, held.held_out, rtol=1e-3, atol=1e-4)
+
+
+def test_progress_counts_what_is_solved_only():
+    X, y, _ = problems(30)
+    seen = []
+    found = solve_ragged(Ragged(X, y, n_alphas=5, time_budget=1e-9), lambda *at: seen.append(at))
+    assert seen[-1] == (int((found.status == CONVERGED).sum()), 150)
+
+
+@pytest.mark.parametrize("after", [1, 20, 60])
+def test_ctrl_c_keeps_what_is_done_wherever_it_strikes(after):
+    X, y, _ = problems(12)
+    X = [sparse.csc_array(design) for design in X * 6]
+    y = y * 6
+
+    def strike(done, total):
+        if done >= after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as stopped:
+        solve_ragged(Ragged(X, y, n_alphas=5), strike)
+    done = (stopped.value.solution.status == CONVERGED).sum()
+    assert after <= done < 360

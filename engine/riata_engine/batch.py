@@ -20,7 +20,7 @@ from riata_engine.solvers.gram import solve_gram
 from riata_engine.solvers.grid import alpha_max, geometric
 from riata_engine.solvers.null_model import null_gradient
 from riata_engine.solvers.options import Options
-from riata_engine.solvers.path_store import DEGENERATE, MAX_ITER, SKIPPED, STATUS, TIME_BUDGET, PathStore
+from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, MAX_ITER, NOT_FINITE, SKIPPED, STATUS, TIME_BUDGET, PathStore
 from riata_engine.solvers.problems import SOLVERS, Batch, canonical
 from riata_engine.solvers.residual import solve_residual
 from riata_engine.solvers.ridge import RidgeDecomposition
@@ -99,16 +99,20 @@ def _min_ratio(batch):
 
 def alpha_grid(batch):
     """The (B, L) alphas that ``solve`` would use for a batch whose ``alphas`` is None."""
-    n_threads = thread_count(batch.n_threads)
     control = Control()
     try:
-        with single_threaded_blas(), np.errstate(**UNHEARD):
-            form = batch.form = standard_form(batch, control, n_threads)
-            batch.columns = form.columns
-            free = batch if batch.alphas is None else replace(batch, alphas=None)
-            return _grid(free, form, _options(batch, form), control)
+        return grid_under(control, batch)
     except Stopped:              # what the signal's handler raised
         raise control.error from None
+
+
+def grid_under(control, batch):
+    """``alpha_grid``, or Stopped, as ``control`` says."""
+    with single_threaded_blas(), np.errstate(**UNHEARD):
+        form = batch.form = standard_form(batch, control, thread_count(batch.n_threads))
+        batch.columns = form.columns
+        free = batch if batch.alphas is None else replace(batch, alphas=None)
+        return _grid(free, form, _options(batch, form), control)
 
 
 def standard_deviations(batch):
@@ -140,20 +144,30 @@ def solve(batch, progress=None):
     Interrupted
         On Ctrl-C, with what is done.
     """
+    control = Control(batch.time_budget, progress)
+    with orderly_interrupt(control):
+        solution = solve_under(control, batch)
+    return ended(control, solution)
+
+
+def solve_under(control, batch):
+    """``solve``, for as long as ``control`` says: what is not done has its status."""
     require_backend(batch.backend)
-    with single_threaded_blas():
-        control, clock = Control(batch.time_budget, progress), Clock()
-        with orderly_interrupt(control), np.errstate(**UNHEARD):
-            if batch.weights is None or batch.weights.ndim == 1:
-                solution = _solve_kinds(batch, control, clock)
-            else:
-                solution = _solve_groups(batch, control, clock)
+    clock = Clock()
+    with single_threaded_blas(), np.errstate(**UNHEARD):
+        if batch.weights is None or batch.weights.ndim == 1:
+            return _solve_kinds(batch, control, clock)
+        return _solve_groups(batch, control, clock)
+
+
+def ended(control, solution):
+    """The solution of a call that has come to its end; an exception where that was not its own."""
     if control.stopped == "interrupted":
         if isinstance(control.error, KeyboardInterrupt):
             raise Interrupted(solution) from None
         raise control.error
-    if progress is not None:
-        progress(int((solution.status <= DEGENERATE).sum()), control.total)
+    if control.progress is not None:
+        control.progress(int(np.isin(solution.status, (CONVERGED, MAX_ITER, NOT_FINITE, DEGENERATE)).sum()), control.total)
     return solution
 
 
@@ -321,7 +335,7 @@ def _solution(answers, batch, alphas, null, sigma2, control, clock, solver):
     """The solution of ``Answers``, whose residuals and null deviances (B,) are in units of sigma² (B,)."""
     if control.stopped == "time_budget":
         answers.status[answers.status == SKIPPED] = TIME_BUDGET
-    if batch.stop_df is not None:
+    if batch.stop_df is not None:                          # of a lasso or an elastic net: df counts coefficients
         full = np.logical_or.accumulate(answers.df[:, :-1] - batch.intercept >= batch.stop_df, axis=1)
         answers.status[:, 1:][full] = SKIPPED
     dev_ratio = answers.blank_unsolved(alphas, null)

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from riata_engine.batch import Batch, Interrupted, alpha_grid, solve
-from riata_engine.cpu.control import Control
-from riata_engine.cpu.small_paths import HAS_NAN, NOT_REACHED
+from riata_engine.batch import UNHEARD, Batch, ended, grid_under, solve_under
+from riata_engine.cpu.control import Control, Stopped
+from riata_engine.cpu.small_paths import NOT_REACHED
 from riata_engine.interrupt import orderly_interrupt
-from riata_engine.solvers.few_features import SmallPaths, few_features, shares_or_none
-from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, MAX_ITER, NOT_FINITE, SKIPPED, TIME_BUDGET
+from riata_engine.solvers.few_features import TASK, SmallPaths, few_features, shares_or_none, task_bytes
+from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, MAX_ITER, SKIPPED, TIME_BUDGET
+from riata_engine.solvers.problems import canonical_target
 from riata_engine.threads import single_threaded_blas, thread_count
 
 #: fields of a ``Ragged`` that are lists with an entry for each problem, or None
@@ -56,16 +57,29 @@ class Ragged:
     stop_dev_change: float | None = None
     n_threads: int | None = None
     time_budget: float | None = None
+    max_memory: float | None = None
     predictions: bool = False
 
     def __post_init__(self):
         B = len(self.X)
+        for b, X in enumerate(self.X):
+            if min(X.shape) == 0 or len(self.y[b]) != X.shape[0]:
+                raise ValueError(f"X[{b}] has shape {X.shape} and y[{b}] {len(self.y[b])} entries: give a row or more, a column "
+                                 "or more, and a target for each row")
+        self.y = [canonical_target(y) for y in self.y]
         self.n_folds = np.zeros(B, np.intp) if self.n_folds is None else np.asarray(self.n_folds, np.intp)
+        if self.n_folds.any():
+            if self.stop_dev_ratio is not None or self.stop_dev_change is not None:
+                raise ValueError("stop_dev_ratio and stop_dev_change end a path early, and the paths of its folds elsewhere: "
+                                 "leave them out, or n_folds")
+            self.folds = [None if fold is None else np.ascontiguousarray(fold, dtype=np.int32) for fold in self.folds]
         self.l1_ratio = np.array(np.broadcast_to(self.l1_ratio, B), dtype=float)
         if self.alphas is None and self.alpha_min_ratio is None:
             self.alpha_min_ratio = np.array([1e-3 if X.shape[0] > X.shape[1] else 1e-2 for X in self.X])
         elif self.alphas is None:
             self.alpha_min_ratio = np.array(np.broadcast_to(self.alpha_min_ratio, B), dtype=float)
+        else:
+            self.alphas = np.broadcast_to(np.asarray(self.alphas, dtype=float), (B, np.shape(self.alphas)[-1]))
 
     @property
     def shape(self):
@@ -75,6 +89,8 @@ class Ragged:
     def is_plain(self, b):
         """Whether problem b goes as a task."""
         plain = all(getattr(self, name) is None or getattr(self, name)[b] is None for name in LISTS[1:])
+        most = TASK if self.max_memory is None else min(TASK, self.max_memory / 4 / thread_count(self.n_threads))
+        plain = plain and task_bytes(self.X[b].shape[1], int(self.n_folds[b]), self.shape[1]) <= most
         return (plain and few_features(self.X[b], True) and self.solver in ("auto", "gram") and not self.standardize
                 and self.l1_ratio[b] > 0 and (self.alphas is None or bool(np.all(self.alphas[b]))))
 
@@ -107,7 +123,7 @@ class RaggedSolution:
 
 
 #: arrays (B, L) that the answers of both ways have
-SHARED = ("alphas", "intercept", "gap", "status", "dev_ratio", "df", "n_epochs", "n_cholesky")
+BOTH_WAYS = ("alphas", "intercept", "gap", "status", "dev_ratio", "df", "n_epochs", "n_cholesky")
 
 
 def solve_ragged(ragged, progress=None):
@@ -128,36 +144,25 @@ def solve_ragged(ragged, progress=None):
     Interrupted
         On Ctrl-C, with what is done.
     """
-    start = time.monotonic()
     B, L = ragged.shape
     out = _blank(ragged)
-    plain = np.array([ragged.is_plain(b) for b in range(B)], dtype=bool)
     control = Control(ragged.time_budget, progress)
     control.total = B * L
-    long_way = np.flatnonzero(~plain)
-    if plain.any():
-        left = _tasks(ragged, np.flatnonzero(plain), out, control)
-        long_way = np.sort(np.concatenate([long_way, left]))
-    if control.stopped == "interrupted":
-        if isinstance(control.error, KeyboardInterrupt):
-            raise Interrupted(out) from None
-        raise control.error
-    for count, b in enumerate(long_way):
-        rest = None
-        if ragged.time_budget is not None:
-            rest = ragged.time_budget - (time.monotonic() - start)
-            if rest <= 0:
-                out.status[long_way[count:]] = TIME_BUDGET
+    with orderly_interrupt(control), np.errstate(**UNHEARD):
+        plain = np.array([ragged.is_plain(b) for b in range(B)], dtype=bool)
+        left = _tasks(ragged, np.flatnonzero(plain), out, control) if plain.any() else []
+        long_way = np.sort(np.concatenate([np.flatnonzero(~plain), left])).astype(np.intp)
+        for count, b in enumerate(long_way):
+            control.done = (B - len(long_way) + count) * L
+            if control.check():
                 break
-        try:
-            _alone(ragged, b, out, rest)
-        except Interrupted:
-            raise Interrupted(out) from None
-        if progress is not None:
-            progress((B - len(long_way) + count + 1) * L, B * L)
-    if progress is not None:
-        progress(int((out.status <= DEGENERATE).sum()), B * L)
-    return out
+            _alone(ragged, b, out, control)
+    if control.stopped == "time_budget":
+        for name in ("status", "fold_status"):
+            late = getattr(out, name) == SKIPPED
+            late &= (ragged.n_folds > 0)[:, None] | (name == "status")
+            getattr(out, name)[late & np.isnan(out.null_deviance)[:, None]] = TIME_BUDGET
+    return ended(control, out)
 
 
 def _blank(ragged):
@@ -180,63 +185,54 @@ def _tasks(ragged, members, out, control):
     def those(given):
         return None if given is None else [given[b] for b in members]
 
-    alphas = None if ragged.alphas is None else np.broadcast_to(ragged.alphas, ragged.shape)[members]
+    alphas = None if ragged.alphas is None else ragged.alphas[members]
     weights = None if ragged.weights is None else [shares_or_none(given) for given in those(ragged.weights)]
     tasks = SmallPaths(those(ragged.X), those(ragged.y), ragged.l1_ratio[members], ragged.shape[1], alphas=alphas,
                        min_ratio=None if ragged.alphas is not None else ragged.alpha_min_ratio[members], weights=weights,
-                       folds=those(ragged.folds), n_folds=ragged.n_folds[members], predictions=ragged.predictions)
-    with single_threaded_blas(), orderly_interrupt(control):
+                       folds=those(ragged.folds), n_folds=ragged.n_folds[members], coef=(out.coef, out.coef_at[members]),
+                       held_out=(out.held_out, out.held_out_at[members]),
+                       prediction=(out.prediction if ragged.predictions else None, out.prediction_at[members]))
+    with single_threaded_blas():
         tasks.run(ragged, control, thread_count(ragged.n_threads), finite=False)
-    tasks.status[tasks.verdict == HAS_NAN] = NOT_FINITE
-    if control.stopped == "time_budget":
-        tasks.status[tasks.status == SKIPPED] = TIME_BUDGET
-    dev_ratio = tasks.blank_unsolved(tasks.alphas, tasks.null)
-    tasks.dev_ratio = dev_ratio
+    tasks.dev_ratio = tasks.blank_unsolved(tasks.alphas, tasks.null)
     kept = ~tasks.left
     rows = members[kept]
-    for name in (*SHARED, "fold_gap", "fold_status"):
+    for name in (*BOTH_WAYS, "fold_gap", "fold_status"):
         getattr(out, name)[rows] = getattr(tasks, name)[kept]
     out.null_deviance[rows] = (tasks.null * tasks.sigma * tasks.sigma)[kept]
     out.seconds[rows] = tasks.seconds.sum(axis=1)[kept]
-    reached = kept & (tasks.verdict != NOT_REACHED)
-    out.n_passes[members[reached]] = 1
-    for b in members[reached]:
+    reached = members[kept & (tasks.verdict != NOT_REACHED)]
+    out.n_passes[reached] = 1
+    for b in reached:
         out.solver[b] = "gram"
-    for name, source in (("coef", tasks.coef), ("held_out", tasks.held_out_errors), ("prediction", tasks.prediction)):
-        target, to, at = getattr(out, name), getattr(out, f"{name}_at"), getattr(tasks, f"{name}_at")
-        if len(members) == len(ragged.X) and kept.all():
-            target[:] = source
-            continue
-        for k in np.flatnonzero(kept):
-            target[to[members[k]]:to[members[k] + 1]] = source[at[k]:at[k + 1]]
     return members[tasks.left]
 
 
-def _alone(ragged, b, out, time_budget):
+def _alone(ragged, b, out, control):
     """Solve one problem through ``solve``."""
     start = time.perf_counter()
     L, K = ragged.shape[1], int(ragged.n_folds[b])
     own = {name: None if getattr(ragged, name) is None else getattr(ragged, name)[b] for name in LISTS}
-    rules = {name: getattr(ragged, name) for name in ("intercept", "standardize", "solver", "tol", "max_epochs", "n_threads")}
+    rules = {name: getattr(ragged, name)
+             for name in ("intercept", "standardize", "solver", "tol", "max_epochs", "n_threads", "max_memory")}
     X, y = ragged.X[b], ragged.y[b]
     batch = Batch(X, y[:, None], **own, **rules, l1_ratio=ragged.l1_ratio[b], n_alphas=L, stop_dev_ratio=ragged.stop_dev_ratio,
-                  stop_dev_change=ragged.stop_dev_change, time_budget=time_budget,
-                  alphas=None if ragged.alphas is None else np.broadcast_to(ragged.alphas, ragged.shape)[b],
+                  stop_dev_change=ragged.stop_dev_change,
+                  alphas=None if ragged.alphas is None else ragged.alphas[b],
                   alpha_min_ratio=None if ragged.alphas is not None else ragged.alpha_min_ratio[b])
     rows = []
     if K:
         rows = [np.flatnonzero(ragged.folds[b] == k) for k in range(K)]
         if batch.alphas is None:
-            batch.alphas = alpha_grid(batch)[0]
+            try:
+                batch.alphas = grid_under(control, batch)[0]
+            except Stopped:
+                return
         batch = Batch(X, y[:, None], **own, **rules, l1_ratio=np.full(K + 1, ragged.l1_ratio[b]), alphas=batch.alphas,
                       held_out=[np.empty(0, np.intp), *rows], target=np.zeros(K + 1, np.intp), group=np.arange(K + 1),
-                      time_budget=time_budget, store="sparse")
-    interrupted = False
-    try:
-        found = solve(batch)
-    except Interrupted as stopped:
-        found, interrupted = stopped.solution, True
-    for name in SHARED:
+                      store="sparse")
+    found = solve_under(control, batch)
+    for name in BOTH_WAYS:
         getattr(out, name)[b] = getattr(found, name)[0]
     coef = found.coef[0] if isinstance(found.coef, np.ndarray) else found.coef[0].toarray()
     solved = (found.status[0] == CONVERGED) | (found.status[0] == MAX_ITER) | (found.status[0] == DEGENERATE)
@@ -253,5 +249,3 @@ def _alone(ragged, b, out, time_budget):
                 if own["offset"] is not None:
                     part[fold] += own["offset"][fold, None]
     out.seconds[b] = time.perf_counter() - start
-    if interrupted:
-        raise Interrupted(None)

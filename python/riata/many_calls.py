@@ -92,7 +92,7 @@ class Call:
         kept = given["checkpoint"] is not None
         K = _fold_count(rules) if self.together else 0
         limits = Limits(rules, self.max_memory, source.gathered, kept, K)
-        solve = partial(solve_targets, max_memory=self.max_memory) if self.together else solve_chunk
+        solve = partial(solve_targets if self.together else solve_chunk, max_memory=self.max_memory)
         intercept, finish = rules.settings["intercept"], lambda store: store
         if rules.select is not None:
             finish = partial(models_of, rule=rules.select, intercept=intercept, keep_predictions=rules.keep_predictions)

@@ -13,7 +13,7 @@ CONVERGED, TIME_BUDGET, NOT_FINITE, SKIPPED = map(STATUS.index, ("converged", "t
 FITS = ("alphas", "intercept", "gap", "status", "dev_ratio", "df", "n_epochs", "n_cholesky")
 
 
-def solve_chunk(chunk, first, rules, time_left=None, progress=None):
+def solve_chunk(chunk, first, rules, time_left=None, progress=None, max_memory=None):
     """The store of the paths of a chunk, in the order of its problems.
 
     Parameters
@@ -26,6 +26,8 @@ def solve_chunk(chunk, first, rules, time_left=None, progress=None):
         Seconds.
     progress : callable, optional
         ``progress(done)`` in problems of this chunk.
+    max_memory : float, optional
+        Bytes that the engine may take beside the answer.
 
     Returns
     -------
@@ -45,7 +47,8 @@ def solve_chunk(chunk, first, rules, time_left=None, progress=None):
         if interrupted:
             store = blank(n[members], p[members], data.used[members], int(L), SKIPPED, rules)
         else:
-            store, interrupted = _solved(chunk, data, members, first, rules, int(L), time_left, progress)
+            store, interrupted = _solved(chunk, data, members, first, rules, int(L), time_left, progress,
+                                         max_memory)
         stores.append(padded(store, rules.L))
         numbers.append(members)
     aside = np.flatnonzero(data.bad)
@@ -140,7 +143,7 @@ class _Data:
             self.weights[b] = present.astype(np.float64) if self.weights[b] is None else np.where(present, self.weights[b], 0.0)
 
 
-def _solved(chunk, data, members, first, rules, L, time_left, progress):
+def _solved(chunk, data, members, first, rules, L, time_left, progress, max_memory):
     """The paths of some problems of a chunk, which have L alphas each."""
     whole = len(members) == len(chunk.X)
 
@@ -155,7 +158,8 @@ def _solved(chunk, data, members, first, rules, L, time_left, progress):
         those(chunk.X), those(data.y), folds=those(data.folds), n_folds=data.n_folds[members], weights=those(data.weights),
         offset=those(chunk.offset), **rules.of_features(first, members, p), l1_ratio=l1_ratio, alphas=alphas, n_alphas=L,
         alpha_min_ratio=None if alphas is not None else rules.min_ratios(data.present[members], p, l1_ratio),
-        predictions=rules.keep_predictions and rules.folds is not None, time_budget=time_left, **rules.settings)
+        predictions=rules.keep_predictions and rules.folds is not None, time_budget=time_left,
+        max_memory=max_memory, **rules.settings)
     report = None if progress is None else lambda done, total: progress(min(done // L, len(members)))
     interrupted = False
     try:

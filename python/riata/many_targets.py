@@ -56,7 +56,7 @@ def _unrelated(chunk, members, first, rules, time_left, progress, Y, max_memory)
 
     part = replace(chunk, X=those(chunk.X), y=those(chunk.y), weights=those(chunk.weights), offset=those(chunk.offset),
                    sizes=tuple(size[members] for size in chunk.sizes))
-    return solve_chunk(part, 0, rules.of(first + members), time_left, progress)
+    return solve_chunk(part, 0, rules.of(first + members), time_left, progress, max_memory)
 
 
 def _shared(chunk, members, first, rules, time_left, progress, Y, max_memory):

@@ -3,7 +3,7 @@
 # the bits of a path are those of the long way. Its folds (few_folds.pyx) are paths on the whole less a part of the rows.
 from libc.math cimport fabs, sqrt, INFINITY
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 from riata_engine.cpu.certificate cimport rounding_of_gaps
 from riata_engine.cpu.control cimport Signal, fetch_add, monotonic
 from riata_engine.cpu.design cimport Columns, product_of_one, readable_by_blas
@@ -26,9 +26,10 @@ cdef int walk(Task* P, const Rules* A, Signal* signal, void* control, bint owner
     if memory == NULL:
         return SHORT_OF_MEMORY
     lay_out(&R, P, memory)
+    memset(P.coef, 0, P.L * P.X.p * sizeof(double))
     verdict = walk_in(P, A, &R, signal, control, owner)
     free(memory)
-    if verdict == SOLVED:
+    if verdict == SOLVED and signal.stop == 0:
         fetch_add(&signal.done, P.L)
     return verdict
 

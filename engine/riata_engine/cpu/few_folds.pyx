@@ -186,6 +186,7 @@ cdef void errors_of_folds(Task* P, Room* R, double level, double sigma) noexcept
         b = R.coef + g * L * p
         products(R.Z, m, p, b, L, R.fit)
         weight = 0
+        memset(P.held_out + k * L, 0, L * sizeof(double))
         for i in range(m):
             at = R.order[R.first[k] + i]
             weight += P.v[at]
@@ -197,8 +198,8 @@ cdef void errors_of_folds(Task* P, Room* R, double level, double sigma) noexcept
             P.fold_status[l] = max(P.fold_status[l], R.status[g * L + l])
             if R.status[g * L + l] > MAX_ITER:
                 P.held_out[k * L + l] = NAN
-                P.fold_gap[l] = NAN
-            elif not R.gap[g * L + l] <= P.fold_gap[l]:
+                P.fold_gap[l] = NAN                # and so it stays
+            elif R.gap[g * L + l] > P.fold_gap[l]:
                 P.fold_gap[l] = R.gap[g * L + l]
 
 

@@ -33,7 +33,7 @@ cdef struct Task:
     double rounding                        # see rounding_of_mean in standard_form.py
     const double* ratios                   # of the alphas to their largest, which is then found here; NULL: ``alphas`` are given
     double* alphas
-    double* coef                           # the answer: (L, p) zeros, (L) each of all else
+    double* coef                           # the answer: (L, p), (L) each of all else
     double* level
     double* gap
     double* residual

@@ -21,10 +21,6 @@ cdef void describe_design(Task* P, X, double rounding):
     P.rounding = rounding
 
 
-cdef double* at_or_null(double[::1] flat, const Py_ssize_t[::1] where, Py_ssize_t b):
-    return &flat[where[b]] if flat is not None and where[b + 1] > where[b] else NULL
-
-
 def small_paths(list X, list y, list weights, list folds, const Py_ssize_t[::1] n_folds, rules, const double[::1] l1_ratio,
                 const double[::1] rounding, double[:, ::1] alphas, const double[:, ::1] ratios, answers, double[::1] coef,
                 const Py_ssize_t[::1] coef_at, double[::1] held_out, const Py_ssize_t[::1] held_out_at, double[::1] prediction,
@@ -46,8 +42,8 @@ def small_paths(list X, list y, list weights, list folds, const Py_ssize_t[::1] 
         Where ``ratios`` to the largest alpha are given, alphas are found and filled in.
     answers : Answers
         With the arrays (B, L) that paths have.
-    coef, held_out, prediction : flat, of zeros; those of task b begin at ``…_at[b]`` (B + 1,)
-        (L, p_b), (n_folds[b], L) and (n_b, L). ``prediction`` may be None.
+    coef, held_out, prediction : flat; the numbers of task b begin at ``…_at[b]``
+        (L, p_b), (n_folds[b], L) and (n_b, L). Where there are no folds ``held_out`` may be None, and ``prediction`` always.
     fold_gap, fold_status : (B, L)
     order : (B,)
         In which tasks are begun.
@@ -90,6 +86,8 @@ def small_paths(list X, list y, list weights, list folds, const Py_ssize_t[::1] 
             describe_design(P, X[b], rounding[b])
             target = y[b]
             P.y, P.step = &target[0], target.strides[0] // <Py_ssize_t>sizeof(double)
+            if target.strides[0] % <Py_ssize_t>sizeof(double):
+                raise ValueError(f"y[{b}] has a stride of {target.strides[0]} bytes, which is no multiple of {sizeof(double)}")
             P.even = weights[b] is None
             if not P.even:
                 v = weights[b]
@@ -98,7 +96,8 @@ def small_paths(list X, list y, list weights, list folds, const Py_ssize_t[::1] 
             if P.K:
                 fold = folds[b]
                 P.fold = &fold[0]
-                P.held_out, P.prediction = at_or_null(held_out, held_out_at, b), at_or_null(prediction, prediction_at, b)
+                P.held_out = &held_out[held_out_at[b]]
+                P.prediction = &prediction[prediction_at[b]] if prediction is not None else NULL
                 P.fold_gap, P.fold_status = &fold_gap[b, 0], &fold_status[b, 0]
             P.ratios = &ratios[b if ratios.shape[0] > 1 else 0, 0] if ratios is not None else NULL
             P.alphas, P.coef, P.level, P.gap = &alphas[b, 0], &coef[coef_at[b]], &level[b, 0], &gap[b, 0]
@@ -116,8 +115,8 @@ def small_paths(list X, list y, list weights, list folds, const Py_ssize_t[::1] 
             if threadid() == 0:
                 wait_for_others(&finished, <long>B, signal, handle)
         for b in range(B):
-            if verdict[b] == SHORT_OF_MEMORY:
-                raise MemoryError(f"no room for the Gram matrices of a problem of {tasks[b].X.p} features and {tasks[b].K} folds")
+            if verdict[b] == SHORT_OF_MEMORY:      # the long way needs less at a time
+                verdict[b] = LONG_WAY
             if verdict[b] == SOLVED:
                 null[b], sigma[b] = tasks[b].null, tasks[b].sigma
             for k in range(PHASES):

@@ -56,7 +56,11 @@ cdef bint goes_by_supports(const Problem* P) noexcept nogil:
     if not P.few or P.M > FEATURES or P.max_epochs < PATIENT or P.by_kkt or P.L == 0 or not P.l1[P.L - 1] > 0:
         return False
     for j in range(P.M):
-        if P.start[j] != 0 or not P.f1[j] > 0:
+        if P.start[j] != 0:
+            return False
+        if not P.C[j * P.ldc + j] > 0 or (P.lower[j] == 0 and P.upper[j] == 0):
+            continue                               # constant, or left out
+        if not P.f1[j] > 0:
             return False
         if (P.lower[j] != 0 and P.lower[j] > -INFINITY) or (P.upper[j] != 0 and P.upper[j] < INFINITY):
             return False
@@ -142,6 +146,8 @@ cdef bint solve_one(const Problem* P, Walk* W, Py_ssize_t l) noexcept nogil:
     elif l > 0:
         memcpy(W.old_b, W.b, W.p * sizeof(double))
         memcpy(W.old_t, W.t, W.p * sizeof(double))
+    if W.m == 0:
+        memcpy(W.t, P.c, W.p * sizeof(double))     # not what the line through the last two says
     well = take_in(P, W, l, False)
     while well:
         if (W.m == 0 or steps > 0) and certify(P, W, l):

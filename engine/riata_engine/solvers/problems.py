@@ -51,7 +51,10 @@ class Batch:
 
     def __post_init__(self):
         self.X = canonical(self.X)
-        self.Y = np.asarray(self.Y, dtype=np.float64)
+        self.Y = canonical_target(self.Y)
+        if self.stop_df is not None and not np.all(self.l1_ratio):
+            raise ValueError(f"stop_df = {self.stop_df} counts features that enter, and ridge (l1_ratio 0) has them all: "
+                             "leave it out")
         if self.solver != "auto" and self.solver not in SOLVERS:
             raise ValueError(f"solver={self.solver!r} is not one of {('auto', *SOLVERS)}")
         if self.weights is not None and self.weights.ndim == 2 and self.held_out is not None:
@@ -98,6 +101,12 @@ class Batch:
                              f"(G, p) = {expected}")
         if not (np.isfinite(factor) & (factor > 0)).all() or not np.all(self.l1_ratio):
             raise ValueError("penalty_factor (G, p) takes finite factors above 0, and l1_ratio above 0")
+
+
+def canonical_target(y):
+    """Targets as the kernels may read them: aligned native float64, strides that are multiples of its size."""
+    y = np.asarray(y, dtype=np.float64)
+    return y if y.flags.aligned and all(stride % 8 == 0 for stride in y.strides) else y.copy()
 
 
 def _increasing(rows):
