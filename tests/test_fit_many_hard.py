@@ -136,11 +136,14 @@ def test_pairs_of_rows_are_folds(three):
     ([1, "1", "b"], r"labels mixes text and others: labels\[0\] = 1, labels\[1\] = '1'"),
     ([1.0, np.nan, np.nan], r"labels\[1\] = nan is missing"),
     ([pd.NaT, "a", "b"], r"labels\[0\] = NaT is missing"),
+    (pd.Series(["a", pd.NA, "b"], dtype="string"), r"labels\[1\] = <NA> is missing"),
     (["a", None, "b"], r"labels\[1\] = None must be a text"),
     ([[1], [2], [3]], r"labels\[0\] = \[1\] must be a text or a number"),
     (["a", "b", "a"], r"labels\[2\] = 'a' is the label of problem 0 too")])
 def test_labels_that_name_no_problem_are_refused_at_once(three, labels, match):
     refused(*three, cv=5, labels=labels, match=match)
+    pairs = pd.Series([("a", 1), ("b", 2)] * 30)
+    refused(three[0][0], three[1][0], cv=5, by=pairs, match=r"by\[0\] = \('a', 1\) must be a text or a number")
 
 
 def test_dates_are_labels_of_no_more_text_than_they_need(three):

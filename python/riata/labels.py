@@ -83,7 +83,7 @@ def as_list(labels):
     return (labels.astype(str) if labels.dtype.kind == "m" else labels).tolist()
 
 
-def check_labels(labels, count):
+def check_labels(labels, count, name="labels"):
     """Labels as a list, one for each of `count` problems, none of them twice.
 
     Raises
@@ -93,22 +93,22 @@ def check_labels(labels, count):
     if labels is None:
         return None
     if isinstance(labels, str) or not np.iterable(labels):
-        raise ValueError(f"labels = {labels!r} must be a list with a label for each problem")
+        raise ValueError(f"{name} = {labels!r} must be a list with a label for each problem")
     labels = as_list(np.asarray(labels)) if hasattr(labels, "dtype") else list(labels)
     if count is not None and len(labels) != count:
-        raise ValueError(f"labels has {len(labels)} entries for {count} problems: give one for each")
+        raise ValueError(f"{name} has {len(labels)} entries for {count} problems: give one for each")
     seen, text = {}, None
     for b, label in enumerate(labels):
         if label is None or np.ndim(label) or not isinstance(label, Hashable) or isinstance(label, (tuple, frozenset)):
-            raise ValueError(f"labels[{b}] = {label!r} must be a text or a number")
-        if not label == label:                         # NaN, NaT
-            raise ValueError(f"labels[{b}] = {label!r} is missing: give every problem a label of its own")
+            raise ValueError(f"{name}[{b}] = {label!r} must be a text or a number")
+        if type(label).__name__ == "NAType" or label != label:                       # pandas.NA, NaN, NaT
+            raise ValueError(f"{name}[{b}] = {label!r} is missing: give every problem a label of its own")
         if text is None:
             text = isinstance(label, str)
         elif text != isinstance(label, str):
-            raise ValueError(f"labels mixes text and others: labels[0] = {labels[0]!r}, labels[{b}] = {label!r}; give all "
+            raise ValueError(f"{name} mixes text and others: {name}[0] = {labels[0]!r}, {name}[{b}] = {label!r}; give all "
                              "as text")
         if label in seen:
-            raise ValueError(f"labels[{b}] = {label!r} is the label of problem {seen[label]} too: each needs its own")
+            raise ValueError(f"{name}[{b}] = {label!r} is the label of problem {seen[label]} too: each needs its own")
         seen[label] = b
     return labels

@@ -171,7 +171,7 @@ def check_call(given):
     B = source.B
     labels = check_labels(labels, B)
     if labels is None and names is not None and len(set(names)) == len(names):
-        labels = list(names)
+        labels = list(names) if given["by"] is None else check_labels(names, B, "by")
     rules = check_rules(given, B)
     if rules.folds is not None:
         given = {**given, "cv": rules.folds.cv}        # an iterator was read
