@@ -108,8 +108,8 @@ class SelectFromPath(SelectorMixin, BaseEstimator):
             raise ValueError(f"X has n_samples = {n}: at least 2 are needed")
         most = p if self.max_features is None else check_count(self.max_features, "max_features", 2**53)
         if most > p:
-            raise ValueError(f"max_features = {most} is more than X has, n_features = {p}: give an int from 1 to {p}, or None for "
-                             "no limit")
+            raise ValueError(f"max_features = {most} is more than X has, n_features = {p}: give an int from 1 to {p}, or None "
+                             "for no limit")
         threshold = check_number(self.threshold, "threshold", 0.0, high_open=True)
         settings = {"standardize": self.standardize, "intercept": self.fit_intercept, "tol": self.tol, "alphas": self.alphas,
                     "n_threads": self.n_threads}
