@@ -119,7 +119,8 @@ max_epochs, n_threads, time_budget, backend, progress
         As in `riata.cross_validate_path`. What is permuted is y − offset, among the rows of positive weight; weights stay with
         the rows of X.
     max_memory : float, optional
-        Bytes that a chunk of permutations may take, beside X. Default: 256 MiB.
+        Bytes that a chunk of permutations may take, beside X. Default: 256 MiB. y is solved first and alone, then chunks that
+        grow with what is done, more slowly under a `time_budget`: what is cut off loses the chunk that it falls into only.
 
     Returns
     -------
