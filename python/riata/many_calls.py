@@ -10,7 +10,7 @@ import numpy as np
 from riata.batch_models import BatchModels
 from riata.batch_paths import BatchPaths
 from riata.batch_result import BatchResult
-from riata.checkpoint import digest_of
+from riata.checkpoint_call import identity_of
 from riata.labels import check_labels
 from riata.many_choice import models_of
 from riata.many_rules import Rules, check_rules, one_or_each
@@ -101,7 +101,7 @@ class Call:
                 answer_fits(source.B or 0, rules.L, widest, "alphas, or problems a call (cv or select keep one model of each)"):
             store, names, interrupted = run(
                 source, rules, solve, finish, limits=limits, checkpoint=given["checkpoint"],
-                call=_identity(self) if kept else None,
+                call=identity_of(self) if kept else None,
                 shared=(source.X,) if isinstance(source, Windows) else (), report=report, time_budget=self.time_budget)
         if store is None:
             if interrupted:
@@ -277,31 +277,3 @@ def _batch_result(store, rules, names, labels):
         **{name: store[name] for name in rows}, coef=store["coef"].reshape(B, L, p), status=status_names(store["status"]),
         n_features=p, fit_intercept=rules.settings["intercept"], tol=rules.settings["tol"],
         feature_names=names.shared, n_passes=n_passes, solver="+".join(solvers), profile_=profile, target_names=labels)
-
-
-def _identity(call):
-    """What identifies a call in its checkpoint, as plain values: data by their digests, which the chunks hold."""
-    from riata import __version__
-
-    rules, source = call.rules, call.source
-    sizes = None if source.B is None else source.sizes(0, source.B)
-    settings = {name: value for name, value in rules.settings.items() if name != "n_threads"}
-    return {"riata": __version__, "X": type(source).__name__, "problems": source.B,
-            "shapes": None if sizes is None else digest_of(np.concatenate(sizes)).hex(), **settings,
-            "select": rules.select, "keep_predictions": rules.keep_predictions, "n_alphas": rules.L,
-            "alphas": _plain(rules.alphas), "alpha_min_ratio": rules.alpha_min_ratio, "l1_ratio": _plain(rules.l1_ratio),
-            "positive": rules.positive, **{name: _plain(call.given[name]) for name in ("cv", "penalty_factor", "lower", "upper")},
-            "seed": None if rules.folds is None else rules.folds.seed}
-
-
-def _plain(value):
-    """A number or a text as it is, arrays by their digest, other things by their repr."""
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray) and value.dtype != object:
-        return f"array {value.shape} {digest_of(value).hex()}"
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return digest_of(np.frombuffer("".join(str(_plain(item)) for item in value).encode(), np.uint8)).hex()
-    return repr(value)
