@@ -386,7 +386,8 @@ def test_one_bad_problem_spoils_no_other(options):
     (lambda X, y: ((X[0], y[0]), {"by": np.arange(3)}), r"by has shape \(3,\)"),
     (lambda X, y: ((X[0], y[0]), {"by": "town"}), "by = 'town' names a column, and X is a ndarray"),
     (lambda X, y: ((X[0], y[0]), {"by": np.r_[np.nan, np.ones(len(y[0]) - 1)]}), "by has 1 missing labels, the first in row 0"),
-    (lambda X, y: ((X[0], np.c_[y[0], np.full(len(y[0]), np.inf)]), {"cv": 3}), "NaN or infinite"),
+    (lambda X, y: ((X[0], np.c_[y[0], np.full(len(y[0]), np.inf)]), {"labels": ["a", "b"]}), "NaN or infinite"),
+    (lambda X, y: ((X[0], np.full(len(y[0]), np.inf)), {"cv": 3}), "NaN or infinite"),
     (lambda X, y: ((iter([]), y), {"cv": 3}), "X is an iterator and Y is given"),
     (lambda X, y: ((X, y), {"backend": "cuda"}), "backend = 'cuda'"),
 ])

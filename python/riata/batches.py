@@ -45,7 +45,8 @@ def fit_batch(X, Y=None, *, columns=None, by=None, labels=None, weights=None, l1
     X, Y
         See above; each design as in `riata.fit_path`. The names of a table's columns are kept: ``result["name"]``. With `by`, Y
         may be the name of a column of X. A NaN in X is refused in one in-memory design; in a list, a stack, a group or an
-        iterator (and in a window of a memory map) it is the `not_finite` status of that problem.
+        iterator (and in a window of a memory map) it is the `not_finite` status of that problem. So is an infinity in Y, but for
+        whole paths on one design, and for a single target, where it is refused.
     columns : sequence of B slices, index arrays, masks or lists of names, optional
         The columns of one X that each problem has. Neighbouring columns are a view, others are copied chunk by chunk; of a memory
         map only what is asked for is read.
@@ -57,13 +58,15 @@ def fit_batch(X, Y=None, *, columns=None, by=None, labels=None, weights=None, l1
         Row weights, (n,) for all or (n, B) (a stack: (B, n)), a list where the problems have rows of their own. With one design,
         one target and B columns of weights (bootstraps, half samples) there are B problems on that target.
     offset, penalty_factor, lower, upper : optional
-        As in `riata.fit_path`, for all problems, or a list with an entry (or None) for each.
+        As in `riata.fit_path`, for all problems, or a list with an entry (or None) for each. A list of numbers is one per row
+        or feature for all problems; so give the entries of problems as arrays, ``[np.full(3, -1.0), None]``.
     l1_ratio : float or array_like of shape (B,), default=1.0
     alphas : int, array_like of shape (L,) or (B, L), or list of B arrays, default=100
         A number means a grid of its own for each problem.
-    cv : int, splitter, fold ids (n,), or list of B arrays of fold ids, optional
+    cv : int, splitter, pairs (train, test), fold ids (n,), or list of B arrays of fold ids, optional
         Choose an alpha for each problem by cross-validation. Folds of an int are those that `riata.cross_validate_path` makes of
-        the problem alone, from `seed`. Every fold must train on all the rows that it does not hold out.
+        the problem alone, from `seed`. A splitter that reads y makes folds for each target; a problem with too few rows for a
+        splitter is skipped. Every fold must train on all the rows that it does not hold out.
     select : {"min", "1se", "aic", "bic", "ebic"}, optional
         The rule that chooses. Default: "min" with `cv`; without it whole paths are kept.
     keep_predictions : bool, default=False
@@ -140,5 +143,14 @@ def concat(parts):
     ------
     ValueError
         If they were chosen by different rules, a label occurs twice, or only some have labels or predictions.
+    TypeError
+        If one is something else.
     """
+    parts = list(parts)
+    for i, part in enumerate(parts):
+        if not isinstance(part, BatchModels):
+            paths = hasattr(part, "alphas")
+            more = "; whole paths cannot be joined: solve them in one call, or give cv or select" * paths
+            raise TypeError(f"parts[{i}] is of type {type(part).__name__}, and concat joins BatchModels, which riata.fit_batch "
+                            f"gives with cv or select{more}")
     return BatchModels.concat(parts)

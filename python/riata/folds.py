@@ -94,7 +94,7 @@ def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stra
         folds = _from_plan(cv, n_samples, rows, name)
     elif hasattr(cv, "split"):
         folds = _from_splitter(cv, n_samples, rows, y, groups, X, name)
-    elif (ids := _fold_ids(cv)) is not None:
+    elif (ids := fold_ids_of(cv)) is not None:
         folds = _from_ids(ids, n_samples, rows, name)
     else:
         try:
@@ -170,7 +170,7 @@ def _shuffled(n_folds, rows, y, groups, stratify, n_repeats, seed, first_repeat,
     return Folds(test)
 
 
-def _fold_ids(cv):
+def fold_ids_of(cv):
     """The array of fold ids that `cv` is, or None if it is something else."""
     if isinstance(cv, (list, tuple)):
         return np.asarray(cv) if len(cv) and all(isinstance(item, Integral) for item in cv) else None

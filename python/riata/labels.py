@@ -1,5 +1,6 @@
 """Labels of the problems of a batch, and how one or some of them are asked for."""
 
+from collections.abc import Hashable
 from operator import index
 
 import numpy as np
@@ -75,6 +76,13 @@ class Labels:
         return np.where(which < 0, which + self.count, which)
 
 
+def as_list(labels):
+    """An array of labels as a list; dates as their text, no longer than they need."""
+    if labels.dtype.kind == "M":
+        return [str(np.datetime_as_string(label, unit="auto")) for label in labels]
+    return (labels.astype(str) if labels.dtype.kind == "m" else labels).tolist()
+
+
 def check_labels(labels, count):
     """Labels as a list, one for each of `count` problems, none of them twice.
 
@@ -86,12 +94,21 @@ def check_labels(labels, count):
         return None
     if isinstance(labels, str) or not np.iterable(labels):
         raise ValueError(f"labels = {labels!r} must be a list with a label for each problem")
-    labels = np.asarray(labels).tolist() if hasattr(labels, "dtype") else list(labels)
+    labels = as_list(np.asarray(labels)) if hasattr(labels, "dtype") else list(labels)
     if count is not None and len(labels) != count:
         raise ValueError(f"labels has {len(labels)} entries for {count} problems: give one for each")
-    seen = set()
+    seen, text = {}, None
     for b, label in enumerate(labels):
+        if label is None or np.ndim(label) or not isinstance(label, Hashable) or isinstance(label, (tuple, frozenset)):
+            raise ValueError(f"labels[{b}] = {label!r} must be a text or a number")
+        if not label == label:                         # NaN, NaT
+            raise ValueError(f"labels[{b}] = {label!r} is missing: give every problem a label of its own")
+        if text is None:
+            text = isinstance(label, str)
+        elif text != isinstance(label, str):
+            raise ValueError(f"labels mixes text and others: labels[0] = {labels[0]!r}, labels[{b}] = {label!r}; give all "
+                             "as text")
         if label in seen:
-            raise ValueError(f"labels[{b}] = {label!r} is the label of problem {labels.index(label)} too: each needs its own")
-        seen.add(label)
+            raise ValueError(f"labels[{b}] = {label!r} is the label of problem {seen[label]} too: each needs its own")
+        seen[label] = b
     return labels

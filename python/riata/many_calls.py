@@ -1,7 +1,7 @@
 """A call of `riata.fit_batch` that goes beyond complete targets on one design: what is solved, how, and what is made of it."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -35,7 +35,9 @@ def needs_call(given):
     if any(given[name] is not None for name in ASKING) or given["keep_predictions"] is not False or given["progress"] is True:
         return True
     empty = [isinstance(given[name], (list, tuple)) and not len(given[name]) for name in ("X", "Y")]
-    if all(empty) or is_ragged(given["X"], given["Y"]) or (given["Y"] is None and isinstance(given["X"], Iterator)):
+    if all(empty) or is_ragged(given["X"], given["Y"]) or _are_pairs(given["X"], given["Y"]):
+        return True
+    if given["Y"] is None and isinstance(given["X"], Iterator):
         return True
     B = np.shape(given["Y"])[1] if np.ndim(given["Y"]) == 2 else 1
     lists = (given[name] for name in ("offset", "penalty_factor", "lower", "upper") if isinstance(given[name], (list, tuple)))
@@ -49,6 +51,12 @@ def is_ragged(X, Y):
     if isinstance(X, np.ndarray) and X.dtype != object:
         return X.ndim == 3 and (Y is None or isinstance(Y, (list, tuple)) or np.ndim(Y) == 2)
     return isinstance(X, (list, tuple, np.ndarray)) and any(_is_matrix(item) for item in X)
+
+
+def _are_pairs(X, Y):
+    """Whether X is a list of (X, y), which only an iterator may be."""
+    return Y is None and isinstance(X, (list, tuple)) and len(X) > 0 and all(
+        isinstance(item, (list, tuple)) and len(item) in (2, 3) and _is_matrix(item[0]) for item in X)
 
 
 def _is_matrix(item):
@@ -138,10 +146,19 @@ def check_call(given):
     together, names = False, None
     if given["by"] is not None and given["columns"] is not None:
         raise ValueError("by and columns cannot be combined: make the designs of the groups yourself, and give X as a list")
+    ragged = is_ragged(X, Y) or (isinstance(X, (list, tuple)) and not len(X))
+    if _are_pairs(X, Y):
+        raise ValueError(f"X is a {type(X).__name__} of {len(X)} pairs (X, y), and Y is None: give the designs as X and the "
+                         "targets as Y, two lists, or iter() of the pairs")
+    for name in ("by", "columns"):
+        if given[name] is not None and (ragged or isinstance(X, Iterator)):
+            what = "an iterator of problems" if isinstance(X, Iterator) else f"{len(X)} designs"
+            raise ValueError(f"{name} is given, which divides one design, and X is {what}: leave {name} out, or give X as one "
+                             "design" + " or table" * (name == "by"))
     if given["by"] is not None:
         source = _groups(given)
         names = source.labels
-    elif is_ragged(X, Y) or (isinstance(X, (list, tuple)) and not len(X)):
+    elif ragged:
         source = _lists(given)
     elif isinstance(X, Iterator):
         if Y is not None:
@@ -158,6 +175,10 @@ def check_call(given):
         labels = list(names)
     given = {**given, "cv": _without_pairs(given["cv"], source)}
     rules = check_rules(given, B)
+    if rules.folds is not None:
+        given = {**given, "cv": rules.folds.cv}        # an iterator was read
+    if B is not None:
+        rules.check_sizes(*source.sizes(0, B), together)
     rules.has_offset = B is not None and source.offset is not None
     if together:
         each = any(kind == "each" for kind, _ in rules.features.values()) or rules.ragged_lengths
@@ -179,6 +200,9 @@ def _lists(given):
         raise ValueError(f"Y {'is None' if Y is None else f'= {Y!r}'}; X holds {len(X)} designs: give a list of as many targets")
     if not len(X):
         raise ValueError("X is an empty list; give at least one design")
+    if hasattr(Y, "columns") or isinstance(Y, Mapping):
+        raise ValueError(f"Y is a {type(Y).__name__}, and X holds {len(X)} designs: give Y as a list of as many targets, such as "
+                         "[Y[name] for name in Y]")
     if isinstance(X, np.ndarray) and X.ndim == 3:
         X = list(X if X.dtype in (np.float64, np.float32) else X.astype(np.float64))
         if isinstance(Y, np.ndarray) and Y.ndim == 2:
@@ -214,6 +238,9 @@ def _one_offset(values, name, n):
 def _groups(given):
     X, Y, by = given["X"], given["Y"], given["by"]
     wanted = {argument: label for argument, label in (("by", by), ("Y", Y)) if isinstance(label, str)}
+    if len(wanted) == 2 and by == Y:
+        raise ValueError(f"Y = {Y!r} and by = {by!r} name the same column: give the target and the labels each a "
+                         "column of its own")
     if wanted:
         X, values = without_columns(X, wanted)
         by, Y = (values[value] if isinstance(value, str) else value for value in (by, Y))
@@ -233,7 +260,9 @@ def _one_design(given):
     """(source, names of the targets, whether the problems share their design) for one X."""
     values, names = named_vector(given["Y"], "Y", "(n,) or (n, B): one per row of X", (1, 2))
     Y = values[:, None] if values.ndim == 1 else values
-    check_targets(Y if np.isinf(Y).any() else np.where(np.isnan(Y), 0.0, Y), len(Y))     # NaN alone means a missing row
+    of_models = Y.shape[1] > 1 and (given["cv"] is not None or given["select"] is not None)
+    allowed = ~np.isfinite(Y) if of_models or not np.isinf(Y).any() else False
+    check_targets(np.where(allowed, 0.0, Y), len(Y))   # NaN means a missing row; an infinity is the status of that model
     weights = check_weights(given["weights"], len(Y), columns=True)
     offset = given["offset"]
     if offset is not None:

@@ -50,6 +50,7 @@ def models_of(store, rule, intercept, keep_predictions=False):
     B, L = store["alphas"].shape
     each = np.arange(B)
     alphas, folded = np.where(np.isnan(store["alphas"]), -np.inf, store["alphas"]), "held_out" in store
+    null = store["null_deviance"]
     unfitted = np.isin(store["status"], NOT_FITTED)
     at_min = at_1se = np.full(B, -1)
     mean = se = np.full((B, L), np.nan)
@@ -61,6 +62,7 @@ def models_of(store, rule, intercept, keep_predictions=False):
         at = at_min if rule == "min" else at_1se
     else:
         score = criterion(store, rule, intercept)
+        score[(null == 0)[:, None] & (store["status"] == CONVERGED)] = 0.0                # nothing to explain: the null model
         score[unfitted] = np.nan
         at = choose_each(score, np.full((B, L), np.nan), alphas)[0]
     chosen = at >= 0
@@ -85,7 +87,6 @@ def models_of(store, rule, intercept, keep_predictions=False):
     counts = np.concatenate([[0], np.cumsum(nonzero)])
     sizes[chosen] = counts[ends[1:]] - counts[ends[:-1]]
     column = np.arange(len(dense)) - np.repeat(ends[:-1], p[chosen])
-    null = store["null_deviance"]
     with np.errstate(invalid="ignore", divide="ignore"):
         r2 = np.where(null > 0, 1.0 - there(mean) / null, np.nan)
     out = {"status": status, "message": message, "alpha": there(store["alphas"]), "alpha_min": there(store["alphas"], at_min),

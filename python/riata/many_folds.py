@@ -1,12 +1,22 @@
 """Folds of many problems: the fold that holds each row out, made for each problem from one `cv`."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from numbers import Integral
 
 import numpy as np
 
-from riata.folds import make_folds
+from riata.folds import fold_ids_of, make_folds
+from riata.resampling_plan import ResamplingPlan
 from riata_engine.random import kfold_ids
+
+#: scikit-learn's splitters that do not look at y
+BLIND = ("KFold", "RepeatedKFold", "ShuffleSplit", "LeaveOneOut", "LeavePOut", "PredefinedSplit", "TimeSeriesSplit")
+
+
+def _is_pair(item):
+    """Whether an item of `cv` is (train, test)."""
+    return isinstance(item, (list, tuple)) and len(item) == 2 and all(np.ndim(rows) == 1 for rows in item)
 
 
 @dataclass
@@ -15,7 +25,7 @@ class FoldsOfEach:
 
     Attributes
     ----------
-    cv : int, splitter, plan, integer array (n,), or list of B integer arrays (n_b,)
+    cv : int, splitter, plan, pairs (train, test), integer array (n,), or list of B integer arrays (n_b,)
     seed : int
         The folds of an int `cv` are those that `riata.cross_validate_path` makes of the problem alone.
     B : int or None
@@ -39,12 +49,42 @@ class FoldsOfEach:
         if isinstance(cv, np.ndarray) and cv.ndim == 2:
             cv = list(cv)
         self.each = None
-        if isinstance(cv, (list, tuple)) and any(np.ndim(ids) == 1 and not isinstance(ids, tuple) for ids in cv[:1]):
+        if isinstance(cv, Iterator):                   # read once, as every problem needs it
+            cv = self.cv = list(cv)
+        if isinstance(cv, (list, tuple)) and len(cv) and not isinstance(cv[0], tuple) and not _is_pair(cv[0]) \
+                and np.ndim(cv[0]) == 1:
             if self.B is None:
                 raise ValueError("cv is a list of fold ids, and X is an iterator: give cv as an int or a splitter")
             if len(cv) != self.B:
                 raise ValueError(f"cv has {len(cv)} arrays of fold ids for {self.B} problems: give one for each")
             self.each = cv
+
+    @property
+    def read_targets(self):
+        """Whether the folds of one design may differ from target to target."""
+        cv = self.cv
+        blind = type(cv).__module__.startswith("sklearn.model_selection") and type(cv).__name__ in BLIND
+        return hasattr(cv, "split") and not isinstance(cv, ResamplingPlan) and not blind
+
+    def check_sizes(self, n):
+        """Refuse fold ids that are not one per row of each of the problems, which have n (B,) rows.
+
+        Raises
+        ------
+        ValueError
+        """
+        shared = None if self.each is not None else fold_ids_of(self.cv)
+        if shared is not None and (n != len(shared)).any():
+            b = int(np.argmax(n != len(shared)))
+            raise ValueError(f"cv has {len(shared)} fold ids and problem {b} has {n[b]} rows: give a list with an array for "
+                             "each, or a number of folds")
+        for b, ids in enumerate(self.each or ()):
+            ids = fold_ids_of(ids)
+            if ids is None:
+                raise ValueError(f"cv[{b}] = {self.each[b]!r}, and cv is a list with fold ids of each problem: give an array "
+                                 f"of {n[b]} ints")
+            if len(ids) != n[b]:
+                raise ValueError(f"cv[{b}] has {len(ids)} fold ids and problem {b} has {n[b]} rows: give one for each row")
 
     def of(self, b, n, used, y, X):
         """(number of folds, ids), or a sentence that says why the problem has none.
@@ -72,7 +112,12 @@ class FoldsOfEach:
         name = "cv" if self.each is None else f"cv[{b}]"
         cv = self.cv if self.each is None else self.each[b]
         weights = None if used is None else used.astype(np.float64)
-        folds = make_folds(cv, n, y=y, X=X, seed=self.seed, name=name)
+        try:
+            folds = make_folds(cv, n, y=y, X=X, seed=self.seed, name=name)
+        except ValueError as error:
+            if not hasattr(cv, "split") or "groups" in str(error):
+                raise
+            return f"{type(cv).__name__} makes no folds of the {n} rows: {error}"
         if folds.train is not None:
             raise ValueError(f"{name}: a fold of problem {b} does not train on all other rows; here every fold must. "
                              "riata.cross_validate_path takes such folds, one problem a call")

@@ -116,9 +116,10 @@ class Rules:
         if not self.features and not self.positive:
             return {}
         out = {"penalty_factor": [], "lower": [], "upper": []}
+        shared = all(kind == "all" and np.ndim(value) == 0 for kind, value in self.features.values())     # by width alone
         for b, width in zip(first + members, p, strict=True):
             factor, lower, upper = (self._of(name, b) for name in out)
-            key = int(width) if factor is None and np.ndim(lower) == 0 and np.ndim(upper) == 0 else None
+            key = int(width) if shared else None
             made = self.boxes.get(key)
             if made is None:
                 try:
@@ -130,6 +131,28 @@ class Rules:
             for name, value in zip(out, made, strict=True):
                 out[name].append(value)
         return {name: values if any(value is not None for value in values) else None for name, values in out.items()}
+
+    def check_sizes(self, n, p, one_design):
+        """Refuse values per feature, and fold ids, that do not fit the (B,) rows and columns of all problems.
+
+        A list of as many numbers as there are problems and features could mean either; on one design it is per feature, as in
+        `riata.fit_path`.
+
+        Raises
+        ------
+        ValueError
+        """
+        wide = np.flatnonzero(p > 0)                   # a problem without columns is skipped
+        if not any(kind == "each" for kind, _ in self.features.values()):
+            wide = wide[np.unique(p[wide], return_index=True)[1]]
+        for name, (kind, value) in self.features.items():
+            if kind == "all" and not one_design and isinstance(value, (list, tuple)) and 1 < len(value) == len(p) == p.max():
+                raise ValueError(f"{name} is a list of {len(value)} numbers, for {len(p)} problems and as many features: give "
+                                 "an array (p,) for one per feature, or a list of arrays for values of each problem")
+        for b in wide:
+            self.of_features(int(b), np.zeros(1, np.intp), p[b:b + 1])
+        if self.folds is not None:
+            self.folds.check_sizes(n)
 
     def _of(self, name, b):
         kind, value = self.features.get(name, ("all", None))
@@ -207,8 +230,15 @@ def one_or_each(value, name, B):
 
 
 def _check_alphas(rules, alphas):
-    if isinstance(alphas, (list, tuple)) and len(alphas) and all(np.ndim(row) == 1 for row in alphas):
+    if isinstance(alphas, (list, tuple)) and any(row is None or isinstance(row, (list, tuple, np.ndarray)) for row in alphas):
+        for b, row in enumerate(alphas):
+            if not hasattr(row, "__len__") or isinstance(row, str) or any(np.ndim(value) for value in row):
+                raise ValueError(f"alphas[{b}] = {row!r}, and alphas is a list with an entry for each problem: give each an "
+                                 "array (L_b,), or all of them a number of alphas")
         lengths = np.array([len(row) for row in alphas])
+        if rules.B is not None and len(alphas) != rules.B:
+            raise ValueError(f"alphas has {len(alphas)} entries for {rules.B} problems: give an array (L_b,) for each, or one "
+                             "array (L,) that all share")
         if rules.B is not None and len(alphas) == rules.B and (lengths != lengths[0]).any():
             _check_ragged_alphas(rules, alphas, lengths)
             return

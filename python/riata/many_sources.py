@@ -10,6 +10,7 @@ from itertools import islice, pairwise
 import numpy as np
 
 from riata.feature_names import FeatureNames
+from riata.labels import as_list
 from riata.tables import column_label, design, vector
 from riata.validation import check_finite
 
@@ -175,7 +176,7 @@ class Groups:
         number[order] = np.arange(len(order))
         codes = number[codes.reshape(-1)]
         labels = labels[order]
-        self.labels = (labels.astype(str) if labels.dtype.kind in "mM" else labels).tolist()
+        self.labels = as_list(labels)
         self.B = len(order)
         self.n = np.bincount(codes, minlength=self.B)
         self.p = np.full(self.B, p)
@@ -235,8 +236,9 @@ class Pairs:
             target = one_target(item[1], f"Y[{b}]", matrix.shape[0])
             if len(target) != matrix.shape[0]:
                 raise ValueError(f"Y[{b}] has {len(target)} values and X[{b}] has {matrix.shape[0]} rows: they must be equal")
-            weight = None if len(item) == 2 or item[2] is None else one_weights(item[2], f"weights[{b}]", matrix.shape[0])
-            for items, value in ((X, matrix), (y, target), (weights, weight), (own, names)):
+            weight = None if len(item) == 2 or item[2] is None else _copy(one_weights(item[2], f"weights[{b}]", matrix.shape[0]))
+            # an iterator may fill the same arrays again
+            for items, value in ((X, _copy(matrix)), (y, _copy(target)), (weights, weight), (own, names)):
                 items.append(value)
             self.read += 1
             if share_of is not None:
@@ -247,6 +249,10 @@ class Pairs:
             return None
         return Chunk(X, y, weights if any(weight is not None for weight in weights) else None, None,
                      FeatureNames(own=own) if any(names is not None for names in own) else FeatureNames())
+
+
+def _copy(values):
+    return np.array(values, order="K") if isinstance(values, np.ndarray) else values.copy()
 
 
 def one_weights(weights, name, n):

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -26,13 +27,12 @@ def solve_targets(chunk, first, rules, time_left=None, progress=None, max_memory
     lacking = missing.any(axis=0)
     strange = np.isinf(Y).any(axis=0) | missing.all(axis=0)
     apart = strange if rules.folds is None else strange | lacking
-    if rules.folds is not None and not apart.all():
-        K = rules.folds.of(0, len(Y), None if chunk.weights is None else chunk.weights[0] > 0, Y[:, 0], chunk.X[0])
-        if isinstance(K, str):                         # too few rows for the folds: there is a sentence for each
-            apart[:] = True
-    parts, numbers, interrupted = [], [], False
     n, p = chunk.sizes
-    for members, run in ((np.flatnonzero(~apart), _shared), (np.flatnonzero(apart), _unrelated)):
+    apart |= p == 0
+    runs = [(np.flatnonzero(~apart), partial(_shared, folds=None))] if rules.folds is None else _of_equal_folds(
+        chunk, Y, apart, rules.folds)
+    parts, numbers, interrupted = [], [], False
+    for members, run in (*runs, (np.flatnonzero(apart), _unrelated)):
         if not len(members):
             continue
         left = None if time_left is None else max(time_left - (time.monotonic() - start), 1e-9)
@@ -49,6 +49,35 @@ def solve_targets(chunk, first, rules, time_left=None, progress=None, max_memory
     return (picked(store, np.argsort(order)) if (order[1:] < order[:-1]).any() else store), interrupted
 
 
+def _of_equal_folds(chunk, Y, apart, folds):
+    """[(members, how they are solved)] of the targets with equal folds; those that have none, or their own, are set apart."""
+    rest = np.flatnonzero(~apart)
+    if not len(rest):
+        return []
+    used = None if chunk.weights is None else chunk.weights[0] > 0
+
+    def of(b):
+        return folds.of(0, len(Y), used, Y[:, b], chunk.X[0])
+
+    if not folds.read_targets:
+        made = of(rest[0])
+        if isinstance(made, str):                      # too few rows for the folds: there is a sentence for each
+            apart[:] = True
+            return []
+        return [(rest, partial(_shared, folds=made))]
+    alike = {}
+    for b in rest:                                     # a splitter that reads y
+        made = of(b)
+        alike.setdefault(made if isinstance(made, str) else made[1].tobytes(), (made, []))[1].append(b)
+    runs = []
+    for made, members in alike.values():
+        if isinstance(made, str) or len(members) == 1:
+            apart[members] = True
+        else:
+            runs.append((np.array(members), partial(_shared, folds=made)))
+    return runs
+
+
 def _unrelated(chunk, members, first, rules, time_left, progress, Y, max_memory):
     """The problems that go one by one."""
     def those(items):
@@ -59,7 +88,7 @@ def _unrelated(chunk, members, first, rules, time_left, progress, Y, max_memory)
     return solve_chunk(part, 0, rules.of(first + members), time_left, progress, max_memory)
 
 
-def _shared(chunk, members, first, rules, time_left, progress, Y, max_memory):
+def _shared(chunk, members, first, rules, time_left, progress, Y, max_memory, folds):
     X, Y = chunk.X[0], np.asfortranarray(Y[:, members])
     n, p = X.shape
     T, L = len(members), rules.L
@@ -79,7 +108,7 @@ def _shared(chunk, members, first, rules, time_left, progress, Y, max_memory):
         common["alphas"] = alphas
     if rules.folds is None:
         return _paths(X, Y, missing, present, used, common, rules, back, progress, l1_ratio)
-    return _folds(X, Y, used, common, rules, back, progress, l1_ratio, chunk)
+    return _folds(X, Y, used, common, rules, back, progress, l1_ratio, folds)
 
 
 def _paths(X, Y, missing, present, used, common, rules, back, progress, l1_ratio):
@@ -128,12 +157,11 @@ def _with_grid(batch, ratio, rules):
     return replace(batch, alpha_min_ratio=float(ratio))
 
 
-def _folds(X, Y, used, common, rules, back, progress, l1_ratio, chunk):
+def _folds(X, Y, used, common, rules, back, progress, l1_ratio, folds):
     """Paths on all rows and without those of each fold, (K + 1) problems a target, on one Gram matrix."""
     n, p = X.shape
     T, L = Y.shape[1], rules.L
-    weights = common["weights"]
-    K, ids = rules.folds.of(0, n, None if weights is None else weights > 0, Y[:, 0], X)
+    K, ids = folds
     tests = [np.flatnonzero(ids == k) for k in range(K)]
     whole = Batch(X, Y, **common, alpha_min_ratio=rules.alpha_min_ratio)
     columns = None
