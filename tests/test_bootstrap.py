@@ -296,6 +296,41 @@ def test_ctrl_c_keeps_what_is_done(data):
     assert 0 < done < 3000
     assert np.isfinite(boot.interval(method="percentile")).all()
     assert boot.acceleration is None
+    with pytest.warns(UserWarning, match=r"the jackknife was cut off .* percentile intervals"):
+        np.testing.assert_array_equal(boot.interval(), boot.interval(method="percentile"))
+
+
+@pytest.mark.parametrize("within", [False, True], ids=["before the jackknife", "within it"])
+def test_a_jackknife_that_the_budget_cuts_off_leaves_percentile_intervals(data, monkeypatch, within):
+    from riata.chunks import Sequence
+
+    whole, calls = Sequence.solve, []
+
+    def solve(self, batch):
+        calls.append(batch)
+        if batch.held_out is not None and within:
+            self.deadline = -1.0                                 # the engine finds its time spent
+        solution = whole(self, batch)
+        if not within:
+            self.deadline = -1.0
+        return solution
+
+    monkeypatch.setattr(Sequence, "solve", solve)
+    with pytest.warns(ConvergenceWarning, match="time_budget"):
+        boot = riata.bootstrap_path(*data, n_boot=40, alphas=[0.1], choose=0.1, time_budget=60.0)
+    assert len(calls) == 1 + within
+    assert (boot.jackknife, boot.method, boot.acceleration) == ("cut_off", "percentile", None)
+    percentile = boot.interval(method="percentile")
+    assert np.isfinite(percentile).all()
+    with pytest.warns(UserWarning, match=r"the jackknife was cut off .* percentile intervals"):
+        np.testing.assert_array_equal(boot.interval(), percentile)
+    with pytest.raises(ValueError, match=r"'bca' cannot be had, the jackknife was cut off .*larger time_budget"):
+        boot.interval(method="bca")
+    text = boot.summary()
+    assert "95 % percentile interval" in text
+    assert text.endswith("the jackknife was cut off by the time budget or by Ctrl-C: percentile intervals")
+    assert "nan" not in text
+    assert np.isfinite(boot.to_frame()["low"]).all()
 
 
 def test_progress_counts_everything(data):

@@ -1,6 +1,7 @@
 """`riata batch`: a model for each row of a manifest, or each group of one long table."""
 
 import json
+import sys
 
 import numpy as np
 import polars as pl
@@ -134,6 +135,7 @@ def test_wrong_usage(cli, manifest, arguments, words):
     (("--manifest", "m.csv", "--out", "r.txt"), "ends in .parquet"),
     (("--manifest", "m.csv", "--out", "m.csv"), "--out is the manifest"),
     (("--manifest", "m.csv", "--out", "gene1.parquet"), "--out is the data file"),
+    (("--manifest", "m.csv", "--out", "nodir/r.parquet"), "there is no folder 'nodir': make it first"),
     (("--manifest", "none.csv", "--out", "r.parquet"), "no file none.csv"),
     (("--manifest", "gene0.csv", "--out", "r.parquet"), "a manifest has the columns data and target"),
     (("--manifest", "m.csv", "--out", "r.parquet", "--max-memory", "lots"), "--max-memory = 'lots' is no amount")])
@@ -141,6 +143,21 @@ def test_what_the_user_can_mend(cli, manifest, arguments, words):
     code, _, err = cli("batch", *arguments)
     assert code == 1
     assert words in err
+
+
+def test_without_pyarrow_nothing_is_fitted(cli, manifest, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setattr(riata, "fit_batch", lambda *arguments, **options: pytest.fail("it was fitted"))
+    code, _, err = cli("batch", "--manifest", "m.csv", "--out", "r.parquet")
+    assert (code, err) == (1, 'riata: Parquet files need pyarrow: pip install "riata[cli]"\n')
+    assert not (tmp_path / "r.parquet.checkpoint").exists()
+
+
+def test_a_column_that_means_nothing_is_named(cli, manifest, tmp_path):
+    pl.DataFrame({"data": ["gene0.csv"], "target": ["y"], "colums": ["snp0"]}).write_csv(tmp_path / "bad.csv")
+    code, _, err = cli("batch", "--manifest", "bad.csv", "--out", "r.parquet")
+    assert code == 1
+    assert "bad.csv has the column 'colums', of which nothing is made: a manifest has the columns data and target" in err
 
 
 def test_amounts_of_memory():

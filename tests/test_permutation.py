@@ -6,7 +6,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import TimeSeriesSplit
 
 import riata
-from riata.chunks import ALIGNED
+from riata.chunks import ALIGNED, Sequence, growing_chunks
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,65 @@ def test_a_budget_and_ctrl_c(data):
     with pytest.raises(KeyboardInterrupt) as stopped:
         riata.permutation_test(*data, n_perm=3000, cv=5, alphas=10, max_memory=1.0, progress=progress)
     assert 0 < np.isfinite(stopped.value.result.null_scores).sum() < 3000
+
+
+def record_batches(monkeypatch, after):
+    """Targets of each batch that is solved; `after(sequence, count)` is called behind each."""
+    whole, targets = Sequence.solve, []
+
+    def solve(self, batch):
+        solution = whole(self, batch)
+        targets.append(batch.Y.shape[1])
+        after(self, len(targets))
+        return solution
+
+    monkeypatch.setattr(Sequence, "solve", solve)
+    return targets
+
+
+def test_a_budget_for_y_and_one_chunk_keeps_both(data, monkeypatch):
+    whole = riata.permutation_test(*data, n_perm=4000, cv=5, alphas=10)
+
+    def spent(sequence, count):
+        if count == 2:
+            sequence.deadline = -1.0
+
+    targets = record_batches(monkeypatch, spent)
+    with pytest.warns(ConvergenceWarning, match="time_budget"):
+        test = riata.permutation_test(*data, n_perm=4000, cv=5, alphas=10, time_budget=60.0)
+    assert targets == [1, ALIGNED]                                # y first and alone, without any limit to the memory
+    assert (test.score, test.alpha) == (whole.score, whole.alpha)
+    np.testing.assert_array_equal(test.null_scores[:ALIGNED], whole.null_scores[:ALIGNED])
+    assert np.isnan(test.null_scores[ALIGNED:]).all()
+    assert (test.status[1 + ALIGNED:] == "time_budget").all()
+    assert test.p_value == 1 / (1 + ALIGNED)
+    assert f"{ALIGNED} of 4000 permutations" in repr(test)
+
+
+def test_ctrl_c_in_a_later_chunk_keeps_those_before(data, monkeypatch):
+    def interrupt(sequence, count):
+        if count == 3:
+            raise KeyboardInterrupt
+
+    targets = record_batches(monkeypatch, interrupt)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        riata.permutation_test(*data, n_perm=4000, cv=5, alphas=10)
+    assert targets == [1, ALIGNED, ALIGNED]
+    test = stopped.value.result
+    assert np.isfinite(test.score)
+    assert np.isfinite(test.null_scores).sum() == ALIGNED
+
+
+def test_chunks_grow_with_what_is_done():
+    for share in (1.0, 0.25):
+        ranges = list(growing_chunks(10_000, 20 * ALIGNED, share))
+        assert ranges[0] == (0, 1)
+        assert [first for first, _ in ranges[1:]] == [stop for _, stop in ranges[:-1]]
+        assert ranges[-1][1] == 10_000
+        assert all(stop - first <= max(ALIGNED, share * first) for first, stop in ranges)
+        assert max(stop - first for first, stop in ranges) == 20 * ALIGNED
+        assert all((first - 1) % ALIGNED == 0 for first, _ in ranges[1:])
+    assert list(growing_chunks(1, 32)) == [(0, 1)]
 
 
 def test_table_text_and_plot(data):

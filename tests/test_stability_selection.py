@@ -305,6 +305,8 @@ def test_a_constant_target_selects_nothing():
     ({"alphas": [1, 0]}, ValueError, "alphas contains 0"),
     ({"alphas": [1.0], "alpha_min_ratio": 0.1}, ValueError, "alpha_min_ratio = 0.1 shapes a grid"),
     ({"random_state": -1}, ValueError, "random_state = -1"),
+    ({"random_state": "a"}, ValueError, "random_state = 'a' must be an int from 0 to"),
+    ({"random_state": 1.5}, ValueError, "random_state = 1.5 must be an int from 0 to"),
     ({"fit_intercept": 1}, TypeError, "fit_intercept = 1 must be True or False"),
     ({"n_threads": 0}, ValueError, "n_threads = 0"),
 ])
@@ -381,6 +383,8 @@ def test_a_given_alpha_and_sparse_X():
 @pytest.mark.parametrize(("given", "error", "message"), [
     ({"cv": None}, ValueError, "leave open how many features"),
     ({"max_features": 0}, ValueError, "max_features = 0"),
+    ({"max_features": 26}, ValueError, "max_features = 26 is more than X has, n_features = 25: give an int from 1 to 25"),
+    ({"max_features": 26, "alpha": 0.1}, ValueError, "max_features = 26 is more than X has"),
     ({"threshold": -1}, ValueError, "threshold = -1"),
     ({"rule": "max"}, ValueError, "rule = 'max' must be one of 'min', '1se'"),
     ({"alpha": 0}, ValueError, "alpha = 0 is outside"),

@@ -16,6 +16,7 @@ from riata.validation import check_design, check_offset
 #: columns (B,) in the order of a table
 STATISTICS = ("alpha", "alpha_min", "alpha_1se", "l1_ratio", "intercept", "n_selected", "df", "dev_ratio", "cv_score", "cv_se",
               "cv_r2", "gap", "null_deviance", "n_samples", "n_features", "n_passes", "n_epochs", "seconds")
+NO_PREDICTIONS = "no out-of-fold predictions were kept: give keep_predictions=True to riata.fit_batch"
 
 
 @dataclass(eq=False, repr=False)
@@ -72,6 +73,9 @@ class BatchModels:
             return store[name]
         raise AttributeError(f"BatchModels has no attribute {name!r}")
 
+    def __dir__(self):
+        return sorted({*super().__dir__(), *self.store} - {"prediction", "prediction_at"})
+
     @property
     def status(self):
         return status_names(self.store["status"])
@@ -112,10 +116,18 @@ class BatchModels:
         ------
         ValueError
             If they were chosen by different rules, a label occurs twice, or only some have labels or predictions.
+        TypeError
+            If one is no `BatchModels`.
         """
         parts = list(parts)
         if not parts:
             raise ValueError("concat needs at least one result")
+        for k, part in enumerate(parts):
+            if not isinstance(part, cls):
+                remedy = "give results of riata.fit_batch with cv or select"
+                if hasattr(part, "alphas") and hasattr(part, "__getitem__"):       # whole paths
+                    remedy += ", or keep whole paths in a list"
+                raise TypeError(f"concat joins BatchModels, and part {k} is a {type(part).__name__}: {remedy}")
         for name, what in (("rule", "rules"), ("has_predictions", "has_predictions")):
             values = {getattr(part, name) for part in parts}
             if len(values) > 1:
@@ -196,8 +208,8 @@ class BatchModels:
         return "\n".join(lines)
 
     def __repr__(self):
-        return (f"BatchModels({len(self)} problems, rule={self.rule!r}, {status_counts(np.asarray(self.status))}, "
-                f"largest gap {largest_gap(self.gap)})")
+        told = f", {status_counts(np.asarray(self.status))}, largest gap {largest_gap(self.gap)}" if len(self) else ""
+        return f"BatchModels({len(self)} problems, rule={self.rule!r}{told})"
 
 
 class BatchModel:
@@ -220,7 +232,12 @@ class BatchModel:
         if name in STATISTICS or name in ("status", "message"):
             value = getattr(self._batch, name)[self._number]
             return value if isinstance(value, str) else value.item()
+        if name == "oof_prediction":                   # Python asks here too, when the property has none
+            raise AttributeError(NO_PREDICTIONS)
         raise AttributeError(f"BatchModel has no attribute {name!r}")
+
+    def __dir__(self):
+        return sorted({*super().__dir__(), *STATISTICS, "status", "message"})
 
     @property
     def label(self):
@@ -251,7 +268,7 @@ class BatchModel:
     def oof_prediction(self):
         store = self._batch.store
         if "prediction" not in store:
-            raise AttributeError("no out-of-fold predictions were kept: give keep_predictions=True to riata.fit_batch")
+            raise AttributeError(NO_PREDICTIONS)
         return store["prediction"][store["prediction_at"][self._number]:store["prediction_at"][self._number + 1]]
 
     def predict(self, X, offset=None):

@@ -65,6 +65,9 @@ class BatchPaths:
             return criterion(store, name, self.rules.settings["intercept"])
         raise AttributeError(f"BatchPaths has no attribute {name!r}")
 
+    def __dir__(self):
+        return sorted({*super().__dir__(), *_COLUMNS, *BY_CRITERION})
+
     @property
     def status(self):
         return status_names(self.store["status"])
@@ -144,6 +147,8 @@ class BatchPaths:
         return "\n".join(lines)
 
     def __repr__(self):
+        if not len(self):
+            return "BatchPaths(0 paths)"
         n, p = self.n_samples, self.n_features
         return (f"BatchPaths({len(self)} paths, {span(n)} rows, {span(p)} features, up to {self.rules.L} alphas each, "
                 f"{status_counts(np.array(STATUS)[path_status(self.store, self.rules)])}, largest gap {largest_gap(self.gap)})")

@@ -75,7 +75,7 @@ solver, tol, max_epochs, n_threads, time_budget, backend, progress
         If the answer cannot be held.
     KeyboardInterrupt
         On Ctrl-C (`riata_engine.batch.Interrupted` within a fit); its `.result` is the BootstrapResult of what was done,
-        without a jackknife.
+        without a jackknife (its intervals are percentile ones, as where `time_budget` cuts the jackknife off).
 
     Warns
     -----
@@ -128,9 +128,10 @@ solver, tol, max_epochs, n_threads, time_budget, backend, progress
             if n_blocks:
                 accelerated = draws.acceleration(units.blocks(n_blocks))
         except KeyboardInterrupt as stopped:
-            stopped.result, stopped.args = draws.result(None, crossed, plan), ("interrupted; .result holds what is done",)
+            stopped.result = draws.result(None, n_blocks, crossed, plan)
+            stopped.args = ("interrupted; .result holds what is done",)
             raise
-        boot = draws.result(accelerated, crossed, plan)
+        boot = draws.result(accelerated, n_blocks, crossed, plan)
     boot.n_at_limit = sequence.n_at_limit + (path if crossed is None else crossed).n_at_limit
     status, gap = (path.status, path.gap) if crossed is None else all_fits(crossed)
     warn_of_unconverged(np.concatenate([status, boot.status.ravel(), draws.jackknife_status]),

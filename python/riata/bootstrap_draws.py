@@ -145,7 +145,7 @@ class BootstrapDraws:
                 self.optimism_r2[members] = own_r2[part] - (1.0 - deviance / null)
 
     def acceleration(self, blocks):
-        """(K, p) accelerations from fits without each of the `blocks`, lists of rows."""
+        """(K, p) accelerations from fits without each of the `blocks`, lists of rows; None if the time budget cut them off."""
         n, p = self.given.X.shape
         at = np.argsort(-self.path.alphas[self.kept], kind="stable")
         K, values = len(at), np.full((len(blocks), len(at), p), np.nan)
@@ -156,7 +156,9 @@ class BootstrapDraws:
         settings = {**self.settings, "tol": max(min(self.settings["tol"] / n**2, 1e-8), 1e-14)}
         for first in range(0, len(blocks), size):
             if self.sequence.over:
-                break
+                undone = (len(blocks) - first, K)
+                self._judge_jackknife(np.full(undone, "time_budget"), np.full(undone, np.nan))
+                return None
             held_out = blocks[first:first + size]
             batch = Batch(self.given.X, self.given.y[:, None], weights=self.given.weights, held_out=held_out,
                           target=np.zeros(len(held_out), np.intp), group=np.arange(len(held_out)),
@@ -164,13 +166,19 @@ class BootstrapDraws:
             solution = self.sequence.solve(batch)
             values[first:first + size, at] = solution.coef
             names = status_names(solution.status)
+            cut_off = (names == "time_budget").any()
             names[solution.gap <= self.given.settings["tol"]] = "converged"      # what the caller asked for
-            self.jackknife_status = np.append(self.jackknife_status, names)
-            self.jackknife_gap = np.append(self.jackknife_gap, solution.gap)
+            self._judge_jackknife(names, solution.gap)
+            if cut_off:
+                return None
         return acceleration(values)
 
-    def result(self, accelerated, cv, plan):
-        """The `BootstrapResult` of what is done."""
+    def _judge_jackknife(self, names, gap):
+        self.jackknife_status = np.append(self.jackknife_status, names)
+        self.jackknife_gap = np.append(self.jackknife_gap, gap)
+
+    def result(self, accelerated, n_blocks, cv, plan):
+        """The `BootstrapResult` of what is done, `n_blocks` of the jackknife being asked for."""
         solved = np.isin(self.status, SOLVED)
         with np.errstate(divide="ignore", invalid="ignore"):
             frequency = self.selected / solved.sum(axis=0)[:, None]
@@ -188,7 +196,8 @@ class BootstrapDraws:
             path=self.path, kept=self.kept, draws=draws, intercept_draws=self.intercept, selection_frequency=frequency,
             status=status_names(self.status), gap=self.gap, acceleration=accelerated, deviance_apparent=apparent,
             optimism_deviance=_mean(self.optimism_deviance), optimism_r2=_mean(self.optimism_r2),
-            deviance_out_of_bag=out_of_bag, cv=cv, plan=plan)
+            deviance_out_of_bag=out_of_bag, cv=cv, plan=plan,
+            jackknife="done" if accelerated is not None else "cut_off" if n_blocks else "left_out")
 
 
 def _mean(values):

@@ -1,5 +1,6 @@
 """What a bootstrap of a path hands back."""
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +15,7 @@ from riata.tables import dataframe
 from riata.validation import check_number
 
 METHODS = ("bca", "percentile")
+CUT_OFF = "the jackknife was cut off by the time budget or by Ctrl-C"
 
 
 @dataclass(eq=False, repr=False)
@@ -39,7 +41,7 @@ class BootstrapResult:
     gap : ndarray of shape (B, L)
         Relative duality gaps.
     acceleration : ndarray of shape (K, p), or None
-        For the BCa intervals, from the jackknife; None where it was left out.
+        For the BCa intervals, from the jackknife; None where it was left out or cut off by a time budget or Ctrl-C.
     deviance_apparent, r2_apparent : ndarray of shape (K,)
         Weighted mean squared error, and R², of the path on all rows on these rows.
     optimism_deviance, optimism_r2 : ndarray of shape (K,)
@@ -55,8 +57,12 @@ class BootstrapResult:
         The cross-validation that chose the alpha, if one did.
     plan : ResamplingPlan
         The draws, as data: ``result.plan.weights()``.
+    jackknife : {"done", "left_out", "cut_off"}
+        "left_out" by ``jackknife=0`` (or fewer than 3 rows); "cut_off" by the time budget or by Ctrl-C.
     n_at_limit : int
         As in `riata.results.PathResult`, over all fits.
+    method : {"bca", "percentile"}
+        Of the intervals where none is asked for: "bca" if the jackknife is done, "percentile" otherwise.
     """
 
     path: PathResult
@@ -73,10 +79,15 @@ class BootstrapResult:
     deviance_out_of_bag: np.ndarray
     cv: CVResult | None
     plan: ResamplingPlan
+    jackknife: str
     n_at_limit: int = 0
 
     def __len__(self):
         return len(self.status)
+
+    @property
+    def method(self):
+        return "percentile" if self.acceleration is None else "bca"
 
     @property
     def alphas(self):
@@ -112,14 +123,15 @@ class BootstrapResult:
             return self.draws[fitted, k]
         return self.draws[k::len(self.kept)][np.flatnonzero(fitted)].toarray()
 
-    def interval(self, level=0.95, method="bca", alpha=None):
+    def interval(self, level=0.95, method=None, alpha=None):
         """Confidence intervals of the coefficients at a kept alpha.
 
         Parameters
         ----------
         level : float in (0, 1), default=0.95
-        method : {"bca", "percentile"}, default="bca"
-            See `riata.intervals`: quantiles of the bootstraps, or the bias-corrected and accelerated ones.
+        method : {"bca", "percentile"}, optional
+            See `riata.intervals`: quantiles of the bootstraps, or the bias-corrected and accelerated ones. Default: "bca"; where
+            the jackknife was cut off, "percentile", with a warning.
         alpha : float, optional
             One of the kept alphas. Default: the only one there is.
 
@@ -132,14 +144,25 @@ class BootstrapResult:
         ------
         ValueError
             If `alpha` is not kept, several are and none is given, or there is no jackknife for "bca".
+
+        Warns
+        -----
+        UserWarning
+            If no method is asked for and the jackknife was cut off.
         """
         level = check_number(level, "level", 0.0, 1.0, low_open=True, high_open=True)
-        if not isinstance(method, str) or method not in METHODS:
+        if method is not None and (not isinstance(method, str) or method not in METHODS):
             raise ValueError(f"method = {method!r} must be 'bca' or 'percentile'")
         k = self._position(alpha)
         draws = self.coef_draws(self.alphas[k])
+        if method is None and self.jackknife == "cut_off":
+            warnings.warn(f"{CUT_OFF}: these are percentile intervals, not BCa (method='percentile' says nothing)", stacklevel=2)
+            method = self.method
         if method == "percentile":
             return percentile_interval(draws, level)
+        if self.jackknife == "cut_off":
+            raise ValueError(f"method = 'bca' cannot be had, {CUT_OFF}: take method='percentile', or bootstrap again "
+                             "with a larger time_budget or a smaller jackknife")
         if self.acceleration is None:
             raise ValueError("method = 'bca' needs the jackknife, which this call left out (jackknife=0): take "
                              "method='percentile', or bootstrap again with jackknife=None")
@@ -175,10 +198,10 @@ class BootstrapResult:
     def to_frame(self, level=0.95, method=None, every=False):
         """One row per kept alpha and feature: coefficient, bootstrap mean and standard error, interval, selection frequency.
 
-        `method` is "bca" where there is a jackknife, otherwise "percentile". Features that no bootstrap selects at any kept
+        `method` is that of the result by default. Features that no bootstrap selects at any kept
         alpha are left out unless `every`. A pandas DataFrame if pandas is installed, a polars one otherwise.
         """
-        method = self._method(method)
+        method = self.method if method is None else method
         shown = np.arange(self.path.n_features)
         if not every:
             shown = np.flatnonzero((self.selection_frequency[self.kept] > 0).any(axis=0) | (self.coef != 0).any(axis=0))
@@ -193,12 +216,9 @@ class BootstrapResult:
         columns = ("alpha", "feature", "coef", "mean", "se", "low", "high", "selected")
         return dataframe({name: np.concatenate(part) for name, part in zip(columns, zip(*parts, strict=True), strict=True)})
 
-    def _method(self, method):
-        return method if method is not None else "percentile" if self.acceleration is None else "bca"
-
     def summary(self, level=0.95, method=None, top=15):
         """A few lines of text: performance and, at the first kept alpha, the features that are selected most often."""
-        method = self._method(method)
+        method = self.method if method is None else method
         alpha = self.alphas[0]
         low, high = self.interval(level, method, alpha)
         frequency, coef = self.selection_frequency[self.kept[0]], self.coef[0]
@@ -211,6 +231,8 @@ class BootstrapResult:
                  f"{'feature':<22} {'selected':>8} {'coef':>11} {f'{100 * level:g} % {method} interval':>27}"]
         lines += [f"{names[j][:22]:<22} {frequency[j]:8.3f} {coef[j]:11.5g}   [{low[j]:11.5g}, {high[j]:11.5g}]"
                   for j in order if frequency[j] > 0 or coef[j] != 0]
+        if self.jackknife == "cut_off":
+            lines.append(f"{CUT_OFF}: percentile intervals")
         return "\n".join(lines)
 
     def plot(self, ax=None, **options):

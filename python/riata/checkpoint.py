@@ -8,16 +8,26 @@ import errno
 import json
 import os
 import re
+import time
 import zipfile
+import zlib
+from contextlib import suppress
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 
 MANIFEST = "manifest.json"
 NAME = re.compile(r"problems-(\d+)-(\d+)\.npz")
 TEMPORARY = ".unfinished"
+#: files that are being written, of this process or another; nothing else is ever deleted
+UNFINISHED = re.compile(r"(manifest\.json|problems-\d+-\d+\.npz)(\.[0-9a-f]+)?\.unfinished")
+#: seconds without a change after which such a file is that of a call that was killed
+STALE = 3600.0
+REMEDIES = {errno.ENOSPC: "make room", errno.EDQUOT: "make room", errno.EFBIG: "allow larger files (ulimit -f)",
+            errno.EACCES: "make the folder one that you may write to", errno.EROFS: "give a folder that can be written to"}
 
 
 class Checkpoint:
@@ -37,38 +47,40 @@ class Checkpoint:
 
     Raises
     ------
-    ValueError
-        If the folder holds another batch, naming what differs.
+    TypeError, ValueError
+        If it is no name of a folder, or the folder holds other files or another batch, naming what differs.
+    OSError
+        If it cannot be made or written to.
     """
 
     def __init__(self, directory, call):
-        self.directory = Path(directory)
-        if self.directory.exists() and not self.directory.is_dir():
-            raise ValueError(f"checkpoint = {str(directory)!r} is a file: give the name of a folder")
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory = _made(directory)
         manifest = self.directory / MANIFEST
-        for left in self.directory.glob(f"*{TEMPORARY}"):
-            left.unlink()                              # of a call that was killed while it wrote
-        if manifest.exists():
-            self._refuse_another(manifest, call)
-        else:
-            others = sorted(path.name for path in self.directory.iterdir())
+        names = sorted(path.name for path in self.directory.iterdir())
+        if MANIFEST not in names:
+            others = [name for name in names if not UNFINISHED.fullmatch(name)]
             if others:
                 raise ValueError(f"checkpoint = {str(directory)!r} holds other files ({others[0]}) and no {MANIFEST}: give an "
                                  "empty or a new folder")
+            self.finished = {}
             self._write(manifest, json.dumps(call, indent=1).encode())
-        found = (NAME.fullmatch(path.name) for path in self.directory.iterdir())
+        self._refuse_another(manifest, call)           # also one that began at the same moment
+        for name in filter(UNFINISHED.fullmatch, names):
+            _delete_stale(self.directory / name)
+        found = (NAME.fullmatch(path.name) for path in sorted(self.directory.iterdir()))
         self.finished = {int(match[1]): int(match[2]) for match in found if match}
 
     def _refuse_another(self, manifest, call):
         try:
             known = json.loads(manifest.read_text(encoding="utf-8"))
-        except ValueError:
+            if not isinstance(known, dict):
+                raise ValueError("no JSON object")
+        except (OSError, ValueError):
             raise ValueError(f"{manifest} cannot be read: delete the folder {self.directory} to begin anew") from None
         call = json.loads(json.dumps(call))
         differing = [name for name in {**known, **call} if known.get(name) != call.get(name)]
         if differing:
-            said = "; ".join(f"{name} was {known.get(name)!r} and is {call.get(name)!r}" for name in differing[:5])
+            said = "; ".join(_difference(name, known.get(name), call.get(name)) for name in differing[:5])
             raise ValueError(f"checkpoint = {str(self.directory)!r} is of another batch: {said}. Give the same call to go on "
                              "with it, or another folder")
 
@@ -86,18 +98,22 @@ class Checkpoint:
         """
         path = self._path(start, self.finished[start])
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
                 store = {name: file[name] for name in file.files}
-        except (OSError, ValueError, zipfile.BadZipFile, KeyError) as error:
+            known = store.pop("digest").tobytes().decode()
+            sentences = json.loads(store.pop("sentences").tobytes().decode())
+            store["message"] = np.full(self.finished[start] - start, "", object)
+            for b, sentence in sentences.items():
+                store["message"][int(b)] = sentence
+            if len(store["status"]) != len(store["message"]):
+                raise ValueError(f"it holds {len(store['status'])} problems")
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, RuntimeError, zipfile.BadZipFile,
+                zlib.error) as error:                  # whatever bytes may stand there
             raise ValueError(f"{path} is damaged ({error}): delete it, and these problems are solved again") from error
-        if store.pop("digest").tobytes().decode() != digest:
+        if known != digest:
             raise ValueError(f"checkpoint = {str(self.directory)!r} is of another batch: the data of the problems {start} to "
                              f"{self.finished[start] - 1} are not what they were. Give the same data to go on with it, or "
                              f"another folder")
-        sentences = json.loads(store.pop("sentences").tobytes().decode())
-        store["message"] = np.full(len(store["status"]), "", object)
-        for b, sentence in sentences.items():
-            store["message"][int(b)] = sentence
         return store
 
     def save(self, start, stop, store, digest):
@@ -120,20 +136,54 @@ class Checkpoint:
         return self.directory / f"problems-{start:09d}-{stop:09d}.npz"
 
     def _write(self, path, data):
-        temporary = path.with_name(path.name + TEMPORARY)
+        # a name of its own, so that two processes with one folder do not write into one file
+        temporary = path.with_name(f"{path.name}.{uuid4().hex}{TEMPORARY}")
         try:
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-            _synchronise(self.directory)
+            try:
+                with open(temporary, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, path)
+                _synchronise(self.directory)
+            finally:
+                if temporary.exists():                 # of a write that failed, or that Ctrl-C ended
+                    temporary.unlink()
         except OSError as error:
-            temporary.unlink(missing_ok=True)
-            why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
-            kept = sum(1 for name in os.listdir(self.directory) if NAME.fullmatch(name))
-            raise OSError(error.errno, f"cannot write {path}: {why}. The {kept} chunk{'s' * (kept != 1)} finished before "
-                          "are kept: make room, and the same call goes on from there") from error
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            why, kept = "the disk is full" if full else error.strerror or str(error), len(self.finished)
+            raise OSError(error.errno, f"cannot write {path}: {why}. The {kept} chunk{'s' * (kept != 1)} finished before are "
+                          f"kept: {REMEDIES.get(error.errno, 'mend that')}, and the same call goes on from there") from error
+
+
+def _made(directory):
+    """The folder, made if it is not there."""
+    if not isinstance(directory, (str, os.PathLike)):
+        raise TypeError(f"checkpoint = {directory!r} must be the name of a folder")
+    if not str(directory):
+        raise ValueError("checkpoint = '' names no folder: give the name of one")
+    folder = Path(directory)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"checkpoint = {str(directory)!r} is a file: give the name of a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, f"checkpoint = {str(directory)!r} cannot be made ({error.strerror}): give a folder that "
+                      "can be written to") from error
+    return folder
+
+
+def _delete_stale(path):
+    """Delete what a killed call left; a file that changed lately is another process's."""
+    with suppress(OSError):                            # just finished, or not ours to delete: it harms nobody
+        if time.time() - path.stat().st_mtime > STALE:
+            path.unlink()
+
+
+def _difference(name, known, given):
+    if any(isinstance(value, str) and value.startswith("#") for value in (known, given)):
+        return f"{name} differs"                       # digests, which tell a person nothing
+    return f"{name} was {known!r} and is {given!r}"
 
 
 def _synchronise(directory):

@@ -27,6 +27,31 @@ def chunk_size(members, bytes_each, max_memory=None):
     return int(min(max(members, 1), max(1, int(min(room, 2.0**40)) // ALIGNED) * ALIGNED))
 
 
+def growing_chunks(members, most, share=1.0):
+    """Ranges of members, the first one alone, then chunks that grow with what is done: a stop costs little of it.
+
+    The sizes depend on the arguments alone, never on a clock: what a solver is chosen by is the same in every run.
+
+    Parameters
+    ----------
+    members : int
+        All there are.
+    most : int
+        What a chunk takes, by `chunk_size`.
+    share : float, default=1.0
+        A chunk takes at most this share of what is done before it, or one group of `ALIGNED`.
+
+    Yields
+    ------
+    (first, stop)
+    """
+    first, stop = 0, 1
+    while first < members:
+        yield first, min(stop, members)
+        first = stop
+        stop += min(most, max(1, int(share * first) // ALIGNED) * ALIGNED)
+
+
 class Sequence:
     """Solves that the caller sees as one.
 

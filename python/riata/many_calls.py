@@ -10,7 +10,8 @@ import numpy as np
 from riata.batch_models import BatchModels
 from riata.batch_paths import BatchPaths
 from riata.batch_result import BatchResult
-from riata.checkpoint import digest_of
+from riata.checkpoint_call import identity_of
+from riata.folds import make_folds
 from riata.labels import check_labels
 from riata.many_choice import models_of
 from riata.many_rules import Rules, check_rules, one_or_each
@@ -107,9 +108,9 @@ class Call:
         widest = 0 if source.B is None or rules.select is not None else int(source.sizes(0, source.B)[1].max())
         with reporting(given["progress"], source.B) as report, \
                 answer_fits(source.B or 0, rules.L, widest, "alphas, or problems a call (cv or select keep one model of each)"):
-            store, names, interrupted = run(
+            store, names, interrupted, cut_off = run(
                 source, rules, solve, finish, limits=limits, checkpoint=given["checkpoint"],
-                call=_identity(self) if kept else None,
+                call=identity_of(self) if kept else None,
                 shared=(source.X,) if isinstance(source, Windows) else (), report=report, time_budget=self.time_budget)
         if store is None:
             if interrupted:
@@ -120,7 +121,7 @@ class Call:
             B, labels = len(store["status"]), None if labels is None else labels[:len(store["status"])]
             if labels is not None and len(labels) < B:
                 raise ValueError(f"labels has {len(labels)} entries and X gave {B} problems: give one for each")
-            whole = not interrupted and not (store["status"] == TIME_BUDGET).any()
+            whole = not interrupted and not cut_off and not (store["status"] == TIME_BUDGET).any()
             if whole and self.labels is not None and len(self.labels) > B:
                 warnings.warn(f"labels has {len(self.labels)} entries and X gave {B} problems: the last name none",
                               UserWarning, stacklevel=4)
@@ -172,6 +173,7 @@ def check_call(given):
     labels = check_labels(labels, B)
     if labels is None and names is not None and len(set(names)) == len(names):
         labels = list(names) if given["by"] is None else check_labels(names, B, "by")
+    given = {**given, "cv": _without_pairs(given["cv"], source)}
     rules = check_rules(given, B)
     if rules.folds is not None:
         given = {**given, "cv": rules.folds.cv}        # an iterator was read
@@ -288,6 +290,41 @@ def _one_design(given):
     return source, names if names is not None and len(names) == B else None, columns is None
 
 
+def _without_pairs(cv, source):
+    """`cv` as it is, or as fold ids (n,) where it is an iterable of (train, test) rows, read once.
+
+    Raises
+    ------
+    ValueError
+        If its rows are not those of all problems, or are not every row that a fold does not hold out.
+    """
+    if isinstance(cv, Iterator):
+        cv = list(cv)
+        if not cv:
+            raise ValueError("cv, an iterator, gives no folds: a generator gives them once; make it anew, or give a list")
+    if not isinstance(cv, (list, tuple)) or not len(cv) or not all(map(_is_pair, cv)):
+        return cv
+    if source.B is None or isinstance(source, Groups) or (source.sizes(0, source.B)[0] != source.sizes(0, 1)[0][0]).any():
+        raise ValueError("cv is an iterable of (train, test), and each problem has rows of its own: give an int, a splitter, or "
+                         "a list with an array of fold ids for each")
+    n = int(source.sizes(0, 1)[0][0])
+    folds = make_folds(cv, n)
+    if folds.train is not None:
+        raise ValueError("cv: a fold does not train on all the rows that it does not hold out; here every fold must. "
+                         "riata.cross_validate_path takes such folds, one problem a call")
+    ids = np.full(n, -1, np.int32)
+    for k, rows in enumerate(folds.test):
+        if (ids[rows] >= 0).any():
+            raise ValueError("cv: a row is in two folds; here each row may be in one. riata.cross_validate_path takes repeated "
+                             "folds, one problem a call")
+        ids[rows] = k
+    return ids
+
+
+def _is_pair(item):
+    return isinstance(item, (list, tuple)) and len(item) == 2 and all(np.ndim(rows) == 1 for rows in item)
+
+
 def _fold_count(rules):
     if rules.folds is None:
         return 0
@@ -306,31 +343,3 @@ def _batch_result(store, rules, names, labels):
         **{name: store[name] for name in rows}, coef=store["coef"].reshape(B, L, p), status=status_names(store["status"]),
         n_features=p, fit_intercept=rules.settings["intercept"], tol=rules.settings["tol"],
         feature_names=names.shared, n_passes=n_passes, solver="+".join(solvers), profile_=profile, target_names=labels)
-
-
-def _identity(call):
-    """What identifies a call in its checkpoint, as plain values: data by their digests, which the chunks hold."""
-    from riata import __version__
-
-    rules, source = call.rules, call.source
-    sizes = None if source.B is None else source.sizes(0, source.B)
-    settings = {name: value for name, value in rules.settings.items() if name != "n_threads"}
-    return {"riata": __version__, "X": type(source).__name__, "problems": source.B,
-            "shapes": None if sizes is None else digest_of(np.concatenate(sizes)).hex(), **settings,
-            "select": rules.select, "keep_predictions": rules.keep_predictions, "n_alphas": rules.L,
-            "alphas": _plain(rules.alphas), "alpha_min_ratio": rules.alpha_min_ratio, "l1_ratio": _plain(rules.l1_ratio),
-            "positive": rules.positive, **{name: _plain(call.given[name]) for name in ("cv", "penalty_factor", "lower", "upper")},
-            "seed": None if rules.folds is None else rules.folds.seed}
-
-
-def _plain(value):
-    """A number or a text as it is, arrays by their digest, other things by their repr."""
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray) and value.dtype != object:
-        return f"array {value.shape} {digest_of(value).hex()}"
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return digest_of(np.frombuffer("".join(str(_plain(item)) for item in value).encode(), np.uint8)).hex()
-    return repr(value)

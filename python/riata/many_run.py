@@ -8,12 +8,14 @@ from riata.checkpoint import Checkpoint, Digests
 from riata.columns import joined, put, room_for
 from riata.feature_names import joined_names
 from riata.many_solve import SKIPPED, TIME_BUDGET, blank
+from riata.status import MEANING
 from riata_engine.memory import free_memory
 
 #: bytes that a chunk of models may take where more is free: a larger one is no faster, and more is held at once
 CHUNK = 2.0 ** 28
 #: estimated operations of a chunk that a checkpoint keeps: a second or so, which is what a kill may cost
 KEPT = 4e9
+BEFORE = "Ctrl-C came before it"
 
 
 class Limits:
@@ -92,12 +94,14 @@ def run(source, rules, solve, finish, *, limits, checkpoint=None, call=None, sha
     store : dict
     names : FeatureNames
     interrupted : bool
+    cut_off : bool
+        Whether the time budget ended it: an iterator may have given more.
     """
     deadline = None if time_budget is None else time.monotonic() + time_budget
     kept = None if checkpoint is None else Checkpoint(checkpoint, call)
     digests = None if kept is None else Digests(shared)
     parts = _Parts(source, rules)
-    start, interrupted = 0, False
+    start, interrupted, cut_off = 0, False, False
 
     try:
         while source.B is None or start < source.B:
@@ -105,6 +109,7 @@ def run(source, rules, solve, finish, *, limits, checkpoint=None, call=None, sha
             known = None if kept is None else kept.finished.get(start)
             behind = None if kept is None else kept.next_start(start)
             if over and behind is None and (source.B is not None or parts.count):
+                cut_off = True
                 break
             if source.B is None:
                 count = known - start if known else None if behind is None else behind - start
@@ -128,6 +133,8 @@ def run(source, rules, solve, finish, *, limits, checkpoint=None, call=None, sha
                 store, interrupted = solve(chunk, start, rules, left, within)
                 whole = not interrupted and (deadline is None or time.monotonic() < deadline)
                 store = finish(store)
+                if interrupted:                        # what was not begun was not stopped as asked
+                    store["message"][store["message"] == MEANING["skipped"]] = BEFORE
                 parts.add(store, chunk.names)
                 if kept is not None and whole:
                     kept.save(start, stop, store, digest)
@@ -142,7 +149,7 @@ def run(source, rules, solve, finish, *, limits, checkpoint=None, call=None, sha
         n, p = source.sizes(parts.count, source.B)
         store = _unreached(n, p, rules, parts.count, SKIPPED if interrupted else TIME_BUDGET)
         parts.add(finish(store), _names_left(source, parts.count))
-    return (*parts.joined(), interrupted)
+    return (*parts.joined(), interrupted, cut_off)
 
 
 class _Parts:
@@ -174,7 +181,7 @@ class _Parts:
 
 def _unreached(n, p, rules, first, status):
     """The store of problems that no chunk reached."""
-    why = "Ctrl-C came before it" if status == SKIPPED else "the time budget was used up before it"
+    why = BEFORE if status == SKIPPED else "the time budget was used up before it"
     store = blank(n, p, np.zeros(len(n), np.int64), rules.L, status, rules)
     store["message"] = np.full(len(n), why, object)
     store["l1_ratio"] = rules.l1_ratios(first, len(n))

@@ -61,7 +61,7 @@ def solve_chunk(chunk, first, rules, time_left=None, progress=None, max_memory=N
     order = np.concatenate(numbers)
     if (order[1:] < order[:-1]).any():
         store = picked(store, np.argsort(order))
-    store["message"] = messages(store, data.sentences, rules, chunk.X)
+    store["message"] = messages(store, data.sentences, rules, chunk)
     store["l1_ratio"] = rules.l1_ratios(first, len(n))
     return store, interrupted
 
@@ -245,7 +245,7 @@ def padded(store, L):
     return out
 
 
-def messages(store, sentences, rules, X=None):
+def messages(store, sentences, rules, chunk=None):
     """A sentence for each problem of which there is something to say, (B,) of objects, "" for the others."""
     status = path_status(store, rules)
     said = np.full(len(status), "", object)
@@ -253,8 +253,8 @@ def messages(store, sentences, rules, X=None):
         said[b] = CONSTANT_TARGET
     for b in np.flatnonzero(status != CONVERGED):
         said[b] = MEANING[STATUS[status[b]]]
-    for b in np.flatnonzero(status == NOT_FINITE) if X is not None else ():
-        column = first_bad_column(X[b], None) if X[b].size else None
+    for b in np.flatnonzero(status == NOT_FINITE) if chunk is not None else ():
+        column = first_bad_column(chunk.X[b], chunk.names[b]) if chunk.X[b].size else None
         if column is not None:
             said[b] = f"X has NaN or infinite values in {column}"
     for b, sentence in sentences.items():

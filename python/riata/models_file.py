@@ -6,24 +6,25 @@ Columns: ``problem`` (label or number), ``status``, ``message``, the statistics 
 which columns of one table a problem has in ``columns``; the names of that table, and the rule, are in the file's metadata.
 """
 
+import errno
 import json
-import os
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
 from riata.batch_models import STATISTICS, BatchModels
 from riata.columns import begins
 from riata.feature_names import FeatureNames
+from riata.persistence import atomic_path
 from riata.status import status_names
 
 KEY = b"riata"
 VERSION = 1
-REMEDY = 'Parquet files need pyarrow: pip install "riata[cli]" pyarrow'
+REMEDY = 'Parquet files need pyarrow: pip install "riata[cli]"'
 
 
-def _pyarrow():
+def need_pyarrow():
+    """pyarrow, or an ImportError that says how to get it."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -39,9 +40,11 @@ def write_models(models, path):
     ------
     ImportError
         Without pyarrow, saying how to get it.
+    OSError
+        If the file cannot be written, naming it: the disk is full, there is no such folder, or `path` is a folder or a device.
     """
-    pa = _pyarrow()
-    path, store, B = Path(path), models.store, len(models)
+    pa = need_pyarrow()
+    store, B = models.store, len(models)
     offsets = pa.array(store["indptr"], pa.int64())
     columns = {"problem": pa.array(models._labels.array.tolist()), "status": pa.array(np.asarray(models.status).tolist()),
                "message": pa.array(models.message.tolist(), pa.string())}
@@ -61,12 +64,13 @@ def write_models(models, path):
         columns["oof_prediction"] = pa.LargeListArray.from_arrays(pa.array(store["prediction_at"], pa.int64()),
                                                                   pa.array(store["prediction"]))
     table = pa.table(columns).replace_schema_metadata({KEY: json.dumps(about)})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        pa.parquet.write_table(table, temporary, compression="zstd")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_path(path) as temporary:
+        try:
+            pa.parquet.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        except OSError as error:                       # pyarrow's names the temporary file, if any
+            number = error.errno or errno.EIO
+            why = "the disk is full: make room" if number in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
+            raise OSError(number, f"cannot write, {why}", str(path)) from error
 
 
 def read_models(path):
@@ -75,20 +79,28 @@ def read_models(path):
     Raises
     ------
     ValueError
-        If it is another kind of file.
+        If it is another kind of file, or damaged.
+    OSError
+        If it cannot be read.
     """
-    pa = _pyarrow()
-    try:
-        table = pa.parquet.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path} is no Parquet file ({str(error).splitlines()[0]})") from None
+    pa = need_pyarrow()
+    with open(path, "rb") as file:                     # whose errors name it
+        try:
+            table = pa.parquet.read_table(file, page_checksum_verification=True)
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"{path} is no Parquet file, or damaged ({str(error).splitlines()[0]})") from None
     about = (table.schema.metadata or {}).get(KEY)
     if about is None:
         raise ValueError(f"{path} holds a table, but none of models: give a file that to_parquet or `riata batch` wrote")
-    about = json.loads(about)
+    try:
+        return _models(table.combine_chunks(), json.loads(about), path)
+    except (LookupError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is damaged, or another program wrote it anew ({error!r}): write it again") from error
+
+
+def _models(table, about, path):
     if about["version"] > VERSION:
         raise ValueError(f"{path} is of version {about['version']}, this riata reads {VERSION}: install a newer riata")
-    table = table.combine_chunks()
     store = {name: table[name].to_numpy() for name in STATISTICS if name != "n_selected"}
     known = {str(name): code for code, name in enumerate(status_names(np.arange(6)))}
     store["status"] = np.array([known[name] for name in table["status"].to_pylist()], np.int8)

@@ -6,7 +6,7 @@ import numpy as np
 
 from riata.argument_names import native
 from riata.arguments import check_arguments, derived_alphas
-from riata.chunks import Sequence, chunk_size
+from riata.chunks import Sequence, chunk_size, growing_chunks
 from riata.folds import make_folds
 from riata.no_memory import answer_fits
 from riata.resampling_plan import ResamplingPlan
@@ -16,6 +16,8 @@ from riata.units import Units
 from riata.validation import check_l1_ratios, check_number
 from riata_engine.batch import STATUS, Batch, Interrupted
 
+#: of the permutations that are done, the share that a chunk under a time budget takes
+BUDGETED = 0.25
 SKIPPED, TIME_BUDGET = STATUS.index("skipped"), STATUS.index("time_budget")
 
 
@@ -82,7 +84,9 @@ class PermutationTestResult:
         return plot_permutations(self, ax=ax, **options)
 
     def __repr__(self):
-        return f"PermutationTestResult(R² {self.score:.4f}, p = {self.p_value:.4g}, {len(self)} permutations)"
+        done = int(np.isfinite(self.null_scores).sum())
+        count = f"{len(self)}" if done == len(self) else f"{done} of {len(self)}"
+        return f"PermutationTestResult(R² {self.score:.4f}, p = {self.p_value:.4g}, {count} permutations)"
 
 
 @native
@@ -115,7 +119,8 @@ max_epochs, n_threads, time_budget, backend, progress
         As in `riata.cross_validate_path`. What is permuted is y − offset, among the rows of positive weight; weights stay with
         the rows of X.
     max_memory : float, optional
-        Bytes that a chunk of permutations may take, beside X. Default: 256 MiB.
+        Bytes that a chunk of permutations may take, beside X. Default: 256 MiB. y is solved first and alone, then chunks that
+        grow with what is done, more slowly under a `time_budget`: what is cut off loses the chunk that it falls into only.
 
     Returns
     -------
@@ -188,12 +193,13 @@ class _Targets:
         n, p = self.given.X.shape
         R, K, L, T = len(self.l1_ratios), len(self.folds), self.given.grid.size, len(self.deviance)
         each = 8.0 * (3 * n + 2 * K * p * (1 + R) + 12 * R * K * L)
-        size = chunk_size(T, each, max_memory)
-        for first in range(0, T, size):
+        # y first: without its score nothing else tells anything
+        share = 1.0 if self.sequence.deadline is None else BUDGETED
+        for first, stop in growing_chunks(T, chunk_size(T, each, max_memory), share):
             if self.sequence.over:
                 self.worst[first:] = TIME_BUDGET
                 return
-            Y = self._targets(first, min(first + size, T))
+            Y = self._targets(first, stop)
             batch = self._batch(Y)
             try:
                 self._take(self.sequence.solve(batch), first, Y)
@@ -202,9 +208,8 @@ class _Targets:
                 raise
 
     def _targets(self, first, stop):
-        """(n, stop − first) targets; rows of weight 0 keep theirs."""
-        permuted = self.units.permuted(self.y, self.plan, max(first - 1, 0), stop - 1)
-        return np.column_stack([self.y, permuted]) if first == 0 else permuted
+        """(n, stop − first) targets, y alone or permutations of it; rows of weight 0 keep theirs."""
+        return self.y[:, None] if first == 0 else self.units.permuted(self.y, self.plan, first - 1, stop - 1)
 
     def _batch(self, Y):
         """Problem (t·R + r)·K + k is target t at l1_ratio r without fold k."""

@@ -16,17 +16,33 @@ import numpy as np
 from .model_document import FORMAT, FORMAT_VERSION, REWRITE, Damaged, check_format, entries, entry, number, parse
 
 
-@contextmanager
-def atomic_path(path):
-    """Give a temporary path beside ``path``; move it into place when the block ends well, delete it otherwise.
+def refuse_unwritable(path):
+    """The file that is to be written, behind a link if `path` is one. Refused: a folder, a device, a path in no folder.
 
-    A reader sees the old file or the whole new one, never a part, also after a crash or Ctrl-C.
+    Nothing is written, so that a long computation can ask beforehand.
+
+    Raises
+    ------
+    OSError
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path) if os.path.islink(path) else path)
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "cannot write, this is a folder: add the name of a file", str(path))
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, f"cannot write, there is no folder {str(path.parent)!r}: make it first", str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "cannot write, this is a device, a pipe or a socket: add the name of a file", str(path))
+    return path
+
+
+@contextmanager
+def atomic_path(path):
+    """Give a temporary path beside ``path``; move it into place when the block ends well, delete it otherwise.
+
+    A reader sees the old file or the whole new one, never a part, also after a crash or Ctrl-C. A link stays one: what it points
+    to is written.
+    """
+    path = refuse_unwritable(path)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent or ".")
     except OSError as error:

@@ -40,7 +40,7 @@ def plot_intervals(result, ax=None, *, alpha=None, level=0.95, method=None, top=
     """
     alpha = result.alphas[0] if alpha is None else alpha
     k = int(np.argmin(np.abs(result.alphas - alpha)))
-    method = method if method is not None else "percentile" if result.acceleration is None else "bca"
+    method = result.method if method is None else method
     low, high = result.interval(level, method, alpha)
     coef, share = result.coef[k], np.nan_to_num(result.selection_frequency[result.kept[k]])
     ranked = np.lexsort((np.arange(len(coef)), -np.abs(coef), -share))[:top]

@@ -110,11 +110,28 @@ def time_series(n_samples, n_splits=5, *, gap=0, test_size=None, max_train_size=
 
     Raises
     ------
-    ValueError
-        If there are too few rows.
+    ValueError, TypeError
+        For bad arguments, and if there are too few rows; the message names the argument and the remedy.
     """
     from sklearn.model_selection import TimeSeriesSplit
 
+    n_samples, n_splits = check_count(n_samples, "n_samples", MOST_ROWS), check_count(n_splits, "n_splits", MOST_MEMBERS)
+    if n_splits < 2:
+        raise ValueError(f"n_splits = {n_splits} must be at least 2")
+    if n_splits >= n_samples:
+        raise ValueError(f"n_splits = {n_splits} needs more than the {n_samples} rows of n_samples, one to train on before the "
+                         f"first test: give n_splits <= {n_samples - 1}")
+    if isinstance(gap, (bool, np.bool_)) or not isinstance(gap, Integral):
+        raise TypeError(f"gap = {gap!r} must be an int")
+    if gap < 0:
+        raise ValueError(f"gap = {gap} must be at least 0")
+    gap = int(gap)
+    test_size, max_train_size = (None if value is None else check_count(value, name, MOST_ROWS)
+                                 for name, value in (("test_size", test_size), ("max_train_size", max_train_size)))
+    size = n_samples // (n_splits + 1) if test_size is None else test_size
+    if n_splits * size + gap >= n_samples:
+        raise ValueError(f"n_splits = {n_splits} tests of {size} rows behind a gap of {gap} leave none of the {n_samples} rows "
+                         "of n_samples to train on: give a smaller n_splits, test_size or gap")
     options = {"n_splits": n_splits, "gap": gap, "test_size": test_size, "max_train_size": max_train_size}
     return _given("time_series", TimeSeriesSplit(**options), n_samples, {k: v for k, v in options.items() if v})
 

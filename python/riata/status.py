@@ -13,6 +13,9 @@ MEANING = {
     "degenerate": "the solution is not unique; this is the one of smallest norm",
     "skipped": "not fitted, because the path was stopped early as asked",
 }
+#: of a whole problem of a batch, where these mean something else
+MEANING_OF_PROBLEM = {"skipped": "not fitted",
+                      "not_finite": "X or y has NaN or infinite values, or the numbers over- or underflowed"}
 CONSTANT_TARGET = ("The target is constant on the rows that count, once the offset is taken off: there is nothing to explain, "
                    "and every coefficient is 0.")
 UNDERFLOW = ("The squares of the target are below what float64 can hold, so that held-out errors are 0 and nothing can be "
@@ -145,4 +148,4 @@ def warn_of_problems(codes, stacklevel):
 
 
 def _meaning(name):
-    return "not fitted" if name == "skipped" else MEANING[name]
+    return MEANING_OF_PROBLEM.get(name, MEANING.get(name))

@@ -6,6 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
+from ..persistence import atomic_path, refuse_unwritable
 from .console import INTERRUPTED, NOT_CONVERGED, collected_warnings, print_json, progress_bar, say_error
 from .encode import listed
 from .files import read_table, refuse_inputs
@@ -29,10 +30,14 @@ def parse_bytes(text):
 def run_batch(*, manifest, table, by, target, columns, out, checkpoint, resume, quiet, as_json, max_memory, **settings):
     """Fit, write the results, and say what came of it; the exit code."""
     from .. import fit_batch
+    from ..models_file import need_pyarrow
 
     out = Path(out)
     if not out.name.lower().endswith((".parquet", ".pq", ".csv")):
         raise ValueError(f"--out {out}: give a name that ends in .parquet (all results) or .csv (the table without coefficients)")
+    refuse_unwritable(out)                            # what cannot be written is said before the work, not after
+    if not out.name.lower().endswith(".csv"):
+        need_pyarrow()
     own = checkpoint is None
     folder = Path(f"{out}.checkpoint") if own else Path(checkpoint)
     if (folder / "manifest.json").exists() and not resume:
@@ -93,8 +98,6 @@ def _long_table(path, by, target, columns):
 
 def _write(models, out):
     if out.name.lower().endswith(".csv"):
-        from ..persistence import atomic_path
-
         frame = models.to_frame()
         with atomic_path(out) as temporary:
             frame.to_csv(temporary, index=False) if hasattr(frame, "to_csv") else frame.write_csv(temporary)

@@ -8,6 +8,7 @@ import numpy as np
 from .encode import _polars, listed
 from .files import SUFFIXES, read_table
 
+COLUMNS = ("data", "target", "columns", "name")
 FEATHER = (".feather", ".arrow", ".ipc")
 PEEK = 1000                                            # rows of a text file that tell which columns are numbers
 
@@ -36,14 +37,18 @@ def read_manifest(path):
     Raises
     ------
     ValueError
-        With all that is missing: files, columns, targets.
+        With all that is missing: files, columns, targets; or naming a column that means nothing.
     """
     path = Path(path)
-    table = read_table(path, text_columns=("data", "target", "columns", "name"))
+    table = read_table(path, text_columns=COLUMNS)
     absent = [name for name in ("data", "target") if name not in table.columns]
     if absent:
         raise ValueError(f"{path} has no column {listed(map(repr, absent))}: a manifest has the columns data and target, and may "
                          "have columns and name")
+    unknown = [name for name in table.columns if name not in COLUMNS]
+    if unknown:
+        raise ValueError(f"{path} has the column{'s' * (len(unknown) > 1)} {listed(map(repr, unknown))}, of which nothing is "
+                         "made: a manifest has the columns data and target, and may have columns and name; rename or remove it")
     faults, rows, known = [], [], {}
     entries = table.cast(dict.fromkeys(table.columns, str)).iter_rows(named=True)
     for number, row in enumerate(entries, 1):

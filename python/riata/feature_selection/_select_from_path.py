@@ -26,7 +26,7 @@ class SelectFromPath(SelectorMixin, BaseEstimator):
     Parameters
     ----------
     max_features : int or None, default=None
-        The most features to select. Needed where there is neither `cv` nor `alpha`.
+        The most features to select, at most those of X. Needed where there is neither `cv` nor `alpha`.
     threshold : float >= 0, default=0.0
         In units of y.
     cv : int, splitter, iterable, ResamplingPlan or None, default=10
@@ -107,6 +107,9 @@ class SelectFromPath(SelectorMixin, BaseEstimator):
         if n < 2:
             raise ValueError(f"X has n_samples = {n}: at least 2 are needed")
         most = p if self.max_features is None else check_count(self.max_features, "max_features", 2**53)
+        if most > p:
+            raise ValueError(f"max_features = {most} is more than X has, n_features = {p}: give an int from 1 to {p}, or None "
+                             "for no limit")
         threshold = check_number(self.threshold, "threshold", 0.0, high_open=True)
         settings = {"standardize": self.standardize, "intercept": self.fit_intercept, "tol": self.tol, "alphas": self.alphas,
                     "n_threads": self.n_threads}

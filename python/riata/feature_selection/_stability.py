@@ -221,7 +221,11 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
             if not 0 <= self.random_state < 2**64:
                 raise ValueError(f"random_state = {self.random_state} must be an int from 0 to 2**64 - 1, a RandomState or None")
             return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31))
+        try:
+            return int(check_random_state(self.random_state).randint(2**31))
+        except ValueError:
+            raise ValueError(f"random_state = {self.random_state!r} must be an int from 0 to 2**64 - 1, a RandomState or "
+                             "None") from None
 
     def _plan(self, n, seed):
         if n < 4:
