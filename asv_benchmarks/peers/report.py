@@ -57,7 +57,8 @@ def markdown(result):
 
 
 def level_table(result, solvers, level, measure="gap"):
-    rows = [row for row in result["rows"] if level in row["levels"] and (measure == "gap" or row["task"] not in ("cv", "many_cv"))]
+    rows = [row for row in result["rows"]
+            if level in row["levels"] and (measure == "gap" or row["task"] not in ("cv", "many_cv"))]
     lines = ["| problem | " + " | ".join(result["titles"][name] for name in solvers) + " |",
              "|---" * (len(solvers) + 1) + "|"]
     for row in rows:
