@@ -164,14 +164,6 @@ def test_a_table_of_targets_and_a_list_of_pairs_say_what_to_give(three):
         refused(list(zip(X, y, strict=True)), match="list of 3 pairs .* give the designs as X and the targets as Y", **options)
 
 
-def test_concat_names_what_it_cannot_join(three):
-    models, paths = riata.fit_batch(*three, cv=5), riata.fit_batch(*three)
-    with pytest.raises(TypeError, match=r"parts\[0\] is of type BatchPaths, .* joins BatchModels.* solve them in one call"):
-        riata.concat([paths, paths])
-    with pytest.raises(TypeError, match=r"parts\[1\] is of type int, and concat joins BatchModels"):
-        riata.concat([models, 3])
-
-
 def test_the_column_of_the_labels_is_no_target(three):
     table = pd.DataFrame(three[0][0], columns=list("abc")).assign(g=np.repeat([0.0, 1.0], 30))
     refused(table, "g", by="g", cv=5, match="Y = 'g' and by = 'g' name the same column")

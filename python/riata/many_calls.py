@@ -175,8 +175,6 @@ def check_call(given):
         labels = list(names) if given["by"] is None else check_labels(names, B, "by")
     given = {**given, "cv": _without_pairs(given["cv"], source)}
     rules = check_rules(given, B)
-    if rules.folds is not None:
-        given = {**given, "cv": rules.folds.cv}        # an iterator was read
     if B is not None:
         rules.check_sizes(*source.sizes(0, B), together)
     rules.has_offset = B is not None and source.offset is not None

@@ -1,6 +1,5 @@
 """Folds of many problems: the fold that holds each row out, made for each problem from one `cv`."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from numbers import Integral
 
@@ -14,18 +13,13 @@ from riata_engine.random import kfold_ids
 BLIND = ("KFold", "RepeatedKFold", "ShuffleSplit", "LeaveOneOut", "LeavePOut", "PredefinedSplit", "TimeSeriesSplit")
 
 
-def _is_pair(item):
-    """Whether an item of `cv` is (train, test)."""
-    return isinstance(item, (list, tuple)) and len(item) == 2 and all(np.ndim(rows) == 1 for rows in item)
-
-
 @dataclass
 class FoldsOfEach:
     """Fold ids (n_b,) of int32 for each problem, negative for rows that no fold holds out.
 
     Attributes
     ----------
-    cv : int, splitter, plan, pairs (train, test), integer array (n,), or list of B integer arrays (n_b,)
+    cv : int, splitter, plan, integer array (n,), or list of B integer arrays (n_b,)
     seed : int
         The folds of an int `cv` are those that `riata.cross_validate_path` makes of the problem alone.
     B : int or None
@@ -49,10 +43,7 @@ class FoldsOfEach:
         if isinstance(cv, np.ndarray) and cv.ndim == 2:
             cv = list(cv)
         self.each = None
-        if isinstance(cv, Iterator):                   # read once, as every problem needs it
-            cv = self.cv = list(cv)
-        if isinstance(cv, (list, tuple)) and len(cv) and not isinstance(cv[0], tuple) and not _is_pair(cv[0]) \
-                and np.ndim(cv[0]) == 1:
+        if isinstance(cv, (list, tuple)) and len(cv) and not isinstance(cv[0], tuple) and np.ndim(cv[0]) == 1:
             if self.B is None:
                 raise ValueError("cv is a list of fold ids, and X is an iterator: give cv as an int or a splitter")
             if len(cv) != self.B:
