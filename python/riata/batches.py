@@ -146,11 +146,4 @@ def concat(parts):
     TypeError
         If one is something else.
     """
-    parts = list(parts)
-    for i, part in enumerate(parts):
-        if not isinstance(part, BatchModels):
-            paths = hasattr(part, "alphas")
-            more = "; whole paths cannot be joined: solve them in one call, or give cv or select" * paths
-            raise TypeError(f"parts[{i}] is of type {type(part).__name__}, and concat joins BatchModels, which riata.fit_batch "
-                            f"gives with cv or select{more}")
     return BatchModels.concat(parts)
