@@ -42,14 +42,6 @@ def test_empty_slices_print_plainly(problems):
     assert repr(riata.fit_batch(*problems)[:0]) == "BatchPaths(0 paths)"
 
 
-def test_concat_joins_models_only(problems):
-    models, paths = riata.fit_batch(*problems, cv=3), riata.fit_batch(*problems)
-    with pytest.raises(TypeError, match=r"part 0 is a BatchPaths: .* cv or select, or keep whole paths in a list"):
-        riata.concat([paths, paths])
-    with pytest.raises(TypeError, match="part 1 is a int: give results"):
-        riata.concat([models, 3])
-
-
 @pytest.mark.parametrize("options", [{"select": "bic"}, {}])
 def test_ctrl_c_within_a_chunk_says_so_for_what_it_did_not_begin(problems, monkeypatch, options):
     from riata import many_solve

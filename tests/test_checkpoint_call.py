@@ -18,7 +18,7 @@ from riata.checkpoint_call import plain
 @pytest.fixture
 def problems():
     rng = np.random.default_rng(0)
-    X = [rng.normal(size=(60, 3)) for _ in range(3)]
+    X = [rng.normal(size=(60, 3)) for _ in range(4)]
     return X, [A @ [1.0, -1.0, 0.5] + 0.1 * rng.normal(size=60) for A in X]
 
 

@@ -122,12 +122,11 @@ class BatchModels:
         parts = list(parts)
         if not parts:
             raise ValueError("concat needs at least one result")
-        for k, part in enumerate(parts):
-            if not isinstance(part, cls):
-                remedy = "give results of riata.fit_batch with cv or select"
-                if hasattr(part, "alphas") and hasattr(part, "__getitem__"):       # whole paths
-                    remedy += ", or keep whole paths in a list"
-                raise TypeError(f"concat joins BatchModels, and part {k} is a {type(part).__name__}: {remedy}")
+        for i, part in enumerate(parts):
+            if not isinstance(part, BatchModels):
+                more = "; whole paths cannot be joined: solve them in one call, or give cv or select" * hasattr(part, "alphas")
+                raise TypeError(f"parts[{i}] is of type {type(part).__name__}, and concat joins BatchModels, which "
+                                f"riata.fit_batch gives with cv or select{more}")
         for name, what in (("rule", "rules"), ("has_predictions", "has_predictions")):
             values = {getattr(part, name) for part in parts}
             if len(values) > 1:
