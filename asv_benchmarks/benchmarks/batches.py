@@ -11,7 +11,7 @@ from sklearn.model_selection import PredefinedSplit
 import riata
 
 from . import datasets
-from .measure import THREADS, size, speed_ratio
+from .measure import THREADS, peak_beyond, size, speed_ratio
 
 #: problems, and how many of them the loop of scikit-learn's functions solves for a ratio
 PROBLEMS, LOOP = size(100, 10_000), size(4, 100)
@@ -125,3 +125,52 @@ class Resume:
         return 1 / speed_ratio(self.run, lambda: self.run(self.folder), turns=1)
 
     track_share_of_solving.unit = "of solving"
+
+
+class Scaling:
+    """Microseconds for each of B problems (40 x 5, 20 alphas): what is paid once a call, and what for each."""
+
+    params = ((1, 100, size(1000, 100_000)),)
+    param_names = ("n_problems",)
+    timeout = 1800
+
+    def setup(self, n_problems):
+        (X,), (y,) = datasets.many(1, (40, 40), (5, 5), n_informative=3)
+        self.X, self.y = [X] * n_problems, [y] * n_problems
+
+    def track_microseconds_a_problem(self, n_problems):
+        best = np.inf
+        for _ in range(3):
+            start = time.process_time()
+            riata.fit_batch(self.X, self.y, alphas=20, select="bic", n_threads=1)
+            best = min(best, time.process_time() - start)
+        return 1e6 * best / n_problems
+
+    track_microseconds_a_problem.unit = "us"
+
+
+class TwoThreads:
+    """Seconds on the wall with one thread, over those with two. Two idle cores are needed for 2."""
+
+    def setup(self):
+        self.X, self.y = datasets.many(PROBLEMS, (100, 400), (20, 100))
+
+    def run(self, n_threads):
+        return riata.fit_batch(self.X, self.y, cv=10, n_threads=n_threads)
+
+    def track_times_as_fast_as_one_thread(self):
+        return speed_ratio(lambda: self.run(1), lambda: self.run(2), time.perf_counter)
+
+    track_times_as_fast_as_one_thread.unit = "of one thread"
+
+
+class MemoryCeiling:
+    """Peak beyond X and the models, as a share of ``max_memory``."""
+
+    limit = 2**23
+
+    def setup(self):
+        self.X, self.y = datasets.many(PROBLEMS, (100, 400), (20, 100))
+
+    def track_share_of_max_memory(self):
+        return peak_beyond(lambda: riata.fit_batch(self.X, self.y, cv=5, max_memory=self.limit, n_threads=1)) / self.limit
