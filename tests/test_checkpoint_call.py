@@ -38,7 +38,7 @@ def thirds(shift):
 
 
 @pytest.mark.parametrize(("first", "second"), [
-    ({"penalty_factor": [[1, 11, 1]] * 3}, {"penalty_factor": [[11, 1, 1]] * 3}),
+    ({"penalty_factor": [[1, 11, 1]] * 4}, {"penalty_factor": [[11, 1, 1]] * 4}),
     ({"cv": pd.Series(np.arange(60) % 3)}, {"cv": pd.Series(np.roll(np.arange(60) % 3, 30)[np.r_[:28, 40:60, 28:40]])}),
     ({"cv": PredefinedSplit(np.arange(60) % 3)}, {"cv": PredefinedSplit(np.r_[np.arange(57) % 3, 1, 2, 0])}),
     ({"cv": Own(thirds(0))}, {"cv": Own(thirds(7))}),
