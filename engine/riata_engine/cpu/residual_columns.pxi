@@ -51,10 +51,10 @@ cdef inline double slope(const floating* kind, const State* S, const Column* c) 
         return s
     if S.X.sparse:
         for a in range(0, c.length - 1, 2):
-            s += x[a] * S.u[index[a]]
-            s2 += x[a + 1] * S.u[index[a + 1]]
+            s += (x[a] - c.offset) * S.u[index[a]]
+            s2 += (x[a + 1] - c.offset) * S.u[index[a + 1]]
         if c.length % 2:
-            s += x[c.length - 1] * S.u[index[c.length - 1]]
+            s += (x[c.length - 1] - c.offset) * S.u[index[c.length - 1]]
         return c.multiplier * (s + s2 - c.mean * S.total)
     dense_dot(x, c.mean, S.u, c.length, &s)
     return c.multiplier * s
@@ -74,10 +74,10 @@ cdef inline void move(const floating* kind, State* S, const Column* c, double d)
         if S.level > 0:
             step *= S.level
             for a in range(c.length):
-                S.u[index[a]] -= step * x[a]
+                S.u[index[a]] -= step * (x[a] - c.offset)
         else:
             for a in range(c.length):
-                S.u[index[a]] -= step * x[a] * S.v[index[a]]
+                S.u[index[a]] -= step * (x[a] - c.offset) * S.v[index[a]]
     else:
         dense_axpy(x, S.v, step, c.mean, c.length, S.u)
 
@@ -115,8 +115,13 @@ cdef void subtract(const floating* kind, State* S, const Column* c) noexcept nog
     if S.padded:
         padded_move(<const double*>c.x, NULL, c.b, S.r, S.padded)
     elif S.X.sparse:
+        if c.length < S.X.n and c.offset != 0:              # rows without weight that hold no entry lie at minus the mean
+            for a in range(S.X.n):
+                S.r[a] += step * c.offset if S.v[a] == 0 else 0.0
+            for a in range(c.length):
+                S.r[index[a]] -= step * c.offset if S.v[index[a]] == 0 else 0.0
         for a in range(c.length):
-            S.r[index[a]] -= step * x[a]
+            S.r[index[a]] -= step * (x[a] - c.offset)
         if S.intercept:
             S.total -= step * c.mean
     else:

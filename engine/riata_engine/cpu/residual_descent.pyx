@@ -7,8 +7,10 @@
 # Features in play (the support and what may enter it) are kept as records, and short columns as copies, in the order in which
 # they came into play, so that an epoch reads memory forwards. Most epochs visit the support only.
 from libc.math cimport fabs, sqrt, INFINITY as inf
-from libc.stdlib cimport malloc, free, calloc
+from libc.stdlib cimport malloc, free
 from libc.string cimport memcpy
+from riata_engine.cpu.design cimport Columns
+from riata_engine.cpu.residual_state cimport AT_REST, IN_PLAY, LEFT_OUT, Column, State, fill
 
 include "../formulas/penalties.py"
 include "residual_columns.pxi"
@@ -21,13 +23,7 @@ cdef extern from "riata_gather.h":
                                  const double* r, double* out) nogil
 
 cdef enum:
-    LEFT_OUT = 0
-    AT_REST = 1
-    IN_PLAY = 2
     PREFETCH = 6                # columns between a prefetch and its use
-    SHORT_COLUMN = 64           # entries of a column below which a copy pays: a longer one is read forwards as it is
-    SHORT_DENSE = 256           # rows up to which dense columns are copied
-    BLOCK_BYTES = 65536         # bytes
 
 
 cdef extern from "riata_short.h":
@@ -38,6 +34,8 @@ cdef extern from "riata_short.h":
 
 cdef double SLACK = 1e-9                                    # for the rounding of a way, and of the slopes themselves
 cdef double SLOPES = 1e-12
+cdef double CANCELS = 1e4                                   # fits so many times as long as y together: their rounding is looked at
+cdef double ROUNDING = 1e-15
 
 
 cdef cloned_void descend(const floating* kind, State* S, const Py_ssize_t* order, Py_ssize_t k, double l1, double l2,
@@ -150,6 +148,15 @@ cdef cloned_void short_gradient(const floating* x, State* S) noexcept nogil:
         riata_short_dots_double(x, S.X.n, S.X.col, S.listed, S.n_listed, S.mean, S.u, S.t)
 
 
+cdef double full_dot(const floating* x, const int* index, double mean, const double* u, Py_ssize_t first,
+                     Py_ssize_t last) noexcept nogil:
+    cdef Py_ssize_t a
+    cdef double s = 0
+    for a in range(first, last):
+        s += (x[a] - mean) * u[index[a]]
+    return s
+
+
 cdef void gradient(const floating* x, State* S, double threshold) noexcept nogil:
     """t = Zᵀ V r of every feature of the model: one pass over X."""
     cdef Py_ssize_t j, i
@@ -161,7 +168,11 @@ cdef void gradient(const floating* x, State* S, double threshold) noexcept nogil
         else:
             riata_column_dots_double(x, X.indptr, X.indices, 0, X.p, S.u, S.t)
         for j in range(X.p):
-            S.t[j] = X.multiplier[j] * (S.t[j] - S.mean[j] * S.total) if S.place[j] else 0.0
+            if S.full[j]:
+                S.t[j] = full_dot(x, X.indices, S.mean[j], S.u, X.indptr[j], X.indptr[j + 1])
+            else:
+                S.t[j] -= S.mean[j] * S.total
+            S.t[j] = X.multiplier[j] * S.t[j] if S.place[j] else 0.0
     elif S.padded:
         list_columns(S, threshold)
         short_gradient(x, S)
@@ -177,6 +188,23 @@ cdef void gradient(const floating* x, State* S, double threshold) noexcept nogil
             S.t[j] = X.multiplier[j] * s
 
 
+cdef void doubt(State* S) noexcept nogil:
+    """Slopes as large as they may be where rounding counts: fits that all but cancel, means of sparse columns far from zero."""
+    cdef Py_ssize_t q, j
+    cdef double fits = 0, far, slack
+    cdef Column* c
+    for q in range(S.m + S.n_free):
+        c = S.play + q if q < S.m else S.free + q - S.m
+        far = fabs(c.mean) * c.multiplier if S.X.sparse else 0.0
+        fits += fabs(c.b) * (sqrt(c.h) + far)
+    if fits <= CANCELS * S.length_y:
+        return
+    slack = ROUNDING * fits
+    for j in range(S.X.p):
+        if S.place[j] and S.f1[j] + S.f2[j] > 0:
+            S.t[j] += slack * sqrt(S.h[j]) if S.t[j] > 0 else -slack * sqrt(S.h[j])
+
+
 cdef void refresh_typed(const floating* x, State* S, double threshold) noexcept nogil:
     cdef Py_ssize_t q
     renew(x, S)
@@ -184,6 +212,7 @@ cdef void refresh_typed(const floating* x, State* S, double threshold) noexcept 
         step_on_free(x, S)
         renew(x, S)
     gradient(x, S, threshold)
+    doubt(S)
     for q in range(S.m):
         S.b[S.play[q].j] = S.play[q].b
     for q in range(S.n_free):
@@ -209,73 +238,6 @@ cdef double norms(const State* S, double* residual_y) noexcept nogil:
         ry += S.v[i] * r * S.y[i]
     residual_y[0] = ry
     return rr
-
-
-cdef int fill(State* S, Column* c, Py_ssize_t j) noexcept nogil:
-    """The record of feature j; 1 where memory is short."""
-    cdef const Columns* X = S.X
-    cdef Py_ssize_t itemsize = sizeof(float) if X.single else sizeof(double), start = X.indptr[j] if X.sparse else j * X.col
-    c.j = j
-    c.length = X.indptr[j + 1] - start if X.sparse else X.n
-    c.x = X.data + start * itemsize
-    c.index = X.indices + start if X.sparse else NULL
-    c.b = S.b[j]
-    c.h = S.h[j]
-    c.mean = S.mean[j]
-    c.multiplier = X.multiplier[j]
-    c.f1 = S.f1[j]
-    c.f2 = S.f2[j]
-    c.lower = S.lower[j] * S.bound_scale
-    c.upper = S.upper[j] * S.bound_scale
-    if X.sparse and c.length < SHORT_COLUMN:
-        if S.copied[j] == NULL:
-            S.copied[j] = copy_of(S, c, itemsize)
-            if S.copied[j] == NULL:
-                return 1
-        c.x = S.copied[j]
-        c.index = <const int*>(c.x + c.length * itemsize)
-    elif S.padded:
-        if S.copied[j] == NULL:
-            S.copied[j] = room_for_copy(S, S.padded * sizeof(double))
-            if S.copied[j] == NULL:
-                return 1
-            if X.single:
-                centred_copy(<const float*>c.x, c, S.padded, <double*>S.copied[j])
-            else:
-                centred_copy(<const double*>c.x, c, S.padded, <double*>S.copied[j])
-        c.x = S.copied[j]
-    return 0
-
-
-cdef char* room_for_copy(State* S, Py_ssize_t bytes) noexcept nogil:
-    cdef Block* new
-    if S.block == NULL or S.block.used + bytes > S.block.size:
-        new = <Block*>malloc(sizeof(Block) + BLOCK_BYTES)
-        if new == NULL:
-            return NULL
-        new.older, new.used, new.size = S.block, 0, BLOCK_BYTES
-        S.block = new
-    S.block.used += bytes
-    return <char*>(S.block + 1) + S.block.used - bytes
-
-
-cdef char* copy_of(State* S, const Column* c, Py_ssize_t itemsize) noexcept nogil:
-    """The entries of a sparse column and their rows, one behind the other."""
-    cdef Py_ssize_t values = c.length * itemsize, rows = c.length * sizeof(int)
-    cdef char* at = room_for_copy(S, (values + rows + 7) // 8 * 8)
-    if at != NULL:
-        memcpy(at, c.x, values)
-        memcpy(at + values, c.index, rows)
-    return at
-
-
-cdef void centred_copy(const floating* x, const Column* c, Py_ssize_t padded, double* z) noexcept nogil:
-    """z less its mean, and zeros behind it."""
-    cdef Py_ssize_t i
-    for i in range(c.length):
-        z[i] = (x[i] - c.mean) * c.multiplier
-    for i in range(c.length, padded):
-        z[i] = 0
 
 
 cdef void drop_resting(State* S, double threshold) noexcept nogil:
@@ -325,70 +287,3 @@ cdef Py_ssize_t admit(State* S, double threshold) noexcept nogil:
         S.place[j] = IN_PLAY
         S.m += 1
     return S.m - before
-
-
-cdef int open_state(State* S, const Py_ssize_t* free_features) noexcept nogil:
-    """Room for the state of one problem, all coefficients zero; 1 where memory is short. The caller has set what it is made of."""
-    cdef Py_ssize_t n = S.X.n, p = S.X.p, q = S.n_free, i, j, m
-    cdef bint bounded = False
-    cdef double* memory
-    S.padded = (n + 7) // 8 * 8 if not S.X.sparse and n <= SHORT_DENSE else 0
-    m = max(n, S.padded)
-    memory = <double*>calloc(3 * m + 2 * p + 3 * q + (S.padded + n + 2 * p if S.padded else 0) + 1, sizeof(double))
-    S.place = <char*>calloc(p + 1, 1)
-    S.copied = <char**>calloc(p + 1, sizeof(char*))
-    S.block = NULL
-    S.free = <Column*>malloc((q + 1) * sizeof(Column))
-    S.r = memory
-    S.play = NULL
-    S.support = NULL
-    S.listed = <Py_ssize_t*>malloc((p + 1) * sizeof(Py_ssize_t)) if S.padded else NULL
-    S.n_listed, S.threshold, S.travel, S.lazy = 0, 0, 0, False
-    S.m, S.capacity, S.n_support = 0, 0, 0
-    if memory == NULL or S.place == NULL or S.copied == NULL or S.free == NULL or (S.padded and S.listed == NULL):
-        return 1
-    S.u = memory + m
-    S.direction = memory + 2 * m
-    S.b = memory + 3 * m
-    S.t = memory + 3 * m + p
-    S.slopes = memory + 3 * m + 2 * p
-    S.w = S.slopes + 3 * q
-    S.level = S.v[0]
-    for i in range(n):
-        if S.v[i] != S.level:
-            S.level = 0
-            break
-    for j in range(p):
-        if S.h[j] > 0 and (S.lower[j] < 0 or S.upper[j] > 0):
-            S.place[j] = AT_REST
-    if S.padded:
-        S.before = S.w + S.padded
-        S.root = S.before + n
-        S.rest = S.root + p
-        memcpy(S.w, S.v, n * sizeof(double))
-        memcpy(S.before, S.y, n * sizeof(double))
-        for j in range(p):
-            if S.place[j] != LEFT_OUT:
-                bounded |= S.lower[j] > -inf or S.upper[j] < inf        # then the sign of a slope counts
-                S.root[j] = (1 + SLACK) * sqrt(S.h[j])
-                S.rest[j] = inf                                         # not computed yet
-        S.lazy = not bounded
-    for i in range(q):
-        if fill(S, S.free + i, free_features[i]):
-            return 1
-    return 0
-
-
-cdef void close_state(State* S) noexcept nogil:
-    cdef Block* older
-    while S.block != NULL:
-        older = S.block.older
-        free(S.block)
-        S.block = older
-    free(S.r)
-    free(S.place)
-    free(S.copied)
-    free(S.free)
-    free(S.play)
-    free(S.support)
-    free(S.listed)

@@ -6,7 +6,7 @@ from libc.math cimport INFINITY as inf
 from libc.stdlib cimport malloc, free
 from libc.string cimport memset
 from riata_engine.cpu.control cimport Signal, attend
-from riata_engine.cpu.residual_descent cimport Column, State
+from riata_engine.cpu.residual_state cimport Column, State
 
 include "../formulas/penalties.py"
 include "residual_columns.pxi"

@@ -10,8 +10,9 @@ from riata_engine.cpu.certificate cimport duality_gap, boxed_gap
 from riata_engine.cpu.control cimport Control, Signal, attend, fetch_add, wait_for_others
 from riata_engine.cpu.design cimport Design
 from riata_engine.cpu.residual_descent cimport (
-    Epoch, State, admit, close_state, drop_resting, epoch, find_support, norms, open_state, refresh)
+    Epoch, admit, drop_resting, epoch, find_support, norms, refresh)
 from riata_engine.cpu.residual_newton cimport newton
+from riata_engine.cpu.residual_state cimport State, close_state, open_state
 from riata_engine.cpu.status cimport CONVERGED, MAX_ITER, SKIPPED, TIME_BUDGET
 
 include "../formulas/dust.py"
