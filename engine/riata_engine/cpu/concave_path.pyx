@@ -14,6 +14,8 @@ include "../formulas/concave.py"
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
 
+cdef double LOOSE = 1e-4        # moves, in units of the norm of y, at which descent looks beyond its list for the first time
+
 cdef struct Penalty:
     bint scad
     double gamma
@@ -37,156 +39,194 @@ cdef double step_on(const Penalty* F, Member* M, Py_ssize_t j, double h, double 
     return d
 
 
-cdef double newton(const Penalty* F, const Member* M, Py_ssize_t a, const Py_ssize_t* at, const double* C, double* c, double* b,
-                   double l1, double l2, double* room) noexcept nogil:
-    """A Newton step on the pieces that b (a,) lies on, c (a,) its gradient: as far as every coefficient keeps to its piece. How
-    far, in shares of the step; 0 where the objective is not convex there."""
-    cdef Py_ssize_t i, k, j
-    cdef int n = <int>a, one = 1, info = 0, piece
-    cdef char lower = b"L"
-    cdef double l, e, edge, low, high, t = 1, way
-    cdef double* A = room
-    cdef double* d = room + a * a
-    for i in range(a):
-        j = M.play.columns[at[i]]
-        l = l1 * M.f1[j]
-        piece = concave_piece(F.scad, b[i], l, F.e[j], F.gamma)
-        memcpy(A + i * a, C + i * a, a * sizeof(double))
-        A[i * a + i] += l2 * F.f2[j] - piece_concavity(F.scad, piece, F.e[j], F.gamma)
-        d[i] = c[i] - concave_slope(F.scad, b[i], l, l2 * F.f2[j], F.e[j], F.gamma)
-    dposv(&lower, &n, &one, A, &n, d, &n, &info)
-    if info != 0:
-        return 0
-    for i in range(a):
-        j = M.play.columns[at[i]]
-        l = l1 * M.f1[j]
-        e = F.e[j]
-        if l == 0 or d[i] == 0:
-            continue
-        piece = concave_piece(F.scad, b[i], l, e, F.gamma)
-        low = 0                                              # the piece reaches from low to high
-        high = inf
-        if piece == 2:
-            low = F.gamma * l / e
-        elif piece == 1:
-            high = F.gamma * l / e
-            if F.scad:
-                low = l / e
-        else:
-            high = l / e
-        way = d[i] if b[i] > 0 else -d[i]
-        edge = high if way > 0 else low
-        if fabs(b[i]) + way > high or fabs(b[i]) + way < low:
-            t = min(t, max(0.0, (edge - fabs(b[i])) / way))
-    for i in range(a):
-        b[i] += t * d[i]
-        if fabs(b[i]) < 1e-15 * fabs(d[i]):                  # at the edge of its piece, which is zero
-            b[i] = 0
-    return t
+cdef struct Listed:
+    # the columns that descent visits, with a Gram matrix side by side
+    Py_ssize_t a, ld
+    Py_ssize_t* at              # (ld,) places in play
+    Py_ssize_t* used            # (ld,) room
+    double* C                   # (ld, ld)
+    double* c                   # (ld,) gradient
+    double* u                   # (ld,) coefficients
+    double* room                # (ld + 3, ld)
 
 
-cdef int on_support(const Penalty* F, Member* M, Py_ssize_t l, double* b, double* g, double aim, Signal* signal, void* control,
-                    bint owner) noexcept nogil:
-    """Descent on the coefficients other than zero until a sweep moves none by more than ``aim``; b and g (m,) are brought up to
-    date. Non-zero when memory is short."""
-    cdef Py_ssize_t m = M.play.m, a = 0, q, i, k
-    cdef double l1 = M.l1[l], l2 = M.l2[l], worst, before = inf, d, rate
-    cdef Py_ssize_t* at
-    cdef double* C
-    cdef double* c
-    cdef double* u
-    cdef double* room = NULL
-    cdef int sweeps = 0
-    for q in range(m):
-        a += b[q] != 0
-    if a == 0:
+cdef void drop_list(Listed* S) noexcept nogil:
+    free(S.at)
+    free(S.C)
+    free(S.room)
+
+
+cdef int make_room(Listed* S, Py_ssize_t ld) noexcept nogil:
+    """Room for ``ld`` columns; what is listed stays. Non-zero when memory is short."""
+    cdef Py_ssize_t i
+    cdef Listed old = S[0]
+    if ld <= S.ld:
         return 0
-    at = <Py_ssize_t*>malloc(a * sizeof(Py_ssize_t))
-    C = <double*>malloc((a * a + 2 * a) * sizeof(double))
-    if at == NULL or C == NULL:
-        free(at)
-        free(C)
+    S.at = <Py_ssize_t*>malloc(2 * ld * sizeof(Py_ssize_t))
+    S.C = <double*>malloc((ld + 2) * ld * sizeof(double))
+    S.room = NULL
+    if S.at == NULL or S.C == NULL:
+        drop_list(&old)
         return 1
-    c = C + a * a
-    u = c + a
-    a = 0
-    for q in range(m):
-        if b[q] != 0:
-            at[a] = q
-            a += 1
+    S.ld, S.used, S.c = ld, S.at + ld, S.C + ld * ld
+    S.u = S.c + ld
+    for i in range(S.a):
+        S.at[i], S.c[i], S.u[i] = old.at[i], old.c[i], old.u[i]
+        memcpy(S.C + i * ld, old.C + i * old.ld, S.a * sizeof(double))
+    drop_list(&old)
+    return 0
+
+
+cdef int enlist(Listed* S, const Member* M, Py_ssize_t q, double b, double g) noexcept nogil:
+    """Put the column at place q on the list. Non-zero when memory is short."""
+    cdef Py_ssize_t k, a = S.a
+    cdef const double* row = M.play.G + q * M.play.room
+    if a == S.ld and make_room(S, min(M.play.m, 2 * a + 64)):
+        return 1
+    S.at[a], S.c[a], S.u[a] = q, g, b
+    S.a = a + 1
+    for k in range(a + 1):
+        S.C[a * S.ld + k] = row[S.at[k]]
+        S.C[k * S.ld + a] = row[S.at[k]]
+    return 0
+
+
+cdef bint direction(const Penalty* F, const Member* M, const Listed* S, Py_ssize_t k, double l1, double l2, double* A,
+                    double* d) noexcept nogil:
+    """Newton's direction d (k,) of the coefficients ``S.used`` on the pieces that they lie on. Whether the curvature is positive."""
+    cdef Py_ssize_t i, q, j
+    cdef int n = <int>k, one = 1, info = 0, piece
+    cdef char lower = b"L"
+    cdef double l, u
+    for i in range(k):
+        j = M.play.columns[S.at[S.used[i]]]
+        l = l1 * M.f1[j]
+        u = S.u[S.used[i]]
+        for q in range(i, k):
+            A[i * k + q] = S.C[S.used[i] * S.ld + S.used[q]]
+        piece = concave_piece(F.scad, u, l, F.e[j], F.gamma)
+        A[i * k + i] += l2 * F.f2[j] - piece_concavity(F.scad, piece, F.e[j], F.gamma)
+        d[i] = S.c[S.used[i]] - concave_slope(F.scad, u, l, l2 * F.f2[j], F.e[j], F.gamma)
+    dposv(&lower, &n, &one, A, &n, d, &n, &info)
+    return info == 0
+
+
+cdef int newton(const Penalty* F, const Member* M, Listed* S, double l1, double l2) noexcept nogil:
+    """A Newton step, as far as it decreases the objective; coefficients that would change their sign go to zero. Whether it was
+    taken; −1 when memory is short."""
+    cdef Py_ssize_t i, q, j, k = 0, a = S.a
+    cdef double t = 1, change, v, l
+    cdef double* d
+    cdef double* moved
+    cdef double* fitted
+    cdef int attempt
+    if S.room == NULL:
+        S.room = <double*>malloc((S.ld + 3) * S.ld * sizeof(double))
+        if S.room == NULL:
+            return -1
+    d = S.room + S.ld * S.ld
+    moved = d + S.ld
+    fitted = moved + S.ld
     for i in range(a):
-        c[i], u[i] = g[at[i]], b[at[i]]
-        for k in range(a):
-            C[i * a + k] = M.play.G[at[i] * M.play.room + at[k]]
+        if S.u[i] != 0:
+            S.used[k] = i
+            k += 1
+    if k == 0 or not direction(F, M, S, k, l1, l2, S.room, d):
+        return 0
+    for attempt in range(6):
+        for i in range(a):
+            fitted[i] = 0
+        change = 0
+        for q in range(k):
+            i = S.used[q]
+            j = M.play.columns[S.at[i]]
+            l = l1 * M.f1[j]
+            v = S.u[i] + t * d[q]
+            if v * S.u[i] < 0 and l > 0:
+                v = 0
+            moved[q] = v - S.u[i]
+            change += concave_value(F.scad, v, l, l2 * F.f2[j], F.e[j], F.gamma)
+            change -= concave_value(F.scad, S.u[i], l, l2 * F.f2[j], F.e[j], F.gamma)
+            change -= S.c[i] * moved[q]
+            subtract_row(fitted, S.C + i * S.ld, moved[q], a)
+        for q in range(k):
+            change -= 0.5 * moved[q] * fitted[S.used[q]]
+        if change < 0:
+            for q in range(k):
+                S.u[S.used[q]] += moved[q]
+            for i in range(a):
+                S.c[i] += fitted[i]
+            return 1
+        t *= 0.5
+    return 0
+
+
+cdef int descend(const Penalty* F, Member* M, Py_ssize_t l, Listed* S, double aim, Signal* signal, void* control,
+                 bint owner) noexcept nogil:
+    """Sweeps over the list until one moves no coefficient by more than ``aim``. Non-zero when memory is short."""
+    cdef Py_ssize_t i
+    cdef double l1 = M.l1[l], l2 = M.l2[l], worst, before = inf, d, rate
+    cdef int sweeps = 0, patience = 8, taken
     while M.epochs[l] < M.max_epochs:
         worst = 0
-        for i in range(a):
-            d = step_on(F, M, M.play.columns[at[i]], C[i * a + i], c[i], u + i, l1, l2)
+        for i in range(S.a):
+            d = step_on(F, M, M.play.columns[S.at[i]], S.C[i * S.ld + i], S.c[i], S.u + i, l1, l2)
             if d != 0:
-                subtract_row(c, C + i * a, d, a)
-                worst = max(worst, fabs(d) * sqrt(C[i * a + i]))
+                subtract_row(S.c, S.C + i * S.ld, d, S.a)
+                worst = max(worst, fabs(d) * sqrt(S.C[i * S.ld + i]))
         M.epochs[l] += 1
         sweeps += 1
         if worst <= aim:
-            break
+            return 0
         if sweeps % 16 == 0 and attend(signal, control, owner):
-            break
+            return 0
         rate = worst / before
         before = worst
-        if sweeps % 5 == 0 and (rate >= 1 or log(aim / worst) / log(rate) > 8 + a / 6.0):
-            if room == NULL:
-                room = <double*>malloc((a * a + 2 * a) * sizeof(double))
-                if room == NULL:
-                    free(at)
-                    free(C)
-                    return 1
-            for i in range(a):
-                if u[i] == 0:                                # a coefficient went to zero: the support is another one
-                    break
-            else:
-                memcpy(room + a * a + a, u, a * sizeof(double))
-                if newton(F, M, a, at, C, c, u, l1, l2, room) > 0:
-                    for i in range(a):
-                        d = u[i] - room[a * a + a + i]
-                        if d != 0:
-                            subtract_row(c, C + i * a, d, a)
-                before = inf
-    free(room)
-    for i in range(a):
-        q = at[i]
-        d = u[i] - b[q]
-        b[q] = u[i]
-        if d != 0:
-            for k in range(m):
-                g[k] -= d * M.play.G[q * M.play.room + k]
-    for i in range(a):
-        g[at[i]] = c[i]
-    free(at)
-    free(C)
+        if sweeps >= patience and rate < 1 and log(aim / worst) / log(rate) > 8 + S.a / 12.0:
+            taken = newton(F, M, S, l1, l2)
+            if taken < 0:
+                return 1
+            patience = sweeps + (4 if taken else 16)
+            before = inf
     return 0
 
 
 cdef int solve(Member* M, Py_ssize_t l, double* b, double* g, Signal* signal, void* control, bint owner) noexcept nogil:
     """Alpha l on the columns in play, from b and its gradient g (m,)."""
     cdef const Penalty* F = <const Penalty*>M.own
-    cdef Py_ssize_t q, m = M.play.m
-    cdef double l1 = M.l1[l], l2 = M.l2[l], d, worst, h, aim = M.inner * M.tol * sqrt(M.yy)
-    while M.epochs[l] < M.max_epochs and not attend(signal, control, owner):
-        worst = 0
+    cdef Py_ssize_t q, i, came, m = M.play.m
+    cdef double l1 = M.l1[l], l2 = M.l2[l], aim = M.inner * M.tol * sqrt(M.yy), goal = max(aim, LOOSE * sqrt(M.yy))
+    cdef Listed S
+    cdef int failed = 0
+    S.a, S.ld, S.at, S.C, S.room = 0, 0, NULL, NULL, NULL
+    for q in range(m):
+        if M.play.G[q * M.play.room + q] > 0 and (b[q] != 0 or fabs(g[q]) > l1 * M.f1[M.play.columns[q]]):
+            if not failed:
+                failed = enlist(&S, M, q, b[q], g[q])
+    while not failed and S.a > 0 and M.epochs[l] < M.max_epochs and not attend(signal, control, owner):
+        failed = descend(F, M, l, &S, goal, signal, control, owner)
+        for i in range(S.a):
+            q = S.at[i]
+            if S.u[i] != b[q]:
+                subtract_row(g, M.play.G + q * M.play.room, S.u[i] - b[q], m)
+                b[q] = S.u[i]
+        for i in range(S.a):
+            S.c[i] = g[S.at[i]]
+        came = 0
         for q in range(m):
-            h = M.play.G[q * M.play.room + q]
-            if h <= 0 or (b[q] == 0 and fabs(g[q]) <= l1 * M.f1[M.play.columns[q]]):
-                continue
-            d = step_on(F, M, M.play.columns[q], h, g[q], b + q, l1, l2)
-            if d != 0:
-                subtract_row(g, M.play.G + q * M.play.room, d, m)
-                worst = max(worst, fabs(d) * sqrt(h))
-        M.epochs[l] += 1
-        if worst <= aim:
-            return 0
-        if on_support(F, M, l, b, g, aim, signal, control, owner):
-            return 1
-    return 0
+            if b[q] == 0 and fabs(g[q]) > l1 * M.f1[M.play.columns[q]] * (1 + 1e-12) and M.play.G[q * M.play.room + q] > 0:
+                for i in range(S.a):
+                    if S.at[i] == q:
+                        break
+                else:
+                    came += 1
+                    failed = failed or enlist(&S, M, q, 0.0, g[q])
+        if came == 0:
+            if goal == aim:
+                break
+            goal = aim
+    drop_list(&S)
+    return failed
 
 
 cdef double certify(Member* M, Py_ssize_t l, const double* b, const double* t, double rr, double ry) noexcept nogil:
