@@ -2,17 +2,14 @@
 # crawls, the violation of the KKT conditions over all columns as certificate, and the curvature on the support as diagnosis.
 from libc.math cimport fabs, log, sqrt, NAN, INFINITY as inf
 from libc.stdlib cimport malloc, free
-from libc.string cimport memcpy
 from scipy.linalg.cython_lapack cimport dposv, dsyevr
 from riata_engine.cpu.control cimport Signal, attend
 from riata_engine.cpu.in_play cimport take_in
+from riata_engine.cpu.listed cimport Listed, drop_list, enlist, subtract_row
 from riata_engine.cpu.rounds cimport Member, Rounds
 from riata_engine.cpu.screen cimport kth_largest
 
 include "../formulas/concave.py"
-
-cdef extern from "riata_simd.h":
-    ctypedef void cloned_void "RIATA_CLONED_VOID"
 
 cdef double LOOSE = 1e-4        # moves, in units of the norm of y, at which descent looks beyond its list for the first time
 
@@ -25,70 +22,12 @@ cdef struct Penalty:
     double* score               # (p,) room
 
 
-cdef cloned_void subtract_row(double* g, const double* row, double d, Py_ssize_t m) noexcept nogil:
-    cdef Py_ssize_t q
-    for q in range(m):
-        g[q] -= d * row[q]
-
-
 cdef double step_on(const Penalty* F, Member* M, Py_ssize_t j, double h, double g, double* b, double l1, double l2) noexcept nogil:
     """One coordinate to its minimum; by how much it moved."""
     cdef double new = concave_step(F.scad, g + h * b[0], h, l1 * M.f1[j], l2 * F.f2[j], F.e[j], F.gamma)
     cdef double d = new - b[0]
     b[0] = new
     return d
-
-
-cdef struct Listed:
-    # the columns that descent visits, with a Gram matrix side by side
-    Py_ssize_t a, ld
-    Py_ssize_t* at              # (ld,) places in play
-    Py_ssize_t* used            # (ld,) room
-    double* C                   # (ld, ld)
-    double* c                   # (ld,) gradient
-    double* u                   # (ld,) coefficients
-    double* room                # (ld + 3, ld)
-
-
-cdef void drop_list(Listed* S) noexcept nogil:
-    free(S.at)
-    free(S.C)
-    free(S.room)
-
-
-cdef int make_room(Listed* S, Py_ssize_t ld) noexcept nogil:
-    """Room for ``ld`` columns; what is listed stays. Non-zero when memory is short."""
-    cdef Py_ssize_t i
-    cdef Listed old = S[0]
-    if ld <= S.ld:
-        return 0
-    S.at = <Py_ssize_t*>malloc(2 * ld * sizeof(Py_ssize_t))
-    S.C = <double*>malloc((ld + 2) * ld * sizeof(double))
-    S.room = NULL
-    if S.at == NULL or S.C == NULL:
-        drop_list(&old)
-        return 1
-    S.ld, S.used, S.c = ld, S.at + ld, S.C + ld * ld
-    S.u = S.c + ld
-    for i in range(S.a):
-        S.at[i], S.c[i], S.u[i] = old.at[i], old.c[i], old.u[i]
-        memcpy(S.C + i * ld, old.C + i * old.ld, S.a * sizeof(double))
-    drop_list(&old)
-    return 0
-
-
-cdef int enlist(Listed* S, const Member* M, Py_ssize_t q, double b, double g) noexcept nogil:
-    """Put the column at place q on the list. Non-zero when memory is short."""
-    cdef Py_ssize_t k, a = S.a
-    cdef const double* row = M.play.G + q * M.play.room
-    if a == S.ld and make_room(S, min(M.play.m, 2 * a + 64)):
-        return 1
-    S.at[a], S.c[a], S.u[a] = q, g, b
-    S.a = a + 1
-    for k in range(a + 1):
-        S.C[a * S.ld + k] = row[S.at[k]]
-        S.C[k * S.ld + a] = row[S.at[k]]
-    return 0
 
 
 cdef bint direction(const Penalty* F, const Member* M, const Listed* S, Py_ssize_t k, double l1, double l2, double* A,
@@ -202,7 +141,7 @@ cdef int solve(Member* M, Py_ssize_t l, double* b, double* g, Signal* signal, vo
     for q in range(m):
         if M.play.G[q * M.play.room + q] > 0 and (b[q] != 0 or fabs(g[q]) > l1 * M.f1[M.play.columns[q]]):
             if not failed:
-                failed = enlist(&S, M, q, b[q], g[q])
+                failed = enlist(&S, &M.play, q, b[q], g[q])
     while not failed and S.a > 0 and M.epochs[l] < M.max_epochs and not attend(signal, control, owner):
         failed = descend(F, M, l, &S, goal, signal, control, owner)
         for i in range(S.a):
@@ -220,7 +159,7 @@ cdef int solve(Member* M, Py_ssize_t l, double* b, double* g, Signal* signal, vo
                         break
                 else:
                     came += 1
-                    failed = failed or enlist(&S, M, q, 0.0, g[q])
+                    failed = failed or enlist(&S, &M.play, q, 0.0, g[q])
         if came == 0:
             if goal == aim:
                 break
