@@ -13,7 +13,7 @@ include "../formulas/sorted_l1.py"
 
 cdef enum:
     STEPS = 10                  # proximal steps between two looks at the gap
-    MERGERS = 20                # Newton steps in a row
+    MERGERS = 3                 # Newton steps in a row
 
 cdef struct Ranked:
     double size
@@ -239,7 +239,7 @@ cdef int descend(const Norm* F, Member* M, Py_ssize_t l, Listed* S, double aim, 
     cdef double* v = old_c + n
     cdef double* z = v + n
     cdef double* fit = z + n
-    cdef int step = 0, taken
+    cdef int step = 0, taken, pause = STEPS, patience = STEPS
     if u == NULL:
         return 1
     L = 1.05 * largest_curvature(S, v, z)
@@ -262,11 +262,13 @@ cdef int descend(const Norm* F, Member* M, Py_ssize_t l, Listed* S, double aim, 
             rr = max(M.yy - 2 * uc - product, 0.0)
             if gap_of(F, S.u, S.c, n, a, uc, rr) <= aim:
                 break
-            if step > 0:
+            if step >= patience:
                 taken = newton(F, S, a, &M.epochs[l])
                 if taken < 0:
                     free(u)
                     return 1
+                pause = STEPS if taken else 2 * pause
+                patience = step + pause
                 memcpy(old, S.u, n * sizeof(double))
                 memcpy(old_c, S.c, n * sizeof(double))
                 theta = 1
