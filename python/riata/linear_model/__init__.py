@@ -5,10 +5,14 @@
 What differs on purpose is listed in docs/scikit-learn.md.
 """
 
+from ._concave import MCPRegressor, SCADRegressor
 from ._elastic_net import ElasticNet, Lasso
 from ._elastic_net_cv import ElasticNetCV, LassoCV
 from ._paths import enet_path, lasso_path
 from ._ridge import Ridge
 from ._ridge_cv import RidgeCV
+from ._slope import Slope
+from ._two_stage import AdaptiveLasso, RelaxedLasso
 
-__all__ = ["ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "Ridge", "RidgeCV", "enet_path", "lasso_path"]
+__all__ = ["AdaptiveLasso", "ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "MCPRegressor", "RelaxedLasso", "Ridge", "RidgeCV",
+           "SCADRegressor", "Slope", "enet_path", "lasso_path"]
