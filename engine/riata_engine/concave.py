@@ -106,6 +106,9 @@ class _Concave(Penalty):
                     f"gamma = {gamma + least:g} is too small for column {j} of X, whose variance is {spread.min():.3g}: the objective is "
                     f"not convex along it. Standardize, or give gamma above {least + 1.0 / spread.min():.4g}")
 
+    def fields(self, members):
+        return {"gamma": self.batch.gamma[members]}
+
     def own(self, form, problems, members):
         return (self.batch.penalty == "scad", self.batch.gamma[members], self.scale(form), form.f2, bool(self.batch.diagnose))
 

@@ -75,6 +75,10 @@ class Penalty:
     def check(self, form, variance, members):
         """Raise ValueError where the problems ``members`` of the batch have no use for this penalty."""
 
+    def fields(self, members):
+        """Fields of the batch that have an entry for each problem, for some of them."""
+        return {}
+
     def own(self, form, problems, members):
         """The last arguments of ``rounds`` for ``problems`` of the form, of which ``members`` are the numbers in the batch."""
         return ()
@@ -93,7 +97,7 @@ def solve_batch(batch, penalty, control):
             if alphas is not None and np.ndim(alphas) == 2:
                 alphas = np.broadcast_to(alphas, (B, np.shape(alphas)[1]))[members]
             part = replace(batch, weights=np.ascontiguousarray(batch.weights[:, g]), group=np.zeros(len(members), np.intp),
-                           target=batch.target[members], l1_ratio=batch.l1_ratio[members], alphas=alphas)
+                           target=batch.target[members], l1_ratio=batch.l1_ratio[members], alphas=alphas, **penalty.fields(members))
             parts.append((members, _solve(part, members, penalty, control, clock)))
     order = np.argsort(np.concatenate([members for members, _ in parts]))
     solutions = [solution for _, solution in parts]
