@@ -106,6 +106,10 @@ class _Slope(Penalty):
             out[b] = np.max(np.cumsum(size) / weight, initial=0.0) * form.sigma[form.target[b]]
         return out
 
+    def unit(self, form):
+        """The largest factor, a power of two: the kernels square the ratios of factors."""
+        return 2.0 ** np.floor(np.log2(np.max(form.f1, initial=0.0) or 1.0))
+
     def own(self, form, problems, members):
         return (self.batch.sequence,)
 

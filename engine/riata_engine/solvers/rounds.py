@@ -72,6 +72,10 @@ class Penalty:
         """(B,) the smallest alphas at which every penalised coefficient is zero."""
         return alpha_max(form, gradient, l1_ratio)
 
+    def unit(self, form):
+        """What the factors of the l1 part are divided by, and the penalties multiplied: a scale that kernels need not meet."""
+        return 1.0
+
     def check(self, form, variance, members):
         """Raise ValueError where the problems ``members`` of the batch have no use for this penalty."""
 
@@ -189,6 +193,8 @@ def _run(form, h, members, alphas, lead, penalty, settings, store, curvature, co
     pointer = (np.cumsum([0] + [len(r) for r in rows]) if rows else np.zeros(form.V.shape[1] + 1)).astype(np.intp)
     held = np.concatenate([*rows, [0]]).astype(np.intp)
     l1, l2 = settings.penalties(form, np.hstack([lead, alphas]))
+    unit = penalty.unit(form)
+    l1, f1 = l1 * unit, form.f1 / unit
     V = np.ascontiguousarray(form.V.T)
     names = {"certificate": store.gap, "residual": store.residual, "held_out": store.held_out, "status": store.status,
              "epochs": store.n_epochs, "curvature": curvature}
@@ -200,7 +206,7 @@ def _run(form, h, members, alphas, lead, penalty, settings, store, curvature, co
         answer["epochs"] = np.zeros((len(some), M + L), np.int32)
         y = np.ascontiguousarray(((form.Y[:, t] - form.ybar[g, t]) * (form.yy[g, t] > 0)).T)
         run = penalty.rounds(
-            form.design, V, mean, form.shift, h, g, y, form.yy[g, t], gradient[some], form.f1, l1[some], l2[some], settings.tol,
+            form.design, V, mean, form.shift, h, g, y, form.yy[g, t], gradient[some], f1, l1[some], l2[some], settings.tol,
             settings.max_epochs, form.intercept, pointer, held, form.held_out_weight, control, n_threads, answer,
             *penalty.own(form, some, members[some]))
         _go_round(run, form.design, n_threads, store, control, clock)
