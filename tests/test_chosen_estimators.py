@@ -28,9 +28,11 @@ def test_scikit_learn_checks(estimator, check):
 def test_alpha_is_chosen_by_the_smallest_held_out_error(Model):
     X, y = load_diabetes(return_X_y=True)
     model = Model(alpha=None, alphas=30, cv=4).fit(X, y)
-    assert model.mse_path_.shape == (30, 4) and model.alphas_.shape == (30,)
+    assert model.mse_path_.shape == (30, 4)
+    assert model.alphas_.shape == (30,)
     assert model.alpha_ == model.alphas_[np.argmin(model.mse_path_.mean(axis=1))]
-    assert model.status_ == "converged" and model.score(X, y) > 0.5
+    assert model.status_ == "converged"
+    assert model.score(X, y) > 0.5
     held = np.arange(len(y)) >= 332                                # the last of four folds that are not shuffled
     part = clone(model).set_params(alphas=model.alphas_, cv=[(np.flatnonzero(~held), np.flatnonzero(held))]).fit(X, y)
     np.testing.assert_allclose(part.mse_path_[:, 0], model.mse_path_[:, 3], rtol=2e-3)
@@ -50,7 +52,8 @@ def test_held_out_errors_are_those_of_fits_without_these_rows(Model):
 def test_any_splitter_chooses(Model, cv):
     X, y = load_diabetes(return_X_y=True)
     model = Model(alpha=None, alphas=10, cv=cv).fit(X, y)
-    assert np.isfinite(model.mse_path_).all() and model.mse_path_.shape == (10, 3)
+    assert np.isfinite(model.mse_path_).all()
+    assert model.mse_path_.shape == (10, 3)
 
 
 @pytest.mark.parametrize("Model", MODELS)
@@ -59,7 +62,8 @@ def test_sparse_dense_float32_and_pickles_agree(Model, dtype):
     X, y = load_diabetes(return_X_y=True)
     X = X.astype(dtype)
     model = Model(alpha=ALPHA[Model.__name__], tol=1e-9).fit(X, y)
-    assert model.coef_.dtype == dtype and 0 < (model.coef_ != 0).sum() < 10
+    assert model.coef_.dtype == dtype
+    assert 0 < (model.coef_ != 0).sum() < 10
     assert pickle.loads(pickle.dumps(model)).get_params() == model.get_params()
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.predict(X))
     stored = clone(model).fit(sparse.csr_matrix(X), y)
@@ -81,8 +85,9 @@ def test_weights_are_repeated_rows(Model):
 def test_estimators_are_the_paths_at_one_alpha():
     X, y = load_diabetes(return_X_y=True)
     settings = {"alphas": [5.0], "tol": 1e-9}
+    scad = riata.scad_path(X, y, **settings).coef[0]
     np.testing.assert_allclose(MCPRegressor(5.0, tol=1e-9).fit(X, y).coef_, riata.mcp_path(X, y, **settings).coef[0], rtol=1e-10)
-    np.testing.assert_allclose(SCADRegressor(5.0, tol=1e-9).fit(X, y).coef_, riata.scad_path(X, y, **settings).coef[0], rtol=1e-10)
+    np.testing.assert_allclose(SCADRegressor(5.0, tol=1e-9).fit(X, y).coef_, scad, rtol=1e-10)
     np.testing.assert_allclose(Slope(5.0, tol=1e-9).fit(X, y).coef_, riata.slope_path(X, y, **settings).coef[0], rtol=1e-10)
     adaptive = riata.adaptive_path(X, y, initial="ols", **settings)
     model = AdaptiveLasso(5.0, tol=1e-9).fit(X, y)
@@ -98,7 +103,8 @@ def test_relaxed_lasso_chooses_gamma():
     y = 3 * X[:, 0] - 2 * X[:, 1] + 0.5 * rng.normal(size=200)
     model = RelaxedLasso(alpha=None, gamma=[0.0, 0.5, 1.0], alphas=30).fit(X, y)
     lasso = RelaxedLasso(alpha=None, gamma=1.0, alphas=30).fit(X, y)
-    assert model.gamma_ < 1.0 and model.mse_path_.mean(axis=1).min() < lasso.mse_path_.mean(axis=1).min()
+    assert model.gamma_ < 1.0
+    assert model.mse_path_.mean(axis=1).min() < lasso.mse_path_.mean(axis=1).min()
     assert (model.coef_ != 0).sum() < (lasso.coef_ != 0).sum()
 
 
@@ -115,7 +121,8 @@ def test_grid_search_over_gamma():
     (Slope(sequence=[1.0, 2.0, *[0.0] * 8]), "increases"), (Slope(sequence=[1.0]), "10 columns"), (Slope(q=1.5), "q = 1.5"),
     (Slope(sequence=[-1.0] * 10), "0 or more"), (Slope(sequence=np.zeros(10)), "no penalty"), (AdaptiveLasso(gamma=0), "gamma"),
     (AdaptiveLasso(initial="mcp"), "initial"), (RelaxedLasso(gamma=2.0), "gamma"), (RelaxedLasso(gamma=[0.0, 1.0]), "one number"),
-    (RelaxedLasso(l1_ratio=0), "ridge selects nothing"), (MCPRegressor(standardize=False, gamma=2.0), "Standardize, or give gamma above"),
+    (RelaxedLasso(l1_ratio=0), "ridge selects nothing"),
+    (MCPRegressor(standardize=False, gamma=2.0), "Standardize, or give gamma above"),
 ])
 def test_bad_parameters_are_named(model, words):
     X, y = load_diabetes(return_X_y=True)
@@ -129,4 +136,5 @@ def test_too_few_epochs_are_said(Model):
     X = rng.normal(size=(30, 60)) + rng.normal(size=(30, 1))
     with pytest.warns(ConvergenceWarning, match="max_iter"):
         model = Model(alpha=0.01, max_iter=1, tol=1e-12).fit(X, X @ rng.normal(size=60))
-    assert model.status_ == "max_iter" and np.isfinite(model.coef_).all()
+    assert model.status_ == "max_iter"
+    assert np.isfinite(model.coef_).all()

@@ -90,11 +90,13 @@ def test_every_alpha_is_stationary_by_an_independent_referee(penalty, settings):
         if not settings.get("standardize", True):
             X = X / X.std(axis=0) / 3
         path = PATHS[penalty](X, y.astype(float), alphas=25, tol=1e-7, **settings)
-        assert (path.status == "converged").all() and np.isnan(path.gap).all()
+        assert (path.status == "converged").all()
+        assert np.isnan(path.gap).all()
         for i, alpha in enumerate(path.alphas):
             options = {"gamma": GAMMA[penalty], **settings}
             found = violation(penalty, X, y, path.coef[i], path.intercept[i], alpha, **options)
-            assert found <= 1.01e-7 and found == pytest.approx(path.kkt[i], rel=0.01, abs=2e-12)
+            assert found <= 1.01e-7
+            assert found == pytest.approx(path.kkt[i], rel=0.01, abs=2e-12)
 
 
 @pytest.mark.parametrize("penalty", PATHS)
@@ -155,10 +157,14 @@ def test_curvature_is_the_smallest_eigenvalue_on_the_support():
         expected = np.linalg.eigvalsh(A.T @ A / len(A))[0] - 1 / 3
         assert path.curvature[i] == pytest.approx(expected, abs=1e-8)
     convex = path.locally_convex
-    assert convex[path.alphas >= path.convex_min].all() and not convex.all()
-    assert "not locally convex" in path.summary() and "kkt" in path.to_frame().columns
+    assert convex[path.alphas >= path.convex_min].all()
+    assert not convex.all()
+    assert "not locally convex" in path.summary()
+    assert "kkt" in path.to_frame().columns
     calm = riata.mcp_path(X, y, alphas=30, gamma=1e6, l1_ratio=0.5)
-    assert calm.locally_convex.all() and calm.convex_min == calm.alphas[-1] and not calm.notes
+    assert calm.locally_convex.all()
+    assert calm.convex_min == calm.alphas[-1]
+    assert not calm.notes
 
 
 def test_a_single_alpha_continues_the_path_from_zero():
@@ -168,7 +174,8 @@ def test_a_single_alpha_continues_the_path_from_zero():
     single = riata.mcp_path(X, y, alphas=[path.alphas[i]])
     np.testing.assert_allclose(single.coef[0], path.coef[i], atol=1e-4)
     given = riata.mcp_path(X, y, alphas=path.alphas[[20, 0, 10]])
-    assert given.alphas.tolist() == path.alphas[[20, 0, 10]].tolist() and not given.coef[1].any()
+    assert given.alphas.tolist() == path.alphas[[20, 0, 10]].tolist()
+    assert not given.coef[1].any()
 
 
 @pytest.mark.parametrize("penalty", PATHS)
@@ -194,8 +201,10 @@ def test_penalty_factors():
     factor = np.ones(20)
     factor[[0, 1, 2]] = 0.0, np.inf, 3.0
     path = riata.mcp_path(X, y, penalty_factor=factor, alphas=20, tol=1e-8)
-    assert (path.coef[:, 0] != 0).all() and not path.coef[:, 1].any()
-    assert not path.coef[0, 2:].any() and path.coef[1, 2:].any()
+    assert (path.coef[:, 0] != 0).all()
+    assert not path.coef[:, 1].any()
+    assert not path.coef[0, 2:].any()
+    assert path.coef[1, 2:].any()
     keep = np.arange(20) != 1
     for i in (3, 19):
         found = violation("mcp", X[:, keep], y, path.coef[i, keep], path.intercept[i], path.alphas[i], 3.0, factor=factor[keep])
@@ -209,7 +218,9 @@ def test_sparse_features_far_from_zero_and_constant_ones(storage):
     X[:, 3], X[:, 4] = 2.5, 1e5 + rng.normal(size=120)
     y = X[:, 4] - X[:, 0] + 0.1 * rng.normal(size=120)
     path = riata.scad_path(storage(X), y, alphas=20)
-    assert (path.status == "converged").all() and not path.coef[:, 3].any() and path.coef[-1, 4] == pytest.approx(1, abs=0.1)
+    assert (path.status == "converged").all()
+    assert not path.coef[:, 3].any()
+    assert path.coef[-1, 4] == pytest.approx(1, abs=0.1)
 
 
 def batch_of(X, Y, **settings):
@@ -236,7 +247,8 @@ def test_a_problem_has_the_same_bits_alone_in_a_batch_and_on_any_threads(penalty
         alone = solve_concave(batch_of(X, Y, target=target[[b]], group=group[[b]], gamma=gamma[b], **settings))
         for name in ("alphas", "coef", "intercept", "kkt", "held_out_deviance"):
             np.testing.assert_array_equal(getattr(alone, name)[0], getattr(whole, name)[b])
-    assert not whole.coef[9:].any() and (whole.status == 0).all()
+    assert not whole.coef[9:].any()
+    assert (whole.status == 0).all()
 
 
 def test_held_out_errors_are_of_fits_without_these_rows():
@@ -251,7 +263,7 @@ def test_held_out_errors_are_of_fits_without_these_rows():
 def test_skglm_agrees():
     pytest.importorskip("skglm", reason="skglm is not installed")
     from skglm.datafits import Quadratic
-    from skglm.penalties import MCPenalty, SCAD
+    from skglm.penalties import SCAD, MCPenalty
     from skglm.solvers import AndersonCD
 
     X, y = correlated(seed=9)
@@ -267,7 +279,9 @@ def test_skglm_agrees():
 def test_constant_target_and_extreme_scales():
     X, y = correlated(seed=10, n=50, p=20)
     flat = riata.mcp_path(X, np.full(50, 3.0), alphas=5)
-    assert not flat.coef.any() and flat.intercept == pytest.approx(3.0) and (flat.status == "converged").all()
+    assert not flat.coef.any()
+    assert flat.intercept == pytest.approx(3.0)
+    assert (flat.status == "converged").all()
     plain = riata.mcp_path(X, y, alphas=10)
     for size in (1e-150, 1e150):
         scaled = riata.mcp_path(X, y * size, alphas=10)
@@ -279,17 +293,20 @@ def test_what_stops_early_says_so():
     X, y = correlated(seed=11, n=60, p=100)
     with pytest.warns(ConvergenceWarning, match="KKT violation did not reach tol"):
         path = riata.mcp_path(X, y, max_epochs=1, tol=1e-12)
-    assert (path.status == "max_iter").any() and (path.kkt[path.status == "max_iter"] > 1e-12).all()
+    assert (path.status == "max_iter").any()
+    assert (path.kkt[path.status == "max_iter"] > 1e-12).all()
     with pytest.warns(ConvergenceWarning, match="time_budget"):
         late = riata.mcp_path(X, y, time_budget=1e-9)
-    assert (late.status == "time_budget").all() and np.isnan(late.coef).all()
+    assert (late.status == "time_budget").all()
+    assert np.isnan(late.coef).all()
+
+    rng = np.random.default_rng(0)
 
     def stop(done, total):
         raise KeyboardInterrupt
 
     with pytest.raises(Interrupted) as stopped:
-        riata.mcp_path(np.random.default_rng(0).normal(size=(300, 3000)), np.random.default_rng(1).normal(size=300), progress=stop,
-                       tol=1e-10)
+        riata.mcp_path(rng.normal(size=(300, 3000)), rng.normal(size=300), progress=stop, tol=1e-10)
     assert "skipped" in stopped.value.result.status
 
 
@@ -309,7 +326,7 @@ def test_bad_input_is_named(arguments, words):
 
 def test_the_door_refuses_what_it_does_not_know():
     X, y = load_diabetes(return_X_y=True)
-    for field, wrong in (("lower", np.zeros(10)), ("stop_dev_ratio", 0.9), ("solver", "gram"), ("penalty", "lasso"), ("gamma", 1.0),
-                         ("l1_ratio", 0.0)):
+    for field, wrong in (("lower", np.zeros(10)), ("stop_dev_ratio", 0.9), ("solver", "gram"), ("penalty", "lasso"),
+                         ("gamma", 1.0), ("l1_ratio", 0.0)):
         with pytest.raises(ValueError, match=field):
             ConcaveBatch(X, y, **{field: wrong})

@@ -61,7 +61,8 @@ def test_formulas():
             # Fenchel-Young: ⟨w, u⟩ ≤ J°(w) J(u), and Moreau: w less its proximal step lies in the dual ball
             assert w @ u <= sorted_dual_norm(w, lam, n) * (lam @ u) * (1 + 1e-12)
             assert sorted_dual_norm(np.sort(np.abs(w - u))[::-1], lam, n) <= 1 + 1e-12
-            assert screened(w, lam, 1e6, 0.0, n) == 0 and screened(w, lam, 0.0, 0.0, n) == n
+            assert screened(w, lam, 1e6, 0.0, n) == 0
+            assert screened(w, lam, 0.0, 0.0, n) == n
     assert sorted_dual_norm(np.ones(2), np.zeros(2), 2) == 1e300
 
 
@@ -70,11 +71,13 @@ def test_sequences():
     bh = norm.isf(np.arange(1, p + 1) * q / (2 * p))
     np.testing.assert_allclose(sequence("bh", p, n, q), bh)
     gaussian = sequence("gaussian", p, n, q)
-    assert gaussian[0] == bh[0] and gaussian[1] == pytest.approx(bh[1] * np.sqrt(1 + bh[0] ** 2 / (n - 2)))
+    assert gaussian[0] == bh[0]
+    assert gaussian[1] == pytest.approx(bh[1] * np.sqrt(1 + bh[0] ** 2 / (n - 2)))
     few = sequence("gaussian", p, 30, q)                           # constant from where it would increase
     assert (few == bh[0]).all()
     for lam in (gaussian, few, sequence("gaussian", p, 2, q)):
-        assert (np.diff(lam) <= 0).all() and (lam >= bh - 1e-12).all()
+        assert (np.diff(lam) <= 0).all()
+        assert (lam >= bh - 1e-12).all()
     np.testing.assert_allclose(sequence("oscar", 3, n, 0.5), [2.0, 1.5, 1.0])
     np.testing.assert_array_equal(sequence("lasso", 3, n, 0.5), np.ones(3))
 
@@ -84,10 +87,12 @@ def test_sequences():
 def test_every_alpha_is_certified_by_an_independent_referee(name, settings):
     for X, y in (load_diabetes(return_X_y=True), correlated(), load_breast_cancer(return_X_y=True)):
         path = riata.slope_path(X, y.astype(float), sequence=name, alphas=20, **settings)
-        assert (path.status == "converged").all() and not path.coef[0].any()
+        assert (path.status == "converged").all()
+        assert not path.coef[0].any()
         for i, alpha in enumerate(path.alphas):
             found = gap(X, y, path.coef[i], path.intercept[i], alpha, path.sequence, **settings)
-            assert found <= 1.01e-6 and found == pytest.approx(path.gap[i], abs=1e-9)
+            assert found <= 1.01e-6
+            assert found == pytest.approx(path.gap[i], abs=1e-9)
 
 
 def test_the_objective_is_as_low_as_a_general_solver_gets_it():
@@ -98,7 +103,8 @@ def test_the_objective_is_as_low_as_a_general_solver_gets_it():
     def objective(b):
         return np.mean((y - y.mean() - (X - X.mean(axis=0)) @ b) ** 2) / 2 + 0.5 * lam @ np.sort(np.abs(b))[::-1]
 
-    best = minimize(objective, path.coef[0] + 0.01, method="Nelder-Mead", options={"maxiter": 20_000, "xatol": 1e-9, "fatol": 1e-12})
+    options = {"maxiter": 20_000, "xatol": 1e-9, "fatol": 1e-12}
+    best = minimize(objective, path.coef[0] + 0.01, method="Nelder-Mead", options=options)
     assert objective(path.coef[0]) <= best.fun + 1e-10
 
 
@@ -133,8 +139,8 @@ def test_laws_of_weights_storage_and_dtype():
     X, y = correlated(seed=4, n=60, p=40)
     settings = {"alphas": [0.3, 0.1, 0.03], "tol": 1e-12}
     plain = riata.slope_path(X, y, **settings)
-    for other in (riata.slope_path(X, y, weights=np.full(60, 7.0), **settings), riata.slope_path(sparse.csc_array(X), y, **settings),
-                  riata.slope_path(np.ascontiguousarray(X), y, **settings),
+    for other in (riata.slope_path(X, y, weights=np.full(60, 7.0), **settings),
+                  riata.slope_path(sparse.csc_array(X), y, **settings), riata.slope_path(np.ascontiguousarray(X), y, **settings),
                   riata.slope_path(X, y - 2, offset=np.full(60, -2.0), **settings)):
         np.testing.assert_allclose(other.coef, plain.coef, atol=1e-5)
     rounded = X.astype(np.float32)
@@ -165,7 +171,8 @@ def test_a_problem_has_the_same_bits_alone_in_a_batch_and_on_any_threads(storage
         alone = solve_slope(SlopeBatch(X, Y, target=target[[b]], group=group[[b]], **settings))
         for name in names:
             np.testing.assert_array_equal(getattr(alone, name)[0], getattr(whole, name)[b])
-    assert not whole.coef[6:].any() and (whole.status == 0).all()
+    assert not whole.coef[6:].any()
+    assert (whole.status == 0).all()
 
 
 def test_constant_columns_and_extreme_scales():
@@ -195,13 +202,16 @@ def test_what_stops_early_says_so():
     assert (path.gap[path.status == "max_iter"] > 1e-12).all()
     with pytest.warns(ConvergenceWarning, match="time_budget"):
         late = riata.slope_path(X, y, time_budget=1e-9)
-    assert (late.status == "time_budget").all() and np.isnan(late.coef).all()
+    assert (late.status == "time_budget").all()
+    assert np.isnan(late.coef).all()
+
+    rng = np.random.default_rng(0)
 
     def stop(done, total):
         raise KeyboardInterrupt
 
     with pytest.raises(Interrupted) as stopped:
-        riata.slope_path(np.random.default_rng(0).normal(size=(300, 3000)), np.random.default_rng(1).normal(size=300), progress=stop)
+        riata.slope_path(rng.normal(size=(300, 3000)), rng.normal(size=300), progress=stop)
     assert "skipped" in stopped.value.result.status
 
 

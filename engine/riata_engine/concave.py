@@ -19,7 +19,8 @@ from riata_engine.interrupt import orderly_interrupt
 from riata_engine.solvers.problems import Batch
 from riata_engine.solvers.rounds import Penalty, RoundSolution, solve_batch
 
-__all__ = ["LEAST_GAMMA", "PENALTIES", "ConcaveBatch", "ConcaveSolution", "Interrupted", "refuse_unknown_options", "solve_concave"]
+__all__ = ["LEAST_GAMMA", "PENALTIES", "ConcaveBatch", "ConcaveSolution", "Interrupted", "refuse_unknown_options",
+           "solve_concave"]
 
 #: names of the penalties, and the gamma that each must be above on columns of variance one
 LEAST_GAMMA = {"mcp": 1.0, "scad": 2.0}
@@ -103,8 +104,8 @@ class _Concave(Penalty):
                     spread = variance[g, bad] / e[g, bad]
                 j = bad[np.argmin(spread)]
                 raise ValueError(
-                    f"gamma = {gamma + least:g} is too small for column {j} of X, whose variance is {spread.min():.3g}: the objective is "
-                    f"not convex along it. Standardize, or give gamma above {least + 1.0 / spread.min():.4g}")
+                    f"gamma = {gamma + least:g} is too small for column {j} of X, whose variance is {spread.min():.3g}: the "
+                    f"objective is not convex along it. Standardize, or give gamma above {least + 1.0 / spread.min():.4g}")
 
     def fields(self, members):
         return {"gamma": self.batch.gamma[members]}

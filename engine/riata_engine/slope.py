@@ -52,9 +52,9 @@ SEQUENCES = {"bh": _bh, "gaussian": _gaussian, "oscar": _oscar, "lasso": _lasso}
 def sequence(name, p, n, q):
     """The sequence λ (p,) of a name.
 
-    "bh": λ_k = Φ⁻¹(1 − k q / 2p), the critical values of Benjamini and Hochberg; "gaussian": the same, widened for what the selected
-    features explain, constant from where it would increase (Bogdan et al. 2015, section 3.2.2); "oscar": 1 + q (p − k) (Bondell and
-    Reich 2008); "lasso": ones.
+    "bh": λ_k = Φ⁻¹(1 − k q / 2p), the critical values of Benjamini and Hochberg; "gaussian": the same, widened for what the
+    selected features explain, constant from where it would increase (Bogdan et al. 2015, section 3.2.2); "oscar": 1 + q (p − k)
+    (Bondell and Reich 2008); "lasso": ones.
     """
     return np.ascontiguousarray(np.maximum(SEQUENCES[name](p, n, q), 0.0))
 
@@ -86,7 +86,8 @@ class SlopeBatch(Batch):
         up = np.flatnonzero(np.diff(lam) > 0)
         if len(up):
             k = up[0]
-            raise ValueError(f"sequence increases from {lam[k]:g} at {k} to {lam[k + 1]:g} at {k + 1}: sort it in descending order")
+            raise ValueError(f"sequence increases from {lam[k]:g} at {k} to {lam[k + 1]:g} at {k + 1}: sort it in descending "
+                             "order")
 
 
 class _Slope(Penalty):

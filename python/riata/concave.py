@@ -60,15 +60,18 @@ class ConcavePathResult(PathResult):
     def notes(self):
         """Sentences about what is odd with the data of this path, if anything is, and where it is not convex."""
         many = int((~self.locally_convex & np.isfinite(self.intercept)).sum())
-        said = [f"{many} of {len(self.alphas)} alphas, from below {self.convex_min:.4g}, are not locally convex: other minima may "
-                "have the same support there. A larger gamma, or l1_ratio below 1, makes more of the path convex."] if many else []
+        if not many:
+            return super().notes
+        said = [f"{many} of {len(self.alphas)} alphas, from below {self.convex_min:.4g}, are not locally convex: other minima "
+                "may have the same support there. A larger gamma, or l1_ratio below 1, makes more of the path convex."]
         return [*super().notes, *said]
 
     def to_frame(self, coef=True):
         """One row per alpha: the statistics of the fit and, if `coef`, a column per feature that ever enters."""
         columns = self._columns(coef)
-        columns = {("kkt" if name == "gap" else name): (self.kkt if name == "gap" else values) for name, values in columns.items()}
-        return dataframe({**columns, "curvature": self.curvature})
+        columns["gap"] = self.kkt
+        renamed = {"kkt" if name == "gap" else name: values for name, values in columns.items()}
+        return dataframe({**renamed, "curvature": self.curvature})
 
     def summary(self):
         """A few lines of text: the problem, the certificates and about ten alphas along the path."""
@@ -163,8 +166,8 @@ def scad_path(X, y, *, gamma=3.7, l1_ratio=1.0, alphas=100, alpha_min_ratio=None
 
     Parameters
     ----------
-    X, y, l1_ratio, alphas, alpha_min_ratio, weights, offset, penalty_factor, intercept, standardize, tol, max_epochs, n_threads, \
-time_budget, progress
+    X, y, l1_ratio, alphas, alpha_min_ratio, weights, offset, penalty_factor, intercept, standardize, tol, max_epochs, \
+n_threads, time_budget, progress
         As in `riata.mcp_path`.
     gamma : float, default=3.7
         Above 2; the larger, the nearer to the lasso. Without `standardize`: above 1 + 1 / the smallest variance of a column.
@@ -208,7 +211,8 @@ def checked_concave(penalty, arguments):
     given = check_arguments({**arguments, **fixed})
     l1_ratio = check_l1_ratio(arguments["l1_ratio"])
     if l1_ratio == 0:
-        raise ValueError(f"l1_ratio = 0 leaves nothing of {penalty.upper()}: give more than 0, or use riata.fit_path with l1_ratio=0")
+        raise ValueError(f"l1_ratio = 0 leaves nothing of {penalty.upper()}: give more than 0, or use riata.fit_path with "
+                         "l1_ratio=0")
     return given, l1_ratio, check_number(arguments["gamma"], "gamma", LEAST_GAMMA[penalty], low_open=True, high_open=True)
 
 
@@ -221,6 +225,8 @@ def warn_of_kkt(status, kkt, tol, stacklevel):
 
     said = "; ".join(f"{count} {name} ({MEANING[name]})" for name, count in counts.items() if count)
     unsolved = kkt[(status == "max_iter") & np.isfinite(kkt)]
-    largest = f" The largest violation is {unsolved.max():.1e}, tol is {tol:.1e}. Raise max_epochs or tol." if unsolved.size else ""
+    largest = ""
+    if unsolved.size:
+        largest = f" The largest violation is {unsolved.max():.1e}, tol is {tol:.1e}. Raise max_epochs or tol."
     warnings.warn(f"{sum(counts.values())} of {status.size} fits are not converged: {said}.{largest}", ConvergenceWarning,
                   stacklevel=stacklevel)

@@ -37,7 +37,8 @@ class SlopePathResult(PathResult):
 
 @native
 def slope_path(X, y, *, sequence="bh", q=0.1, alphas=100, alpha_min_ratio=None, weights=None, offset=None, intercept=True,
-               standardize=False, tol=1e-6, max_epochs=100_000, n_threads=None, time_budget=None, progress=None) -> SlopePathResult:
+               standardize=False, tol=1e-6, max_epochs=100_000, n_threads=None, time_budget=None,
+               progress=None) -> SlopePathResult:
     """Fit a path under the sorted l1 norm.
 
     For each alpha this minimises over the intercept b0 and the coefficients b
@@ -131,6 +132,6 @@ def check_sequence(given, q, n_features, n_samples):
         raise ValueError("sequence is 0 throughout, which is no penalty: use riata.fit_path with alphas=[0] for least squares")
     up = np.flatnonzero(np.diff(lam) > 0)
     if len(up):
-        raise ValueError(f"sequence increases from sequence[{up[0]}] = {lam[up[0]]:g} to {lam[up[0] + 1]:g}: sort it in descending "
-                         "order (np.sort(sequence)[::-1])")
+        raise ValueError(f"sequence increases from sequence[{up[0]}] = {lam[up[0]]:g} to {lam[up[0] + 1]:g}: sort it in "
+                         "descending order (np.sort(sequence)[::-1])")
     return lam.copy()

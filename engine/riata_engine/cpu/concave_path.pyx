@@ -58,7 +58,7 @@ cdef int newton(const Penalty* F, const Member* M, Listed* S, double l1, double 
     cdef double* d
     cdef double* moved
     cdef double* fitted
-    cdef int attempt
+    cdef int _attempt
     if S.room == NULL:
         S.room = <double*>malloc((S.ld + 3) * S.ld * sizeof(double))
         if S.room == NULL:
@@ -72,7 +72,7 @@ cdef int newton(const Penalty* F, const Member* M, Listed* S, double l1, double 
             k += 1
     if k == 0 or not direction(F, M, S, k, l1, l2, S.room, d):
         return 0
-    for attempt in range(6):
+    for _attempt in range(6):
         for i in range(a):
             fitted[i] = 0
         change = 0
@@ -134,7 +134,7 @@ cdef int solve(Member* M, Py_ssize_t l, double* b, double* g, Signal* signal, vo
     """Alpha l on the columns in play, from b and its gradient g (m,)."""
     cdef const Penalty* F = <const Penalty*>M.own
     cdef Py_ssize_t q, i, came, m = M.play.m
-    cdef double l1 = M.l1[l], l2 = M.l2[l], aim = M.inner * M.tol * sqrt(M.yy), goal = max(aim, LOOSE * sqrt(M.yy))
+    cdef double l1 = M.l1[l], aim = M.inner * M.tol * sqrt(M.yy), goal = max(aim, LOOSE * sqrt(M.yy))
     cdef Listed S
     cdef int failed = 0
     S.a, S.ld, S.at, S.C, S.room = 0, 0, NULL, NULL, NULL

@@ -1,10 +1,10 @@
 # The columns that one problem works on, and their Gram matrix: its own, so that its bits are the same alone and beside others.
 # Dense rows go through small tiles and BLAS; of sparse X a product costs the stored entries of one column.
 from libc.stdlib cimport malloc, free, calloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 from scipy.linalg.cython_blas cimport dgemm
 from cython cimport floating
-from riata_engine.cpu.design cimport Columns, pack
+from riata_engine.cpu.design cimport pack
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
@@ -165,7 +165,8 @@ cdef int subtract_fitted(const InPlay* P, const double* b, Py_ssize_t ldb, Py_ss
     cdef Py_ssize_t n = P.X.n, u = 0, q, l, tile, r0 = 0, r1
     cdef int rows, used, many = <int>L, ldr = <int>n
     cdef double one = 1, minus = -1
-    cdef char plain = b"n"
+    cdef char plain = b"n", flip = b"t"
+    cdef bint counts
     cdef Py_ssize_t* columns
     cdef double* B
     cdef double* Z
@@ -182,13 +183,13 @@ cdef int subtract_fitted(const InPlay* P, const double* b, Py_ssize_t ldb, Py_ss
         free(B)
         return 1
     for q in range(P.m):
+        counts = False
         for l in range(L):
-            if b[l * ldb + q] != 0:
-                columns[u] = P.columns[q]
-                for l in range(L):
-                    B[u * L + l] = b[l * ldb + q]
-                u += 1
-                break
+            B[u * L + l] = b[l * ldb + q]
+            counts = counts or b[l * ldb + q] != 0
+        if counts:
+            columns[u] = P.columns[q]
+            u += 1
     if u == 0:
         free(columns)
         free(B)
@@ -200,7 +201,6 @@ cdef int subtract_fitted(const InPlay* P, const double* b, Py_ssize_t ldb, Py_ss
         free(B)
         return 1
     used = <int>u
-    cdef char flip = b"t"
     while r0 < n:
         r1 = min(n, r0 + tile)
         rows = <int>(r1 - r0)

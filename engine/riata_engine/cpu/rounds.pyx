@@ -3,13 +3,13 @@
 # matrix and its own warm starts, so that its answer is the same alone and beside others; the pass over X is one for all of them.
 import numpy as np
 from cython.parallel cimport parallel, threadid
-from libc.math cimport isfinite, NAN
+from libc.math cimport NAN
 from libc.stdlib cimport malloc, free, calloc
 from libc.string cimport memcpy, memset
-from riata_engine.cpu.control cimport Control, Signal, attend, fetch_add, wait_for_others
+from riata_engine.cpu.control cimport Control, Signal, fetch_add, wait_for_others
 from riata_engine.cpu.design cimport Design
-from riata_engine.cpu.in_play cimport InPlay, close_play, extend_gram, open_play, subtract_fitted, take_in
-from riata_engine.cpu.status cimport CONVERGED, MAX_ITER, SKIPPED
+from riata_engine.cpu.in_play cimport close_play, extend_gram, open_play, subtract_fitted, take_in
+from riata_engine.cpu.status cimport CONVERGED, MAX_ITER
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
@@ -168,7 +168,7 @@ cdef int keep(Member* M, Py_ssize_t l, const double* b) noexcept nogil:
 cdef int take_stock(Member* M, const double* T, Signal* signal) noexcept nogil:
     """Accept the alphas of the block that the gradients T (BLOCK, p) certify, and choose the columns of the next."""
     cdef Py_ssize_t l, at, p = M.play.X.p, m = M.play.m, good = 0
-    cdef double found, scale = M.yy if M.yy > 0 else 1.0
+    cdef double found
     cdef const double* t = NULL
     cdef bint rejected = False, out_of_epochs
     for l in range(M.length):

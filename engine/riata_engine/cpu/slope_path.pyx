@@ -117,7 +117,7 @@ cdef int newton(const Norm* F, Listed* S, double a, int* steps) noexcept nogil:
     one from then on. Whether the last was a whole one; −1 when memory is short."""
     cdef Py_ssize_t n = S.a, k = 0, K, i, q, r, g
     cdef double t, way, sign
-    cdef int wide, one = 1, info = 0, attempt
+    cdef int wide, one = 1, info = 0, _attempt
     cdef char lower = b"L"
     cdef Py_ssize_t* at = <Py_ssize_t*>malloc((2 * n + 2) * sizeof(Py_ssize_t))
     cdef Py_ssize_t* start = at + n
@@ -152,7 +152,7 @@ cdef int newton(const Norm* F, Listed* S, double a, int* steps) noexcept nogil:
         return -1
     d = R + (K + 1) * K
     row = d + K + 1
-    for attempt in range(MERGERS):
+    for _attempt in range(MERGERS):
         if K == 0:
             break
         wide = <int>K
@@ -209,11 +209,11 @@ cdef int newton(const Norm* F, Listed* S, double a, int* steps) noexcept nogil:
 
 cdef double largest_curvature(const Listed* S, double* x, double* z) noexcept nogil:
     """About the largest eigenvalue of the listed Gram matrix, by power iteration; x and z (a,) are room."""
-    cdef Py_ssize_t i, k, n = S.a
+    cdef Py_ssize_t i, _k, n = S.a
     cdef double norm = 0
     for i in range(n):
         x[i] = 1.0 / (1 + i % 7)
-    for k in range(8):
+    for _k in range(8):
         for i in range(n):
             z[i] = 0
         for i in range(n):

@@ -124,8 +124,8 @@ def concave_step(scad: cython.bint, z: cython.double, h: cython.double, l: cytho
 @cython.inline
 @cython.nogil
 @cython.exceptval(check=False)
-def concave_violation(scad: cython.bint, b: cython.double, t: cython.double, l: cython.double, l2: cython.double, e: cython.double,
-                      gamma: cython.double) -> cython.double:
+def concave_violation(scad: cython.bint, b: cython.double, t: cython.double, l: cython.double, l2: cython.double,
+                      e: cython.double, gamma: cython.double) -> cython.double:
     """How far minus the gradient of the loss, t, is from the subdifferential of the penalty at b."""
     v: cython.double
     if b == 0:

@@ -1,7 +1,7 @@
 """The sorted l1 norm J(u) = Σ_k λ_k |u|_(k), λ_1 ≥ λ_2 ≥ … ≥ 0: value, proximal step and dual norm of magnitudes already sorted.
 
-Bogdan, van den Berg, Sabatti, Su and Candès (2015), "SLOPE: adaptive variable selection via convex optimization", Annals of Applied
-Statistics 9. Compiled into the CPU kernels by ``include``; pointers are arrays in plain Python.
+Bogdan, van den Berg, Sabatti, Su and Candès (2015), "SLOPE: adaptive variable selection via convex optimization", Annals of
+Applied Statistics 9. Compiled into the CPU kernels by ``include``; pointers are arrays in plain Python.
 """
 try:
     import cython
@@ -45,7 +45,7 @@ def pooled(w: cython.p_double, lam: cython.p_double, t: cython.double, n: cython
 @cython.nogil
 @cython.exceptval(check=False)
 def sorted_dual_norm(w: cython.p_double, lam: cython.p_double, n: cython.Py_ssize_t) -> cython.double:
-    """max_k Σ_{i ≤ k} w_i / Σ_{i ≤ k} λ_i of n magnitudes w in descending order: the dual norm of J. Infinite where only λ is zero."""
+    """max_k Σ_{i ≤ k} w_i / Σ_{i ≤ k} λ_i of n magnitudes w in descending order: the dual norm of J."""
     i: cython.Py_ssize_t
     s: cython.double = 0
     weight: cython.double = 0
@@ -62,9 +62,10 @@ def sorted_dual_norm(w: cython.p_double, lam: cython.p_double, n: cython.Py_ssiz
 @cython.inline
 @cython.nogil
 @cython.exceptval(check=False)
-def screened(w: cython.p_double, lam: cython.p_double, a: cython.double, shift: cython.double, n: cython.Py_ssize_t) -> cython.Py_ssize_t:
-    """How many of n magnitudes w of the gradient, in descending order, can belong to coefficients other than zero under a J, where the
-    gradient may still change by ``shift`` times λ: the strong rule (Larsson, Bogdan and Wallin 2020, algorithm 1)."""
+def screened(w: cython.p_double, lam: cython.p_double, a: cython.double, shift: cython.double,
+             n: cython.Py_ssize_t) -> cython.Py_ssize_t:
+    """How many of n magnitudes w of the gradient, descending, can belong to coefficients other than zero under a J, where
+    the gradient may still change by ``shift`` times λ: the strong rule (Larsson, Bogdan and Wallin 2020, algorithm 1)."""
     i: cython.Py_ssize_t
     count: cython.Py_ssize_t = 0
     s: cython.double = 0

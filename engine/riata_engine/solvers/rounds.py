@@ -101,7 +101,8 @@ def solve_batch(batch, penalty, control):
             if alphas is not None and np.ndim(alphas) == 2:
                 alphas = np.broadcast_to(alphas, (B, np.shape(alphas)[1]))[members]
             part = replace(batch, weights=np.ascontiguousarray(batch.weights[:, g]), group=np.zeros(len(members), np.intp),
-                           target=batch.target[members], l1_ratio=batch.l1_ratio[members], alphas=alphas, **penalty.fields(members))
+                           target=batch.target[members], l1_ratio=batch.l1_ratio[members], alphas=alphas,
+                           **penalty.fields(members))
             parts.append((members, _solve(part, members, penalty, control, clock)))
     order = np.argsort(np.concatenate([members for members, _ in parts]))
     solutions = [solution for _, solution in parts]

@@ -90,7 +90,8 @@ class MCPRegressor(_ConcaveRegressor):
     References
     ----------
     C.-H. Zhang (2010), Nearly unbiased variable selection under minimax concave penalty. Annals of Statistics 38.
-    P. Breheny and J. Huang (2011), Coordinate descent algorithms for nonconvex penalized regression. Annals of Applied Statistics 5.
+    P. Breheny and J. Huang (2011), Coordinate descent algorithms for nonconvex penalized regression. Annals of Applied
+    Statistics 5.
 
     Examples
     --------

@@ -65,8 +65,8 @@ class Slope(InRounds):
 
     References
     ----------
-    M. Bogdan, E. van den Berg, C. Sabatti, W. Su and E. Candès (2015), SLOPE: adaptive variable selection via convex optimization.
-    Annals of Applied Statistics 9.
+    M. Bogdan, E. van den Berg, C. Sabatti, W. Su and E. Candès (2015), SLOPE: adaptive variable selection via convex
+    optimization. Annals of Applied Statistics 9.
 
     Examples
     --------

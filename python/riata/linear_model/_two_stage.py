@@ -29,8 +29,8 @@ class _TwoStage(ChosenAlpha):
         self._keep_fit(path.coef[step], path.intercept[step], path.status[step], path.n_epochs[step], dtype)
         self.dual_gap_ = float(path.gap[step] * 0.5 * path.null_deviance)
         if not np.isfinite(self.intercept_):
-            raise ValueError(f"{type(self).__name__}: the fit gave no coefficients ({self.status_}). Very large or very small values "
-                             "in X or y do this: scale them first.")
+            raise ValueError(f"{type(self).__name__}: the fit gave no coefficients ({self.status_}). Very large or very small "
+                             "values in X or y do this: scale them first.")
 
 
 class AdaptiveLasso(_TwoStage):
@@ -176,8 +176,8 @@ class RelaxedLasso(_TwoStage):
 
     path = staticmethod(relaxed_path)
 
-    def __init__(self, alpha=1.0, *, gamma=0.0, l1_ratio=1.0, fit_intercept=True, standardize=False, alphas=100, eps=1e-3, cv=None,
-                 max_iter=None, tol=1e-6):
+    def __init__(self, alpha=1.0, *, gamma=0.0, l1_ratio=1.0, fit_intercept=True, standardize=False, alphas=100, eps=1e-3,
+                 cv=None, max_iter=None, tol=1e-6):
         self._keep(locals())
 
     def _check_own_parameters(self):
@@ -187,8 +187,8 @@ class RelaxedLasso(_TwoStage):
         except (TypeError, ValueError):
             gammas = np.empty(0)
         if gammas.ndim != 1 or not gammas.size or not ((gammas >= 0) & (gammas <= 1)).all() or isinstance(self.gamma, bool):
-            raise InvalidParameterError(f"The 'gamma' parameter of RelaxedLasso must be a number in [0, 1], or with alpha=None a list "
-                                        f"of such. Got {self.gamma!r} instead.")
+            raise InvalidParameterError(f"The 'gamma' parameter of RelaxedLasso must be a number in [0, 1], or with alpha=None a "
+                                        f"list of such. Got {self.gamma!r} instead.")
         self._must("gamma", self.alpha is None or isinstance(self.gamma, Real), "one number where alpha is given")
         self._must("l1_ratio", self.l1_ratio > 0, "a number in (0, 1]: ridge selects nothing")
         self._gammas = gammas
