@@ -3,6 +3,7 @@
 import contextlib
 import os
 import selectors
+import signal
 import subprocess
 import tempfile
 import time
@@ -38,7 +39,7 @@ class Worker:
     def start(self):
         self.errors = tempfile.TemporaryFile(mode="w+")   # noqa: SIM115 - closed by stop()
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.errors, env=self.environment, bufsize=0)
+                                        stderr=self.errors, env=self.environment, bufsize=0, start_new_session=True)
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.process.stdout, selectors.EVENT_READ)
         self.waiting = b""
@@ -86,10 +87,11 @@ class Worker:
             self.waiting += chunk
 
     def stop(self):
-        """End the process, if there is one."""
+        """End the process, if there is one, and those that it started."""
         if self.process is None:
             return
-        self.process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
