@@ -15,6 +15,11 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_
 START_LIMIT = 300.0   # seconds for an import
 
 
+def pinned(n_threads):
+    """The environment with every library that reads its threads there held to ``n_threads``."""
+    return os.environ | dict.fromkeys(THREADS, str(n_threads))
+
+
 class Absent(Exception):
     """The solver cannot run here; the message is the reason."""
 
@@ -32,7 +37,7 @@ class Worker:
 
     def __init__(self, command, n_threads=1):
         self.command = command
-        self.environment = os.environ | dict.fromkeys(THREADS, str(n_threads)) | {"PYTHONWARNINGS": "ignore"}
+        self.environment = pinned(n_threads) | {"PYTHONWARNINGS": "ignore"}
         self.process = None
         self.greeting = {}
 
