@@ -5,7 +5,7 @@ cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
     ctypedef void inlined_void "RIATA_INLINED_VOID"
 
-cdef double FLAT = 1e-8                 # least curvature of a row: the model of a step must have a minimum
+cdef double FLAT = 1e-8                 # added to the curvature of a row: the model of a step must have a minimum
 
 #: the names of the losses; their order is the code in ``Rows``
 LOSSES = ("squared", "logistic", "poisson", "gamma", "tweedie", "negative_binomial", "huber")
@@ -13,18 +13,18 @@ LOSSES = ("squared", "logistic", "poisson", "gamma", "tweedie", "negative_binomi
 
 cdef inlined_void sweep(int loss, const Rows* P, const double* eta, double* r, double* w, Sums* out) noexcept nogil:
     cdef Py_ssize_t i
-    cdef double a = P.a, f = 0, slope = 0, size = 0, weight = 0, square = 0, v, g, h
+    cdef double a = P.a, f = 0, slope = 0, size = 0, weight = 0, square = 0, v, g, h, flat = FLAT
     cdef const double* y = P.y
+    cdef const double* weights = P.v
     for i in range(P.n):
-        v = P.v[i]
+        v = weights[i]
         g = gradient_of(loss, y[i], eta[i], a)
-        h = curvature_of(loss, y[i], eta[i], a)
-        h = h if h > FLAT else FLAT
+        h = curvature_of(loss, y[i], eta[i], a) + flat
         f += v * value_of(loss, y[i], eta[i], a)
         r[i] = -v * g
         w[i] = v * h
         slope -= v * g
-        size += v * (g if g > 0 else -g)
+        size += v * fabs(g)
         weight += v * h
         square += v * g * g / h
     out.value, out.slope, out.size, out.weight, out.square = f, slope, size, weight, square

@@ -1,4 +1,6 @@
 # The losses by their codes, for loops that are compiled for one of them: a constant code leaves one branch. Taken in by ``include``.
+from libc.math cimport copysign, fabs
+
 cdef extern from "riata_math.h":
     double exp "riata_exp"(double x) noexcept nogil
     double log "riata_log"(double x) noexcept nogil
