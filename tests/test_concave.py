@@ -326,7 +326,8 @@ def test_bad_input_is_named(arguments, words):
 
 def test_the_door_refuses_what_it_does_not_know():
     X, y = load_diabetes(return_X_y=True)
-    for field, wrong in (("lower", np.zeros(10)), ("stop_dev_ratio", 0.9), ("solver", "gram"), ("penalty", "lasso"),
+    for field, wrong in (("lower", np.zeros(10)), ("stop_dev_ratio", 0.9), ("solver", "gram"), ("loss", "logistic"),
+                         ("penalty", "lasso"),
                          ("gamma", 1.0), ("l1_ratio", 0.0)):
         with pytest.raises(ValueError, match=field):
             ConcaveBatch(X, y, **{field: wrong})

@@ -119,6 +119,8 @@ def refuse_unknown_options(batch):
     for name in ("lower", "upper", "stop_dev_ratio", "stop_dev_change", "stop_df"):
         if getattr(batch, name) is not None:
             raise ValueError(f"{name} is not available for this penalty: leave it out")
+    if batch.loss != "squared":
+        raise ValueError(f"loss = {batch.loss!r} is not available for this penalty: it goes with the squared loss")
     if batch.solver != "auto":
         raise ValueError(f"solver = {batch.solver!r} is not available for this penalty: leave it at 'auto'")
 
