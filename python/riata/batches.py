@@ -65,8 +65,8 @@ def fit_batch(X, Y=None, *, columns=None, by=None, labels=None, weights=None, l1
         A number means a grid of its own for each problem.
     cv : int, splitter, pairs (train, test), fold ids (n,), or list of B arrays of fold ids, optional
         Choose an alpha for each problem by cross-validation. Folds of an int are those that `riata.cross_validate_path` makes of
-        the problem alone, from `seed`. A splitter that reads y makes folds for each target; a problem with too few rows for a
-        splitter is skipped. Every fold must train on all the rows that it does not hold out.
+        the problem alone, from `seed`. A splitter splits the rows that have a target; one that reads y makes folds for each
+        target; a problem with too few rows for it is skipped. Every fold must train on all the rows that it does not hold out.
     select : {"min", "1se", "aic", "bic", "ebic"}, optional
         The rule that chooses. Default: "min" with `cv`; without it whole paths are kept.
     keep_predictions : bool, default=False

@@ -109,7 +109,7 @@ class _Data:
         self.folds, counts = [None] * len(n), [0] * len(n)
         good = range(len(n)) if not self.bad.any() else np.flatnonzero(~self.bad).tolist()
         for b in good:
-            found = folds.of(first + b, n[b], rows.get(b), self.y[b], chunk.X[b])
+            found = folds.of(first + b, n[b], rows.get(b), chunk.y[b], chunk.X[b])
             if type(found) is str:
                 self._set_aside(b, found)
             else:
