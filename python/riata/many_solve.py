@@ -249,7 +249,8 @@ def messages(store, sentences, rules, chunk=None):
     """A sentence for each problem of which there is something to say, (B,) of objects, "" for the others."""
     status = path_status(store, rules)
     said = np.full(len(status), "", object)
-    for b in np.flatnonzero((store["null_deviance"] == 0) & (status == CONVERGED)):
+    unexplained = ~(store["dev_ratio"] > 0).any(axis=1)        # the squares of a tiny target, 1e-170 say, are 0 too
+    for b in np.flatnonzero((store["null_deviance"] == 0) & unexplained & (status == CONVERGED)):
         said[b] = CONSTANT_TARGET
     for b in np.flatnonzero(status != CONVERGED):
         said[b] = MEANING[STATUS[status[b]]]
