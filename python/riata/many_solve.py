@@ -157,7 +157,7 @@ def _solved(chunk, data, members, first, rules, L, time_left, progress, max_memo
     ragged = Ragged(
         those(chunk.X), those(data.y), folds=those(data.folds), n_folds=data.n_folds[members], weights=those(data.weights),
         offset=those(chunk.offset), **rules.of_features(first, members, p), l1_ratio=l1_ratio, alphas=alphas, n_alphas=L,
-        alpha_min_ratio=None if alphas is not None else rules.min_ratios(data.present[members], p, l1_ratio),
+        alpha_min_ratio=None if alphas is not None else rules.min_ratios(data.used[members], p, l1_ratio),
         predictions=rules.keep_predictions and rules.folds is not None, time_budget=time_left,
         max_memory=max_memory, **rules.settings)
     report = None if progress is None else lambda done, total: progress(min(done // L, len(members)))

@@ -100,18 +100,17 @@ def _shared(chunk, members, first, rules, time_left, progress, Y, max_memory, fo
     settings = {**rules.settings, **own, "offset": None if chunk.offset is None else chunk.offset[0],
                 "max_memory": max_memory}
     Y[missing] = 0.0
-    present = n - missing.sum(axis=0)
-    used = present if weights is None else np.count_nonzero((weights > 0)[:, None] & ~missing, axis=0)
+    used = n - missing.sum(axis=0) if weights is None else np.count_nonzero((weights > 0)[:, None] & ~missing, axis=0)
     common = {"weights": weights, "l1_ratio": l1_ratio, "n_alphas": L, "target": np.arange(T),
               "time_budget": time_left, **settings}
     if alphas is not None:
         common["alphas"] = alphas
     if rules.folds is None:
-        return _paths(X, Y, missing, present, used, common, rules, back, progress, l1_ratio)
+        return _paths(X, Y, missing, used, common, rules, back, progress, l1_ratio)
     return _folds(X, Y, used, common, rules, back, progress, l1_ratio, folds)
 
 
-def _paths(X, Y, missing, present, used, common, rules, back, progress, l1_ratio):
+def _paths(X, Y, missing, used, common, rules, back, progress, l1_ratio):
     """Paths; a group for each set of rows that targets lack."""
     n, p = X.shape
     T = Y.shape[1]
@@ -121,7 +120,7 @@ def _paths(X, Y, missing, present, used, common, rules, back, progress, l1_ratio
         group = group.reshape(-1)
         firsts = [int(np.argmax(group == g)) for g in range(patterns.shape[1])]
         held_out = [np.flatnonzero(missing[:, b]) for b in firsts]
-    ratios = rules.min_ratios(present, p, np.ones(T)) if rules.alphas is None else np.zeros(T)
+    ratios = rules.min_ratios(used, p, np.ones(T)) if rules.alphas is None else np.zeros(T)
     stores, numbers, interrupted = [], [], False
     for ratio in np.unique(ratios):                    # targets that lack so many rows that p >= n have a shorter grid
         members = np.flatnonzero(ratios == ratio)
