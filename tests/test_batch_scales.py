@@ -37,7 +37,7 @@ def test_whole_paths_are_right_and_not_called_constant(data):
 
 def test_a_cross_validation_names_the_scale_of_y(data):
     X, y = data
-    with pytest.raises(RuntimeError, match="squares of the target are above what float64 can hold.*rescale y"):
+    with pytest.raises(RuntimeError, match=r"squares of the target are above what float64 can hold.*rescale y"):
         riata.cross_validate_path(X, y * 1e300, cv=5)
 
 

@@ -13,7 +13,8 @@ NOT_FITTED = [STATUS.index(name) for name in ("not_finite", "time_budget", "skip
 NOT_FINITE = STATUS.index("not_finite")
 #: deviances below have lost digits
 SMALLEST = float(np.finfo(np.float64).tiny)
-NO_CRITERION = "the criterion is NaN at every alpha: every fit has as many parameters as rows; select='min' goes by cross-validation"
+NO_CRITERION = ("the criterion is NaN at every alpha: every fit has as many parameters as rows; select='min' with cv goes by "
+                "cross-validation")
 NO_ERROR = "no alpha has a finite held-out error in every fold"
 
 

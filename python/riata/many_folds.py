@@ -110,8 +110,14 @@ class FoldsOfEach:
         try:
             folds = make_folds(cv, n, y=y, X=X, seed=self.seed, name=name, rows=rows)
         except ValueError as error:
-            if not hasattr(cv, "split") or "groups" in str(error):
+            if not hasattr(cv, "split"):
+                if self.each is not None and np.ndim(cv) == 1 and np.asarray(cv).dtype.kind in "iu":
+                    return str(error)                  # all its rows are in one fold, or in none
                 raise
+            if "groups" in str(error):
+                raise ValueError(f"{name} = {cv!r} splits by groups, which fit_batch does not take: give the fold ids of each "
+                                 "row, or for one design the pairs (train, test) of split(X, y, groups), or "
+                                 "riata.resampling.from_splitter(cv, n, groups=groups)") from None
             return f"{type(cv).__name__} makes no folds of the {n if rows is None else len(rows)} rows: {error}"
         if folds.train is not None:
             raise ValueError(f"{name}: a fold of problem {b} does not train on all other rows; here every fold must. "
