@@ -95,9 +95,9 @@ def test_concat_mixes_no_kinds_of_labels(data):
     parts = [F([X, X], [y, -y], cv=3, labels=labels) for labels in (["a", "b"], [1, 2])]
     with pytest.raises(ValueError, match="labels of the results mixes text and others"):
         riata.concat(parts)
-    for parts, kind in ((None, "NoneType"), (parts[0], "BatchModels")):
+    for wrong, kind in ((None, "NoneType"), (parts[0], "BatchModels")):
         with pytest.raises(TypeError, match=f"parts is of type {kind}: give a list of BatchModels"):
-            riata.concat(parts)
+            riata.concat(wrong)
 
 
 def test_columns_twice_and_slices_of_names(data):
@@ -165,3 +165,25 @@ def test_rows_of_weight_0_do_not_lengthen_a_grid(data):
         np.testing.assert_allclose(found[0].alphas, alone)
     chosen = F(X, np.c_[y, y], weights=w, select="bic", alphas=7)[0].alpha
     assert chosen == pytest.approx(F([X[:5]], [y[:5]], select="bic", alphas=7)[0].alpha)
+
+
+def test_the_grid_is_paid_from_the_time_budget(data, monkeypatch):
+    from time import sleep
+
+    from riata import many_targets
+
+    X, y = data
+    left, solve, derived_alphas = [], many_targets.solve, many_targets.derived_alphas
+
+    def noted(batch, **options):
+        left.append(batch.time_budget)
+        return solve(batch, **options)
+
+    def slow(batch):
+        sleep(0.1)
+        return derived_alphas(batch)
+
+    monkeypatch.setattr(many_targets, "solve", noted)
+    monkeypatch.setattr(many_targets, "derived_alphas", slow)
+    F(X, np.c_[y, -y], cv=5, time_budget=100)
+    assert 0 < left[0] <= 99.9

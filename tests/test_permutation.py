@@ -189,5 +189,5 @@ def test_bad_arguments(data, options, error, message):
 
 def test_groups_of_one_row_each_are_refused():
     X = np.random.default_rng(0).normal(size=(40, 3))
-    with pytest.raises(ValueError, match="each of the 40 groups has one row.*leave groups out"):
+    with pytest.raises(ValueError, match=r"each of the 40 groups has one row.*leave groups out"):
         riata.permutation_test(X, X[:, 0], groups=np.arange(40), n_perm=5)

@@ -231,7 +231,7 @@ def test_broken_documents_are_refused(change, message):
 
 def test_what_is_no_json_is_refused():
     for text in ("x", 3, None):
-        with pytest.raises(ValueError, match="is no JSON .*give what to_json made"):
+        with pytest.raises(ValueError, match=r"is no JSON .*give what to_json made"):
             riata.resampling.ResamplingPlan.from_json(text)
 
 

@@ -84,7 +84,8 @@ def fit_batch(X, Y=None, *, columns=None, by=None, labels=None, weights=None, l1
     n_threads : int, optional
         Default (and −1): all cores that this process may use.
     time_budget : float, optional
-        Seconds; what is not done by then says so in its status. An iterator is read no further.
+        Seconds from the call; what is not done by then says so in its status. An iterator is read no further. The warning that
+        tells of it loads scikit-learn, once a process.
     alpha_min_ratio, positive, intercept, standardize, solver, tol, max_epochs, stop_dev_ratio, stop_dev_change, backend
         As in `riata.fit_path`, for all problems. With `cv`, no stop_dev_ratio and stop_dev_change.
 

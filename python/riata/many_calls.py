@@ -1,5 +1,6 @@
 """A call of `riata.fit_batch` that goes beyond complete targets on one design: what is solved, how, and what is made of it."""
 
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ class Call:
     together: bool
     given: dict
     max_memory: float | None
-    time_budget: float | None
+    deadline: float | None
     worst: np.ndarray | None = None
 
     def run(self):
@@ -111,7 +112,7 @@ class Call:
             store, names, interrupted, cut_off = run(
                 source, rules, solve, finish, limits=limits, checkpoint=given["checkpoint"],
                 call=identity_of(self) if kept else None,
-                shared=(source.X,) if isinstance(source, Windows) else (), report=report, time_budget=self.time_budget)
+                shared=(source.X,) if isinstance(source, Windows) else (), report=report, deadline=self.deadline)
         if store is None:
             if interrupted:
                 return None, True
@@ -135,7 +136,7 @@ class Call:
 
 
 def check_call(given):
-    """The `Call` of the arguments of `riata.fit_batch`.
+    """The `Call` of the arguments of `riata.fit_batch`, whose time budget begins now.
 
     Raises
     ------
@@ -143,7 +144,7 @@ def check_call(given):
         Naming the argument, the value and the remedy.
     """
     X, Y, labels = given["X"], given["Y"], given["labels"]
-    together, names = False, None
+    together, names, began = False, None, time.monotonic()
     if given["by"] is not None and given["columns"] is not None:
         raise ValueError("by and columns cannot be combined: make the designs of the groups yourself, and give X as a list")
     ragged = is_ragged(X, Y) or (isinstance(X, (list, tuple)) and not len(X))
@@ -194,7 +195,7 @@ def check_call(given):
         raise TypeError(f"progress = {progress!r} must be None, True, or a function of (done, total)")
     return Call(source, rules, labels, together, given,
                 None if limit is None else check_number(limit, "max_memory", 0.0, low_open=True),
-                None if budget is None else check_number(budget, "time_budget", 0.0, low_open=True))
+                None if budget is None else began + check_number(budget, "time_budget", 0.0, low_open=True))
 
 
 def _lists(given):
