@@ -92,9 +92,12 @@ def _grid(batch, form, options, control):
     return geometric(alpha_max(form, gradient, batch.l1_ratio), batch.n_alphas, _min_ratio(batch))
 
 
-def _min_ratio(batch):
+def _min_ratio(batch, group=None):
     n, p = batch.X.shape
     if batch.alpha_min_ratio is None:
+        if batch.weights is not None:                      # a row of weight 0 is none; of several groups the longest counts
+            weights = batch.weights if batch.weights.ndim == 1 or group is None else batch.weights[:, group]
+            n = np.count_nonzero(weights, axis=0).max()
         return 1e-3 if n > p else 1e-2
     return batch.alpha_min_ratio
 
@@ -233,7 +236,8 @@ def _few_features(batch, control, clock):
         shares = {g: shares_or_none(np.ascontiguousarray(columns[:, g])) for g in set(batch.group)}
         weights = [shares[g] for g in batch.group]
     tasks = SmallPaths([batch.X] * B, [batch.Y[:, t] for t in batch.target], batch.l1_ratio, L, alphas=batch.alphas,
-                       min_ratio=None if batch.alphas is not None else [_min_ratio(batch)] * B, weights=weights)
+                       min_ratio=None if batch.alphas is not None else [_min_ratio(batch, g) for g in batch.group],
+                       weights=weights)
     control.total = max(control.total, tasks.alphas.size)
     tasks.run(batch, control, thread_count(batch.n_threads))
     rest = np.flatnonzero(tasks.left)
