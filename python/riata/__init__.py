@@ -47,6 +47,7 @@ __all__ = [
     "fit_batch",
     "fit_path",
     "load_model",
+    "losses",
     "mcp_path",
     "nested_cross_validate",
     "permutation_test",
