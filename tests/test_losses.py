@@ -190,3 +190,19 @@ def test_what_other_losses_do_not_have():
         riata.fit_path(X, y, loss="logistic", solver="gram")
     with pytest.raises(ValueError, match="whole paths of complete targets on one design"):
         riata.fit_batch([X, X], [y, y], loss="logistic")
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("kind", ["dense", "csc"])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_ridge_on_more_columns_than_rows(loss, kind, intercept):
+    X, y = draw(loss, seed=9, n=60, p=400)
+    X = X if kind == "dense" else sparse.csc_array(np.where(np.abs(X) < 1.0, 0.0, X))
+    factor = np.random.default_rng(0).uniform(0.5, 2.0, 400)
+    path = riata.fit_path(X, y, loss=loss_of(loss), l1_ratio=0.0, alphas=[3.0, 0.3, 0.03], penalty_factor=factor, intercept=intercept)
+    assert (path.status == "converged").all()
+    for l in range(3):
+        true = referee.gap(loss, X, y, path.alphas[l], 0.0, path.coef[l], path.intercept[l], fit_intercept=intercept, factor=factor)
+        assert true <= path.gap[l] * 1.01 + 1e-9
+    held_out = riata.cross_validate_path(X, y, loss=loss_of(loss), l1_ratio=0.0, alphas=[3.0, 0.3], cv=3)
+    assert np.isfinite(held_out.deviance).all()

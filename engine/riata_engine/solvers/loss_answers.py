@@ -30,6 +30,11 @@ class LossAnswers(Answers):
         self.rows = [[None] * L for _ in range(B)] if kind == "sparse" else None
         self.entries = []
 
+    def about_centers(self):
+        """Coefficients come from kernels that saw all columns about their centers, sparse ones too."""
+        if self.own.intercept:
+            self.mean = (self.own.form.origin + self.own.form.design.center) * self.multiplier
+
     def put(self, problems, at, found, coef, columns=None):
         """Answers of some problems at the alphas of a slice; coef (k, L, m) of z on ``columns`` (None: all)."""
         self.status[problems, at], self.gap[problems, at] = found.status, found.gap

@@ -4,6 +4,7 @@ With few columns a path is one compiled call. With many, the compiled paths run 
 time, and one pass over X checks all of them (loss_working_set.py).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from riata_engine.cpu.control import Stopped
 from riata_engine.cpu.newton_paths import newton_paths, saturated_values
 from riata_engine.solvers.grid import alpha_max, geometric, min_ratio
 from riata_engine.solvers.loss_answers import LossAnswers
+from riata_engine.solvers.loss_kernel import in_kernel, serves
 from riata_engine.solvers.loss_working_set import solve_in_blocks
 from riata_engine.solvers.losses import LOSS
 from riata_engine.solvers.options import Options
@@ -190,16 +192,20 @@ def _grid(batch, own, null, options, control):
 def solve_losses(batch, alphas, own, gradient, options, control, clock):
     """``LossAnswers`` of a batch at alphas (B, L), descending."""
     answers = LossAnswers(own, batch.store, alphas, options)
-    with clock("newton"):
-        if own.form.shape[1] <= FEW:
+    with clock("newton"), suppress(Stopped):
+        if serves(own.form, options) and own.form.shape[1] > FEW:
+            rotated, back = in_kernel(own, control, options)
+            answers.about_centers()
+            _all_at_once(rotated, alphas, options, control, answers, back)
+        elif own.form.shape[1] <= FEW:
             _all_at_once(own, alphas, options, control, answers)
         else:
             solve_in_blocks(own, alphas, gradient, options, control, answers)
     return answers
 
 
-def _all_at_once(own, alphas, options, control, answers):
-    """Every column in play from the start: one call."""
+def _all_at_once(own, alphas, options, control, answers, back=None):
+    """Every column in play from the start: one call. ``back`` takes coefficients to those of the columns of X."""
     B, L = alphas.shape
     p = own.form.shape[1]
     l1, l2 = options.penalties(own.form, alphas)
@@ -209,4 +215,7 @@ def _all_at_once(own, alphas, options, control, answers):
     found = own.run(every, np.arange(p + 1, dtype=np.intp), np.zeros(B, np.intp), np.full(B, p, np.intp), l1, l2,
                     np.full(B, L, np.intp), l1[:, 0].copy(), start.ravel(), (every * (p + 1)).astype(np.intp), options, control)
     answers.n_passes += B
-    answers.put(every, slice(0, L), found, found.coef[:B * L * p].reshape(B, L, p))
+    coef = found.coef[:B * L * p].reshape(B, L, p)
+    if back is not None:
+        coef = back(coef.reshape(B * L, p)).reshape(B, L, -1)
+    answers.put(every, slice(0, L), found, coef)
