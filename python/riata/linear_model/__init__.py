@@ -14,5 +14,5 @@ from ._paths import enet_path, lasso_path
 from ._ridge import Ridge
 from ._ridge_cv import RidgeCV
 
-__all__ = ["ElasticNet", "ElasticNetCV", "GammaRegressor", "HuberRegressor", "Lasso", "LassoCV", "LogisticRegression", "PoissonRegressor",
-           "Ridge", "RidgeCV", "TweedieRegressor", "enet_path", "lasso_path"]
+__all__ = ["ElasticNet", "ElasticNetCV", "GammaRegressor", "HuberRegressor", "Lasso", "LassoCV", "LogisticRegression",
+           "PoissonRegressor", "Ridge", "RidgeCV", "TweedieRegressor", "enet_path", "lasso_path"]
