@@ -15,9 +15,9 @@ from riata.validation import check_l1_ratios
 
 
 @native
-def cross_validate_path(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, cv=10, inner_cv=None, groups=None, stratify=None, n_repeats=1, seed=0,
-                        alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, lower=None, upper=None,
-                        positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
+def cross_validate_path(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, cv=10, inner_cv=None, groups=None, stratify=None,
+                        n_repeats=1, seed=0, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None,
+                        lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
                         max_epochs=100_000, n_threads=None,
                         time_budget=None, backend="cpu", progress=None) -> CVResult:
     """Choose alpha and l1_ratio by cross-validation.

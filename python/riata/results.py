@@ -20,11 +20,13 @@ class CriteriaOfFits:
 
     @property
     def aic(self):
-        return information.aic(self.dev_ratio, self._per_fit("null_deviance"), self.df, self._per_fit("n_samples"), self.loss.name)
+        return information.aic(self.dev_ratio, self._per_fit("null_deviance"), self.df, self._per_fit("n_samples"),
+                               self.loss.name)
 
     @property
     def bic(self):
-        return information.bic(self.dev_ratio, self._per_fit("null_deviance"), self.df, self._per_fit("n_samples"), self.loss.name)
+        return information.bic(self.dev_ratio, self._per_fit("null_deviance"), self.df, self._per_fit("n_samples"),
+                               self.loss.name)
 
     @property
     def ebic(self):

@@ -1,7 +1,7 @@
 """Ridge penalties of a loss on more columns than rows: the same problem in as many coordinates as there are rows.
 
-With penalty ½ Σ f_j b_j² the optimum is b = F⁻¹ Zᵀ u for some u (n,) (Kimeldorf and Wahba 1971). From K = Z F⁻¹ Zᵀ = U Λ Uᵀ the design
-U Λ^½ has the same linear predictors at coefficients a of the same length ½ ‖a‖² = ½ Σ f_j b_j², and b = F⁻¹ Zᵀ U Λ^−½ a.
+With penalty ½ Σ f_j b_j² the optimum is b = F⁻¹ Zᵀ u for some u (n,) (Kimeldorf and Wahba 1971). From K = Z F⁻¹ Zᵀ = U Λ Uᵀ the
+design U Λ^½ has the same linear predictors at coefficients a of the same length ½ ‖a‖² = ½ Σ f_j b_j², and b = F⁻¹ Zᵀ U Λ^−½ a.
 """
 
 from dataclasses import replace

@@ -1,9 +1,9 @@
 """Paths of a loss on many columns: compiled paths on the columns in play, a block of alphas at a time, checked by passes over X.
 
 The columns in play of a block are those of the support, and those whose gradient may reach the penalty of its last alpha (the
-sequential strong rule; Tibshirani et al. 2012). One pass gives the gradient of every column at every alpha of the block, and with
-it the certificate over all columns; what it finds missing comes into play, and the block is solved again from the first alpha that
-failed.
+sequential strong rule; Tibshirani et al. 2012). One pass gives the gradient of every column at every alpha of the block, and
+with it the certificate over all columns; what it finds missing comes into play, and the block is solved again from the first
+alpha that failed.
 """
 
 from contextlib import suppress

@@ -22,7 +22,7 @@ class Loss:
 
     def misses(self, Y):
         """Where a target is outside the range of the loss: boolean, like Y."""
-        inside = (Y >= self.low if self.closed else Y > self.low) & (Y <= self.high)
+        inside = (self.low <= Y if self.closed else self.low < Y) & (self.high >= Y)
         return ~(inside & np.isfinite(Y))
 
     def level(self, mean):

@@ -95,8 +95,8 @@ def _standard_form(batch, control, n_threads):
     """That of the columns. Weight groups that have nothing in common share the units of the unweighted columns."""
     n, groups = batch.X.shape[0], batch.weights is not None and batch.weights.ndim == 2
     nought = np.zeros_like(batch.target)
-    plain = replace(batch, loss="squared", loss_parameter=None, Y=np.zeros((n, 1)), offset=None, target=nought, solver="auto", stop_df=None,
-                    weights=None if groups else batch.weights, group=nought if groups else batch.group)
+    plain = replace(batch, loss="squared", loss_parameter=None, Y=np.zeros((n, 1)), offset=None, target=nought, solver="auto",
+                    stop_df=None, weights=None if groups else batch.weights, group=nought if groups else batch.group)
     if not groups:
         return standard_form(plain, control, n_threads)
     V = batch.weights / batch.weights.max(axis=0)

@@ -17,6 +17,23 @@ from ._ridge_cv import RidgeCV
 from ._slope import Slope
 from ._two_stage import AdaptiveLasso, RelaxedLasso
 
-__all__ = ["AdaptiveLasso", "ElasticNet", "ElasticNetCV", "GammaRegressor", "HuberRegressor", "Lasso", "LassoCV",
-           "LogisticRegression", "MCPRegressor", "PoissonRegressor", "RelaxedLasso", "Ridge", "RidgeCV", "SCADRegressor", "Slope",
-           "TweedieRegressor", "enet_path", "lasso_path"]
+__all__ = [
+    "AdaptiveLasso",
+    "ElasticNet",
+    "ElasticNetCV",
+    "GammaRegressor",
+    "HuberRegressor",
+    "Lasso",
+    "LassoCV",
+    "LogisticRegression",
+    "MCPRegressor",
+    "PoissonRegressor",
+    "RelaxedLasso",
+    "Ridge",
+    "RidgeCV",
+    "SCADRegressor",
+    "Slope",
+    "TweedieRegressor",
+    "enet_path",
+    "lasso_path",
+]

@@ -72,7 +72,8 @@ def engine_settings(parameters, n_features):
 
 def tight_settings(tol, max_iter):
     """Engine settings for a ``tol`` that stands for the accuracy of the coefficients: the gap is of the order of its square."""
-    return {"tol": max(float(tol) ** 2, _LEAST_TOL), "max_epochs": _DEFAULT_MAX_EPOCHS if max_iter is None else 100 * int(max_iter)}
+    return {"tol": max(float(tol) ** 2, _LEAST_TOL),
+            "max_epochs": _DEFAULT_MAX_EPOCHS if max_iter is None else 100 * int(max_iter)}
 
 
 def dual_gap(solution):
