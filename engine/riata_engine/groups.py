@@ -40,11 +40,12 @@ class GroupBatch:
     sparsity : float
     alphas : None, (L,) or (B, L), descending
         None: ``n_alphas`` from the largest that matters down to ``alpha_min_ratio`` times it (1e-3 if n > p, else 1e-2).
-    weights : None or (n,)
-    held_out : None or list of W index arrays
-        Rows that get weight 0 in weight set w; ``held_out_deviance`` is on them.
+    weights : None, (n,) or (n, W)
+        Row weights; a column for each of W weight sets.
     weight_set : (B,) intp
-        Default: problem b has set b where several are held out, else 0.
+        Which set a problem has. Default: 0.
+    held_out : None or list of W index arrays
+        Rows on which ``held_out_deviance`` is measured (that they have weight 0 is the caller's business), by ``held_out_weights`` (n,).
     standardize : bool
         The penalty acts on b_j·s_j, s_j the weighted standard deviation of column j (1 for a column that does not vary).
     """
@@ -59,8 +60,9 @@ class GroupBatch:
     n_alphas: int = 100
     alpha_min_ratio: float | None = None
     weights: np.ndarray | None = None
-    held_out: list | None = None
     weight_set: np.ndarray | None = None
+    held_out: list | None = None
+    held_out_weights: np.ndarray | None = None
     intercept: bool = True
     standardize: bool = False
     tol: float = 1e-6
@@ -77,9 +79,8 @@ class GroupBatch:
         counts = np.bincount(np.concatenate([np.empty(0, np.intp), *self.groups]), minlength=self.X.shape[1])
         if len(counts) != self.X.shape[1] or (counts != 1).any() or not all(map(len, self.groups)):
             raise ValueError("groups do not partition the features")
-        sets = 1 if self.held_out is None else len(self.held_out)
         if self.weight_set is None:
-            self.weight_set = np.arange(sets) if sets > 1 else np.zeros(np.size(self.l1_ratio), np.intp)
+            self.weight_set = np.zeros(np.size(self.l1_ratio), np.intp)
         self.l1_ratio = np.broadcast_to(np.asarray(self.l1_ratio, float), len(self.weight_set)).copy()
         self.penalty_factor = np.asarray(self.penalty_factor, float)
 
@@ -160,11 +161,8 @@ def _penalties(batch, form, l1_ratio):
 
 def _weights(batch, k):
     """Row weights of weight set k."""
-    if batch.held_out is None:
-        return batch.weights
-    weights = np.ones(len(batch.Y)) if batch.weights is None else batch.weights.copy()
-    weights[batch.held_out[k]] = 0.0
-    return weights
+    w = batch.weights
+    return w if w is None or w.ndim == 1 else np.ascontiguousarray(w[:, k])
 
 
 def _ratio(batch):
@@ -302,7 +300,7 @@ def _held_out_deviance(batch, rows, coef, intercept):
     X = batch.X.tocsc()[:, used].tocsr()[rows].toarray() if sparse.issparse(batch.X) else batch.X[np.ix_(rows, used)]
     predicted = X.astype(np.float64, copy=False) @ coef.tocsc()[:, used].toarray().T           # (rows, L·T)
     error = (batch.Y[rows][:, None, :] - intercept - predicted.reshape(len(rows), L, T))**2
-    weights = None if batch.weights is None else batch.weights[rows]
+    weights = None if batch.held_out_weights is None else batch.held_out_weights[rows]
     if weights is not None and not weights.any():
         return np.full(L, np.nan)
     return np.average(error.mean(axis=2), axis=0, weights=weights)

@@ -10,6 +10,7 @@ from riata.bootstrap import bootstrap_path
 from riata.bootstrap_result import BootstrapResult
 from riata.cross_validation import cross_validate_path
 from riata.cv_result import CVResult
+from riata.group_paths import GroupPathResult, fit_group_path
 from riata.nested import NestedCVResult, nested_cross_validate
 from riata.paths import fit_path
 from riata.permutation import PermutationTestResult, permutation_test
@@ -28,6 +29,7 @@ __all__ = [
     "BatchResult",
     "BootstrapResult",
     "CVResult",
+    "GroupPathResult",
     "NestedCVResult",
     "PathResult",
     "PermutationTestResult",
@@ -41,6 +43,7 @@ __all__ = [
     "concat",
     "cross_validate_path",
     "fit_batch",
+    "fit_group_path",
     "fit_path",
     "load_model",
     "nested_cross_validate",

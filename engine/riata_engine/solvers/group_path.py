@@ -190,7 +190,7 @@ class GroupPath:
                 dev = share
             if done:
                 break
-            width = min(2.0, 1.25 * width) if good < K and fresh else max(0.5, 0.9 * width)
+            width = min(2.0, 1.25 * width) if good < K and fresh else max(0.2, 0.7 * width)
             last = good if good < K else K - 1            # where the next block begins, if its alpha failed: there
             if surrender:
                 last = 0

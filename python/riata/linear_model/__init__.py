@@ -7,8 +7,12 @@ What differs on purpose is listed in docs/scikit-learn.md.
 
 from ._elastic_net import ElasticNet, Lasso
 from ._elastic_net_cv import ElasticNetCV, LassoCV
+from ._groups import GroupLasso, SparseGroupLasso
+from ._multi_task import MultiTaskElasticNet, MultiTaskLasso
+from ._multi_task_cv import MultiTaskElasticNetCV, MultiTaskLassoCV
 from ._paths import enet_path, lasso_path
 from ._ridge import Ridge
 from ._ridge_cv import RidgeCV
 
-__all__ = ["ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "Ridge", "RidgeCV", "enet_path", "lasso_path"]
+__all__ = ["ElasticNet", "ElasticNetCV", "GroupLasso", "Lasso", "LassoCV", "MultiTaskElasticNet", "MultiTaskElasticNetCV",
+           "MultiTaskLasso", "MultiTaskLassoCV", "Ridge", "RidgeCV", "SparseGroupLasso", "enet_path", "lasso_path"]
