@@ -29,6 +29,7 @@ cdef enum:
     BLOCK_STEPS = 30                       # proximal gradient steps on a block
 
 cdef double SETTLED = 1e-3                 # they end when a step is this part of the first
+cdef double EDGE = 1 + 4e-14               # a slope so little beyond what holds a group at zero is rounding
 
 cdef struct Play:
     # the groups in play and the point b at which descent stands
@@ -135,7 +136,7 @@ cdef double principal_step(const double* v, const double* h, double lam, double 
     for i in range(T * d):
         norm += v[i] * v[i]
     norm = sqrt(norm)
-    if norm <= lam:
+    if norm <= lam * EDGE:
         memset(out, 0, T * d * sizeof(double))
         return 0
     for k in range(d):
@@ -240,9 +241,9 @@ cdef bint block_step(Play* S, Py_ssize_t g) noexcept nogil:
             before += x * x
     if before == 0:
         for i in range(T * d):
-            x = soft_threshold(v[i], l1)
+            x = soft_threshold(v[i], l1 * EDGE)
             square += x * x
-        if square <= lam * lam:
+        if square <= lam * lam * EDGE * EDGE:
             return False
     if S.blocks == NULL:
         for t in range(T):

@@ -45,7 +45,7 @@ class GroupForm:
         """(K, T, p) Zᵀ r, group by group, of weighted residuals R (K, T, n): one pass over X."""
         K, T, n = R.shape
         out = self.design.transposed_matvec((R * self.root).reshape(K * T, n), K * T, control, n_threads)
-        return (out if self.in_order else out[:, self.order]).reshape(K, T, -1)
+        return (out if self.in_order else np.take(out, self.order, axis=1)).reshape(K, T, -1)
 
     def gather(self, groups, out, at):
         """Weighted columns of some groups as rows of out from ``at`` on; how many."""
