@@ -1,4 +1,4 @@
-"""The door of the engine for grouped features and several responses: a ``GroupBatch`` in, a ``GroupSolution`` with certificates out."""
+"""The door of the engine for groups of features and several responses: a ``GroupBatch`` in, a certified ``GroupSolution`` out."""
 
 from dataclasses import dataclass, field
 
@@ -45,7 +45,7 @@ class GroupBatch:
     weight_set : (B,) intp
         Which set a problem has. Default: 0.
     held_out : None or list of W index arrays
-        Rows on which ``held_out_deviance`` is measured (that they have weight 0 is the caller's business), by ``held_out_weights`` (n,).
+        Rows on which ``held_out_deviance`` is measured, by ``held_out_weights`` (n,); their weights 0 are the caller's business.
     standardize : bool
         The penalty acts on b_j·s_j, s_j the weighted standard deviation of column j (1 for a column that does not vary).
     """
@@ -89,8 +89,8 @@ class GroupBatch:
 class GroupSolution:
     """What ``solve_groups`` returns: as ``Solution``, but for the coefficients and intercepts of T responses.
 
-    ``coef`` is a list of B CSR arrays (L·T, p), row l·T + t response t of alpha l; ``intercept`` (B, L, T); ``n_groups`` (B, L) groups
-    with a coefficient other than 0; ``df`` counts coefficients, and intercepts; an alpha of 0 is least squares.
+    ``coef`` is a list of B CSR arrays (L·T, p), row l·T + t response t of alpha l; ``intercept`` (B, L, T); ``n_groups`` (B, L)
+    groups with a coefficient other than 0; ``df`` counts coefficients, and intercepts; an alpha of 0 is least squares.
     """
 
     alphas: np.ndarray
@@ -218,7 +218,7 @@ def solve_groups(batch, progress=None):
 
 
 def _solve(batch, control):
-    B, (n, T), p = len(batch.weight_set), batch.Y.shape, batch.X.shape[1]
+    B, T, p = len(batch.weight_set), batch.Y.shape[1], batch.X.shape[1]
     L = batch.n_alphas if batch.alphas is None else np.shape(batch.alphas)[-1]
     control.total = B * L
     clock, n_threads, n_passes = Clock(), thread_count(batch.n_threads), 0
@@ -260,15 +260,16 @@ def _solve(batch, control):
             status[b], gap[b], df[b], intercept[b] = answer.status, answer.gap, answer.df, answer.intercept
             epochs[b], in_use[b], null_deviance[b] = answer.n_epochs, answer.n_groups, 2 * form.null * form.sigma**2
             with np.errstate(invalid="ignore", divide="ignore"):
-                dev_ratio[b] = 1 - answer.square / (2 * form.null) if form.null > 0 else np.where(np.isnan(answer.square), np.nan, 0.0)
+                share = answer.square / (2 * form.null) if form.null > 0 else np.where(np.isnan(answer.square), np.nan, 1.0)
+            dev_ratio[b] = np.where(np.abs(1 - share) < 1e-15, 0.0, 1 - share)
             coef[b] = answer.coefficients()
             if batch.held_out is not None:
                 held_out[b] = _held_out_deviance(batch, batch.held_out[k], coef[b], intercept[b])
     stored = batch.X.nbytes if isinstance(batch.X, np.ndarray) else batch.X.data.nbytes + batch.X.indices.nbytes
-    return GroupSolution(alphas=grid, coef=coef, intercept=intercept, gap=gap, status=status, dev_ratio=dev_ratio, df=df, n_groups=in_use,
-                         held_out_deviance=held_out, null_deviance=null_deviance, n_passes=n_passes, n_epochs=epochs,
-                         n_cholesky=np.zeros((B, L), np.int32), bytes_moved=float(stored * n_passes), solver="groups",
-                         profile=dict(clock.seconds))
+    return GroupSolution(alphas=grid, coef=coef, intercept=intercept, gap=gap, status=status, dev_ratio=dev_ratio, df=df,
+                         n_groups=in_use, held_out_deviance=held_out, null_deviance=null_deviance, n_passes=n_passes,
+                         n_epochs=epochs, n_cholesky=np.zeros((B, L), np.int32), bytes_moved=float(stored * n_passes),
+                         solver="groups", profile=dict(clock.seconds))
 
 
 def _constant(form, answer):

@@ -4,8 +4,8 @@ from numbers import Integral
 
 import numpy as np
 
-from riata.validation import check_number
 from riata.tables import vector
+from riata.validation import check_number
 
 
 def check_feature_groups(groups, n_features):
@@ -35,8 +35,8 @@ def check_feature_groups(groups, n_features):
     if any(lists):
         if not all(lists):
             k = lists.index(False)
-            raise ValueError(f"groups[{k}] = {entries[k]!r} is no list of features, and others are: give a label for each feature, "
-                             "or a list of index lists")
+            raise ValueError(f"groups[{k}] = {entries[k]!r} is no list of features, and others are: give a label for each "
+                             "feature, or a list of index lists")
         return _from_lists(entries, n_features), list(range(len(entries)))
     return _from_labels(entries, n_features)
 

@@ -22,8 +22,8 @@ _ABSENT = {"penalty_factor": None, "lower": None, "upper": None, "positive": Fal
 class GroupPathResult(PathResult):
     """A `PathResult` of a group penalty.
 
-    `df` counts coefficients other than 0, and 1 for the intercept: of a group lasso, whose groups are shrunken, more than its degrees
-    of freedom, so that `aic` and `bic` are on the side of small models.
+    `df` counts coefficients other than 0, and 1 for the intercept: of a group lasso, whose groups are shrunken, more than its
+    degrees of freedom, so that `aic` and `bic` are on the side of small models.
 
     Attributes
     ----------
@@ -63,13 +63,13 @@ def fit_group_path(X, y, groups, *, sparsity=0.0, l1_ratio=1.0, alphas=100, alph
 
     Parameters
     ----------
-    X, y, weights, offset, alpha_min_ratio, intercept, tol, max_epochs, stop_dev_ratio, stop_dev_change, n_threads, time_budget, progress
-        As in `riata.fit_path`.
+    X, y, weights, offset, alpha_min_ratio, intercept, tol, max_epochs, stop_dev_ratio, stop_dev_change : optional
+        As in `riata.fit_path`; so are `n_threads`, `time_budget` and `progress`.
     groups : sequence of p labels, or list of index lists
         Which features form a group; every feature is in exactly one.
     sparsity : float in [0, 1], default=0.0
-        0 is the group lasso, which takes groups in whole. Between 0 and 1 is the sparse group lasso, whose groups have zeros inside; 1
-        is the lasso.
+        0 is the group lasso, which takes groups in whole. Between 0 and 1 is the sparse group lasso, whose groups have zeros
+        inside; 1 is the lasso.
     l1_ratio : float in [0, 1], default=1.0
         The rest is ridge: the elastic net of groups.
     alphas : int or array_like of shape (L,), default=100

@@ -10,10 +10,7 @@
 import numpy as np
 from cython cimport floating
 from libc.math cimport fabs, log, sqrt, INFINITY as inf
-from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
-from scipy.linalg.cython_blas cimport dgemm
-from scipy.linalg.cython_lapack cimport dsyev
 from riata_engine.cpu.control cimport Control, Signal, poll
 
 include "../formulas/losses.py"
@@ -23,13 +20,11 @@ include "../formulas/groups.py"
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
 
+include "group_blocks.pxi"
+include "group_norms.pxi"
+
 cdef enum:
     MEMORY = 5                             # epochs between two extrapolations
-    SECULAR = 60                           # Newton steps at most: three or four are usual
-    BLOCK_STEPS = 30                       # proximal gradient steps on a block
-
-cdef double SETTLED = 1e-3                 # they end when a step is this part of the first
-cdef double EDGE = 1 + 4e-14               # a slope so little beyond what holds a group at zero is rounding
 
 cdef struct Play:
     # the groups in play and the point b at which descent stands
@@ -51,172 +46,6 @@ cdef struct Play:
     const double* c                        # (T, m) Zᵀy
     double yy
     double* work                           # 4·T·widest
-
-
-cdef cloned_void subtract_rows(double* q, Py_ssize_t length, const floating* A, Py_ssize_t ld, const double* step, Py_ssize_t d) noexcept nogil:
-    """q −= Σ_k step_k A_k, four rows at a time."""
-    cdef Py_ssize_t i, k = 0
-    cdef const floating* a
-    cdef const floating* a1
-    cdef const floating* a2
-    cdef const floating* a3
-    cdef double s, s1, s2, s3
-    while k + 4 <= d:
-        a = A + k * ld
-        a1 = a + ld
-        a2 = a1 + ld
-        a3 = a2 + ld
-        s = step[k]
-        s1 = step[k + 1]
-        s2 = step[k + 2]
-        s3 = step[k + 3]
-        for i in range(length):
-            q[i] -= s * a[i] + s1 * a1[i] + s2 * a2[i] + s3 * a3[i]
-        k += 4
-    while k < d:
-        a = A + k * ld
-        s = step[k]
-        for i in range(length):
-            q[i] -= s * a[i]
-        k += 1
-
-
-cdef cloned_void row_products(const double* r, Py_ssize_t length, const floating* A, Py_ssize_t ld, Py_ssize_t d, double* out) noexcept nogil:
-    """out[k] = A_k·r, four rows at a time."""
-    cdef Py_ssize_t i, k = 0
-    cdef const floating* a
-    cdef const floating* a1
-    cdef const floating* a2
-    cdef const floating* a3
-    cdef double s, s1, s2, s3
-    while k + 4 <= d:
-        a = A + k * ld
-        a1 = a + ld
-        a2 = a1 + ld
-        a3 = a2 + ld
-        s = s1 = s2 = s3 = 0
-        for i in range(length):
-            s += a[i] * r[i]
-            s1 += a1[i] * r[i]
-            s2 += a2[i] * r[i]
-            s3 += a3[i] * r[i]
-        out[k] = s
-        out[k + 1] = s1
-        out[k + 2] = s2
-        out[k + 3] = s3
-        k += 4
-    while k < d:
-        a = A + k * ld
-        s = 0
-        for i in range(length):
-            s += a[i] * r[i]
-        out[k] = s
-        k += 1
-
-
-cdef cloned_void dot(const double* x, const double* y, Py_ssize_t m, double* out) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef double s = 0
-    for i in range(m):
-        s += x[i] * y[i]
-    out[0] = s
-
-
-cdef cloned_void mix(double* out, const double* x, double weight, Py_ssize_t m) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(m):
-        out[i] += weight * x[i]
-
-
-cdef double principal_step(const double* v, const double* h, double lam, double ridge, Py_ssize_t d, Py_ssize_t T, double before,
-                           double* out) noexcept nogil:
-    """out (T, d) = argmin ½ Σ (h_k + ridge) b² − v b + lam ‖b‖; returns its length. ``before``: the length it had."""
-    cdef Py_ssize_t i, k, steps
-    cdef double norm = 0, top = 0, t, following, square, slope, share, u
-    for i in range(T * d):
-        norm += v[i] * v[i]
-    norm = sqrt(norm)
-    if norm <= lam * EDGE:
-        memset(out, 0, T * d * sizeof(double))
-        return 0
-    for k in range(d):
-        top = max(top, h[k] + ridge)
-    if lam <= 0:
-        square = 0
-        for i in range(T * d):
-            u = h[i % d] + ridge
-            out[i] = v[i] / u if u > 0 else 0
-            square += out[i] * out[i]
-        return sqrt(square)
-    if top <= 0:                                       # a group without any column that varies
-        memset(out, 0, T * d * sizeof(double))
-        return 0
-    t = (norm - lam) / top                             # never above the root
-    if d > 1:
-        t = max(t, before)
-        for steps in range(SECULAR):
-            square = slope = 0
-            for i in range(T * d):
-                u = h[i % d] + ridge
-                share = secular_share(v[i], u, lam, t)
-                square += share * share
-                slope += share * share * u / (u * t + lam)
-            following = max(secular_step(t, square, slope), (norm - lam) / top)
-            u = fabs(following - t)
-            t = following
-            if u <= 1e-15 * t:
-                break
-    for i in range(T * d):
-        out[i] = t * secular_share(v[i], h[i % d] + ridge, lam, t)
-    return t
-
-
-cdef void proximal(double* x, double l1, double lam, Py_ssize_t size) noexcept nogil:
-    """x = argmin_b ½ ‖b − x‖² + l1 ‖b‖₁ + lam ‖b‖"""
-    cdef Py_ssize_t i
-    cdef double square = 0
-    for i in range(size):
-        x[i] = soft_threshold(x[i], l1)
-        square += x[i] * x[i]
-    square = group_shrink(sqrt(square), lam)
-    for i in range(size):
-        x[i] *= square
-
-
-cdef void sparse_step(const double* v, const double* B, double curvature, double lam, double l1, double ridge, Py_ssize_t d,
-                      Py_ssize_t T, double* b, double* point, double* moved) noexcept nogil:
-    """Accelerated proximal gradient steps (Beck & Teboulle 2009, restarted) on ½ bᵀBb − vᵀb + g(b) from b (T, d), in place."""
-    cdef Py_ssize_t i, k, t, step
-    cdef double L = curvature + ridge, s, first = 0, change, uphill, momentum, theta = 1, following
-    if L <= 0:
-        memset(b, 0, T * d * sizeof(double))
-        return
-    memcpy(point, b, T * d * sizeof(double))
-    for step in range(BLOCK_STEPS):
-        for t in range(T):
-            for i in range(d):
-                s = v[t * d + i] - ridge * point[t * d + i]
-                for k in range(d):
-                    s -= B[i * d + k] * point[t * d + k]
-                moved[t * d + i] = point[t * d + i] + s / L
-        proximal(moved, l1 / L, lam / L, T * d)
-        change = uphill = 0
-        for i in range(T * d):
-            s = moved[i] - b[i]
-            change += s * s
-            uphill += (point[i] - moved[i]) * s
-        following = (1 + sqrt(1 + 4 * theta * theta)) / 2
-        momentum = (theta - 1) / following
-        if uphill > 0:
-            momentum, following = 0, 1
-        theta = following
-        for i in range(T * d):
-            point[i] = moved[i] + momentum * (moved[i] - b[i])
-            b[i] = moved[i]
-        if step == 0:
-            first = change
-        if change <= SETTLED * SETTLED * first:
-            break
 
 
 cdef bint block_step(Play* S, Py_ssize_t g) noexcept nogil:
@@ -271,50 +100,6 @@ cdef bint block_step(Play* S, Py_ssize_t g) noexcept nogil:
         else:
             subtract_rows(S.q + t * S.length, S.length, S.A + at * S.ld, S.ld, v + t * d, d)
     return changed
-
-
-cdef double norm_of(const double* t, Py_ssize_t d, Py_ssize_t T, Py_ssize_t stride, double l1) noexcept nogil:
-    """‖S(t, l1)‖ of a block (T, d) whose rows are ``stride`` apart."""
-    cdef Py_ssize_t i, k
-    cdef double x, square = 0
-    for i in range(T):
-        for k in range(d):
-            x = soft_threshold(t[i * stride + k], l1)
-            square += x * x
-    return sqrt(square)
-
-
-cdef double dual_norm(const double* t, Py_ssize_t d, Py_ssize_t T, Py_ssize_t stride, double lam, double l1) noexcept nogil:
-    """The least alpha at which alpha (lam ‖·‖ + l1 ‖·‖₁) holds the block at zero against the slope t; infinite if none does."""
-    cdef Py_ssize_t i, k, step
-    cdef double square = 0, overlap, top = 0, x, a
-    for i in range(T):
-        for k in range(d):
-            a = fabs(t[i * stride + k])
-            square += a * a
-            top = max(top, a)
-    if square == 0:
-        return 0
-    if lam == inf:
-        return 0
-    if l1 <= 0:
-        return sqrt(square) / lam if lam > 0 else inf
-    if lam <= 0:
-        return top / l1
-    x = max(sqrt(square) / (lam + l1 * sqrt(<double>(d * T))), top / (lam + l1))      # both from the left
-    for step in range(SECULAR):
-        square = overlap = 0
-        for i in range(T):
-            for k in range(d):
-                a = fabs(t[i * stride + k]) - l1 * x
-                if a > 0:
-                    square += a * a
-                    overlap += a
-        a = dual_norm_step(x, square, overlap, lam, l1) if square > 0 else x
-        if a - x <= 1e-15 * x:
-            break
-        x = a
-    return x
 
 
 cdef void find_gradient(Play* S) noexcept nogil:
@@ -381,7 +166,10 @@ cdef double gap_in_play(Play* S) noexcept nogil:
 
 
 cdef bint wake(Play* S, unsigned char* awake) noexcept nogil:
-    """Who takes part in the epochs up to the next look: groups with a coefficient, or whose gradient gives them one. Whether any was asleep."""
+    """Who takes part in the epochs up to the next look: groups with a coefficient, or whose gradient gives them one.
+
+    Returns whether any of them was asleep.
+    """
     cdef Py_ssize_t g, t, k
     cdef bint some = False, before
     for g in range(S.G):
@@ -483,7 +271,8 @@ cdef void extrapolate(Play* S, double* past_b, double* past_q) noexcept nogil:
         memcpy(S.q, past_q, long_size * sizeof(double))
 
 
-cdef void foresee(Play* S, const double** points, const double* where, Py_ssize_t known, const double* base, double* saved) noexcept nogil:
+cdef void foresee(Play* S, const double** points, const double* where, Py_ssize_t known, const double* base,
+                  double* saved) noexcept nogil:
     """Go on from the solutions at two or three alphas before, as a polynomial in log alpha, if that lowers the objective.
 
     The path is smooth where no group comes or goes; one whose coefficients would turn around, or which was not there before, stays.
@@ -516,8 +305,8 @@ cdef void foresee(Play* S, const double** points, const double* where, Py_ssize_
         start_afresh(S, base)
 
 
-def descend(const double[:, ::1] A, narrow, Py_ssize_t m, bint gram, const Py_ssize_t[::1] start, const double[::1] h, blocks, const Py_ssize_t[::1] block_at,
-            const double[::1] lam, const double[::1] l1, const double[::1] ridge, const double[:, ::1] base, const double[:, ::1] c,
+def descend(const double[:, ::1] A, narrow, Py_ssize_t m, bint gram, const Py_ssize_t[::1] start, const double[::1] h,
+            blocks, const Py_ssize_t[::1] block_at, const double[::1] lam, const double[::1] l1, const double[::1] ridge, const double[:, ::1] base, const double[:, ::1] c,
             double yy, const double[::1] alphas, double[:, :, ::1] out, const double[:, :, ::1] past, const double[::1] past_alphas,
             double tol, long max_epochs, int[::1] epochs, double[::1] gaps, Control control):
     """Solve K alphas, one after the other, on the groups in play.
@@ -563,7 +352,7 @@ def descend(const double[:, ::1] A, narrow, Py_ssize_t m, bint gram, const Py_ss
     cdef const float[:, ::1] rounded
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
-    cdef long epoch
+    cdef long _
     cdef bint changed
     cdef double gap
     awake_groups = np.ones(G, np.uint8)
@@ -621,7 +410,7 @@ def descend(const double[:, ::1] A, narrow, Py_ssize_t m, bint gram, const Py_ss
                 wake(&S, &awake[0])
             filled = 0
             gap = inf
-            for epoch in range(max_epochs):
+            for _ in range(max_epochs):
                 memcpy(past_b + filled * size, S.b, size * sizeof(double))
                 memcpy(past_q + filled * long_size, S.q, long_size * sizeof(double))
                 filled += 1
@@ -655,131 +444,3 @@ def descend(const double[:, ::1] A, narrow, Py_ssize_t m, bint gram, const Py_ss
         else:
             k = K
     return k
-
-
-def dual_norms(const double[:, :, ::1] slopes, const Py_ssize_t[::1] start, const double[::1] lam, const double[::1] l1):
-    """(K, G) least alphas at which the penalties of alpha = 1, lam ‖·‖ + l1 ‖·‖₁, hold each group at zero against slopes (K, T, p).
-
-    Features stand group by group, ``start`` (G + 1) tells where; lam = inf leaves a group out: 0.
-    """
-    cdef Py_ssize_t K = slopes.shape[0], T = slopes.shape[1], p = slopes.shape[2], G = lam.shape[0], k, g
-    cdef double[:, ::1] out = np.empty((K, G))
-    with nogil:
-        for k in range(K):
-            for g in range(G):
-                out[k, g] = dual_norm(&slopes[k, 0, start[g]], start[g + 1] - start[g], T, p, lam[g], l1[g])
-    return np.asarray(out)
-
-
-def conjugates(const double[:, :, ::1] slopes, const double[::1] scales, const double[::1] alphas, const Py_ssize_t[::1] start,
-               const double[::1] lam, const double[::1] l1, const double[::1] ridge):
-    """(K,) Σ_g g*(s_k·slopes) over the groups with a ridge penalty."""
-    cdef Py_ssize_t K = slopes.shape[0], T = slopes.shape[1], p = slopes.shape[2], G = lam.shape[0], k, g
-    cdef double s, a
-    cdef double[::1] out = np.zeros(K)
-    with nogil:
-        for k in range(K):
-            s, a = scales[k], alphas[k]
-            for g in range(G):
-                if ridge[g] > 0 and lam[g] < inf and s > 0:
-                    out[k] += group_conjugate(s * norm_of(&slopes[k, 0, start[g]], start[g + 1] - start[g], T, p, a * l1[g] / s),
-                                              a * lam[g], a * ridge[g])
-    return np.asarray(out)
-
-
-def penalties(const double[:, :, ::1] b, const double[::1] alphas, const Py_ssize_t[::1] start, const double[::1] lam,
-              const double[::1] l1, const double[::1] ridge):
-    """(K,) penalties of coefficients b (K, T, p), features group by group; and (K, G) whether a group has any."""
-    cdef Py_ssize_t K = b.shape[0], T = b.shape[1], G = lam.shape[0], k, g, t, j
-    cdef double square, total, x
-    cdef double[::1] out = np.zeros(K)
-    used = np.zeros((K, G), bool)
-    cdef unsigned char[:, ::1] in_use = used.view(np.uint8)
-    with nogil:
-        for k in range(K):
-            for g in range(G):
-                square = total = 0
-                for t in range(T):
-                    for j in range(start[g], start[g + 1]):
-                        x = b[k, t, j]
-                        square += x * x
-                        total += fabs(x)
-                if square > 0:
-                    in_use[k, g] = 1
-                    out[k] += alphas[k] * (lam[g] * sqrt(square) + l1[g] * total + ridge[g] * square / 2)
-    return np.asarray(out), used
-
-
-def principal_axes(double[:, ::1] Z, const Py_ssize_t[::1] start, double[::1] h, double[::1] axes, const Py_ssize_t[::1] axes_at, bint rotate):
-    """Turn the rows of Z (m, n) of each group to its principal axes, in place.
-
-    h (m,) gets the eigenvalues of the Gram block and ``axes`` from ``axes_at[g]`` on its eigenvectors U (d, d), one a row: Z_g becomes
-    U Z_g, and coefficients b of it are Uᵀb of what it was. With ``rotate=False`` Z stays, ``axes`` gets the Gram blocks and h the
-    largest eigenvalue in all places of the group. Directions within rounding of nothing become zero.
-    """
-    cdef Py_ssize_t G = start.shape[0] - 1, n = Z.shape[1], g, i, k, d, widest = 0
-    cdef int size, rows = <int>n, info = 0, work_size, ld = <int>n
-    cdef char flip = b"t", plain = b"n", vectors = b"v", values = b"n", lower = b"l"
-    cdef double one = 1, zero = 0, top
-    cdef double* U
-    for g in range(G):
-        widest = max(widest, start[g + 1] - start[g])
-    cdef double[::1] turned = np.empty(widest * n if rotate else 1)
-    work_size = <int>max(1, 66 * widest)
-    cdef double[::1] work = np.empty(work_size), block = np.empty(widest * widest), found = np.empty(widest)
-    with nogil:
-        for g in range(G):
-            d = start[g + 1] - start[g]
-            size = <int>d
-            if d == 1:
-                dot(&Z[start[g], 0], &Z[start[g], 0], n, &h[start[g]])
-                axes[axes_at[g]] = 1 if rotate else h[start[g]]
-                continue
-            dgemm(&flip, &plain, &size, &size, &rows, &one, &Z[start[g], 0], &ld, &Z[start[g], 0], &ld, &zero, &block[0], &size)
-            if rotate:
-                U = &axes[axes_at[g]]
-                memcpy(U, &block[0], d * d * sizeof(double))
-                dsyev(&vectors, &lower, &size, U, &size, &found[0], &work[0], &work_size, &info)
-            else:
-                memcpy(&axes[axes_at[g]], &block[0], d * d * sizeof(double))
-                dsyev(&values, &lower, &size, &block[0], &size, &found[0], &work[0], &work_size, &info)
-            if info != 0:
-                break
-            top = max(found[d - 1], 0.0)
-            for k in range(d):
-                h[start[g] + k] = found[k] if rotate else top
-            if rotate:
-                # columns of Fortran's U are eigenvectors: rows here
-                dgemm(&plain, &plain, &rows, &size, &size, &one, &Z[start[g], 0], &ld, U, &size, &zero, &turned[0], &ld)
-                memcpy(&Z[start[g], 0], &turned[0], d * n * sizeof(double))
-                for k in range(d):
-                    if found[k] <= 4e-16 * d * top:
-                        h[start[g] + k] = 0
-                        memset(&Z[start[g] + k, 0], 0, n * sizeof(double))
-    if info != 0:
-        raise np.linalg.LinAlgError(f"principal_axes: the eigenvalues of a group of {d} features did not converge")
-
-
-def turned_back(const double[:, :, ::1] b, const Py_ssize_t[::1] start, const double[::1] axes, const Py_ssize_t[::1] axes_at, bint rotated,
-                const Py_ssize_t[::1] at, Py_ssize_t p):
-    """(K, T, p) coefficients of the columns as they were, of b (K, T, m) on the groups in play; group g goes to ``at[g]`` on."""
-    cdef Py_ssize_t K = b.shape[0], T = b.shape[1], G = start.shape[0] - 1, g, k, t, i, j, d
-    cdef const double* U
-    cdef double[:, :, ::1] out = np.zeros((K, T, p))
-    cdef double x
-    with nogil:
-        for k in range(K):
-            for t in range(T):
-                for g in range(G):
-                    d = start[g + 1] - start[g]
-                    U = &axes[axes_at[g]]
-                    for i in range(d):
-                        x = b[k, t, start[g] + i]
-                        if x == 0:
-                            continue
-                        if rotated:
-                            for j in range(d):
-                                out[k, t, at[g] + j] += x * U[i * d + j]
-                        else:
-                            out[k, t, at[g] + i] = x
-    return np.asarray(out)

@@ -2,8 +2,9 @@
 
     g(b) = lam·‖b‖₂ + l1·‖b‖₁ + ½ ridge·‖b‖₂²       for one group b
 
-lam = alpha·factor of the group norm (Yuan & Lin 2006), l1 that of the sparse group lasso (Simon et al. 2013). With several responses
-b is a block of rows and ‖·‖₂ its Frobenius norm. Compiled into the CPU kernels by ``include``, taken as they stand by numba.
+lam = alpha·factor of the group norm (Yuan & Lin 2006), l1 that of the sparse group lasso (Simon et al. 2013). With several
+responses b is a block of rows and ‖·‖₂ its Frobenius norm. Compiled into the CPU kernels by ``include``, taken as they stand by
+numba.
 """
 try:
     import cython
@@ -66,8 +67,8 @@ def dual_norm_step(x: cython.double, square: cython.double, overlap: cython.doub
                    l1: cython.double) -> cython.double:
     """Newton's next x on ‖S(t, l1 x)‖ = lam x, whose root is the dual norm of lam ‖b‖ + l1 ‖b‖₁ at t.
 
-    ``square`` = Σ (|t_k| − l1 x)₊² and ``overlap`` = Σ (|t_k| − l1 x)₊. The difference of the sides is convex and falls: from the left
-    of the root Newton never passes it.
+    ``square`` = Σ (|t_k| − l1 x)₊² and ``overlap`` = Σ (|t_k| − l1 x)₊. The difference of the sides is convex and falls: from the
+    left of the root Newton never passes it.
     """
     norm: cython.double
     norm = sqrt(square)

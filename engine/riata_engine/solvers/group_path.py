@@ -1,23 +1,25 @@
 """A path of group penalties: working sets of groups, block descent on them, one pass over X to check several alphas.
 
-Groups come into play by a strong rule (Tibshirani et al. 2012, "Strong rules for discarding predictors in lasso-type problems") for a
-block of alphas ahead; the block is solved on the groups in play and its residuals meet X in one product, which shows the groups left
-out wrongly and gives each alpha its certificate. Alphas are accepted up to the first whose gap is above the tolerance.
+Groups come into play by a strong rule (Tibshirani et al. 2012, "Strong rules for discarding predictors in lasso-type problems")
+for a block of alphas ahead; the block is solved on the groups in play and its residuals meet X in one product, which shows the groups
+left out wrongly and gives each alpha its certificate. Alphas are accepted up to the first whose gap is above the tolerance.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from riata_engine.cpu.control import Stopped
-from riata_engine.cpu.group_descent import conjugates, descend, dual_norms, penalties
+from riata_engine.cpu.group_certificate import conjugates, dual_norms, penalties
+from riata_engine.cpu.group_descent import descend
 from riata_engine.formulas.early_stop import path_is_done
 from riata_engine.solvers.group_form import FreeGroups
 from riata_engine.solvers.group_pool import GroupPool
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, SKIPPED, TIME_BUDGET
 
 #: alphas of a block; residuals at once in one product
-BLOCK, RESIDUALS = 10, 32
+BLOCK, RESIDUALS = 10, 100
 #: part of the tolerance at which descent leaves an alpha, and the factor by which it goes on where the certificate says no
 INNER, TIGHTER = 0.5, 0.1
 #: solutions before, from which descent begins
@@ -126,10 +128,8 @@ class GroupPath:
 
     def run(self, alphas, answer):
         """Fill the rows of ``answer`` (an object with ``put``) for descending alphas; stops as ``control`` says."""
-        try:
+        with suppress(Stopped):
             self._run(alphas, answer)
-        except Stopped:
-            pass
 
     def _run(self, alphas, answer):
         form, pen, options = self.form, self.pen, self.options
@@ -154,7 +154,8 @@ class GroupPath:
             grown = np.zeros((len(past), T, pool.m))
             grown[:, :, :past.shape[2]] = past
             past = grown
-            coef, epochs = self._descend(pool, past, past_alphas, block, inner * options.tol * max(form.null, 1e-300), answer.n_epochs[at:at + K])
+            target = inner * options.tol * max(form.null, 1e-300)
+            coef, epochs = self._descend(pool, past, past_alphas, block, target, answer.n_epochs[at:at + K])
             if self.control.stopped:
                 break
             B = pool.turned_back(coef)

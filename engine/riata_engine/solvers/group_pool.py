@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from riata_engine.cpu.group_descent import principal_axes, turned_back
+from riata_engine.cpu.group_axes import principal_axes, turned_back
 from riata_engine.solvers.interruptible import interruptibly
 
 #: columns for which there is room at first

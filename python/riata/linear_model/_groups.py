@@ -26,8 +26,8 @@ class GroupLasso(RegressorMixin, LinearPredictor):
     groups : sequence of n_features labels, list of index lists, or None, default=None
         Which features form a group; every feature is in exactly one. None: each feature is alone, which is the lasso.
     penalty_factor : array-like of shape (n_groups,), default=None
-        f_g, >= 0; inf leaves a group out. Groups stand in the order in which their labels first occur. None: the square root of the
-        group's size.
+        f_g, >= 0; inf leaves a group out. Groups stand in the order in which their labels first occur. None: the square root
+        of the group's size.
     fit_intercept : bool, default=True
         Whether to fit an (unpenalised) intercept.
     standardize : bool, default=False
@@ -70,7 +70,8 @@ class GroupLasso(RegressorMixin, LinearPredictor):
     ['a']
     """
 
-    def __init__(self, alpha=1.0, *, groups=None, penalty_factor=None, fit_intercept=True, standardize=False, max_iter=1000, tol=1e-4):
+    def __init__(self, alpha=1.0, *, groups=None, penalty_factor=None, fit_intercept=True, standardize=False, max_iter=1000,
+                 tol=1e-4):
         self._keep(locals())
 
     def fit(self, X, y, sample_weight=None):
@@ -100,7 +101,8 @@ class GroupLasso(RegressorMixin, LinearPredictor):
         groups, names = check_feature_groups(self.groups, X.shape[1])
         settings = engine_settings({**vars(self), "positive": False}, X.shape[1])
         del settings["lower"]
-        batch = GroupBatch(X, Y, groups, check_group_factors(self.penalty_factor, groups), sparsity=self._sparsity(), weights=weights,
+        factors = check_group_factors(self.penalty_factor, groups)
+        batch = GroupBatch(X, Y, groups, factors, sparsity=self._sparsity(), weights=weights,
                            alphas=np.array([self.alpha], dtype=np.float64), standardize=bool(self.standardize), **settings)
         solution = solve_certified(owner, batch, solve=solve_groups)
         coef = solution.coefficients(0, 0)

@@ -99,8 +99,8 @@ class MultiTaskElasticNet(RegressorMixin, TaskPredictor):
 
     References
     ----------
-    G. Obozinski, B. Taskar and M. Jordan (2010), Joint covariate selection and joint subspace selection for multiple classification
-    problems. Statistics and Computing 20, 231–252.
+    G. Obozinski, B. Taskar and M. Jordan (2010), Joint covariate selection and joint subspace selection for multiple
+    classification problems. Statistics and Computing 20, 231–252.
 
     Examples
     --------
@@ -172,6 +172,6 @@ class MultiTaskLasso(MultiTaskElasticNet):
 
     l1_ratio = 1.0   # no parameter here
 
-    def __init__(self, alpha=1.0, *, fit_intercept=True, copy_X=True, max_iter=1000, tol=1e-4, warm_start=False, random_state=None,
-                 selection="cyclic"):
+    def __init__(self, alpha=1.0, *, fit_intercept=True, copy_X=True, max_iter=1000, tol=1e-4, warm_start=False,
+                 random_state=None, selection="cyclic"):
         self._keep(locals())

@@ -14,6 +14,7 @@ from ._certified import solve_certified
 from ._elastic_net_cv import PathCV
 from ._multi_task import TaskPredictor, checked_tasks, task_settings
 from ._parameters import descending_alphas
+from ._routing import routed
 
 _TINY = np.finfo(np.float64).resolution       # scikit-learn's grid where no feature has anything to do with y
 
@@ -48,12 +49,14 @@ class TaskPathCV(PathCV, TaskPredictor):
         self._check_parameters(l1_ratio="l1_ratios")
         X, Y, weights = checked_tasks(self, X, y, sample_weight)
         ratios = self._l1_ratios()
-        settings = {**task_settings(self, X.shape[1]), "n_threads": None if self.n_jobs is None else effective_n_jobs(self.n_jobs)}
+        n_threads = None if self.n_jobs is None else effective_n_jobs(self.n_jobs)
+        settings = {**task_settings(self, X.shape[1]), "n_threads": n_threads}
         grids = self._grids(GroupBatch(X, Y, l1_ratio=ratios, weights=weights, **settings))
         folds = make_folds(self._splits(X, Y, sample_weight, params), X.shape[0], weights=weights)
         K = len(folds) + 1
-        batch = GroupBatch(X, Y, l1_ratio=np.repeat(ratios, K), alphas=np.repeat(grids, K, axis=0), weights=_columns(folds, weights, len(Y)),
-                           weight_set=np.tile(np.arange(K), len(ratios)), held_out=[np.empty(0, dtype=np.intp), *folds.test],
+        batch = GroupBatch(X, Y, l1_ratio=np.repeat(ratios, K), alphas=np.repeat(grids, K, axis=0),
+                           weights=_columns(folds, weights, len(Y)), weight_set=np.tile(np.arange(K), len(ratios)),
+                           held_out=[np.empty(0, dtype=np.intp), *folds.test],
                            held_out_weights=weights, **settings)
         solution = solve_certified(owner, batch, self.verbose, solve_groups)
         errors = solution.held_out_deviance.reshape(len(ratios), K, -1)[:, 1:]
@@ -82,8 +85,6 @@ class TaskPathCV(PathCV, TaskPredictor):
         return np.where(grids[:, :1] > _TINY, grids, _TINY)
 
     def _splits(self, X, Y, sample_weight, params):
-        from ._routing import routed
-
         split_params = routed(self, sample_weight, params).get("splitter", {}).get("split", {})
         return list(check_cv(self.cv).split(X, Y, **split_params))
 
@@ -102,8 +103,8 @@ def _columns(folds, weights, n):
 class MultiTaskElasticNetCV(TaskPathCV):
     """:class:`MultiTaskElasticNet` with alpha and l1_ratio chosen by cross-validation.
 
-    The grid of alphas comes from all rows; for each l1_ratio and fold the path is solved without the fold's rows, and the pair with the
-    smallest mean (over folds) of the mean squared error on the held-out rows and all tasks is chosen.
+    The grid of alphas comes from all rows; for each l1_ratio and fold the path is solved without the fold's rows, and the pair
+    with the smallest mean (over folds) of the mean squared error on the held-out rows and all tasks is chosen.
 
     Parameters
     ----------
