@@ -46,6 +46,7 @@ __all__ = [
     "fit_group_path",
     "fit_path",
     "load_model",
+    "losses",
     "nested_cross_validate",
     "permutation_test",
     "relaxed_path",

@@ -33,7 +33,7 @@ cdef struct Play:
     const float* narrow                    # the same in single precision, or NULL
     Py_ssize_t ld, length, m, T, G, widest
     const Py_ssize_t* start                # (G + 1) rows of each group
-    const double* h                        # (m) squared norms of the columns; (with l1) largest eigenvalue of the block in all of its places
+    const double* h                        # (m) squared norms of the columns; with l1 the largest eigenvalue of the block
     const double* blocks                   # with l1: (d, d) Gram blocks one after the other
     const Py_ssize_t* block_at             # (G)
     const double* lam                      # (G) for alpha = 1
@@ -306,7 +306,8 @@ cdef void foresee(Play* S, const double** points, const double* where, Py_ssize_
 
 
 def descend(const double[:, ::1] A, narrow, Py_ssize_t m, bint gram, const Py_ssize_t[::1] start, const double[::1] h,
-            blocks, const Py_ssize_t[::1] block_at, const double[::1] lam, const double[::1] l1, const double[::1] ridge, const double[:, ::1] base, const double[:, ::1] c,
+            blocks, const Py_ssize_t[::1] block_at, const double[::1] lam, const double[::1] l1,
+            const double[::1] ridge, const double[:, ::1] base, const double[:, ::1] c,
             double yy, const double[::1] alphas, double[:, :, ::1] out, const double[:, :, ::1] past, const double[::1] past_alphas,
             double tol, long max_epochs, int[::1] epochs, double[::1] gaps, Control control):
     """Solve K alphas, one after the other, on the groups in play.

@@ -1,8 +1,8 @@
 """A path of group penalties: working sets of groups, block descent on them, one pass over X to check several alphas.
 
 Groups come into play by a strong rule (Tibshirani et al. 2012, "Strong rules for discarding predictors in lasso-type problems")
-for a block of alphas ahead; the block is solved on the groups in play and its residuals meet X in one product, which shows the groups
-left out wrongly and gives each alpha its certificate. Alphas are accepted up to the first whose gap is above the tolerance.
+for a block of alphas ahead; the block is solved on the groups in play and its residuals meet X in one product, which shows the
+groups left out wrongly and gives each alpha its certificate. Alphas are accepted up to the first whose gap is above the tolerance.
 """
 
 from contextlib import suppress

@@ -7,12 +7,16 @@ What differs on purpose is listed in docs/scikit-learn.md.
 
 from ._elastic_net import ElasticNet, Lasso
 from ._elastic_net_cv import ElasticNetCV, LassoCV
+from ._glm import GammaRegressor, PoissonRegressor, TweedieRegressor
 from ._groups import GroupLasso, SparseGroupLasso
+from ._huber import HuberRegressor
+from ._logistic import LogisticRegression
 from ._multi_task import MultiTaskElasticNet, MultiTaskLasso
 from ._multi_task_cv import MultiTaskElasticNetCV, MultiTaskLassoCV
 from ._paths import enet_path, lasso_path
 from ._ridge import Ridge
 from ._ridge_cv import RidgeCV
 
-__all__ = ["ElasticNet", "ElasticNetCV", "GroupLasso", "Lasso", "LassoCV", "MultiTaskElasticNet", "MultiTaskElasticNetCV",
-           "MultiTaskLasso", "MultiTaskLassoCV", "Ridge", "RidgeCV", "SparseGroupLasso", "enet_path", "lasso_path"]
+__all__ = ["ElasticNet", "ElasticNetCV", "GammaRegressor", "GroupLasso", "HuberRegressor", "Lasso", "LassoCV", "LogisticRegression",
+           "MultiTaskElasticNet", "MultiTaskElasticNetCV", "MultiTaskLasso", "MultiTaskLassoCV", "PoissonRegressor", "Ridge",
+           "RidgeCV", "SparseGroupLasso", "TweedieRegressor", "enet_path", "lasso_path"]
