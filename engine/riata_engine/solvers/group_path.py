@@ -2,7 +2,7 @@
 
 Groups come into play by a strong rule (Tibshirani et al. 2012, "Strong rules for discarding predictors in lasso-type problems")
 for a block of alphas ahead; the block is solved on the groups in play and its residuals meet X in one product, which shows the
-groups left out wrongly and gives each alpha its certificate. Alphas are accepted up to the first whose gap is above the tolerance.
+groups left out wrongly and gives each alpha its certificate. Alphas are accepted up to the first whose gap is above tol.
 """
 
 from contextlib import suppress

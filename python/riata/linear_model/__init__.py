@@ -17,6 +17,6 @@ from ._paths import enet_path, lasso_path
 from ._ridge import Ridge
 from ._ridge_cv import RidgeCV
 
-__all__ = ["ElasticNet", "ElasticNetCV", "GammaRegressor", "GroupLasso", "HuberRegressor", "Lasso", "LassoCV", "LogisticRegression",
-           "MultiTaskElasticNet", "MultiTaskElasticNetCV", "MultiTaskLasso", "MultiTaskLassoCV", "PoissonRegressor", "Ridge",
-           "RidgeCV", "SparseGroupLasso", "TweedieRegressor", "enet_path", "lasso_path"]
+__all__ = ["ElasticNet", "ElasticNetCV", "GammaRegressor", "GroupLasso", "HuberRegressor", "Lasso", "LassoCV",
+           "LogisticRegression", "MultiTaskElasticNet", "MultiTaskElasticNetCV", "MultiTaskLasso", "MultiTaskLassoCV",
+           "PoissonRegressor", "Ridge", "RidgeCV", "SparseGroupLasso", "TweedieRegressor", "enet_path", "lasso_path"]
