@@ -9,7 +9,7 @@
 # diagonal, and a block step is exact by Newton on the secular equation. With l1 it takes proximal gradient steps on the block.
 import numpy as np
 from cython cimport floating
-from libc.math cimport fabs, log, sqrt, INFINITY as inf
+from libc.math cimport copysign, exp, fabs, log, sqrt, INFINITY as inf
 from libc.string cimport memcpy, memset
 from riata_engine.cpu.control cimport Control, Signal, poll
 
