@@ -11,6 +11,7 @@ from riata.bootstrap_result import BootstrapResult
 from riata.concave import ConcavePathResult, mcp_path, scad_path
 from riata.cross_validation import cross_validate_path
 from riata.cv_result import CVResult
+from riata.group_paths import GroupPathResult, fit_group_path
 from riata.nested import NestedCVResult, nested_cross_validate
 from riata.paths import fit_path
 from riata.permutation import PermutationTestResult, permutation_test
@@ -31,6 +32,7 @@ __all__ = [
     "BootstrapResult",
     "CVResult",
     "ConcavePathResult",
+    "GroupPathResult",
     "NestedCVResult",
     "PathResult",
     "PermutationTestResult",
@@ -45,6 +47,7 @@ __all__ = [
     "concat",
     "cross_validate_path",
     "fit_batch",
+    "fit_group_path",
     "fit_path",
     "load_model",
     "losses",

@@ -9,8 +9,11 @@ from ._concave import MCPRegressor, SCADRegressor
 from ._elastic_net import ElasticNet, Lasso
 from ._elastic_net_cv import ElasticNetCV, LassoCV
 from ._glm import GammaRegressor, PoissonRegressor, TweedieRegressor
+from ._groups import GroupLasso, SparseGroupLasso
 from ._huber import HuberRegressor
 from ._logistic import LogisticRegression
+from ._multi_task import MultiTaskElasticNet, MultiTaskLasso
+from ._multi_task_cv import MultiTaskElasticNetCV, MultiTaskLassoCV
 from ._paths import enet_path, lasso_path
 from ._ridge import Ridge
 from ._ridge_cv import RidgeCV
@@ -22,17 +25,23 @@ __all__ = [
     "ElasticNet",
     "ElasticNetCV",
     "GammaRegressor",
+    "GroupLasso",
     "HuberRegressor",
     "Lasso",
     "LassoCV",
     "LogisticRegression",
     "MCPRegressor",
+    "MultiTaskElasticNet",
+    "MultiTaskElasticNetCV",
+    "MultiTaskLasso",
+    "MultiTaskLassoCV",
     "PoissonRegressor",
     "RelaxedLasso",
     "Ridge",
     "RidgeCV",
     "SCADRegressor",
     "Slope",
+    "SparseGroupLasso",
     "TweedieRegressor",
     "enet_path",
     "lasso_path",
