@@ -17,6 +17,7 @@ from riata.persistence import load_model, save_model
 from riata.relaxed import RelaxedPathResult, relaxed_path
 from riata.results import PathResult
 from riata.ridge_cv import RidgeCVPath, ridge_cv_path
+from riata.svm_paths import SVMPathResult, fit_svm_path
 from riata_engine.batch import build_info
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ __all__ = [
     "PermutationTestResult",
     "RelaxedPathResult",
     "RidgeCVPath",
+    "SVMPathResult",
     "SelectFromPath",
     "StabilitySelection",
     "adaptive_path",
@@ -42,6 +44,7 @@ __all__ = [
     "cross_validate_path",
     "fit_batch",
     "fit_path",
+    "fit_svm_path",
     "load_model",
     "nested_cross_validate",
     "permutation_test",
