@@ -20,6 +20,7 @@ cdef enum:
     ROWS = 1024                            # of X that are multiplied at a time
     LOOKS = 60                             # slopes of a line that a step may ask for
     HALVINGS = 200
+    SEGMENT = 8192                         # rows of a task of a gradient
 
 cdef double FLAT = 0.02                    # share of a line's first slope at which its search ends
 
@@ -393,3 +394,36 @@ def fits(Design design, const double[:, ::1] B, const double[::1] b0, Control co
     if signal.stop:
         raise Stopped
     return np.asarray(out)
+
+
+def row_major_gradient(Design design, const double[:, ::1] R, Control control, int n_threads=1):
+    """R Z as (K, p) of a design that BLAS reads row by row: ``transposed_matvec`` with whole rows in place of tiles of columns, which
+    reads such an X once at its full speed. Segments of fixed size are added in their order."""
+    cdef Columns* X = &design.view
+    cdef Py_ssize_t K = R.shape[0], segments = (X.n + SEGMENT - 1) // SEGMENT, t
+    cdef double[:, :, ::1] part = np.zeros((segments, K, X.p))
+    cdef Signal* signal = &control.signal
+    cdef void* handle = <void*>control
+    if not (design.direct and X.col == 1):
+        raise ValueError("row_major_gradient takes a design with direct=True and contiguous rows")
+    n_threads = worth(2.0 * X.n * X.p * K, n_threads)
+    for t in prange(segments, num_threads=n_threads, schedule="dynamic", nogil=True):
+        if signal.stop == 0:
+            segment_gradient(X, t * SEGMENT, &R[0, 0], K, &part[t, 0, 0])
+        if threadid() == 0:
+            poll(signal, handle)
+    if signal.stop:
+        raise Stopped
+    return (np.asarray(part).sum(axis=0) - np.asarray(R).sum(axis=1)[:, None] * np.asarray(design.center)) * np.asarray(design.multiplier)
+
+
+cdef void segment_gradient(const Columns* X, Py_ssize_t first, const double* R, Py_ssize_t K, double* out) noexcept nogil:
+    cdef int rows, p = <int>X.p, ldx = <int>max(X.row, X.p), inc = 1
+    cdef Py_ssize_t r0 = first, k, last = min(first + SEGMENT, X.n)
+    cdef double one = 1
+    cdef char plain = b"n"
+    while r0 < last:
+        rows = <int>min(64, last - r0)
+        for k in range(K):
+            dgemv(&plain, &p, &rows, &one, <double*>X.data + r0 * X.row, &ldx, <double*>R + k * X.n + r0, &inc, &one, out + k * X.p, &inc)
+        r0 += 64

@@ -7,7 +7,7 @@ Slopes a lie within their bounds, and so does θ a for θ ≤ 1; where the bound
 
 import numpy as np
 
-from riata_engine.cpu.margin_rows import fits
+from riata_engine.cpu.margin_rows import fits, row_major_gradient
 
 
 def relative_gap(form, l1, l2, b, sums, gradient, null):
@@ -60,7 +60,12 @@ class Certificates:
         """(k, m) Zᵀu, and Σ u where there is an intercept."""
         form = self.form
         rows = np.ascontiguousarray(u[members])
-        g = form.design.transposed_matvec(rows, 1, self.control, self.n_threads)
+        design = form.design
+        by_rows = design.direct and design.X.flags.c_contiguous and min(design.X.shape) > 1
+        if by_rows:
+            g = row_major_gradient(design, rows, self.control, self.n_threads)
+        else:
+            g = design.transposed_matvec(rows, 1, self.control, self.n_threads)
         self.n_passes += 1
         return np.concatenate([g, total[members, None]], axis=1) if form.intercept else g
 
