@@ -19,7 +19,8 @@ from riata_engine.formulas import margins as formulas
 from riata_engine.margins import LOSSES, Margins, solve_margins
 
 
-@parametrize_with_checks([LinearSVC(), LinearSVC(loss="hinge"), LinearSVC(penalty="l1"), LinearSVR(), QuantileRegressor(alpha=0.1)])
+@parametrize_with_checks([LinearSVC(), LinearSVC(loss="hinge"), LinearSVC(penalty="l1"), LinearSVR(),
+        QuantileRegressor(alpha=0.1)])
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
@@ -32,7 +33,8 @@ def plain_loss(name, y, eta, eps=0.3, q=0.3):
     """The textbook formula."""
     r = y - eta
     return {"hinge": np.maximum(0, 1 - y * eta), "squared_hinge": np.maximum(0, 1 - y * eta)**2,
-            "epsilon_insensitive": np.maximum(0, np.abs(r) - eps), "squared_epsilon_insensitive": np.maximum(0, np.abs(r) - eps)**2,
+            "epsilon_insensitive": np.maximum(0, np.abs(r) - eps), "squared_epsilon_insensitive": np.maximum(0,
+                    np.abs(r) - eps)**2,
             "quantile": np.where(r > 0, q * r, (q - 1) * r)}[name]
 
 
@@ -51,7 +53,8 @@ def test_formulas_are_the_losses_their_slopes_and_their_conjugates(name):
         assert slope == pytest.approx((up - down) / (2 * h), abs=1e-4 * max(1, abs(slope)))
         assert lo <= slope <= hi
         # Fenchel and Young: equal at the slope, no less elsewhere
-        assert formulas.margin_loss(e, eps, smoothed, lo, hi) + formulas.margin_conjugate(slope, y, eps, smoothed) == pytest.approx(
+        assert formulas.margin_loss(e, eps, smoothed, lo, hi) + formulas.margin_conjugate(slope, y, eps,
+                smoothed) == pytest.approx(
             slope * eta, rel=1e-9, abs=1e-9)
         for a in np.linspace(max(lo, -5), min(hi, 5), 7):
             assert value + formulas.margin_conjugate(a, y, eps, kappa) >= a * eta - 1e-9 * max(1, abs(a * eta))
@@ -86,7 +89,8 @@ def test_no_point_nearby_is_better_than_the_gap_says(loss, l1_ratio, scaling, sh
     X, y = drawn(1, *shape, loss)
     alpha = np.array([0.3, 0.03])
     found = solve(loss, X, y, alpha, l1_ratio=l1_ratio, intercept_scaling=scaling, tol=1e-7)
-    assert (found.status == 0).all() and (found.gap <= 1e-7).all()
+    assert (found.status == 0).all()
+    assert (found.gap <= 1e-7).all()
     rng = np.random.default_rng(0)
     for step, strength in enumerate(alpha):
         coef, intercept = found.coef[0, step], found.intercept[0, step]
@@ -128,7 +132,8 @@ def test_laws(loss):
     if loss != "quantile":
         np.testing.assert_allclose(batch.coef[1], -batch.coef[0], atol=3e-4 * np.abs(base.coef).max())
     none = solve(loss, X, y, 1e4, **strict | {"l1_ratio": 1.0})
-    assert not none.coef.any() and none.status[0, 0] == 0
+    assert not none.coef.any()
+    assert none.status[0, 0] == 0
     np.testing.assert_allclose(none.dev_ratio, 0, atol=1e-9)
 
 
@@ -138,9 +143,11 @@ def test_extremes_have_no_nan(loss):
     scale = 1.0 if LOSSES[loss][0] else 1e8
     for data in (X * 1e-8, X * 1e8, np.column_stack([X, X[:, 0], np.zeros(len(y)), np.ones(len(y))])):
         found = solve(loss, data, y * scale, 0.1 / scale if loss.startswith("eps") else 0.1, l1_ratio=0.0, epsilon=0.3 * scale)
-        assert np.isfinite(found.coef).all() and (found.gap[found.status == 0] <= 1e-6).all()
+        assert np.isfinite(found.coef).all()
+        assert (found.gap[found.status == 0] <= 1e-6).all()
     constant = solve(loss, X, np.ones(len(y)), 0.1)
-    assert constant.status[0, 0] == 0 and not constant.coef.any()
+    assert constant.status[0, 0] == 0
+    assert not constant.coef.any()
 
 
 def test_many_rows_have_the_same_answer_however_they_are_stored():
@@ -151,14 +158,16 @@ def test_many_rows_have_the_same_answer_however_they_are_stored():
         dense = solve("squared_hinge", X, y, 0.01, l1_ratio=l1_ratio, tol=1e-12)
         other = solve("squared_hinge", sparse.csc_array(X), y, 0.01, l1_ratio=l1_ratio, tol=1e-12)
         np.testing.assert_allclose(dense.coef, other.coef, atol=1e-6)
-        np.testing.assert_array_equal(dense.coef, solve("squared_hinge", X, y, 0.01, l1_ratio=l1_ratio, tol=1e-12, n_threads=2).coef)
+        np.testing.assert_array_equal(dense.coef, solve("squared_hinge", X, y, 0.01, l1_ratio=l1_ratio, tol=1e-12,
+                n_threads=2).coef)
 
 
 def test_working_sets_solve_what_all_columns_would():
     X, y = drawn(7, 80, 900, "squared_hinge")
     alphas = np.array([0.5, 0.3, 0.2])
     wide = solve("squared_hinge", X, y, alphas, l1_ratio=1.0, tol=1e-8)
-    assert wide.solver == "working_set" and (wide.status == 0).all()
+    assert wide.solver == "working_set"
+    assert (wide.status == 0).all()
     support = np.flatnonzero(wide.coef[0].any(axis=0))
     few = solve("squared_hinge", X[:, support], y, alphas, l1_ratio=1.0, tol=1e-10)
     np.testing.assert_allclose(wide.coef[0][:, support], few.coef[0], atol=1e-3)
@@ -170,7 +179,8 @@ def scaled(load):
 
 
 @pytest.mark.parametrize("load", [load_breast_cancer, load_iris, load_wine])
-@pytest.mark.parametrize("settings", [{}, {"loss": "hinge"}, {"penalty": "l1"}, {"class_weight": "balanced"}, {"intercept_scaling": 10.0},
+@pytest.mark.parametrize("settings", [{}, {"loss": "hinge"}, {"penalty": "l1"}, {"class_weight": "balanced"},
+        {"intercept_scaling": 10.0},
                                       {"C": 0.01}, {"fit_intercept": False}, {"class_weight": {1: 5.0}}], ids=str)
 def test_linear_svc_is_scikit_learns(load, settings):
     X, y = scaled(load)
@@ -180,7 +190,8 @@ def test_linear_svc_is_scikit_learns(load, settings):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         theirs.fit(X, y, weights)
-    assert ours.coef_.shape == theirs.coef_.shape and np.all(ours.gap_ <= 1e-12)
+    assert ours.coef_.shape == theirs.coef_.shape
+    assert np.all(ours.gap_ <= 1e-12)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=2e-3 if settings.get("loss") == "hinge" else 1e-4)
     np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=2e-3 if settings.get("loss") == "hinge" else 1e-4)
     assert (ours.predict(X) == theirs.predict(X)).mean() > 0.99
@@ -196,7 +207,7 @@ def test_linear_svr_is_scikit_learns(settings):
     np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=2e-2)
 
 
-@pytest.mark.parametrize("alpha, quantile", [(0.1, 0.5), (1.0, 0.9), (0.0, 0.5), (0.0, 0.1), (100.0, 0.3)])
+@pytest.mark.parametrize(("alpha", "quantile"), [(0.1, 0.5), (1.0, 0.9), (0.0, 0.5), (0.0, 0.1), (100.0, 0.3)])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_quantile_regressor_is_scikit_learns(alpha, quantile, fit_intercept):
     X, y = scaled(load_diabetes)
@@ -216,7 +227,8 @@ def test_quantile_regressor_is_scikit_learns(alpha, quantile, fit_intercept):
 def test_a_path_over_c_is_its_fits():
     X, y = scaled(load_wine)
     path = riata.fit_svm_path(X, y, [1.0, 0.01, 0.1], tol=1e-10)
-    assert (path.Cs == [0.01, 0.1, 1.0]).all() and (path.status == "converged").all()
+    assert (path.Cs == [0.01, 0.1, 1.0]).all()
+    assert (path.status == "converged").all()
     for step, C in enumerate(path.Cs):
         one = LinearSVC(C=C, tol=1e-10).fit(X, y)
         np.testing.assert_allclose(path.coef[step], one.coef_, atol=1e-4)
@@ -237,7 +249,8 @@ def test_bad_input():
            (LinearSVC(penalty="l1", dual=True), "Unsupported set"), (LinearSVC(loss="hinge", dual=False), "Unsupported set"),
            (LinearSVC(multi_class="crammer_singer"), "multi_class"), (LinearSVC(intercept_scaling=0), "intercept_scaling"),
            (LinearSVC(tol=np.nan), "tol"), (LinearSVR(epsilon=-1), "epsilon"), (LinearSVR(dual=False), "Unsupported set"),
-           (LinearSVR(loss="hinge"), "loss"), (QuantileRegressor(quantile=0), "quantile"), (QuantileRegressor(quantile=1.0), "quantile"),
+           (LinearSVR(loss="hinge"), "loss"), (QuantileRegressor(quantile=0), "quantile"),
+                   (QuantileRegressor(quantile=1.0), "quantile"),
            (QuantileRegressor(alpha=-1), "alpha"), (QuantileRegressor(solver="x"), "solver")]
     for model, message in bad:
         with pytest.raises(ValueError, match=message):
@@ -248,7 +261,8 @@ def test_bad_input():
         LinearSVC().fit(X, np.where(np.arange(len(y)) == 3, np.nan, y))
     with pytest.raises(ValueError, match="continuous"):
         LinearSVC().fit(X, y + np.random.default_rng(0).random(len(y)))
-    for given, message in (({"loss": "log"}, "loss='log'"), ({"loss": "hinge", "penalty": "l1"}, "squared"), ({"Cs": [0.0]}, "Cs"),
+    for given, message in (({"loss": "log"}, "loss='log'"), ({"loss": "hinge", "penalty": "l1"}, "squared"),
+            ({"Cs": [0.0]}, "Cs"),
                            ({"loss": "epsilon_insensitive", "class_weight": "balanced"}, "class_weight")):
         with pytest.raises(ValueError, match=message):
             riata.fit_svm_path(X, y, **given)
@@ -262,4 +276,5 @@ def test_a_time_budget_leaves_no_coefficients_under_what_was_not_solved():
     X, y = scaled(load_breast_cancer)
     path = riata.fit_svm_path(X, y, 5, time_budget=1e-9)
     late = path.status == "time_budget"
-    assert late.any() and np.isnan(path.coef[late]).all()
+    assert late.any()
+    assert np.isnan(path.coef[late]).all()

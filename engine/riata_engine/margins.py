@@ -63,7 +63,8 @@ class Margins:
 
 @dataclass
 class MarginSolution:
-    """Answers of ``Margins``: (T, L), and coef (T, L, p). ``gap`` is the duality gap over ``null_objective`` (T,), the objective
+    """Answers of ``Margins``: (T, L), and coef (T, L, p). ``gap`` is the duality gap over ``null_objective`` (T,), the
+    objective
     without features; ``status`` has codes of ``STATUS``; ``dev_ratio`` is 1 − loss / loss without features."""
 
     alphas: np.ndarray

@@ -35,7 +35,7 @@ cdef cloned_void add(const double* x, double sign, Py_ssize_t n, double* y) noex
 cdef int sparse_gram(const Columns* X, const double* ones, const double* noughts, const Py_ssize_t* rows, Py_ssize_t n,
                      const double* root, double* room, double* C, double* c) noexcept nogil:
     """``gram_of_rows`` of a sparse X, unpacked a tile at a time; rows ascend. Non-zero when memory is short."""
-    cdef Py_ssize_t at = 0, end, r0, i, p = X.p
+    cdef Py_ssize_t at = 0, end, r0, p = X.p
     cdef Py_ssize_t local[TILE]
     cdef Columns part, target
     cdef double* z = <double*>malloc(TILE * p * sizeof(double))
@@ -86,7 +86,7 @@ cdef class ZoneGrams:
 
     def update(self, const Py_ssize_t[::1] members, const unsigned char[:, ::1] zone, Control control, int n_threads=1):
         """Bring the matrices of the given members to the rows of ``zone`` (K, n)."""
-        cdef Py_ssize_t n = self.design.view.n, q = self.design.view.p, K = members.shape[0], m, k, i, here, entering, leaving, t, w, at = 0
+        cdef Py_ssize_t n = self.design.view.n, q = self.design.view.p, K = members.shape[0], m, k, i, here, t, w, at = 0
         cdef Py_ssize_t tasks = 0, sign, wave
         cdef unsigned char[:, ::1] held = self.held
         cdef double[:, :, ::1] C = self.C

@@ -2,9 +2,8 @@
 # direction, the best intercept without features, and fits Zb + b0. A problem's sums run on one thread, row after row: its bits depend
 # neither on the number of threads nor on the problems beside it.
 import numpy as np
-from cython cimport floating
 from cython.parallel cimport prange, threadid
-from libc.math cimport INFINITY, fabs, sqrt
+from libc.math cimport INFINITY, fabs
 from libc.stdlib cimport malloc, free
 from scipy.linalg.cython_blas cimport dgemv
 from riata_engine.cpu.control cimport Control, Signal, poll, worth
@@ -165,7 +164,6 @@ cdef class Problems:
         cdef Py_ssize_t m, k, n = self.Y.shape[1]
         cdef const double[:, ::1] multipliers = kept
         cdef bint shifted = kept is not None
-        cdef Rows R
         n_threads = worth(20.0 * n * members.shape[0], n_threads)
         for m in prange(members.shape[0], num_threads=n_threads, schedule="static", nogil=True):
             k = members[m]
@@ -189,7 +187,6 @@ cdef class Problems:
         """(K, 2): the intercept that minimises the loss without features, by halving, and that loss."""
         cdef Py_ssize_t k, K = self.Y.shape[0]
         cdef double[:, ::1] out = np.zeros((K, 2))
-        cdef double[:, ::1] room = np.zeros((2, self.Y.shape[1]))
         with nogil:
             for k in range(K):
                 null_of(self, k, &out[k, 0])
@@ -238,14 +235,14 @@ cdef void null_of(Problems P, Py_ssize_t k, double* out) noexcept nogil:
     cdef Rows R = P.rows(k)
     cdef double at[2]
     cdef double left = INFINITY, right = -INFINITY, middle
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, _look
     for i in range(R.n):
         if R.c[i] > 0:
             left = min(left, R.y[i])
             right = max(right, R.y[i])
     left -= R.eps
     right += R.eps
-    for i in range(HALVINGS):
+    for _look in range(HALVINGS):
         middle = left + (right - left) / 2
         if not left < middle < right:
             break
@@ -270,13 +267,13 @@ cdef cloned_void shifted_total(const Rows* R, const double* a, double shift, dou
 cdef void balance_one(Problems P, Py_ssize_t k, double* a, double* u, double* sums) noexcept nogil:
     cdef Rows R = P.rows(k)
     cdef double total, left = 0, right = 0, middle, reach, first
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, _look
     shifted_total(&R, a, 0, &total)
     first = total
     if first == 0:
         return
     reach = fabs(first)
-    for i in range(HALVINGS):                                # a bracket
+    for _look in range(HALVINGS):                                # a bracket
         if first > 0:
             right = reach
         else:
@@ -285,7 +282,7 @@ cdef void balance_one(Problems P, Py_ssize_t k, double* a, double* u, double* su
         if (total <= 0) == (first > 0):
             break
         reach *= 4
-    for i in range(HALVINGS):
+    for _look in range(HALVINGS):
         middle = left + (right - left) / 2
         if not left < middle < right:
             break
@@ -363,7 +360,7 @@ cdef int dense_rows(const Columns* X, bint direct, Py_ssize_t r0, const double* 
 def fits(Design design, const double[:, ::1] B, const double[::1] b0, Control control, int n_threads=1):
     """(K, n) Z b + b0 of K coefficient vectors, the rows of B (K, ≥ p), in one pass over X."""
     cdef Columns* X = &design.view
-    cdef Py_ssize_t K = B.shape[0], n = X.n, p = X.p, k, t, j, tasks = (n + ROWS - 1) // ROWS
+    cdef Py_ssize_t K = B.shape[0], n = X.n, p = X.p, k, t, tasks = (n + ROWS - 1) // ROWS
     cdef double[:, ::1] out = np.repeat(np.asarray(b0)[:, None], n, axis=1), scaled
     cdef double[::1] shift
     cdef Signal* signal = &control.signal

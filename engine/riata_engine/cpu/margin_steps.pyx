@@ -2,8 +2,8 @@
 # coordinate descent in Gram space and Newton steps on the support.
 import numpy as np
 from cython.parallel cimport prange, threadid
-from libc.math cimport INFINITY as inf
 from libc.math cimport fabs
+from libc.math cimport INFINITY as inf  # used by the included formulas: no-cython-lint
 from libc.string cimport memcpy
 from scipy.linalg.cython_lapack cimport dpotrf, dpotrs
 from riata_engine.cpu.control cimport Control, Signal, poll, worth
@@ -54,8 +54,8 @@ cdef void smooth_step(const double* C, const double* s, double total, double ste
     """d = −H⁻¹ gradient, with more and more on the diagonal where H is singular."""
     cdef Py_ssize_t i
     cdef double top = 0, more = 0
-    cdef int attempt
-    for attempt in range(8):
+    cdef int _attempt
+    for _attempt in range(8):
         curvature(C, s, total, steep, diagonal, q, m, H)
         for i in range(m):
             top = max(top, H[i * m + i])
@@ -135,11 +135,12 @@ cdef double violation(Py_ssize_t m, const double* H, const double* l1, const dou
     return most
 
 
-cdef int support_step(const double* H, Py_ssize_t m, const double* l1, double* x, double* r, double* F, Py_ssize_t* S, double* e) noexcept nogil:
+cdef int support_step(const double* H, Py_ssize_t m, const double* l1, double* x, double* r, double* F, Py_ssize_t* S,
+                      double* e) noexcept nogil:
     """To the minimum on the support with its signs; coefficients that reach zero on the way leave it. Non-zero: nothing could be done."""
-    cdef Py_ssize_t n, j, a, b, cut, first
+    cdef Py_ssize_t n, j, a, b, _cut, first
     cdef double t, reach
-    for cut in range(CUTS):
+    for _cut in range(CUTS):
         n = 0
         for j in range(m):
             if x[j] != 0 or l1[j] == 0:
@@ -174,16 +175,16 @@ cdef int support_step(const double* H, Py_ssize_t m, const double* l1, double* x
 cdef void lasso_step(const double* H, Py_ssize_t m, const double* l1, const double* gradient, const double* b, double accuracy, double* F,
                      Py_ssize_t* S, double* e, double* x, double* r, long* epochs) noexcept nogil:
     """x = argmin ½ (x − b)ᵀH(x − b) + gradientᵀ(x − b) + Σ l1 |x|, to a share ``accuracy`` of the first violation."""
-    cdef Py_ssize_t round_, i
+    cdef Py_ssize_t _round, _i
     cdef double start, left
     memcpy(x, b, m * sizeof(double))
     memcpy(r, gradient, m * sizeof(double))
     start = violation(m, H, l1, x, r)
     if start == 0:
         return
-    for round_ in range(ROUNDS):
+    for _round in range(ROUNDS):
         sweep(H, m, l1, x, r, True)
-        for i in range(SWEEPS):
+        for _i in range(SWEEPS):
             sweep(H, m, l1, x, r, False)
         epochs[0] += 1 + SWEEPS
         left = violation(m, H, l1, x, r)

@@ -12,7 +12,8 @@ With e = η − y the residual and S(e) = sign(e)·(|e| − eps)₊ what lies ou
 | its square | real | −inf, inf | eps | ½ |
 | pinball q(−e)₊ + (1 − q)e₊ | real | −q, 1 − q | 0 | 0 |
 
-The maximiser a is the slope of ℓ. A loss with kappa = 0 is piecewise linear; with kappa = t it becomes its Moreau envelope, the
+The maximiser a is the slope of ℓ. A loss with kappa = 0 is piecewise linear; with kappa = t it becomes its Moreau
+envelope, the
 smoothing of the augmented Lagrangian. Compiled into the CPU kernels by ``include``, taken as they stand by numba.
 """
 try:
@@ -38,7 +39,8 @@ def outside_tube(e: cython.double, eps: cython.double) -> cython.double:
 @cython.inline
 @cython.nogil
 @cython.exceptval(check=False)
-def margin_slope(e: cython.double, eps: cython.double, steep: cython.double, lo: cython.double, hi: cython.double) -> cython.double:
+def margin_slope(e: cython.double, eps: cython.double, steep: cython.double, lo: cython.double,
+        hi: cython.double) -> cython.double:
     """ℓ'(e) for kappa = 1/steep > 0: S(e)·steep within lo … hi."""
     a: cython.double
     a = steep * outside_tube(e, eps)
@@ -53,7 +55,8 @@ def margin_slope(e: cython.double, eps: cython.double, steep: cython.double, lo:
 @cython.inline
 @cython.nogil
 @cython.exceptval(check=False)
-def margin_curved(e: cython.double, eps: cython.double, steep: cython.double, lo: cython.double, hi: cython.double) -> cython.bint:
+def margin_curved(e: cython.double, eps: cython.double, steep: cython.double, lo: cython.double,
+        hi: cython.double) -> cython.bint:
     """Whether ℓ''(e) is ``steep``; elsewhere it is 0."""
     a: cython.double
     if eps > 0 and -eps <= e <= eps:
@@ -66,7 +69,8 @@ def margin_curved(e: cython.double, eps: cython.double, steep: cython.double, lo
 @cython.inline
 @cython.nogil
 @cython.exceptval(check=False)
-def margin_loss(e: cython.double, eps: cython.double, kappa: cython.double, lo: cython.double, hi: cython.double) -> cython.double:
+def margin_loss(e: cython.double, eps: cython.double, kappa: cython.double, lo: cython.double,
+        hi: cython.double) -> cython.double:
     """ℓ(e)"""
     t: cython.double
     a: cython.double

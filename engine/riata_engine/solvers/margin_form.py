@@ -1,7 +1,9 @@
 """Problems with margin losses in standard form: what ``margin_newton`` works on.
 
-Columns are seen as z_j = (x_j − center_j)·multiplier_j, multipliers powers of two near one over the standard deviation. They are
-centred where X is dense and the intercept is not penalised, so that centring changes nothing but the intercept. Real targets are
+Columns are seen as z_j = (x_j − center_j)·multiplier_j, multipliers powers of two near one over the standard
+deviation. They are
+centred where X is dense and the intercept is not penalised, so that centring changes nothing but the intercept. Real
+targets are
 divided by a power of two near their spread. The intercept is the last coordinate where there is one, with a penalty of its own.
 """
 
@@ -85,7 +87,8 @@ def margin_form(batch, control, n_threads):
     free = batch.intercept and batch.intercept_scaling is None
     centred = free and not sparse.issparse(X)
     base = np.ascontiguousarray(c.mean(axis=0))
-    center, multiplier, constant, moderate, *_ = standard_columns(X, base / base.sum(), centred, rounding_of_mean(n), control, n_threads)
+    center, multiplier, constant, moderate, *_ = standard_columns(X, base / base.sum(), centred, rounding_of_mean(n),
+            control, n_threads)
     if not centred:
         center = np.zeros(p)
     multiplier = np.where((multiplier > 0) & np.isfinite(multiplier), multiplier, 1.0)
@@ -114,7 +117,8 @@ def margin_form(batch, control, n_threads):
         problems.slopes(np.arange(K), zero, None, np.full(K, kappa or 1.0), np.empty((K, n)), np.empty((K, n)),
                         np.empty((K, n), np.uint8), sums, n_threads)
         start, null = np.zeros(K), sums[:, 0].copy()
-    return MarginForm(design, problems, c, f1, f2, batch.intercept, float(batch.l1_ratio), start, null, sigma**(1 + (kappa > 0)),
+    return MarginForm(design, problems, c, f1, f2, batch.intercept, float(batch.l1_ratio), start, null,
+            sigma**(1 + (kappa > 0)),
                       sigma, location)
 
 

@@ -18,7 +18,8 @@ def relative_gap(form, l1, l2, b, sums, gradient, null):
     l1, l2, b : (k, m)
     sums : (k, 4) of ``Problems.slopes``
     gradient : (k, m)
-        Zᵀ(c a), and Σ c a for the intercept. Where a coefficient has no penalty a dual point has 0 there: what is left counts for
+        Zᵀ(c a), and Σ c a for the intercept. Where a coefficient has no penalty a dual point has 0 there: what is left
+        counts for
         coefficients up to 2 (|b_j| + 1), in units of the standard deviation of column and target.
     """
     size = np.abs(gradient)
@@ -43,7 +44,8 @@ def relative_gap(form, l1, l2, b, sums, gradient, null):
         best = np.full(len(b), -np.inf)
         for at in (np.minimum(most, 1.0), 0.999 * np.minimum(most, 1.0), theta):
             over = np.maximum(at[:, None] * size - l1, 0.0)
-            best = np.maximum(best, -at * linear - 0.5 * at**2 * square - np.where(smooth, over**2 / (2 * curved), 0.0).sum(axis=1))
+            best = np.maximum(best, -at * linear - 0.5 * at**2 * square - np.where(smooth, over**2 / (2 * curved),
+            0.0).sum(axis=1))
         dual = best
     bare = np.where(used, 0.0, 2 * size * (np.abs(b) + 1)).sum(axis=1)        # no penalty: what is left of its gradient
     return (primal - dual + bare) / np.where(null > 0, null, 1.0)

@@ -1,13 +1,17 @@
 """Newton's method for problems with margin losses, in lock step over a batch.
 
-A squared loss is piecewise quadratic: a semismooth Newton step takes the Gram matrix of the rows with curvature, the search along it
-is exact, and the zone of those rows settles after a few steps (Mangasarian 2002; Keerthi and DeCoste 2005). A piecewise linear loss is
+A squared loss is piecewise quadratic: a semismooth Newton step takes the Gram matrix of the rows with curvature, the
+search along it
+is exact, and the zone of those rows settles after a few steps (Mangasarian 2002; Keerthi and DeCoste 2005). A
+piecewise linear loss is
 smoothed by the proximal method of multipliers (Rockafellar 1976; Li, Sun and Toh 2018): with multipliers a⁰ and width tau
 
     min over b  Σ c M_tau(η + tau a⁰) + P(b) + ½ rho |b − b⁰|²
 
-is such a problem, M_tau the Moreau envelope of the loss; the slopes at its minimum are the next multipliers, so that the true loss is
-solved at a tau far above 0. Slopes always lie within the loss's bounds: they are a dual point, and the certificate is that of the loss.
+is such a problem, M_tau the Moreau envelope of the loss; the slopes at its minimum are the next multipliers, so that
+the true loss is
+solved at a tau far above 0. Slopes always lie within the loss's bounds: they are a dual point, and the certificate is
+that of the loss.
 """
 
 from dataclasses import dataclass
@@ -30,7 +34,8 @@ PROXIMAL = 1e-4
 LEAST = 1e-3
 #: on the diagonal of a lasso step, as a share of its mean; share of its first violation that it may leave
 DAMPING, EXACT = 1e-10, 1e-12
-#: a smoothed problem counts as solved where its zone has settled, or its last step promised less than this share of the tolerance
+#: a smoothed problem counts as solved where its zone has settled, or its last step promised less than this share of
+# the tolerance
 INEXACT = 0.01
 
 
@@ -133,7 +138,7 @@ class _Run:
 
     def look(self, members):
         """(members that are not solved, the gradients of their losses, guesses of their gaps)."""
-        state, form = self.state, self.form
+        state = self.state
         gradient = self._slopes(members)
         guess = self._guess(members, gradient)
         near = np.abs(guess) <= self.trusted[members]          # below 0: no dual point, as an intercept is not yet balanced
@@ -152,7 +157,8 @@ class _Run:
 
     def _guess(self, members, gradient):
         form, sums = self.form, self.state.room[4]
-        return relative_gap(form, self.l1[members], self.l2[members], self.state.b[members], sums[members], gradient, form.null[members])
+        return relative_gap(form, self.l1[members], self.l2[members], self.state.b[members], sums[members], gradient,
+                form.null[members])
 
     def renew(self, members, gradient, guess):
         """New multipliers, and a narrower smoothing, where the smoothed problem is solved well enough."""
@@ -181,7 +187,8 @@ class _Run:
         curvature, steep = self.l2 + self.rho, 1 / state.tau
         if self.lasso:
             damped = curvature + DAMPING * steep[:, None] * state.grams.mean_square()[:, None]
-            lasso_steps(members, state.grams, steep, damped, self.l1, full, b, np.full(len(b), EXACT), d, state.epochs, self.control,
+            lasso_steps(members, state.grams, steep, damped, self.l1, full, b, np.full(len(b), EXACT), d, state.epochs,
+            self.control,
                         self.n_threads)
         else:
             newton_steps(members, state.grams, steep, curvature, full, d, self.control, self.n_threads)

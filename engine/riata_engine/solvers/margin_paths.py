@@ -1,8 +1,10 @@
 """Paths of problems with margin losses: which solver takes them, alpha after alpha, and where the answers go.
 
-``newton``: all columns, by Gram matrices of the rows with curvature. ``kernel`` (l2, more columns than rows): the same on the columns
+``newton``: all columns, by Gram matrices of the rows with curvature. ``kernel`` (l2, more columns than rows): the same
+on the columns
 of a Cholesky factor of the kernel XXᵀ, coefficients by the representer theorem. ``working_set`` (l1, many columns):
-the same on the columns that the strong rule lets in, with those added that the gradient of all columns asks for. Whatever solved a
+the same on the columns that the strong rule lets in, with those added that the gradient of all columns asks for.
+Whatever solved a
 problem, its gap is computed on X.
 """
 
@@ -93,7 +95,8 @@ class _Newton:
         limit = self.batch.max_memory or free_memory() or np.inf
         need = 8.0 * m * m * (K + 2 * self.n_threads)
         if need > limit:
-            raise MemoryError(f"{K} Gram matrices of {m} columns take {need / 2**30:.3g} GiB and {limit / 2**30:.3g} GiB are free: "
+            raise MemoryError(f"{K} Gram matrices of {m} columns take {need / 2**30:.3g} GiB and {limit / 2**30:.3g}
+            GiB are free: "
                               "fit fewer problems at a time, or raise max_memory")
 
     @property

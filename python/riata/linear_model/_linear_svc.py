@@ -17,7 +17,8 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, LinearPredictor):
 
         P(b, b0 / intercept_scaling)  +  C · Σ_i w_i ℓ(y_i (b0 + x_iᵀb))
 
-    with P = ½‖·‖² or ‖·‖₁ and ℓ(t) = max(0, 1 − t)² or max(0, 1 − t): the objective of ``sklearn.svm.LinearSVC``, penalty on the
+    with P = ½‖·‖² or ‖·‖₁ and ℓ(t) = max(0, 1 − t)² or max(0, 1 − t): the objective of ``sklearn.svm.LinearSVC``,
+            penalty on the
     intercept included. w is ``sample_weight`` times ``class_weight``.
 
     Parameters
@@ -26,10 +27,12 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, LinearPredictor):
         'l1' needs ``loss='squared_hinge'``.
     loss : {'squared_hinge', 'hinge'}, default='squared_hinge'
     dual : bool or 'auto', default='auto'
-        No-op: the solver is chosen by cost, and the certificate takes both sides. Combinations that scikit-learn refuses are refused:
+        No-op: the solver is chosen by cost, and the certificate takes both sides. Combinations that scikit-learn
+        refuses are refused:
         ``True`` with 'l1', ``False`` with 'hinge'.
     tol : float, default=1e-6
-        The fit stops when its duality gap is at most ``tol`` times the objective at zero coefficients. (scikit-learn's ``tol`` is about
+        The fit stops when its duality gap is at most ``tol`` times the objective at zero coefficients. (scikit-learn's
+        ``tol`` is about
         a gradient.)
     C : float, default=1.0
         Weight of the loss, > 0.
@@ -37,7 +40,8 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, LinearPredictor):
         'crammer_singer' is refused.
     fit_intercept : bool, default=True
     intercept_scaling : float or None, default=1.0
-        The penalty takes b0 / intercept_scaling for one more coefficient, as scikit-learn does. None leaves the intercept without a
+        The penalty takes b0 / intercept_scaling for one more coefficient, as scikit-learn does. None leaves the
+        intercept without a
         penalty: the model then does not change when a constant is added to a column.
     class_weight : dict or 'balanced', default=None
         Factor on C for each class. Of more than two classes the rest has a factor of one, as in scikit-learn.
@@ -66,7 +70,8 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, LinearPredictor):
     R.-E. Fan et al. (2008), LIBLINEAR: a library for large linear classification. JMLR 9, 1871–1874.
     """
 
-    def __init__(self, penalty="l2", loss="squared_hinge", *, dual="auto", tol=1e-6, C=1.0, multi_class="ovr", fit_intercept=True,
+    def __init__(self, penalty="l2", loss="squared_hinge", *, dual="auto", tol=1e-6, C=1.0, multi_class="ovr",
+            fit_intercept=True,
                  intercept_scaling=1.0, class_weight=None, verbose=0, random_state=None, max_iter=1000):
         self._keep(locals())
 
@@ -113,7 +118,8 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, LinearPredictor):
                  or self.loss == "hinge" and self.dual is False)
         if wrong:
             raise ValueError(
-                f"Unsupported set of arguments: penalty={self.penalty!r}, loss={self.loss!r}, dual={self.dual!r}. 'l1' goes with "
+                f"Unsupported set of arguments: penalty={self.penalty!r}, loss={self.loss!r}, dual={self.dual!r}. 'l1'
+                goes with "
                 "loss='squared_hinge' and dual=False, loss='hinge' with penalty='l2' and dual=True; dual='auto' always fits."
             )
         X, Y, weights = self._prepared(X, y, sample_weight)
@@ -139,7 +145,8 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, LinearPredictor):
         K = len(self.classes_)
         if K < 2:
             raise ValueError(
-                f"This solver needs samples of at least 2 classes in the data, but the data contains only one class: {self.classes_[0]!r}"
+                f"This solver needs samples of at least 2 classes in the data, but the data contains only one class:
+                {self.classes_[0]!r}"
             )
         weights = checked_weights(sample_weight, X.shape[0])
         Y = np.where(codes == 1, 1.0, -1.0)[:, None] if K == 2 else np.where(codes[:, None] == np.arange(K), 1.0, -1.0)

@@ -14,7 +14,8 @@ class LinearSVR(RegressorMixin, LinearPredictor):
 
         ½‖(b, b0 / intercept_scaling)‖²  +  C · Σ_i w_i ℓ(y_i − b0 − x_iᵀb)
 
-    with ℓ(r) = max(0, |r| − epsilon) or its square: the objective of ``sklearn.svm.LinearSVR``, penalty on the intercept included.
+    with ℓ(r) = max(0, |r| − epsilon) or its square: the objective of ``sklearn.svm.LinearSVR``,
+            penalty on the intercept included.
 
     Parameters
     ----------
@@ -27,7 +28,8 @@ class LinearSVR(RegressorMixin, LinearPredictor):
     loss : {'epsilon_insensitive', 'squared_epsilon_insensitive'}, default='epsilon_insensitive'
     fit_intercept : bool, default=True
     intercept_scaling : float or None, default=1.0
-        The penalty takes b0 / intercept_scaling for one more coefficient, as scikit-learn does; None: the intercept has no penalty.
+        The penalty takes b0 / intercept_scaling for one more coefficient, as scikit-learn does; None: the intercept
+        has no penalty.
     dual : bool or 'auto', default='auto'
         No-op; ``False`` with 'epsilon_insensitive' is refused, as in scikit-learn.
     verbose : int, default=0
@@ -85,7 +87,8 @@ class LinearSVR(RegressorMixin, LinearPredictor):
         X, Y, weights = self._prepared(X, y, sample_weight)
         total = X.shape[0] if weights is None else weights.sum()
         solution = fit_margins(
-            "LinearSVR", X, Y, loss=self.loss, alphas=np.array([1 / (self.C * total)]), weights=weights, epsilon=float(self.epsilon),
+            "LinearSVR", X, Y, loss=self.loss, alphas=np.array([1 / (self.C * total)]), weights=weights,
+            epsilon=float(self.epsilon),
             intercept=bool(self.fit_intercept), intercept_scaling=self.intercept_scaling, tol=float(self.tol),
             max_iter=int(self.max_iter),
         )

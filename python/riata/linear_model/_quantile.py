@@ -12,7 +12,8 @@ class QuantileRegressor(RegressorMixin, LinearPredictor):
 
     Minimises over b0 and b::
 
-        Σ_i w_i ℓ(y_i − b0 − x_iᵀb) / Σ_i w_i  +  alpha · ‖b‖₁,     ℓ(r) = quantile · max(r, 0) + (1 − quantile) · max(−r, 0)
+        Σ_i w_i ℓ(y_i − b0 − x_iᵀb) / Σ_i w_i  +  alpha · ‖b‖₁,     ℓ(r) = quantile · max(r, 0) + (1 − quantile) ·
+        max(−r, 0)
 
     the objective of ``sklearn.linear_model.QuantileRegressor``. The certificate is that of this loss, not of a smoothed one.
 
@@ -49,7 +50,8 @@ class QuantileRegressor(RegressorMixin, LinearPredictor):
     R. Koenker and G. Bassett (1978), Regression quantiles. Econometrica 46, 33–50.
     """
 
-    def __init__(self, *, quantile=0.5, alpha=1.0, fit_intercept=True, solver="highs", solver_options=None, tol=1e-6, max_iter=1000):
+    def __init__(self, *, quantile=0.5, alpha=1.0, fit_intercept=True, solver="highs", solver_options=None, tol=1e-6,
+            max_iter=1000):
         self._keep(locals())
 
     def fit(self, X, y, sample_weight=None):
