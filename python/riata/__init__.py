@@ -20,6 +20,7 @@ from riata.relaxed import RelaxedPathResult, relaxed_path
 from riata.results import PathResult
 from riata.ridge_cv import RidgeCVPath, ridge_cv_path
 from riata.slope import SlopePathResult, slope_path
+from riata.svm_paths import SVMPathResult, fit_svm_path
 from riata_engine.batch import build_info
 
 __version__ = "0.1.0"
@@ -38,6 +39,7 @@ __all__ = [
     "PermutationTestResult",
     "RelaxedPathResult",
     "RidgeCVPath",
+    "SVMPathResult",
     "SelectFromPath",
     "SlopePathResult",
     "StabilitySelection",
@@ -49,6 +51,7 @@ __all__ = [
     "fit_batch",
     "fit_group_path",
     "fit_path",
+    "fit_svm_path",
     "load_model",
     "losses",
     "mcp_path",

@@ -11,10 +11,13 @@ from ._elastic_net_cv import ElasticNetCV, LassoCV
 from ._glm import GammaRegressor, PoissonRegressor, TweedieRegressor
 from ._groups import GroupLasso, SparseGroupLasso
 from ._huber import HuberRegressor
+from ._linear_svc import LinearSVC
+from ._linear_svr import LinearSVR
 from ._logistic import LogisticRegression
 from ._multi_task import MultiTaskElasticNet, MultiTaskLasso
 from ._multi_task_cv import MultiTaskElasticNetCV, MultiTaskLassoCV
 from ._paths import enet_path, lasso_path
+from ._quantile import QuantileRegressor
 from ._ridge import Ridge
 from ._ridge_cv import RidgeCV
 from ._slope import Slope
@@ -29,6 +32,8 @@ __all__ = [
     "HuberRegressor",
     "Lasso",
     "LassoCV",
+    "LinearSVC",
+    "LinearSVR",
     "LogisticRegression",
     "MCPRegressor",
     "MultiTaskElasticNet",
@@ -36,6 +41,7 @@ __all__ = [
     "MultiTaskLasso",
     "MultiTaskLassoCV",
     "PoissonRegressor",
+    "QuantileRegressor",
     "RelaxedLasso",
     "Ridge",
     "RidgeCV",
