@@ -186,7 +186,7 @@ def _solve(cox, order, store, out, control, clock):
         gradient = design.transposed_matvec(R, 1, control, options.n_threads)
         store.n_passes += 1
     l1_ratio = np.array(np.broadcast_to(cox.l1_ratio, len(V)), float)
-    out.alphas[:] = _grid(cox, design, order, sets, offset, gradient, f1, barred, l1_ratio) if cox.alphas is None else cox.alphas
+    out.alphas[:] = _grid(cox, gradient, f1, barred, l1_ratio) if cox.alphas is None else cox.alphas
     run = CoxRun(design, sets, full, order, f1, f2, barred, offset, out.alphas, l1_ratio, unit, gradient, options, store, control, clock)
     with suppress(Stopped):
         while run.round():
@@ -220,14 +220,13 @@ def _penalty_factors(cox, design, constant, V, control, n_threads):
     return np.ascontiguousarray(f * m), np.minimum(f * m**2, LARGEST), barred
 
 
-def _grid(cox, design, order, sets, offset, gradient, f1, barred, l1_ratio):
-    """(K, L): every problem has the grid of the first."""
+def _grid(cox, gradient, f1, barred, l1_ratio):
+    """(K, L): geometric, from where the first problem has no coefficient other than 0, for each l1_ratio."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        entry = np.where(~barred & (f1 > 0), np.abs(gradient) / f1, 0.0)
-    largest = np.nanmax(entry, axis=1, initial=0.0) / np.maximum(l1_ratio, SMALLEST_L1_RATIO)
+        entry = np.where(~barred & (f1[0] > 0), np.abs(gradient[0]) / f1[0], 0.0)
     n, p = cox.X.shape
     ratio = cox.alpha_min_ratio if cox.alpha_min_ratio is not None else (1e-3 if n > p else 1e-2)
-    return geometric(largest[:1], cox.n_alphas, ratio)
+    return geometric(entry.max(initial=0.0) / np.maximum(l1_ratio, SMALLEST_L1_RATIO), cox.n_alphas, ratio)
 
 
 def _ranks(scores):

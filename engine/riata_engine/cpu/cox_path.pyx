@@ -21,8 +21,9 @@ cdef extern from "riata_simd.h":
 
 cdef double ARMIJO = 0.01        # of the decrease that the quadratic model promises
 cdef double ROUNDING = 1e-14     # of the loss: a decrease of so little is none
-cdef double SUBPROBLEM = 0.02    # of the gap: to where a quadratic model is solved
+cdef double SUBPROBLEM = 0.01     # of the gap: to where a quadratic model is solved
 cdef double FLAT = 1e-14         # the least curvature of a column of size one
+cdef double STILL = 1e-20        # of the null deviance: an epoch that moves by less has nothing left to do
 cdef double SLOW = 0.7           # a step that leaves more of the gap asks for a new Hessian
 
 
@@ -276,13 +277,20 @@ cdef int renew(State* T, const Task* Q, double* b, const double* t, double l1) n
     return 0
 
 
+cdef double model_gap(const Block* A, double l1, double l2, double null) noexcept nogil:
+    """What the penalty adds to the gap of the quadratic model, from the running gradient."""
+    cdef double plain = 0, augmented = 0
+    limits(A.m, A.g, A.b, l1, l2, A.f1, A.f2, &plain, &augmented)
+    return penalty_gap(A.m, A.g, A.b, min(1.0, 1 / plain) if plain > 0 else 1.0, l1, l2, A.f1, A.f2, null)
+
+
 cdef double quadratic(State* T, const double* t, double l1, double l2, double null, double target, int* epochs,
                       long most) noexcept nogil:
     """Minimise the quadratic model around the present coefficients; the block's b moves. Returns tᵀd."""
     cdef Block* A = &T.A
     cdef Py_ssize_t a, j, m = A.m
     cdef const double* row
-    cdef double decrease, before = inf, left, rate, slope = 0, yy
+    cdef double moved, decrease, before = inf, left, rate, slope = 0, yy
     cdef int count = 0, newtons = 0
     cdef bint lame = False
     for a in range(m):
@@ -299,10 +307,11 @@ cdef double quadratic(State* T, const double* t, double l1, double l2, double nu
         yy += A.b[a] * (A.c[a] + A.g[a])
     A.flops = 0
     while epochs[0] < most:
-        decrease = block_epoch(A, l1, l2)
+        moved = block_epoch(A, l1, l2)
         epochs[0] += 1
         count += 1
-        if decrease <= target:
+        decrease = model_gap(A, l1, l2, null)
+        if decrease <= target or moved <= STILL * null:
             break
         if count >= 2 and not lame and newtons < 8:
             rate = decrease / before

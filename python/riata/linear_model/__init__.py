@@ -5,10 +5,12 @@
 What differs on purpose is listed in docs/scikit-learn.md.
 """
 
+from ._cox import CoxRegressor
+from ._cox_cv import CoxRegressorCV
 from ._elastic_net import ElasticNet, Lasso
 from ._elastic_net_cv import ElasticNetCV, LassoCV
 from ._paths import enet_path, lasso_path
 from ._ridge import Ridge
 from ._ridge_cv import RidgeCV
 
-__all__ = ["ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "Ridge", "RidgeCV", "enet_path", "lasso_path"]
+__all__ = ["CoxRegressor", "CoxRegressorCV", "ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "Ridge", "RidgeCV", "enet_path", "lasso_path"]
