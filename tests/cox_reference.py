@@ -1,4 +1,4 @@
-"""Slow and obvious: the Cox partial likelihood by a loop over deaths, its penalised objective, its duality gap and Harrell's C."""
+"""Slow and obvious: the Cox partial likelihood by a loop over deaths, its duality gap and Harrell's C."""
 
 import numpy as np
 
@@ -60,7 +60,8 @@ def gap(b, X, time, event, weights, strata, ties, alpha, l1_ratio, offset=0.0):
         excess = np.maximum(np.abs(s * t) - l1, 0.0)
         penalty = np.sum(excess**2) / (2 * l2) if l2 > 0 else 0.0
         best = max(best, -conjugate / weights.sum() + s * np.sum(gradient * offset) - penalty)
-    null = loss(np.zeros(len(eta)) + offset, time, event, weights, strata, ties)[0] + saturated(time, event, weights, strata, ties)
+    null = loss(np.zeros(len(eta)) + offset, time, event, weights, strata, ties)[0]
+    null += saturated(time, event, weights, strata, ties)
     return (primal - best) / null
 
 

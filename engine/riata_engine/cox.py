@@ -27,7 +27,8 @@ __all__ = ["STATUS", "Cox", "CoxSolution", "baseline_hazard", "concordance", "ri
 class Cox:
     """Paths of Cox models on one X; all checked and converted by the caller.
 
-    Minimises −log partial likelihood / Σ w + alpha·Σ f_j (l1_ratio |b_j| + (1 − l1_ratio)/2 b_j²) for every problem, of which there is
+    Minimises −log partial likelihood / Σ w + alpha·Σ f_j (l1_ratio |b_j| + (1 − l1_ratio)/2 b_j²) for every problem, of which
+    there is
     one for each fold in ``held_out`` (a fold's rows have weight 0), or one in all.
 
     X : (n, p) ndarray or CSC/CSR, float32 or float64
@@ -160,7 +161,7 @@ def solve_cox(cox, progress=None):
 
 def _solve(cox, order, store, out, control, clock):
     options = _Options(cox.tol, cox.max_iter, thread_count(cox.n_threads))
-    n, p = cox.X.shape
+    n = cox.X.shape[0]
     weights = np.ones(n) if cox.weights is None else cox.weights / cox.weights.max()
     V = np.repeat(weights[None], cox.n_problems, axis=0)
     for g, rows in enumerate(cox.held_out or ()):
@@ -169,8 +170,8 @@ def _solve(cox, order, store, out, control, clock):
     full = None if cox.held_out is None else _risk_sets(cox, order, weights[None])
     with clock("standard form"):
         X = canonical(cox.X)
-        center, multiplier, constant, moderate, *_ = standard_columns(X, weights / weights.sum(), True, rounding_of_mean(n), control,
-                                                                      options.n_threads)
+        center, multiplier, constant, moderate, *_ = standard_columns(X, weights / weights.sum(), True, rounding_of_mean(n),
+                                                                      control, options.n_threads)
         design = Design(X, center, multiplier, direct=moderate)
         f1, f2, barred = _penalty_factors(cox, design, constant, V, control, options.n_threads)
     offset = None if cox.offset is None else cox.offset - cox.offset.mean()
@@ -187,7 +188,8 @@ def _solve(cox, order, store, out, control, clock):
         store.n_passes += 1
     l1_ratio = np.array(np.broadcast_to(cox.l1_ratio, len(V)), float)
     out.alphas[:] = _grid(cox, gradient, f1, barred, l1_ratio) if cox.alphas is None else cox.alphas
-    run = CoxRun(design, sets, full, order, f1, f2, barred, offset, out.alphas, l1_ratio, unit, gradient, options, store, control, clock)
+    run = CoxRun(design, sets, full, order, f1, f2, barred, offset, out.alphas, l1_ratio, unit, gradient, options, store,
+                 control, clock)
     with suppress(Stopped):
         while run.round():
             pass
@@ -241,7 +243,7 @@ def _ranks(scores):
 
 
 def concordance(time, event, scores, weights=None, strata=None, n_threads=None):
-    """Harrell's concordance of k scores (k, n), higher for a shorter life: pairs (k, 3) that are concordant, discordant, tied in score.
+    """Harrell's concordance of k scores (k, n), higher for a shorter life: weights (k, 3) of pairs that agree, disagree, tie.
 
     Of two rows of a stratum the pair is comparable where the one with the shorter time is a death; of equal times, where one is a
     death and the other is not. ``weights`` (n,) or (k, n): a pair counts w_i w_j.
@@ -260,7 +262,8 @@ def baseline_hazard(cox, linear_predictor):
     Returns
     -------
     time, stratum, increment : arrays with an entry for each time of death of a stratum, in the order of strata and rising times
-        Breslow's estimate Σ deaths / Σ exp(η) over the risk set; with Efron's ties the sum of their like over the terms of a time.
+        Breslow's estimate Σ deaths / Σ exp(η) over the risk set; with Efron's ties the sum of their like over the terms of a
+        time.
     """
     order = risk_order(cox.time, cox.event, cox.strata)
     n = len(order)

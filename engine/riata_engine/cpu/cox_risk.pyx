@@ -319,13 +319,13 @@ cdef double risk_distance(const Risk* R, const Point* P, double s) noexcept nogi
 cdef int risk_hessian(const Risk* R, const Point* P, const double** columns, Py_ssize_t a, Py_ssize_t done, double* H,
                       Py_ssize_t ld) noexcept nogil:
     """H[i, j] = z_iᵀ ∇²F z_j for i < a and done ≤ j < a, and mirrored. Non-zero when memory is short."""
-    cdef Py_ssize_t fresh = a - done, i, j, k, q, r0, r1, g = 0, l = 0, terms, filled
+    cdef Py_ssize_t i, j, k, q, r0, r1, g = 0, l = 0, terms, filled
     cdef double* U = <double*>malloc(CHUNK * a * sizeof(double))
     cdef double* sums = <double*>calloc(2 * a, sizeof(double))
     cdef Py_ssize_t* group = <Py_ssize_t*>malloc(CHUNK * sizeof(Py_ssize_t))
     cdef double* share = <double*>malloc(2 * CHUNK * sizeof(double))
     cdef double* factor = share + CHUNK
-    cdef double c, d, x, m, inverse = 1 / R.total
+    cdef double c, d, m, inverse = 1 / R.total
     cdef const double* z
     cdef double* u
     cdef Py_ssize_t last, seen = -1

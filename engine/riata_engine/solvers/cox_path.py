@@ -1,7 +1,8 @@
 """Paths of Cox models: solve on the few columns in play, check all columns for a block of alphas in one pass over X.
 
 The rounds are those of ``working_set``: each problem asks for the columns that the strong rule (Tibshirani et al. 2012) does not
-exclude, solves a block of alphas on them by Newton steps, and accepts the alphas whose gap over all columns is within the tolerance.
+exclude, solves a block of alphas on them by Newton steps, and accepts the alphas whose gap over all columns is within the
+tolerance.
 The problems of a call share X, times and strata and differ in their weights (folds); one product serves all of them.
 """
 
@@ -41,8 +42,8 @@ class CoxRun:
         Where the answers go.
     """
 
-    def __init__(self, design, sets, full, order, f1, f2, barred, offset, alphas, l1_ratio, null, gradient, options, store, control,
-                 clock):
+    def __init__(self, design, sets, full, order, f1, f2, barred, offset, alphas, l1_ratio, null, gradient, options, store,
+                 control, clock):
         self.design, self.sets, self.full, self.order = design, sets, full, order
         self.f1, self.f2, self.barred = f1, f2, barred.astype(np.uint8)
         self.offset = None if offset is None else np.ascontiguousarray(offset[order])
@@ -97,8 +98,8 @@ class CoxRun:
         f1, f2 = (np.ascontiguousarray(part[who[flat.member], flat.columns]) for part in (self.f1, self.f2))
         with self.clock("newton"):
             coef, eta, *counts, lengths = self.paths.solve(
-                who, self.pool[:, :self.pooled], flat.pointer, at, f1, f2, self.offset, l1, l2, self._ends(who) - self.next[who], start,
-                self.tol[who] * self.options.tol, self.null[who], self.options.max_iter, self.control, self.options.n_threads)
+                who, self.pool[:, :self.pooled], flat.pointer, at, f1, f2, self.offset, l1, l2,
+                self._ends(who) - self.next[who], start, self.tol[who] * self.options.tol, self.null[who], self.options.max_iter, self.control, self.options.n_threads)
         if self.control.stopped:
             return False
         store = self.store
@@ -111,8 +112,8 @@ class CoxRun:
             R[:, self.order] = residual
             T = self.design.transposed_matvec(R, BLOCK, self.control, self.options.n_threads).reshape(k, BLOCK, -1)
             store.n_passes += 1
-            gap, value, other = certify(self.sets, self.full, who, eta, T, coef, flat.pointer, flat.columns, l1, l2, self.f1, self.f2,
-                                        who, self.barred, lengths, self.null[who])
+            gap, value, other = certify(self.sets, self.full, who, eta, T, coef, flat.pointer, flat.columns, l1, l2, self.f1,
+                                        self.f2, who, self.barred, lengths, self.null[who])
         self._accept(who, lengths, flat, coef, eta, T, gap, value, other)
         return True
 

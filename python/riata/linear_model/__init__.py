@@ -13,4 +13,5 @@ from ._paths import enet_path, lasso_path
 from ._ridge import Ridge
 from ._ridge_cv import RidgeCV
 
-__all__ = ["CoxRegressor", "CoxRegressorCV", "ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "Ridge", "RidgeCV", "enet_path", "lasso_path"]
+__all__ = ["CoxRegressor", "CoxRegressorCV", "ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "Ridge", "RidgeCV", "enet_path",
+           "lasso_path"]

@@ -25,9 +25,11 @@ class SurvivalPredictor(BaseEstimator):
         owner = type(self).__name__
         check_parameters(owner, vars(self), **rules)
         if self.ties not in TIES:
-            raise InvalidParameterError(f"The 'ties' parameter of {owner} must be 'efron' or 'breslow'. Got {self.ties!r} instead.")
+            raise InvalidParameterError(f"The 'ties' parameter of {owner} must be 'efron' or 'breslow'. Got {self.ties!r} "
+                                        f"instead.")
         if not isinstance(self.standardize, (bool, np.bool_)):
-            raise InvalidParameterError(f"The 'standardize' parameter of {owner} must be True or False. Got {self.standardize!r} instead.")
+            raise InvalidParameterError(f"The 'standardize' parameter of {owner} must be True or False. Got "
+                                        f"{self.standardize!r} instead.")
 
     def _checked(self, X, y, event, sample_weight, strata, offset):
         """X as the engine reads it, and the other fields of a ``Cox``."""
@@ -47,11 +49,13 @@ class SurvivalPredictor(BaseEstimator):
         if factor is not None:
             factor = np.asarray(factor, float)
             if factor.shape != (p,) or not (factor >= 0).all():
-                raise InvalidParameterError(f"The 'penalty_factor' parameter of {type(self).__name__} must be {p} numbers >= 0, one for each "
+                raise InvalidParameterError(f"The 'penalty_factor' parameter of {type(self).__name__} must be {p} numbers "
+                                            f">= 0, one for each "
                                             f"feature. Got {self.penalty_factor!r} instead.")
         self.strata_ = labels
         return X, {"time": time, "event": event, "strata": strata, "weights": weights, "offset": offset, "penalty_factor": factor,
-                   "ties": self.ties, "standardize": bool(self.standardize), "tol": float(self.tol), "max_iter": int(self.max_iter),
+                   "ties": self.ties, "standardize": bool(self.standardize), "tol": float(self.tol),
+                   "max_iter": int(self.max_iter),
                    "n_threads": self.n_jobs}
 
     def _set_baseline(self, cox, coef):
@@ -113,7 +117,8 @@ class SurvivalPredictor(BaseEstimator):
             strata = np.asarray(strata)
             number = np.minimum(np.searchsorted(self.strata_, strata), len(self.strata_) - 1)
             if (unknown := self.strata_[number] != strata).any():
-                raise ValueError(f"strata[{int(unknown.argmax())}] = {strata[unknown.argmax()].item()!r} was not seen in fit: its baseline hazard is "
+                raise ValueError(f"strata[{int(unknown.argmax())}] = {strata[unknown.argmax()].item()!r} was not seen in "
+                                 f"fit: its baseline hazard is "
                                  "unknown.")
         out = np.empty((len(eta), len(times)))
         for s, (at, hazard) in enumerate(self._steps):
@@ -136,7 +141,8 @@ class SurvivalPredictor(BaseEstimator):
     def score(self, X, y, event=None, *, sample_weight=None, strata=None):
         """Harrell's concordance index: the share of comparable pairs in which the higher ``predict`` dies first; ties count half.
 
-        A pair is comparable where the shorter time is a death; of equal times, where one of the two is. NaN where there is no such pair.
+        A pair is comparable where the shorter time is a death; of equal times, where one of the two is. NaN where there is no
+        such pair.
 
         Parameters
         ----------
@@ -175,13 +181,16 @@ def solve_survival(owner, cox):
     if (count := int((names == "max_iter").sum())):
         worst = float(np.nanmax(np.where(names == "max_iter", solution.gap, -np.inf)))
         warnings.warn(
-            f"{owner}: {count} of {names.size} fits stopped with a relative gap above tol={cox.tol:g} (the largest is {worst:.3g}). Where "
-            "features tell who dies first without an error the likelihood has no maximum: raise alpha; else raise max_iter or tol.",
+            f"{owner}: {count} of {names.size} fits stopped with a relative gap above tol={cox.tol:g} (the largest is "
+            f"{worst:.3g}). Where "
+            "features tell who dies first without an error the likelihood has no maximum: raise alpha; else raise "
+            "max_iter or tol.",
             ConvergenceWarning, stacklevel=3)
     if not np.all(cox.alphas) if cox.alphas is not None else False:
         n, p = cox.X.shape
         if p >= n:
-            warnings.warn(f"{owner}: alpha=0 with {p} features and {n} rows has no unique solution: a small alpha > 0 makes it unique.",
+            warnings.warn(f"{owner}: alpha=0 with {p} features and {n} rows has no unique solution: a small alpha > 0 "
+                          f"makes it unique.",
                           LinAlgWarning, stacklevel=3)
     return solution
 
@@ -193,8 +202,8 @@ class CoxRegressor(SurvivalPredictor):
 
         −log PL(b) / Σ_i w_i  +  alpha · Σ_j f_j ( l1_ratio·|b_j| + (1 − l1_ratio)/2 · b_j² )
 
-    with PL the partial likelihood: a product over deaths of exp(η_i) / Σ_j exp(η_j), η = Xb + offset, the sum over the rows of the same
-    stratum still at risk. There is no intercept: the baseline hazard takes it up.
+    with PL the partial likelihood: a product over deaths of exp(η_i) / Σ_j exp(η_j), η = Xb + offset, the sum over the rows of
+    the same stratum still at risk. There is no intercept: the baseline hazard takes it up.
 
     Parameters
     ----------
@@ -239,7 +248,8 @@ class CoxRegressor(SurvivalPredictor):
     ----------
     D. R. Cox (1972), Regression models and life-tables. JRSS B 34, 187–220.
     B. Efron (1977), The efficiency of Cox's likelihood function for censored data. JASA 72, 557–565.
-    N. Simon, J. Friedman, T. Hastie and R. Tibshirani (2011), Regularization paths for Cox's proportional hazards model via coordinate
+    N. Simon, J. Friedman, T. Hastie and R. Tibshirani (2011), Regularization paths for Cox's proportional hazards model via
+    coordinate
     descent. Journal of Statistical Software 39(5).
 
     Examples
@@ -272,12 +282,15 @@ class CoxRegressor(SurvivalPredictor):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data; float32 and float64 are kept as given. Without missing values.
         y : array-like
-            A structured array of (event, time), as scikit-survival has it; an array (n_samples, 2) of event and time, or a table with
-            columns ``event`` and ``time``; or the times (n_samples,), all of them deaths unless ``event`` says otherwise. Times > 0.
+            A structured array of (event, time), as scikit-survival has it; an array (n_samples, 2) of event and time, or a table
+            with
+            columns ``event`` and ``time``; or the times (n_samples,), all of them deaths unless ``event`` says otherwise. Times
+            > 0.
         event : array-like of shape (n_samples,), default=None
             True or 1 for a death, False or 0 for a row censored at its time; where y holds the times only.
         sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights >= 0. With ``ties="breslow"`` a weight of 2 is the row twice; Efron's ties take tied deaths with their mean weight, as in
+            Weights >= 0. With ``ties="breslow"`` a weight of 2 is the row twice; Efron's ties take tied deaths with their mean
+            weight, as in
             R's survival.
         strata : array-like of shape (n_samples,), default=None
             Groups with baseline hazards of their own.

@@ -16,7 +16,8 @@ SCORING = ("deviance", "concordance")
 class CoxRegressorCV(SurvivalPredictor):
     """Cox's proportional hazards model with alpha and l1_ratio chosen by cross-validation.
 
-    The objective is that of :class:`CoxRegressor`. The partial likelihood of few held-out rows says little, as they share no risk sets
+    The objective is that of :class:`CoxRegressor`. The partial likelihood of few held-out rows says little, as they share no
+    risk sets
     with the others. So the deviance of a fold is, as in glmnet, that of all rows less that of the training rows, both at the
     coefficients of the training rows, per held-out death (van Houwelingen et al. 2006).
 
@@ -29,7 +30,8 @@ class CoxRegressorCV(SurvivalPredictor):
     alphas : int or array-like, default=100
         Number of alphas of an automatic (geometric) grid, or the alphas.
     cv : int, splitter, iterable or None, default=None
-        None is 5 folds; an int that many, each with its share of the deaths (not shuffled); else any splitter or (train, test) pairs.
+        None is 5 folds; an int that many, each with its share of the deaths (not shuffled); else any splitter or (train, test)
+        pairs.
     scoring : {'deviance', 'concordance'}, default='deviance'
         What chooses: the smallest deviance, or the largest mean concordance of the held-out rows of a fold among themselves.
     ties, standardize, penalty_factor, max_iter, tol, n_jobs
@@ -52,7 +54,8 @@ class CoxRegressorCV(SurvivalPredictor):
 
     References
     ----------
-    H. C. van Houwelingen, T. Bruinsma, A. A. M. Hart, L. J. van 't Veer and L. F. A. Wessels (2006), Cross-validated Cox regression on
+    H. C. van Houwelingen, T. Bruinsma, A. A. M. Hart, L. J. van 't Veer and L. F. A. Wessels (2006), Cross-validated Cox
+    regression on
     microarray gene expression data. Statistics in Medicine 25, 3201–3216.
     """
 
@@ -84,12 +87,14 @@ class CoxRegressorCV(SurvivalPredictor):
         """
         self._check_parameters(l1_ratio="l1_ratios", eps=None if self.eps is None else "eps")
         if self.scoring not in SCORING:
-            raise InvalidParameterError(f"The 'scoring' parameter of {type(self).__name__} must be 'deviance' or 'concordance'. Got "
+            raise InvalidParameterError(f"The 'scoring' parameter of {type(self).__name__} must be 'deviance' or "
+                                        f"'concordance'. Got "
                                         f"{self.scoring!r} instead.")
         X, fields = self._checked(X, y, event, sample_weight, strata, offset)
         ratios = np.atleast_1d(np.asarray(self.l1_ratio, float))
         if ratios.ndim != 1 or not ratios.size or not ((ratios >= 0) & (ratios <= 1)).all():
-            raise InvalidParameterError(f"The 'l1_ratio' parameter of {type(self).__name__} must be a number in [0, 1] or a list of such. Got "
+            raise InvalidParameterError(f"The 'l1_ratio' parameter of {type(self).__name__} must be a number in [0, 1] or "
+                                        f"a list of such. Got "
                                         f"{self.l1_ratio!r} instead.")
         trains, tests = self._folds(X, fields)
         n, everyone = X.shape[0], np.empty(0, np.intp)

@@ -20,7 +20,8 @@ def survival_target(owner, y, event, n_samples):
         raise ValueError(f"{owner} requires y to be passed, but the target y is None")
     time, event = _apart(owner, y, event)
     if len(time) != n_samples:
-        raise ValueError(f"Found input variables with inconsistent numbers of samples: X has {n_samples} rows, y has {len(time)}.")
+        raise ValueError(f"Found input variables with inconsistent numbers of samples: X has {n_samples} rows, y has "
+                         f"{len(time)}.")
     if len(event) != n_samples:
         raise ValueError(f"event has {len(event)} entries, X has {n_samples} rows: give one for each row.")
     return _times(time), _events(event)
@@ -39,11 +40,13 @@ def _apart(owner, y, event):
             raise ValueError("event is given, and y has two columns: pass the times alone as y, or (event, time) as y.")
         first, second = y[:, 0], y[:, 1]
         if not _is_zero_one(first) and _is_zero_one(second):
-            raise ValueError("the first column of y must be the event (1 or True for a death, 0 or False for a censored row) and the second "
+            raise ValueError("the first column of y must be the event (1 or True for a death, 0 or False for a censored "
+                             "row) and the second "
                              "the time: here it is the other way round. Pass y[:, ::-1].")
         return second, first
     if y.ndim != 1 and not (y.ndim == 2 and y.shape[1] == 1):
-        raise ValueError(f"y of {owner} has shape {y.shape}: pass a structured array (event, time), an array (n, 2) of event and time, "
+        raise ValueError(f"y of {owner} has shape {y.shape}: pass a structured array (event, time), an array (n, 2) of "
+                         f"event and time, "
                          "or the times (n,) with event=.")
     time = column_or_1d(y, warn=True)
     return time, np.ones(len(time), bool) if event is None else np.asarray(event).reshape(-1)
@@ -81,10 +84,12 @@ def _times(time):
     except (TypeError, ValueError):
         raise ValueError(f"the times in y must be numbers; they are of dtype {np.asarray(time).dtype}.") from None
     if (bad := ~np.isfinite(time)).any():
-        raise ValueError(f"the times in y are NaN or infinite in {_rows_of(bad)}: leave these rows out. (A row without an event is "
+        raise ValueError(f"the times in y are NaN or infinite in {_rows_of(bad)}: leave these rows out. (A row without an "
+                         f"event is "
                          "censored at the last time it was seen.)")
     if (bad := time <= 0).any():
-        raise ValueError(f"the times in y must be positive; they are not in {_rows_of(bad)}, where the smallest is {time.min():g}. "
+        raise ValueError(f"the times in y must be positive; they are not in {_rows_of(bad)}, where the smallest is "
+                         f"{time.min():g}. "
                          "Shift the origin of time, or leave these rows out.")
     return np.ascontiguousarray(time)
 
@@ -94,7 +99,8 @@ def _events(event):
         try:
             number = event.astype(np.float64)
         except (TypeError, ValueError):
-            raise ValueError(f"event must be boolean or 0 and 1; it is of dtype {event.dtype}, such as {event[0]!r}. Compare it with the "
+            raise ValueError(f"event must be boolean or 0 and 1; it is of dtype {event.dtype}, such as {event[0]!r}. "
+                             f"Compare it with the "
                              "value that means a death: event == 'dead'.") from None
         if (bad := ~np.isin(number, (0.0, 1.0))).any():
             raise ValueError(f"event must be boolean or 0 and 1; it is neither in {_rows_of(bad)}, such as "
@@ -113,7 +119,8 @@ def check_events(event, weights, strata, labels):
         empty = np.flatnonzero(np.bincount(strata[counts], minlength=len(labels)) == 0)
         if len(empty):
             named = ", ".join(str(labels[k]) for k in empty[:_ROWS]) + (", …" if len(empty) > _ROWS else "")
-            warnings.warn(f"{len(empty)} of {len(labels)} strata have no event ({named}): their rows say nothing about the coefficients.",
+            warnings.warn(f"{len(empty)} of {len(labels)} strata have no event ({named}): their rows say nothing about "
+                          f"the coefficients.",
                           UserWarning, stacklevel=4)
 
 
