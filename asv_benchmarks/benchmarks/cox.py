@@ -21,7 +21,9 @@ class CoxPath:
         death = rng.exponential(size=len(y)) * np.exp(-y / y.std())
         censored = rng.exponential(size=len(y)) * np.quantile(death, 0.7)
         self.event = death <= censored
-        self.time = np.ceil(100 * np.minimum(death, censored) / np.median(death)) if ties == "efron" else np.minimum(death, censored)
+        self.time = np.minimum(death, censored)
+        if ties == "efron":
+            self.time = np.ceil(100 * self.time / np.median(death))
 
     def run(self, ties):
         return solve_cox(Cox(self.X, self.time, self.event, ties=ties, n_alphas=50, alpha_min_ratio=0.05, n_threads=THREADS))

@@ -18,10 +18,12 @@ from riata_engine.solvers.exact import behind_a_stop, ridge_df, solve_kernel, so
 from riata_engine.solvers.few_features import SmallPaths, is_plain, shares_or_none
 from riata_engine.solvers.gram import solve_gram
 from riata_engine.solvers.grid import alpha_max, geometric
+from riata_engine.solvers.losses import LOSS, deviances
 from riata_engine.solvers.null_model import null_gradient
 from riata_engine.solvers.options import Options
 from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, MAX_ITER, NOT_FINITE, SKIPPED, STATUS, TIME_BUDGET, PathStore
 from riata_engine.solvers.problems import SOLVERS, Batch, canonical
+from riata_engine.solvers.prox_newton import loss_paths, solve_losses
 from riata_engine.solvers.residual import solve_residual
 from riata_engine.solvers.ridge import RidgeDecomposition
 from riata_engine.solvers.ridge_bounds import solve_ridge_bounds
@@ -31,8 +33,8 @@ from riata_engine.solvers.support_refits import refit_supports
 from riata_engine.solvers.working_set import solve_working_set
 from riata_engine.threads import single_threaded_blas, thread_count
 
-__all__ = ["SOLVERS", "STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "alpha_grid", "build_info",
-           "first_non_finite_column", "refit_supports", "solve", "standard_deviations"]
+__all__ = ["LOSS", "SOLVERS", "STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "alpha_grid", "build_info",
+           "deviances", "first_non_finite_column", "refit_supports", "solve", "standard_deviations"]
 
 RUN = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual,
        "kernel": solve_kernel, "least_squares": solve_least_squares, "dual_newton": solve_ridge_bounds}
@@ -90,9 +92,12 @@ def _grid(batch, form, options, control):
     return geometric(alpha_max(form, gradient, batch.l1_ratio), batch.n_alphas, _min_ratio(batch))
 
 
-def _min_ratio(batch):
+def _min_ratio(batch, group=None):
     n, p = batch.X.shape
     if batch.alpha_min_ratio is None:
+        if batch.weights is not None:                      # a row of weight 0 is none; of several groups the longest counts
+            weights = batch.weights if batch.weights.ndim == 1 or group is None else batch.weights[:, group]
+            n = np.count_nonzero(weights, axis=0).max()
         return 1e-3 if n > p else 1e-2
     return batch.alpha_min_ratio
 
@@ -109,6 +114,8 @@ def alpha_grid(batch):
 def grid_under(control, batch):
     """``alpha_grid``, or Stopped, as ``control`` says."""
     with single_threaded_blas(), np.errstate(**UNHEARD):
+        if batch.loss != "squared":
+            return loss_paths(replace(batch, alphas=None), control, Clock())[1]
         form = batch.form = standard_form(batch, control, thread_count(batch.n_threads))
         batch.columns = form.columns
         free = batch if batch.alphas is None else replace(batch, alphas=None)
@@ -155,6 +162,8 @@ def solve_under(control, batch):
     require_backend(batch.backend)
     clock = Clock()
     with single_threaded_blas(), np.errstate(**UNHEARD):
+        if batch.loss != "squared":
+            return _solve_loss(batch, control, clock)
         if batch.weights is None or batch.weights.ndim == 1:
             return _solve_kinds(batch, control, clock)
         return _solve_groups(batch, control, clock)
@@ -227,7 +236,8 @@ def _few_features(batch, control, clock):
         shares = {g: shares_or_none(np.ascontiguousarray(columns[:, g])) for g in set(batch.group)}
         weights = [shares[g] for g in batch.group]
     tasks = SmallPaths([batch.X] * B, [batch.Y[:, t] for t in batch.target], batch.l1_ratio, L, alphas=batch.alphas,
-                       min_ratio=None if batch.alphas is not None else [_min_ratio(batch)] * B, weights=weights)
+                       min_ratio=None if batch.alphas is not None else [_min_ratio(batch, g) for g in batch.group],
+                       weights=weights)
     control.total = max(control.total, tasks.alphas.size)
     tasks.run(batch, control, thread_count(batch.n_threads))
     rest = np.flatnonzero(tasks.left)
@@ -253,6 +263,17 @@ def _nothing(batch, control, clock):
                     df=blank.copy(), held_out_deviance=blank.copy(), null_deviance=np.full(B, np.nan), n_passes=0,
                     n_epochs=np.zeros((B, L), np.int32), n_cholesky=np.zeros((B, L), np.int32), bytes_moved=0.0,
                     solver="none", profile=dict(clock.seconds))
+
+
+def _solve_loss(batch, control, clock):
+    """A batch whose loss is not the squared one: see ``solvers/prox_newton.py``."""
+    try:
+        own, alphas, gradient, options = loss_paths(batch, control, clock)
+    except Stopped:
+        return _nothing(batch, control, clock)
+    control.total = max(control.total, alphas.size)
+    answers = solve_losses(batch, alphas, own, gradient, options, control, clock)
+    return _solution(answers, batch, alphas, 2 * own.scale, np.ones(len(alphas)), control, clock, "prox_newton")
 
 
 def _solve_groups(batch, control, clock):

@@ -43,6 +43,7 @@ __all__ = [
     "fit_batch",
     "fit_path",
     "load_model",
+    "losses",
     "nested_cross_validate",
     "permutation_test",
     "relaxed_path",

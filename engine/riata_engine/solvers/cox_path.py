@@ -99,7 +99,8 @@ class CoxRun:
         with self.clock("newton"):
             coef, eta, *counts, lengths = self.paths.solve(
                 who, self.pool[:, :self.pooled], flat.pointer, at, f1, f2, self.offset, l1, l2,
-                self._ends(who) - self.next[who], start, self.tol[who] * self.options.tol, self.null[who], self.options.max_iter, self.control, self.options.n_threads)
+                self._ends(who) - self.next[who], start, self.tol[who] * self.options.tol, self.null[who],
+                self.options.max_iter, self.control, self.options.n_threads)
         if self.control.stopped:
             return False
         store = self.store
