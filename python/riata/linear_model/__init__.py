@@ -5,6 +5,7 @@
 What differs on purpose is listed in docs/scikit-learn.md.
 """
 
+from ._concave import MCPRegressor, SCADRegressor
 from ._cox import CoxRegressor
 from ._cox_cv import CoxRegressorCV
 from ._elastic_net import ElasticNet, Lasso
@@ -15,6 +16,10 @@ from ._logistic import LogisticRegression
 from ._paths import enet_path, lasso_path
 from ._ridge import Ridge
 from ._ridge_cv import RidgeCV
+from ._slope import Slope
+from ._two_stage import AdaptiveLasso, RelaxedLasso
 
-__all__ = ["CoxRegressor", "CoxRegressorCV", "ElasticNet", "ElasticNetCV", "GammaRegressor", "HuberRegressor", "Lasso", "LassoCV",
-           "LogisticRegression", "PoissonRegressor", "Ridge", "RidgeCV", "TweedieRegressor", "enet_path", "lasso_path"]
+__all__ = ["AdaptiveLasso", "CoxRegressor", "CoxRegressorCV", "ElasticNet", "ElasticNetCV", "GammaRegressor", "HuberRegressor",
+           "Lasso", "LassoCV", "LogisticRegression", "MCPRegressor", "PoissonRegressor", "RelaxedLasso", "Ridge", "RidgeCV",
+           "SCADRegressor", "Slope",
+           "TweedieRegressor", "enet_path", "lasso_path"]
