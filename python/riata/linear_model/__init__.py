@@ -6,6 +6,8 @@ What differs on purpose is listed in docs/scikit-learn.md.
 """
 
 from ._concave import MCPRegressor, SCADRegressor
+from ._cox import CoxRegressor
+from ._cox_cv import CoxRegressorCV
 from ._elastic_net import ElasticNet, Lasso
 from ._elastic_net_cv import ElasticNetCV, LassoCV
 from ._glm import GammaRegressor, PoissonRegressor, TweedieRegressor
@@ -25,6 +27,8 @@ from ._two_stage import AdaptiveLasso, RelaxedLasso
 
 __all__ = [
     "AdaptiveLasso",
+    "CoxRegressor",
+    "CoxRegressorCV",
     "ElasticNet",
     "ElasticNetCV",
     "GammaRegressor",
