@@ -1,0 +1,242 @@
+"""A door of the engine: multinomial (softmax) logistic regression with elastic-net penalties, whole paths and batches of them.
+
+    minimise over b0 (K,), b (p, K):  Σ_i w_i ( log Σ_k e^{η_ik} − η_{i,y_i} ) / Σ_i w_i
+                                      + alpha · Σ_jk f_j ( l1_ratio |b_jk| + (1 − l1_ratio)/2 b_jk² ),   η_i = o_i + b0 + x_i b
+
+The parametrisation is symmetric: every class has coefficients, and the shift common to all classes, which the softmax does not
+see, is the one that the penalty likes best (intercepts sum to zero). With a reference class, its coefficients are 0 instead.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from riata_engine.cpu.control import Control, Stopped
+from riata_engine.cpu.design import Design
+from riata_engine.cpu.moments import moments, standard_columns
+from riata_engine.cpu.multinomial_path import multinomial_paths
+from riata_engine.interrupt import orderly_interrupt
+from riata_engine.solvers.grid import geometric
+from riata_engine.solvers.path_store import MAX_ITER, NOT_FINITE, SKIPPED, STATUS, TIME_BUDGET
+from riata_engine.solvers.standard_form import FAR, rounding_of_mean, row_shares, store_centred
+from riata_engine.threads import single_threaded_blas, thread_count
+
+__all__ = ["STATUS", "Multinomial", "MultinomialInterrupted", "MultinomialSolution", "solve_multinomial"]
+
+
+@dataclass
+class Multinomial:
+    """B multinomial paths on one X.
+
+    Attributes
+    ----------
+    X : ndarray (n, p) or CSC matrix, float32 or float64, finite
+    codes : (n,) integers
+        Class of each row, 0 … n_classes − 1.
+    n_classes : int
+        K, at least 2.
+    weights : (n,) or (G, n), optional
+        Row weights, one row a weight group.
+    group : (B,) integers, optional
+        Weight group of each problem; default: 0 for each l1_ratio.
+    l1_ratio : (B,) or float
+    offset : (n, K), optional
+    alphas : (L,) or (B, L), descending, optional
+    n_alphas, alpha_min_ratio
+        Of a derived grid; the ratio 1e-3 if n > p, otherwise 1e-2.
+    penalty_factor : (p,), optional
+    reference : int, optional
+        Class whose coefficients are 0.
+    intercept, standardize : bool
+    tol : float
+        Of the duality gap over the loss of the null model (intercepts only).
+    max_epochs : int
+        Sweeps of coordinate descent and products of conjugate gradients of an alpha.
+    """
+
+    X: object
+    codes: np.ndarray
+    n_classes: int
+    weights: np.ndarray | None = None
+    group: np.ndarray | None = None
+    l1_ratio: object = 1.0
+    offset: np.ndarray | None = None
+    alphas: np.ndarray | None = None
+    n_alphas: int = 100
+    alpha_min_ratio: float | None = None
+    penalty_factor: np.ndarray | None = None
+    reference: int | None = None
+    intercept: bool = True
+    standardize: bool = False
+    tol: float = 1e-6
+    max_epochs: int = 100_000
+    n_threads: int | None = None
+    time_budget: float | None = None
+
+
+@dataclass
+class MultinomialSolution:
+    """Answers (B, L): NaN where an alpha was not fitted.
+
+    Attributes
+    ----------
+    alphas, gap, dev_ratio, df, status, n_epochs, n_newton : (B, L)
+        ``gap`` is the duality gap over the loss of the null model; features without any penalty add twice the decrease that a
+        Newton step on them promises. ``df`` counts coefficients other than 0, and the free intercepts.
+    coef : (B, L, K, p)
+    intercept : (B, L, K)
+    null_loss : (B,)
+        Mean log-loss of the null model; the null deviance is twice it.
+    n_passes : int
+        Full passes over X.
+    """
+
+    alphas: np.ndarray
+    coef: np.ndarray
+    intercept: np.ndarray
+    gap: np.ndarray
+    status: np.ndarray
+    dev_ratio: np.ndarray
+    df: np.ndarray
+    n_epochs: np.ndarray
+    n_newton: np.ndarray
+    null_loss: np.ndarray
+    n_passes: int
+
+
+class MultinomialInterrupted(KeyboardInterrupt):
+    """Ctrl-C during ``solve_multinomial``; ``solution`` holds what is done, the rest has status ``skipped``."""
+
+    def __init__(self, solution):
+        super().__init__("interrupted; .solution holds the paths that are done")
+        self.solution = solution
+
+
+def solve_multinomial(batch, progress=None):
+    """Solve every problem of a ``Multinomial`` at each of its alphas.
+
+    Raises
+    ------
+    ValueError
+        If a class has no row with a positive weight in some weight group: its intercept has no finite optimum.
+    MultinomialInterrupted
+        On Ctrl-C, with what is done.
+    MemoryError
+    """
+    control = Control(batch.time_budget, progress)
+    with orderly_interrupt(control), single_threaded_blas(), np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        solution = _solve(batch, control)
+    if control.stopped == "interrupted":
+        if isinstance(control.error, KeyboardInterrupt):
+            raise MultinomialInterrupted(solution) from None
+        raise control.error
+    return solution
+
+
+def _solve(batch, control):
+    V = _row_weights(batch)
+    l1_ratio = np.atleast_1d(np.asarray(batch.l1_ratio, float))
+    group = np.zeros(len(l1_ratio), np.intp) if batch.group is None else np.asarray(batch.group, np.intp)
+    l1_ratio = np.ascontiguousarray(np.broadcast_to(l1_ratio, group.shape))
+    n_threads = thread_count(batch.n_threads)
+    B, p, K = len(group), batch.X.shape[1], batch.n_classes
+    L = batch.n_alphas if batch.alphas is None else np.shape(batch.alphas)[-1]
+    alphas = np.full((B, L), np.nan) if batch.alphas is None else np.broadcast_to(np.asarray(batch.alphas, float), (B, L)).copy()
+    try:
+        design, origin, f1, f2 = _standard_form(batch, V, control, n_threads)
+        free = bool(((f1 == 0) & (f2 == 0)).any())
+        offset = None if batch.offset is None else np.ascontiguousarray(np.asarray(batch.offset, float).T)
+        codes = np.ascontiguousarray(batch.codes, np.int32)
+        reference = -1 if batch.reference is None else int(batch.reference)
+
+        def run(grid, start_only):
+            return multinomial_paths(design, codes, K, V, group, offset, f1, f2, reference, batch.intercept, l1_ratio, grid,
+                                     batch.tol, batch.max_epochs, free, control, n_threads, start_only)
+
+        if batch.alphas is None:
+            ratio = (1e-3 if batch.X.shape[0] > p else 1e-2) if batch.alpha_min_ratio is None else batch.alpha_min_ratio
+            top = run(np.zeros((B, 0)), True)["alpha_max"]
+            if control.stopped:
+                raise Stopped
+            alphas = geometric(np.where(top > 0, top, 1.0), L, ratio)
+        control.total = B * L
+        found = run(alphas, False)
+    except Stopped:
+        return _nothing(alphas, K, p, control)
+    return _in_units_of_data(found, alphas, design, origin, batch)
+
+
+def _row_weights(batch):
+    """(G, n) of sum one."""
+    n = len(batch.codes)
+    if batch.weights is None:
+        V = np.full((1, n), 1.0 / n)
+    else:
+        V = np.ascontiguousarray(np.stack([row_shares(w) for w in np.atleast_2d(np.asarray(batch.weights, float))]))
+    for g, w in enumerate(V):
+        empty = np.flatnonzero(np.bincount(batch.codes, w, batch.n_classes) <= 0)
+        if len(empty):
+            raise ValueError(f"class {empty[0]} has no row of positive weight in weight group {g}: its intercept has no finite "
+                             "optimum. Leave the class out, or take folds in which every class is trained on")
+    return V
+
+
+def _standard_form(batch, V, control, n_threads):
+    """(design of z, origin, f1, f2): columns of about unit size, near zero where that costs nothing."""
+    X, p = batch.X, batch.X.shape[1]
+    columns = standard_columns(X, V.mean(axis=0), batch.intercept, rounding_of_mean(len(batch.codes)), control, n_threads)
+    center, multiplier, constant, moderate = columns[:4]
+    origin = np.zeros(p)
+    if not batch.intercept:
+        center = np.zeros(p)
+    if sparse.issparse(X):                     # the intercept is profiled out of each class: what is near zero needs no centre
+        far = np.abs(center) * multiplier > FAR
+        if far.any():
+            X, _, origin = store_centred(X, center, far)
+        center = np.zeros(p)
+    f = np.ones(p) if batch.penalty_factor is None else np.asarray(batch.penalty_factor, float)
+    barred = np.isinf(f) | constant
+    if batch.standardize:
+        unit = np.ascontiguousarray(multiplier)
+        scale = np.stack([np.sqrt(moments(X, w, unit, control, n_threads)[1]) for w in V])
+        scale = np.where(scale > 0, scale, 1.0)
+    else:
+        scale = multiplier[None]
+    f1 = np.where(barred, np.inf, np.where(barred, 0.0, f) * scale)
+    f2 = np.where(barred, 0.0, np.where(barred, 0.0, f) * scale**2)
+    design = Design(X, np.ascontiguousarray(center), np.ascontiguousarray(multiplier), direct=bool(moderate))
+    return design, origin, np.ascontiguousarray(f1), np.ascontiguousarray(f2)
+
+
+def _in_units_of_data(found, alphas, design, origin, batch):
+    coef = found["coef"]
+    coef *= design.multiplier
+    df = np.count_nonzero(coef, axis=(2, 3)) + float(batch.intercept * (batch.n_classes - 1))
+    intercept = found["intercept"]
+    if batch.intercept:
+        intercept = intercept - coef @ (design.center + origin)
+        if batch.reference is None:
+            intercept -= intercept.mean(axis=2, keepdims=True)
+    status, gap = found["status"], found["gap"]
+    null = found["null_loss"][:, None]
+    fitted = np.isfinite(gap)
+    lost = fitted & ~(np.isfinite(coef).all(axis=(2, 3)) & np.isfinite(intercept).all(axis=2))
+    status[lost] = NOT_FINITE
+    status[~fitted & (status <= MAX_ITER)] = NOT_FINITE
+    coef[lost], intercept[lost] = np.nan, np.nan
+    return MultinomialSolution(
+        alphas=alphas, coef=coef, intercept=intercept, gap=gap, status=status,
+        dev_ratio=1 - found["loss"] / np.where(null > 0, null, 1.0), df=np.where(fitted, df, np.nan), n_epochs=found["epochs"],
+        n_newton=found["steps"], null_loss=found["null_loss"], n_passes=found["passes"])
+
+
+def _nothing(alphas, K, p, control):
+    """The solution of a call that was stopped before its first path."""
+    B, L = alphas.shape
+    blank = np.full((B, L), np.nan)
+    code = TIME_BUDGET if control.stopped == "time_budget" else SKIPPED
+    return MultinomialSolution(
+        alphas=alphas, coef=np.full((B, L, K, p), np.nan), intercept=np.full((B, L, K), np.nan), gap=blank,
+        status=np.full((B, L), code, np.int8), dev_ratio=blank.copy(), df=blank.copy(), n_epochs=np.zeros((B, L), np.int32),
+        n_newton=np.zeros((B, L), np.int32), null_loss=np.full(B, np.nan), n_passes=0)
