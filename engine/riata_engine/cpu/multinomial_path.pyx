@@ -7,10 +7,11 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 from riata_engine.cpu.control cimport Control, Signal, attend, fetch_add, wait_for_others
 from riata_engine.cpu.design cimport Design
+from riata_engine.cpu.multinomial_block cimport Block, close_block, open_blocks, sweep
 from riata_engine.cpu.multinomial_gap cimport certified_gap, penalty_of, refresh, set_intercepts, size_of
 from riata_engine.cpu.multinomial_newton cimport newton
 from riata_engine.cpu.multinomial_state cimport State, add_work, close_state, gradients, open_state, predictors
-from riata_engine.cpu.multinomial_step cimport Sweep, centre, list_pairs, open_model, sweep
+from riata_engine.cpu.multinomial_step cimport Sweep, centre, list_pairs, open_model
 from riata_engine.cpu.softmax_rows cimport softmax_rows
 from riata_engine.cpu.status cimport CONVERGED, MAX_ITER, SKIPPED, TIME_BUDGET
 
@@ -56,7 +57,7 @@ cdef double smallest_bar(State* S, double l1, double l2) noexcept nogil:
     return 1 / size if size > 0 else inf
 
 
-cdef int solve_model(State* S, const Task* T, double l1, double l2, double aim, long limit, double* decrease, Signal* signal, void* control,
+cdef int solve_model(State* S, Block* blocks, double l1, double l2, double aim, long limit, double* decrease, Signal* signal, void* control,
                      bint owner) noexcept nogil:
     """Minimise the model; ``aim`` is a change of gradients that is small enough. Non-zero when memory is short."""
     cdef Sweep seen
@@ -71,8 +72,11 @@ cdef int solve_model(State* S, const Task* T, double l1, double l2, double aim, 
         S.epochs += max(1, products)
         centre(S, S.trial, S.trial0, l1, l2)
         return 0
+    if blocks != NULL and open_blocks(S, blocks):
+        return 1
     while S.epochs < limit:
-        sweep(S, l1, l2, not full, &seen)
+        if sweep(S, blocks, l1, l2, not full, goal, &seen):
+            return 1
         S.epochs += 1
         centre(S, S.trial, S.trial0, l1, l2)
         decrease[0] += seen.decrease
@@ -187,7 +191,7 @@ cdef int bring_in(State* S, double bar, bint all_of_them) noexcept nogil:
     return 0
 
 
-cdef int solve_alpha(State* S, const Task* T, double alpha, double previous, double null, double* gap, Signal* signal, void* control,
+cdef int solve_alpha(State* S, Block* blocks, const Task* T, double alpha, double previous, double null, double* gap, Signal* signal, void* control,
                      bint owner) noexcept nogil:
     """A status code of CONVERGED, MAX_ITER, TIME_BUDGET or SKIPPED; −1 where memory is short."""
     cdef double l1 = alpha * T.l1_ratio, l2 = alpha * (1 - T.l1_ratio), tol = T.tol * null, decrease, working, bar, last = inf
@@ -210,7 +214,7 @@ cdef int solve_alpha(State* S, const Task* T, double alpha, double previous, dou
         for step in range(NEWTON_STEPS):
             open_model(S)
             list_pairs(S, l1, l2, max(0.0, 2 - previous / alpha) if step == 0 and turn == 0 and alpha > 0 else 0.98)
-            if solve_model(S, T, l1, l2, ENOUGH * tol * smallest_bar(S, l1, l2), limit, &decrease, signal, control, owner):
+            if solve_model(S, blocks, l1, l2, ENOUGH * tol * smallest_bar(S, l1, l2), limit, &decrease, signal, control, owner):
                 return -1
             S.steps += 1
             if not take_step(S, l1, l2, decrease, null) or signal.stop:
@@ -246,7 +250,7 @@ cdef int fit_free(State* S, const Task* T, double null, Signal* signal, void* co
     return fresh(S, 1.0, 0.0)
 
 
-cdef int one_path(State* S, const Task* T, Signal* signal, void* control, bint owner) noexcept nogil:
+cdef int one_path(State* S, Block* blocks, const Task* T, Signal* signal, void* control, bint owner) noexcept nogil:
     cdef double null, top = 0, ratio = max(T.l1_ratio, 1e-3), previous, gap
     cdef Py_ssize_t j, k, l
     cdef long epochs, steps
@@ -274,7 +278,7 @@ cdef int one_path(State* S, const Task* T, Signal* signal, void* control, bint o
     for l in range(T.L):
         epochs = S.epochs
         steps = S.steps
-        code = solve_alpha(S, T, T.alphas[l], max(previous, T.alphas[l]), null, &gap, signal, control, owner)
+        code = solve_alpha(S, blocks, T, T.alphas[l], max(previous, T.alphas[l]), null, &gap, signal, control, owner)
         if code < 0:
             return 1
         T.status[l] = <signed char>code
@@ -296,6 +300,21 @@ cdef int one_path(State* S, const Task* T, Signal* signal, void* control, bint o
         previous = T.alphas[l]
         fetch_add(&signal.done, 1)
     return 0
+
+
+cdef int path_with_blocks(State* S, const Task* T, Signal* signal, void* control, bint owner) noexcept nogil:
+    cdef Block* blocks = NULL
+    cdef Py_ssize_t k
+    cdef int failed
+    if not S.X.sparse:                # a Gram matrix of sparse columns costs more than many sweeps over them
+        blocks = <Block*>calloc(S.K, sizeof(Block))
+        if blocks == NULL:
+            return 1
+    failed = one_path(S, blocks, T, signal, control, owner)
+    for k in range(S.K if blocks != NULL else 0):
+        close_block(&blocks[k])
+    free(blocks)
+    return failed
 
 
 def multinomial_paths(Design design, const int[::1] y, Py_ssize_t n_classes, const double[:, ::1] V, const Py_ssize_t[::1] group,
@@ -365,7 +384,7 @@ def multinomial_paths(Design design, const int[::1] y, Py_ssize_t n_classes, con
                 b = fetch_add(&begun, 1)
                 if b >= B:
                     break
-                if open_state(&states[b]) or one_path(&states[b], &tasks[b], signal, handle, threadid() == 0):
+                if open_state(&states[b]) or path_with_blocks(&states[b], &tasks[b], signal, handle, threadid() == 0):
                     fetch_add(&failed, 1)
                 close_state(&states[b])
                 fetch_add(&finished, 1)

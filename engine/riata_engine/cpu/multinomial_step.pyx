@@ -204,49 +204,41 @@ cdef void list_pairs(State* S, double l1, double l2, double bar) noexcept nogil:
         S.n_pairs[k] = m
 
 
-cdef void sweep(State* S, double l1, double l2, bint support_only, Sweep* out) noexcept nogil:
-    """One epoch of coordinate descent on the model, over its pairs or over those that have a coefficient."""
-    cdef Py_ssize_t k, m, s, j
-    cdef double total, shift, first_shift, product, b, new, d, h, xv, inverse, unused
+cdef void class_sweep(State* S, Py_ssize_t k, double l1, double l2, bint support_only, Sweep* out) noexcept nogil:
+    """One epoch of coordinate descent on class k: over its pairs, or over those that have a coefficient."""
+    cdef Py_ssize_t m, s, j
+    cdef double total, shift, product, b, new, d, h, xv, inverse, unused
     cdef bint moved
-    out.decrease = 0
-    out.change = 0
-    for k in range(S.K):
-        if k == S.reference or (S.n_pairs[k] == 0 and not S.intercept):
+    class_weights(S, k, &unused)
+    class_sigma(S, k, S.t + k * S.ld, S.mean_t, &total)
+    memset(S.moved, 0, S.ld * sizeof(float))
+    inverse = 1 / S.sum_v[k] if S.intercept and S.sum_v[k] > 1e-30 else 0
+    shift = (S.g0[k] + total) * inverse
+    out.decrease += 0.5 * S.sum_v[k] * shift * shift
+    moved = shift != 0
+    for m in range(S.n_pairs[k]):
+        s = S.pairs[k * S.room + m]
+        j = S.work[s]
+        b = S.trial[j * S.K + k]
+        if support_only and b == 0:
             continue
-        class_weights(S, k, &unused)
-        class_sigma(S, k, S.t + k * S.ld, S.mean_t, &total)
-        memset(S.moved, 0, S.ld * sizeof(float))
-        inverse = 1 / S.sum_v[k] if S.intercept and S.sum_v[k] > 1e-30 else 0
-        shift = (S.g0[k] + total) * inverse
-        first_shift = shift
-        out.decrease += 0.5 * S.sum_v[k] * shift * shift
-        moved = shift != 0
-        for m in range(S.n_pairs[k]):
-            s = S.pairs[k * S.room + m]
-            j = S.work[s]
-            b = S.trial[j * S.K + k]
-            if support_only and b == 0:
-                continue
-            pair_dot(S, s, S.sigma, &product)
-            h = S.h[k * S.room + m]
-            xv = S.xv[k * S.room + m]
-            new = elastic_net_step(S.G[k * S.p + j] + product - xv * shift + h * b, h, l1 * S.f1[j], l2 * S.f2[j], -inf, inf)
-            d = new - b
-            if d == 0:
-                continue
-            moved = True
-            S.trial[j * S.K + k] = new
-            pair_move(S, s, d)
-            shift -= d * xv * inverse
-            h += l2 * S.f2[j]
-            out.decrease += 0.5 * h * d * d
-            d = h * (d if d > 0 else -d) / (S.f1[j] if S.f1[j] > 0 else 1.0)
-            if d > out.change:
-                out.change = d
-        if moved:
-            S.trial0[k] += shift
-            end_class(S.q + k * S.ld, S.moved, <float>shift, S.ld, S.t + k * S.ld, S.mean_t)
+        pair_dot(S, s, S.sigma, &product)
+        h = S.h[k * S.room + m]
+        xv = S.xv[k * S.room + m]
+        new = elastic_net_step(S.G[k * S.p + j] + product - xv * shift + h * b, h, l1 * S.f1[j], l2 * S.f2[j], -inf, inf)
+        d = new - b
+        if d == 0:
+            continue
+        moved = True
+        S.trial[j * S.K + k] = new
+        pair_move(S, s, d)
+        shift -= d * xv * inverse
+        h += l2 * S.f2[j]
+        out.decrease += 0.5 * h * d * d
+        out.change = max(out.change, h * (d if d > 0 else -d) / (S.f1[j] if S.f1[j] > 0 else 1.0))
+    if moved:
+        S.trial0[k] += shift
+        end_class(S.q + k * S.ld, S.moved, <float>shift, S.ld, S.t + k * S.ld, S.mean_t)
 
 
 cdef bint centre(State* S, double* b, double* b0, double l1, double l2) noexcept nogil:
