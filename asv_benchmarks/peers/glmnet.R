@@ -17,14 +17,28 @@ read_npy <- function(path) {
   shape <- regmatches(header, regexpr("'shape': \\([^)]*\\)", header))
   dims <- as.integer(regmatches(shape, gregexpr("[0-9]+", shape))[[1]])
   count <- prod(dims)
-  values <- if (grepl("<f8", header)) readBin(con, "double", count) else if (grepl("<i4", header)) readBin(con, "integer", count) else stop("cannot read ", header)
+  type <- regmatches(header, regexpr("[<|=][a-z][0-9]+", header))
+  values <- switch(type, "<f8" = readBin(con, "double", count), "<i4" = readBin(con, "integer", count),
+                   "<i8" = readBin(con, "integer", count, size = 8), stop("cannot read ", header))
   if (length(dims) < 2) return(values)
   if (grepl("'fortran_order': True", header)) matrix(values, dims[1], dims[2]) else matrix(values, dims[1], dims[2], byrow = TRUE)
+}
+# many problems that lie one behind the other: each as a row of one problem has it
+problems <- function(data, flat, shapes, folds) {
+  first <- cumsum(c(0, shapes[, 1])); at <- cumsum(c(0, shapes[, 1] * shapes[, 2]))
+  lapply(seq_len(nrow(shapes)), function(b) {
+    rows <- first[b] + seq_len(shapes[b, 1])
+    list(X = matrix(flat[at[b] + seq_len(prod(shapes[b, ]))], shapes[b, 1], shapes[b, 2]), y = data$y[rows], folds = folds[rows],
+         alphas = if (is.null(folds)) data$alphas[b, ] else data$alphas[b, , drop = FALSE], l1_ratio = data$l1_ratio,
+         l1_ratios = data$l1_ratio, intercept = data$intercept)
+  })
 }
 read_data <- function(folder) {
   get <- function(name) read_npy(file.path(folder, paste0(name, ".npy")))
   has <- function(name) file.exists(file.path(folder, paste0(name, ".npy")))
   data <- list(y = get("y"), alphas = get("alphas"), l1_ratio = get("l1_ratio"), intercept = get("intercept") == 1L)
+  if (has("X_flat")) return(list(problems = problems(data, get("X_flat"), get("X_shapes"), if (has("folds")) get("folds"))))
+  if (has("counts")) data$counts <- get("counts")
   if (has("X_data")) {
     data$X <- new("dgCMatrix", x = get("X_data"), i = get("X_indices"), p = get("X_indptr"), Dim = get("X_shape"))
   } else data$X <- get("X")
@@ -33,10 +47,12 @@ read_data <- function(folder) {
 }
 arguments <- function(data, alphas, l1_ratio, tol) {
   y <- data$y
-  s <- sqrt(if (data$intercept) mean((y - mean(y))^2) else mean(y^2))
+  w <- if (is.null(data$weights)) rep(1, length(y)) else data$weights
+  s <- sqrt(weighted.mean(if (data$intercept) (y - weighted.mean(y, w))^2 else y^2, w))
   share <- l1_ratio + s * (1 - l1_ratio)
   out <- list(x = data$X, y = y, family = "gaussian", lambda = alphas * share, alpha = l1_ratio / share, standardize = FALSE,
               intercept = data$intercept, thresh = tol, maxit = 1e9)
+  out$weights <- data$weights
   if (covariance) out$type.gaussian <- "covariance"
   out
 }
@@ -56,6 +72,13 @@ tasks <- list(
   }
 )
 tasks$fit <- tasks$path
+# many problems: loops, as a user would write them; glmnet takes the counts of a bootstrap as weights
+tasks$many <- function(data, tol) lapply(data$problems, tasks$path, tol)
+tasks$many_cv <- function(data, tol) unlist(lapply(data$problems, tasks$cv, tol))
+tasks$boots <- function(data, tol) lapply(seq_len(ncol(data$counts)), function(b) {
+  data$weights <- data$counts[, b]
+  tasks$path(data, tol)
+})
 
 say("status=ready", paste0("version=", packageVersion("glmnet"), " (R ", getRversion(), ")"),
     paste0("import_seconds=", as.numeric(Sys.time() - started, units = "secs")))
@@ -75,9 +98,13 @@ while (length(text <- readLines(input, 1)) > 0) {
     seconds <- (clock() - start) / inner
     if (!is.null(job$save)) {
       put <- function(values, name) { con <- file(paste0(job$save, ".", name), "wb"); writeBin(values, con); close(con) }
-      if (job$task == "cv") put(as.vector(result), "mse") else {
-        beta <- as(result$beta, "TsparseMatrix")
-        put(beta@j, "rows"); put(beta@i, "cols"); put(beta@x, "values"); put(as.vector(result$a0), "intercept")
+      if (job$task %in% c("cv", "many_cv")) put(as.vector(result), "mse") else {
+        models <- if (inherits(result, "glmnet")) list(result) else result
+        beta <- lapply(models, function(model) as(model$beta, "TsparseMatrix"))
+        first <- cumsum(c(0L, vapply(beta, ncol, 1L)))       # the rows of a model's alphas in the matrix of all
+        put(unlist(lapply(seq_along(beta), function(b) first[b] + beta[[b]]@j)), "rows")
+        put(unlist(lapply(beta, slot, "i")), "cols"); put(unlist(lapply(beta, slot, "x")), "values")
+        put(as.vector(unlist(lapply(models, `[[`, "a0"))), "intercept")
       }
     }
     say("status=ok", paste0("seconds=", format(seconds, digits = 9)))

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import selectors
+import signal
 import subprocess
 import tempfile
 import time
@@ -12,6 +13,11 @@ from . import exchange
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "BLIS_NUM_THREADS",
            "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS")
 START_LIMIT = 300.0   # seconds for an import
+
+
+def pinned(n_threads):
+    """The environment with every library that reads its threads there held to ``n_threads``."""
+    return os.environ | dict.fromkeys(THREADS, str(n_threads))
 
 
 class Absent(Exception):
@@ -31,14 +37,14 @@ class Worker:
 
     def __init__(self, command, n_threads=1):
         self.command = command
-        self.environment = os.environ | dict.fromkeys(THREADS, str(n_threads)) | {"PYTHONWARNINGS": "ignore"}
+        self.environment = pinned(n_threads) | {"PYTHONWARNINGS": "ignore"}
         self.process = None
         self.greeting = {}
 
     def start(self):
         self.errors = tempfile.TemporaryFile(mode="w+")   # noqa: SIM115 - closed by stop()
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.errors, env=self.environment, bufsize=0)
+                                        stderr=self.errors, env=self.environment, bufsize=0, start_new_session=True)
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.process.stdout, selectors.EVENT_READ)
         self.waiting = b""
@@ -86,10 +92,11 @@ class Worker:
             self.waiting += chunk
 
     def stop(self):
-        """End the process, if there is one."""
+        """End the process, if there is one, and those that it started."""
         if self.process is None:
             return
-        self.process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()

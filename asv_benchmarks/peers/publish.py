@@ -1,18 +1,20 @@
 """``python -m peers publish``: what peers.json holds, into README.md and docs/performance.md, and the curves as a picture.
 
 The tables stand between ``<!-- peers-table -->`` and ``<!-- /peers-table -->``, the machine between ``<!-- machine -->`` and
-``<!-- /machine -->``; the words around them are a person's.
+``<!-- /machine -->``; what threads.json and scaling.json hold between the same of ``threads-table`` and ``scaling-table``,
+in docs/performance.md alone. The words around them are a person's.
 """
 
 import re
 from pathlib import Path
 
 from . import curves, report
+from . import scaling as scaling_table
 
-COLUMNS = ("riata", "scikit_learn", "celer", "skglm", "adelie", "glmstar", "glmnet")
+COLUMNS = ("riata", "scikit_learn", "scikit_learn_joblib", "celer", "skglm", "adelie", "glmstar", "glmnet")
 #: the same method by another of its routes counts for the solver: the faster of the two
 ROUTES = {"adelie": ("adelie", "adelie_covariance"), "glmstar": ("glmstar", "glmstar_covariance"),
-          "glmnet": ("glmnet", "glmnet_covariance")}
+          "glmnet": ("glmnet", "glmnet_covariance"), "scikit_learn_joblib": ("scikit_learn_joblib", "scikit_learn_threads")}
 
 
 def publish(result, top):
@@ -23,6 +25,16 @@ def publish(result, top):
     _fill(top / "docs" / "performance.md", "peers-table", "\n\n".join(table(result, level) for level in levels))
     _fill(top / "docs" / "performance.md", "machine", machine(result))
     curves.draw(result, top / "docs" / "images" / "time-against-gap.png")
+
+
+def publish_batches(top, threads=None, scaling=None):
+    """Fill the places of ``python -m peers threads`` and ``scaling`` in docs/performance.md with those that are given."""
+    file = Path(top) / "docs" / "performance.md"
+    if threads is not None:
+        levels = sorted({level for row in threads["rows"] for level in row["levels"]})
+        _fill(file, "threads-table", "\n\n".join([machine(threads), *(table(threads, level) for level in levels)]))
+    if scaling is not None:
+        _fill(file, "scaling-table", f"{scaling_table.about(scaling)}\n\n{scaling_table.table(scaling)}")
 
 
 def merged(results):

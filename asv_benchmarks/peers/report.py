@@ -8,13 +8,13 @@ from pathlib import Path
 PLAYER = "riata"
 
 
-def write(result, out):
-    """Write ``peers.md`` and ``peers.json`` into ``out``; return the Markdown file's path."""
+def write(result, out, name="peers"):
+    """Write ``peers.md`` and ``peers.json`` into ``out``, or those of another name; return the Markdown file's path."""
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     result["machine"] = machine()
-    (out / "peers.json").write_text(json.dumps(result, indent=1))
-    file = out / "peers.md"
+    (out / f"{name}.json").write_text(json.dumps(result, indent=1))
+    file = out / f"{name}.md"
     file.write_text(markdown(result))
     return file
 

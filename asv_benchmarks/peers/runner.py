@@ -40,6 +40,9 @@ class Comparison:
         self.solvers = solvers
         for solver in solvers:
             command, reason = solver.command(self.build)
+            unsuited = solver.unsuited(n_threads, clock)
+            if unsuited:
+                command, reason = None, unsuited
             try:
                 if command is None:
                     raise Absent(reason)

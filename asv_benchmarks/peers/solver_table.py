@@ -16,6 +16,8 @@ def decades(loosest, tightest):
 
 #: what a solver of one path can do, in loops
 TASKS = ("path", "fit", "cv", "many", "many_cv", "boots")
+#: those of many problems that one loop, or one call of riata, solves
+BATCHES = TASKS[3:]
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Solver:
     tolerances: tuple                # from loose to tight
     default: float | None            # the tolerance a user gets who names none
     tasks: tuple = TASKS
+    parallel: bool = False           # spreads tasks over processes or threads of its own
     gram: bool = False               # a method by Gram matrix, asked for by name: dense rows with n > p >= 500, because
                                      # glmnet takes it by itself below 500
 
@@ -33,6 +36,14 @@ class Solver:
         """Whether the row is for this solver."""
         n, p = row.data["n"], row.data["p"]
         return row.task in self.tasks and (not self.gram or (row.generator == "dense" and n > p >= 500))
+
+    def unsuited(self, n_threads, clock):
+        """The reason why a run says nothing about the solver, or None."""
+        if self.parallel and n_threads < 2:
+            return "on one thread it is the loop of scikit-learn: --threads 2"
+        if self.parallel and clock == "cpu":
+            return "the CPU time of its processes is not counted: --clock wall"
+        return None
 
     def command(self, build):
         """(command, None), or (None, the reason why the solver cannot run here)."""
@@ -44,7 +55,7 @@ class Solver:
         python = Path(sys.executable)
         if self.where != "project":
             python = environment.python_of(self.where, build)
-        if not python.exists() and self.name == "scikit_learn":
+        if not python.exists() and self.name.startswith("scikit_learn"):
             python = Path(sys.executable)   # riata depends on it, so the project's environment has one
         if not python.exists():
             return None, f"no environment {self.where}: run python asv_benchmarks/peers/environment.py"
@@ -57,11 +68,14 @@ SOLVERS = (
     Solver("celer", "celer", "peers-venv", decades(4, 10), 1e-6),
     Solver("skglm", "skglm", "peers-venv", decades(2, 9), None, ("path", "fit", "cv")),
     Solver("adelie", "adelie", "peers-adelie", decades(7, 16), 1e-7),
-    Solver("adelie_covariance", "adelie (covariance)", "peers-adelie", decades(7, 16), 1e-7, ("path",), True),
+    Solver("adelie_covariance", "adelie (covariance)", "peers-adelie", decades(7, 16), 1e-7, ("path",), gram=True),
     Solver("glmstar", "glmstar", "peers-venv", decades(7, 16), 1e-7),
-    Solver("glmstar_covariance", "glmstar (covariance)", "peers-venv", decades(7, 16), 1e-7, ("path", "cv"), True),
-    Solver("glmnet", "R glmnet", "R", decades(7, 16), 1e-7, ("path", "fit", "cv")),
-    Solver("glmnet_covariance", "R glmnet (covariance)", "R", decades(7, 16), 1e-7, ("path", "cv"), True),
+    Solver("glmstar_covariance", "glmstar (covariance)", "peers-venv", decades(7, 16), 1e-7, ("path", "cv"), gram=True),
+    Solver("glmnet", "R glmnet", "R", decades(7, 16), 1e-7),
+    Solver("glmnet_covariance", "R glmnet (covariance)", "R", decades(7, 16), 1e-7, ("path", "cv"), gram=True),
+    Solver("scikit_learn_joblib", "scikit-learn, joblib", "peers-venv", decades(3, 12), 1e-4, BATCHES, parallel=True),
+    Solver("scikit_learn_threads", "scikit-learn, joblib (threads)", "peers-venv", decades(3, 12), 1e-4, BATCHES,
+           parallel=True),
 )
 
 

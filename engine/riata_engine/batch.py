@@ -22,6 +22,7 @@ from riata_engine.solvers.null_model import null_gradient
 from riata_engine.solvers.options import Options
 from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, MAX_ITER, NOT_FINITE, SKIPPED, STATUS, TIME_BUDGET, PathStore
 from riata_engine.solvers.problems import SOLVERS, Batch, canonical
+from riata_engine.solvers.prox_newton import loss_paths, solve_losses
 from riata_engine.solvers.residual import solve_residual
 from riata_engine.solvers.ridge import RidgeDecomposition
 from riata_engine.solvers.ridge_bounds import solve_ridge_bounds
@@ -109,6 +110,8 @@ def alpha_grid(batch):
 def grid_under(control, batch):
     """``alpha_grid``, or Stopped, as ``control`` says."""
     with single_threaded_blas(), np.errstate(**UNHEARD):
+        if batch.loss != "squared":
+            return loss_paths(replace(batch, alphas=None), control, Clock())[1]
         form = batch.form = standard_form(batch, control, thread_count(batch.n_threads))
         batch.columns = form.columns
         free = batch if batch.alphas is None else replace(batch, alphas=None)
@@ -155,6 +158,8 @@ def solve_under(control, batch):
     require_backend(batch.backend)
     clock = Clock()
     with single_threaded_blas(), np.errstate(**UNHEARD):
+        if batch.loss != "squared":
+            return _solve_loss(batch, control, clock)
         if batch.weights is None or batch.weights.ndim == 1:
             return _solve_kinds(batch, control, clock)
         return _solve_groups(batch, control, clock)
@@ -253,6 +258,17 @@ def _nothing(batch, control, clock):
                     df=blank.copy(), held_out_deviance=blank.copy(), null_deviance=np.full(B, np.nan), n_passes=0,
                     n_epochs=np.zeros((B, L), np.int32), n_cholesky=np.zeros((B, L), np.int32), bytes_moved=0.0,
                     solver="none", profile=dict(clock.seconds))
+
+
+def _solve_loss(batch, control, clock):
+    """A batch whose loss is not the squared one: see ``solvers/prox_newton.py``."""
+    try:
+        own, alphas, gradient, options = loss_paths(batch, control, clock)
+    except Stopped:
+        return _nothing(batch, control, clock)
+    control.total = max(control.total, alphas.size)
+    answers = solve_losses(batch, alphas, own, gradient, options, control, clock)
+    return _solution(answers, batch, alphas, 2 * own.scale, np.ones(len(alphas)), control, clock, "prox_newton")
 
 
 def _solve_groups(batch, control, clock):

@@ -6,7 +6,7 @@ import adelie as ad
 import numpy as np
 from scipy import sparse
 
-from . import loops
+from . import N_THREADS, loops
 from .fold_loop import cross_validate
 
 VERSION = version("adelie")
@@ -14,10 +14,10 @@ VERSION = version("adelie")
 
 def path(data, tol):
     X = data["X"]
-    matrix = ad.matrix.sparse(X, method="naive", n_threads=1) if sparse.issparse(X) else ad.matrix.dense(
-        X, method="naive", n_threads=1)
+    matrix = ad.matrix.sparse(X, method="naive", n_threads=N_THREADS) if sparse.issparse(X) else ad.matrix.dense(
+        X, method="naive", n_threads=N_THREADS)
     state = ad.grpnet(X=matrix, glm=ad.glm.gaussian(y=data["y"]), alpha=data["l1_ratio"], lmda_path=data["alphas"],
-                      tol=tol, intercept=data["intercept"], early_exit=False, progress_bar=False, n_threads=1,
+                      tol=tol, intercept=data["intercept"], early_exit=False, progress_bar=False, n_threads=N_THREADS,
                       max_iters=1_000_000_000)
     return state.betas, np.asarray(state.intercepts)
 
@@ -25,13 +25,13 @@ def path(data, tol):
 fit = path
 
 
-def cv(data, tol):
-    return cross_validate(lambda part, t: _dense(path(part, t)), data, tol)
-
-
-def _dense(result):
-    coef, intercept = result
+def dense_path(data, tol):
+    coef, intercept = path(data, tol)
     return coef.toarray(), intercept
 
 
-many, many_cv, boots = loops.many(path), loops.many_cv(cv), loops.boots(path)
+def cv(data, tol):
+    return cross_validate(dense_path, data, tol)
+
+
+many, many_cv, boots = loops.many(dense_path), loops.many_cv(cv), loops.boots(dense_path)

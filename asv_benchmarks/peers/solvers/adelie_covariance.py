@@ -12,7 +12,7 @@ def path(data, tol):
     X, y = data["X"], data["y"]
     n = len(y)
     gram = np.asfortranarray(X.T @ X / n)
-    state = ad.gaussian_cov(A=ad.matrix.dense(gram, method="cov", n_threads=1), v=X.T @ y / n,
+    state = ad.gaussian_cov(A=ad.matrix.dense(gram, method="cov", n_threads=adelie.N_THREADS), v=X.T @ y / n,
                             alpha=data["l1_ratio"], lmda_path=data["alphas"], tol=tol, early_exit=False,
-                            progress_bar=False, n_threads=1, max_iters=1_000_000_000)
+                            progress_bar=False, n_threads=adelie.N_THREADS, max_iters=1_000_000_000)
     return state.betas, 0.0

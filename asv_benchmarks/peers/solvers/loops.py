@@ -12,10 +12,15 @@ def problems(data):
         yield one
 
 
-def many(path):
+def one_by_one(function, jobs):
+    """The results of ``function(*job)`` for each job."""
+    return [function(*job) for job in jobs]
+
+
+def many(path, each=one_by_one):
     """Paths of B problems: (B·L, largest p) coefficients, a narrower problem's with zeros behind them, and intercepts."""
     def run(data, tol):
-        found = [path(one, tol) for one in problems(data)]
+        found = each(path, ((one, tol) for one in problems(data)))
         coef = np.zeros((data["alphas"].size, max(X.shape[1] for X in data["X"])))
         at = 0
         for part, _ in found:
@@ -25,17 +30,21 @@ def many(path):
     return run
 
 
-def many_cv(cv):
+def many_cv(cv, each=one_by_one):
     """Held-out errors of B problems: (B, L, K)."""
-    return lambda data, tol: (np.concatenate([cv(one, tol)[0] for one in problems(data)]), None)
+    return lambda data, tol: (np.concatenate([mse for mse, _ in each(cv, ((one, tol) for one in problems(data)))]), None)
 
 
-def boots(path):
+def boots(path, each=one_by_one):
     """Paths of B bootstraps, their rows repeated: (B·L, p) coefficients and intercepts."""
     def run(data, tol):
-        found = []
-        for counts in data["counts"].T:
-            rows = np.repeat(np.arange(len(counts)), counts)
-            found.append(path(data | {"X": np.asfortranarray(data["X"][rows]), "y": data["y"][rows]}, tol))
+        shared = {name: array for name, array in data.items() if name != "counts"}
+        found = each(drawn, ((path, shared, counts, tol) for counts in data["counts"].T))
         return np.concatenate([coef for coef, _ in found]), 0.0
     return run
+
+
+def drawn(path, data, counts, tol):
+    """The path of one bootstrap, each row as often as it was drawn."""
+    rows = np.repeat(np.arange(len(counts)), counts)
+    return path(data | {"X": np.asfortranarray(data["X"][rows]), "y": data["y"][rows]}, tol)

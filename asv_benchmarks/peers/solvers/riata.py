@@ -5,8 +5,9 @@ import numpy as np
 import riata
 from riata_engine.ragged import Ragged, solve_ragged
 
+from . import N_THREADS
+
 VERSION = riata.__version__
-N_THREADS = 1
 
 
 def path(data, tol):

@@ -9,7 +9,7 @@
 import numpy as np
 from libc.float cimport DBL_EPSILON
 from cython.parallel cimport parallel
-from libc.math cimport fabs, sqrt, INFINITY as inf
+from libc.math cimport copysign, exp, fabs, log, sqrt, INFINITY as inf
 from libc.stdlib cimport calloc, free
 from riata_engine.cpu.control cimport fetch_add, worth
 

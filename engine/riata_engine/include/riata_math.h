@@ -1,6 +1,6 @@
 /* exp and log without branches or calls, so that loops over rows vectorise.
  *
- * riata_exp: x is held within [-708, 709]; error below 2 ulp for |x| ≤ 50 (the rounding of n·ln 2 grows with |x| from there on).
+ * riata_exp: x is held within [-708, 708], and a NaN counts as 708; error below 2 ulp for |x| ≤ 50 (the rounding of n·ln 2 grows with |x| from there on).
  * riata_log: error below 2 ulp for normal x; x ≤ 1e-307 counts as 1e-307, so that x·log(x) is 0 at 0.
  *
  * The reductions are those of Tang (1989), "Table-driven implementation of the exponential function", without the table. Sums may be
@@ -12,11 +12,17 @@
 #include <string.h>
 
 static inline double riata_exp(double x) {
-    x = x > -708.0 ? x : -708.0;
-    x = x < 709.0 ? x : 709.0;
+    /* |x| ≤ 708, by integers: compilers thread branches on floating-point numbers through a loop, and then do not vectorise it */
+    int64_t size, sign;
+    memcpy(&size, &x, sizeof size);
+    sign = size & INT64_MIN;
+    size &= INT64_MAX;
+    size = size < 0x4086200000000000LL ? size : 0x4086200000000000LL;
+    size |= sign;
+    memcpy(&x, &size, sizeof x);
     /* the integer next to x / ln 2, halves away from zero */
     double scaled = x * 1.4426950408889634074;
-    int32_t n = (int32_t)(scaled + (scaled > 0 ? 0.5 : -0.5));
+    int32_t n = (int32_t)(scaled + copysign(0.5, scaled));
     double k = (double)n;
     double r = x - k * 6.93147180369123816490e-01;
     double p = 1.0 / 6227020800.0;
@@ -43,8 +49,8 @@ static inline double riata_exp(double x) {
 static inline double riata_log(double x) {
     int64_t bits;
     double m;
-    x = x > 1e-307 ? x : 1e-307;
     memcpy(&bits, &x, sizeof bits);
+    bits = bits > 0x0031fa182c40c60dLL ? bits : 0x0031fa182c40c60dLL;
     /* x = m·2^e with m in [√½, √2) */
     int32_t e = (int32_t)((bits - 0x3fe6a09e667f3bcdLL) >> 52);
     bits -= (int64_t)e << 52;

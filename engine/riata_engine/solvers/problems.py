@@ -39,6 +39,8 @@ class Batch:
     store: str = "dense"
     max_memory: float | None = None
     backend: str = "cpu"
+    loss: str = "squared"
+    loss_parameter: float | None = None
     #: the standard form that ``alpha_grid`` made on the way; ``solve`` takes it if alphas are all that was set since
     form: object = field(default=None, init=False, repr=False, compare=False)
     #: the units of the columns that ``alpha_grid`` found; another batch of this X, these weights (n,) and intercept may have them

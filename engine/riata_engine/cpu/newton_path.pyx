@@ -1,0 +1,382 @@
+# Paths of penalised smooth losses by proximal Newton steps, one problem at a time and all in compiled code.
+#
+# At the coefficients reached, the loss is replaced by its quadratic model: gradients are exact, the curvature is a weighted Gram matrix
+# of the columns in play (intercept profiled out) that is kept from step to step and from alpha to alpha while steps go on gaining, and
+# made anew where they do not. The model is solved by the descent of active_block.pyx with Newton steps on its support; a line search on
+# the true objective takes what the model promises. An alpha is accepted by its duality gap, from a gradient computed afresh.
+#
+# Lee, Sun and Saunders (2014), "Proximal Newton-type methods for minimizing composite functions", SIAM J. Optim. 24; Friedman, Hastie
+# and Tibshirani (2010), J. Stat. Software 33, for the quadratic model of a path; Tibshirani et al. (2012) for the strong rule.
+from libc.math cimport fabs, log as ln, sqrt, INFINITY as inf
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
+from riata_engine.cpu.active_block cimport block_append, block_close, block_epoch, block_gap, block_open, block_row
+from riata_engine.cpu.column_sums cimport add_columns, dot_columns, gram_of_columns, room_for_columns
+from riata_engine.cpu.control cimport attend, fetch_add
+from riata_engine.cpu.gram_entries cimport triangle_row
+from riata_engine.cpu.loss_gap cimport gap_of_loss
+from riata_engine.cpu.loss_rows cimport deviance_of, evaluate, value_of_rows
+from riata_engine.cpu.newton_step cimport newton_flops, newton_step
+from riata_engine.cpu.status cimport CONVERGED, MAX_ITER, SKIPPED, TIME_BUDGET
+from riata_engine.cpu.support_factor cimport factor_reset
+
+include "../formulas/early_stop.py"
+include "../formulas/penalties.py"
+
+cdef enum:
+    SHORT_OF_MEMORY = 1
+    STEPS = 500                                    # Newton steps of one alpha
+    HALVINGS = 40
+    ROUNDING_STEPS = 5                             # steps without gain at a new curvature, after which rounding is reached
+
+cdef double BALANCED = 1e-13                       # share of Σ|r| that its sum may be: the intercept is then at its optimum
+cdef double GAINS = 0.25                           # a step that leaves more of the gap than this asks for a new curvature
+cdef double ARMIJO = 1e-4
+cdef double FLOOR = 1e-30                          # a decrease of this share of the null objective says that rounding is reached
+cdef double ROUNDING = 1e-15
+
+
+cdef int solve_task(const Task* P, Signal* signal, void* control, bint owner) noexcept nogil:
+    """One path. Non-zero when memory is short."""
+    cdef Walk W
+    cdef Py_ssize_t n = P.X.n, m = P.m, l
+    cdef int code
+    memset(&W, 0, sizeof(Walk))
+    W.eta = <double*>calloc(6 * n + 9 * m + 1, sizeof(double))
+    W.where = <Py_ssize_t*>malloc((5 * m + 1) * sizeof(Py_ssize_t))
+    for l in range(P.L):
+        P.status[l] = SKIPPED
+    if W.eta == NULL or W.where == NULL:
+        code = SHORT_OF_MEMORY
+    else:
+        code = walk(P, &W, signal, control, owner)
+    if W.open:
+        block_close(&W.A)
+    free(W.eta)
+    free(W.where)
+    free(W.C)
+    free(W.work)
+    return code
+
+
+cdef int walk(const Task* P, Walk* W, Signal* signal, void* control, bint owner) noexcept nogil:
+    cdef Py_ssize_t n = P.X.n, m = P.m, l, k, q
+    cdef double before = P.start_l1, dev = 0, dev_before, gap
+    cdef int code
+    W.r, W.w, W.old_w, W.move, W.nought = W.eta + n, W.eta + 2 * n, W.eta + 3 * n, W.eta + 4 * n, W.eta + 5 * n
+    W.g = W.eta + 6 * n
+    W.f1, W.f2, W.lower, W.upper, W.b = W.g + m, W.g + 2 * m, W.g + 3 * m, W.g + 4 * m, W.g + 5 * m
+    W.d, W.step, W.mean = W.g + 6 * m, W.g + 7 * m, W.g + 8 * m
+    W.pooled, W.pool, W.columns, W.some = W.where + m, W.where + 2 * m, W.where + 3 * m, W.where + 4 * m
+    for q in range(m):
+        W.f1[q], W.f2[q], W.lower[q], W.upper[q] = P.f1[P.list[q]], P.f2[P.list[q]], P.lower[P.list[q]], P.upper[P.list[q]]
+        W.b[q], W.where[q], W.pooled[q] = P.start[q], -1, -1
+    W.level = P.start[m] if P.intercept else 0
+    for k in range(n):
+        W.eta[k] = (P.offset[k] if P.offset != NULL else 0) + W.level
+    add_columns(P.X, P.list, m, W.b, W.eta)
+    look(P, W)
+    for l in range(P.L):
+        if attend(signal, control, owner):
+            for k in range(l, P.L):
+                P.status[k] = TIME_BUDGET if signal.stop == 2 else SKIPPED
+            return 0
+        code = solve_alpha(P, W, l, before, &gap, signal, control, owner)
+        if code:
+            return code
+        if P.status[l] == SKIPPED:                 # stopped in the middle: no coefficients under this alpha
+            for k in range(l, P.L):
+                P.status[k] = TIME_BUDGET if signal.stop == 2 else SKIPPED
+            return 0
+        memcpy(P.coef + l * m, W.b, m * sizeof(double))
+        P.level[l], P.gap[l], P.value[l] = W.level, gap / P.scale, W.value
+        if P.residual != NULL:
+            memcpy(P.residual + l * n, W.r, n * sizeof(double))
+        if P.n_held:
+            P.held_out[l] = deviance_of(&P.rows, W.eta, P.held, P.n_held, P.held_weight)
+        before = P.l1[l]
+        fetch_add(&signal.done, 1)
+        dev_before = dev
+        dev = 1 - (W.value - P.saturated) / P.scale
+        if path_is_done(dev, dev_before, l, P.stop_dev_ratio, P.stop_dev_change):
+            return 0
+    memcpy(P.start, W.b, m * sizeof(double))
+    P.start[m] = W.level
+    return 0
+
+
+cdef void look(const Task* P, Walk* W) noexcept nogil:
+    """Residuals, curvatures and gradients at the present coefficients, with the intercept at its optimum for them."""
+    evaluate(&P.rows, W.eta, W.r, W.w, &W.sums)
+    if P.intercept:
+        balance(P, W)
+    W.value = W.sums.value
+    dot_columns(P.X, P.list, P.m, W.r, W.g)
+
+
+cdef void balance(const Task* P, Walk* W) noexcept nogil:
+    """Newton's method for the intercept: Σ r = 0 is what the dual point needs."""
+    cdef Py_ssize_t i
+    cdef double step, before = inf, value
+    cdef int k, halvings, idle = 0
+    for k in range(100):
+        if not fabs(W.sums.slope) > BALANCED * W.sums.size:
+            return
+        idle = idle + 1 if fabs(W.sums.slope) > 0.5 * before else 0
+        if idle > 3 and fabs(W.sums.slope) < 1e-9 * W.sums.size:
+            return                                 # rounding
+        before = fabs(W.sums.slope)
+        step = W.sums.slope / W.sums.weight
+        if before > 1e-3 * W.sums.size:            # far off: what a step gains is looked at
+            for halvings in range(HALVINGS):
+                value = value_of_rows(&P.rows, W.eta, W.nought, 1, step)
+                if value <= W.sums.value + ROUNDING * fabs(W.sums.value):
+                    break
+                step *= 0.5
+        for i in range(P.X.n):
+            W.eta[i] += step
+        W.level += step
+        evaluate(&P.rows, W.eta, W.r, W.w, &W.sums)
+
+
+cdef double penalty(const Walk* W, Py_ssize_t m, const double* b, double l1, double l2) noexcept nogil:
+    cdef Py_ssize_t q
+    cdef double out = 0
+    for q in range(m):
+        if b[q] != 0:
+            out += elastic_net_value(b[q], l1 * W.f1[q], l2 * W.f2[q])
+    return out
+
+
+cdef int solve_alpha(const Task* P, Walk* W, Py_ssize_t l, double before, double* gap, Signal* signal, void* control,
+                     bint owner) noexcept nogil:
+    """Newton steps until the gap is small enough. Non-zero when memory is short; the status stays SKIPPED where the call is stopped."""
+    cdef double l1 = P.l1[l], l2 = P.l2[l], goal = P.tol * P.scale, last = inf
+    cdef int k, idle = 0, code
+    cdef bint fresh, moved
+    code = take_in(P, W, max(2 * l1 - before, 0.0) if before >= l1 else l1)
+    gap[0] = gap_of_loss(P, W.f1, W.f2, W.lower, W.upper, W.g, W.b, W.r, W.value, l1, l2)
+    for k in range(STEPS):
+        if code == SHORT_OF_MEMORY:
+            return code
+        if gap[0] <= goal:
+            P.status[l] = CONVERGED
+            return 0
+        if P.epochs[l] >= P.max_epochs:
+            break
+        if attend(signal, control, owner):
+            return 0
+        fresh = not W.open or cheap(P, W) or idle > 0
+        if fresh and renew(P, W):
+            return SHORT_OF_MEMORY
+        solve_model(P, W, l, l1, l2, max(0.3 * goal, 0.02 * gap[0] if gap[0] < inf else 0.0), signal, control, owner)
+        moved = step_along(P, W, l1, l2)
+        if signal.stop:
+            return 0
+        P.newtons[l] += 1
+        if moved:
+            look(P, W)
+        last = gap[0]
+        gap[0] = gap_of_loss(P, W.f1, W.f2, W.lower, W.upper, W.g, W.b, W.r, W.value, l1, l2)
+        idle = idle + 1 if not (moved and gap[0] <= GAINS * last) else 0
+        code = take_in(P, W, l1)
+        if code > 1:                               # features came in: the next step is another one
+            idle = 0
+        elif idle > ROUNDING_STEPS and not (moved and gap[0] < 0.9 * last):
+            break
+    P.status[l] = CONVERGED if gap[0] <= goal else MAX_ITER
+    return 0
+
+
+cdef bint cheap(const Task* P, const Walk* W) noexcept nogil:
+    """Whether a new Gram matrix of the block costs no more than the gradients of a step."""
+    return W.A.m * W.A.m < 4 * P.m + 640
+
+
+cdef int take_in(const Task* P, Walk* W, double threshold) noexcept nogil:
+    """Into the block: features whose gradient is beyond the threshold. 0: none; 1: memory is short; 2: some came."""
+    cdef Py_ssize_t q, k, new = 0, old = W.in_pool, came = 0
+    cdef double t
+    for q in range(P.m):
+        if W.where[q] >= 0 or (W.b[q] == 0 and W.lower[q] >= 0 and W.upper[q] <= 0):
+            continue
+        t = W.g[q]
+        if W.b[q] == 0 and (fabs(t) <= threshold * W.f1[q] * (1 + 1e-12) or not (W.upper[q] > 0 if t > 0 else W.lower[q] < 0)):
+            continue
+        W.some[came] = q
+        came += 1
+        if W.pooled[q] < 0:
+            W.pooled[q] = old + new
+            W.pool[old + new] = q
+            W.columns[old + new] = P.list[q]
+            new += 1
+    if came == 0:
+        return 0
+    if not W.open:                                 # the first: all weights are those of now
+        begin(P, W)
+    if extend(P, W, old, new):
+        return SHORT_OF_MEMORY
+    for k in range(came):
+        q = W.some[k]
+        if append(W, q):
+            return SHORT_OF_MEMORY
+    return 2
+
+
+cdef void begin(const Task* P, Walk* W) noexcept nogil:
+    """The curvature of now is the one of the Gram matrix from here on."""
+    memcpy(W.old_w, W.w, P.X.n * sizeof(double))
+    W.old_weight = W.sums.weight if P.intercept else 0
+
+
+cdef int append(Walk* W, Py_ssize_t q) noexcept nogil:
+    W.where[q] = W.A.m
+    return block_append(&W.A, W.pooled[q], W.b[q], 0, W.g[q], W.f1[q], W.f2[q], W.lower[q], W.upper[q])
+
+
+cdef int extend(const Task* P, Walk* W, Py_ssize_t old, Py_ssize_t new) noexcept nogil:
+    """Gram rows of the ``new`` features behind the first ``old`` of the pool, and an open block. Non-zero when memory is short."""
+    cdef Py_ssize_t m = old + new, room, size
+    cdef double* larger
+    W.in_pool = m
+    if m > W.room or W.C == NULL:
+        room = min(P.m, m + m // 2 + 16)
+        larger = <double*>malloc((triangle_row(room) + 8) * sizeof(double))
+        if larger == NULL:
+            return 1
+        if old:
+            memcpy(larger, W.C, triangle_row(old) * sizeof(double))
+        free(W.C)
+        W.C, W.room = larger, room
+        if W.open:
+            W.A.C = W.C
+    if not W.open:
+        if block_open(&W.A, min(P.m, 64), W.C, 0, False):
+            return 1
+        W.open = True
+    if new == 0:
+        return 0
+    size = room_for_columns(P.X, m, new)
+    if size > W.work_size:
+        free(W.work)
+        W.work_size = size + size // 2
+        W.work = <double*>malloc(W.work_size * sizeof(double))
+        if W.work == NULL:
+            W.work_size = 0
+            return 1
+    gram_of_columns(P.X, W.columns, m, old, W.old_w, W.old_weight, W.mean, W.work, W.C)
+    return 0
+
+
+cdef int renew(const Task* P, Walk* W) noexcept nogil:
+    """The Gram matrix anew, of the features in the block, with the weights of now. Non-zero when memory is short."""
+    cdef Py_ssize_t q, k, m = 0
+    for q in range(P.m):
+        W.pooled[q] = -1
+    for k in range(W.A.m if W.open else 0):
+        W.some[k] = W.pool[W.A.index[k]]
+        m += 1
+    for k in range(m):
+        q = W.some[k]
+        W.pooled[q] = k
+        W.pool[k] = q
+        W.columns[k] = P.list[q]
+        W.where[q] = -1
+    begin(P, W)
+    if extend(P, W, 0, m):
+        return 1
+    W.A.m = 0
+    factor_reset(&W.A.factor, -1, 0, False)
+    for k in range(m):
+        if append(W, W.pool[k]):
+            return 1
+    return 0
+
+
+cdef void solve_model(const Task* P, Walk* W, Py_ssize_t l, double l1, double l2, double target, Signal* signal, void* control,
+                      bint owner) noexcept nogil:
+    """The quadratic model at the present coefficients, until its own gap is at most ``target``."""
+    cdef Block* A = &W.A
+    cdef Py_ssize_t a, b
+    cdef double yy = W.sums.square, decrease, gap, last = inf, rate, left, sum
+    cdef const double* row
+    cdef int count = 0, outcome
+    cdef bint lame = False
+    for a in range(A.m):
+        A.b[a] = W.b[W.pool[A.index[a]]]
+        A.g[a] = W.g[W.pool[A.index[a]]]
+    for a in range(A.m):
+        row = <const double*>block_row(A, a)
+        sum = 0
+        for b in range(A.m):
+            sum += row[b] * A.b[b]
+        A.c[a] = A.g[a] + sum
+        yy += A.b[a] * (sum + 2 * A.g[a])
+    A.flops = 0
+    while not signal.stop:
+        decrease = block_epoch(A, l1, l2)
+        P.epochs[l] += 1
+        count += 1
+        gap = block_gap(A, l1, l2, yy)
+        if gap == inf:                             # of features without a penalty: the square of what is left of their gradients
+            gap = sqrt(decrease * P.scale)
+        if gap <= target or decrease <= FLOOR * P.scale or P.epochs[l] >= P.max_epochs:
+            return
+        if count % 16 == 0:
+            attend(signal, control, owner)
+        if count >= 3 and not lame:
+            rate = gap / last
+            left = inf if rate >= 1 else ln(target / gap) / ln(rate)
+            if left * (A.flops / count) > newton_flops(A, l2):
+                outcome = newton_step(A, l1, l2, yy)
+                lame = outcome == 2
+                count, A.flops = 0, 0
+        last = gap
+
+
+cdef bint step_along(const Task* P, Walk* W, double l1, double l2) noexcept nogil:
+    """A line search towards the solution of the model. False where nothing moves, or not downhill."""
+    cdef Block* A = &W.A
+    cdef Py_ssize_t a, i, q, k = 0
+    cdef double shift = 0, slope = 0, before, value, after, t = 1, descent
+    cdef int halvings
+    for a in range(A.m if W.open else 0):
+        q = W.pool[A.index[a]]
+        W.step[q] = A.b[a] - W.b[q]
+        if W.step[q] != 0:
+            W.some[k] = P.list[q]
+            W.d[k] = W.step[q]
+            shift -= W.d[k] * W.mean[A.index[a]]
+            slope -= W.g[q] * W.d[k]
+            k += 1
+    if k == 0:
+        return False
+    if P.intercept:
+        shift += W.sums.slope / W.old_weight
+        slope -= W.sums.slope * shift
+    else:
+        shift = 0
+    memset(W.move, 0, P.X.n * sizeof(double))
+    add_columns(P.X, W.some, k, W.d, W.move)
+    before = penalty(W, P.m, W.b, l1, l2)
+    for a in range(A.m):
+        q = W.pool[A.index[a]]
+        W.b[q] = A.b[a]
+    after = penalty(W, P.m, W.b, l1, l2)
+    descent = slope + after - before               # of the model's linear part: below zero
+    for halvings in range(HALVINGS):
+        value = value_of_rows(&P.rows, W.eta, W.move, t, shift)
+        if value + after <= W.value + before + ARMIJO * t * descent + ROUNDING * (fabs(W.value) + P.scale):
+            for i in range(P.X.n):
+                W.eta[i] += t * (W.move[i] + shift)
+            W.level += t * shift
+            return True
+        t *= 0.5
+        for a in range(A.m):
+            q = W.pool[A.index[a]]
+            W.b[q] = A.b[a] - (1 - t) * W.step[q]
+        after = penalty(W, P.m, W.b, l1, l2)
+    for a in range(A.m):
+        q = W.pool[A.index[a]]
+        W.b[q] = A.b[a] - W.step[q]
+    return False

@@ -1,0 +1,46 @@
+"""The losses that a batch may have, and what is asked of a target of each."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from riata_engine.cpu.loss_rows import LOSSES
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss by its name; ``code`` is its place in the compiled tables, ``parameter`` the meaning of its number, if it has one."""
+
+    name: str
+    code: int
+    link: str
+    parameter: str | None = None
+    default: float | None = None
+    low: float = -np.inf             # the target lies above this, or at it if ``closed``
+    high: float = np.inf
+    closed: bool = True
+
+    def misses(self, Y):
+        """Where a target is outside the range of the loss: boolean, like Y."""
+        below = Y < self.low if self.closed else self.low >= Y
+        return below | (Y > self.high) | ~np.isfinite(Y)
+
+    def level(self, mean):
+        """The linear predictor of a mean: where a fit begins."""
+        tiny = np.finfo(float).tiny
+        if self.link == "logit":
+            return np.log(np.maximum(mean, tiny)) - np.log(np.maximum(1 - mean, tiny))
+        return np.log(np.maximum(mean, tiny)) if self.link == "log" else mean
+
+
+def _table():
+    rows = {"squared": {"link": "identity"}, "logistic": {"link": "logit", "low": 0.0, "high": 1.0}, "poisson": {"link": "log", "low": 0.0},
+            "gamma": {"link": "log", "low": 0.0, "closed": False},
+            "tweedie": {"link": "log", "low": 0.0, "parameter": "power", "default": 1.5},
+            "negative_binomial": {"link": "log", "low": 0.0, "parameter": "size", "default": 1.0},
+            "huber": {"link": "identity", "parameter": "delta", "default": 1.35}}
+    return {name: Loss(name, code, **rows[name]) for code, name in enumerate(LOSSES)}
+
+
+#: the losses by name
+LOSS = _table()
