@@ -22,7 +22,7 @@ from riata_engine.solvers.path_store import MAX_ITER, NOT_FINITE, SKIPPED, STATU
 from riata_engine.solvers.standard_form import FAR, rounding_of_mean, row_shares, store_centred
 from riata_engine.threads import single_threaded_blas, thread_count
 
-__all__ = ["STATUS", "Multinomial", "MultinomialInterrupted", "MultinomialSolution", "solve_multinomial"]
+__all__ = ["STATUS", "Multinomial", "MultinomialInterrupted", "MultinomialSolution", "multinomial_grid", "solve_multinomial"]
 
 
 @dataclass
@@ -134,37 +134,63 @@ def solve_multinomial(batch, progress=None):
     return solution
 
 
-def _solve(batch, control):
-    V = _row_weights(batch)
-    l1_ratio = np.atleast_1d(np.asarray(batch.l1_ratio, float))
-    group = np.zeros(len(l1_ratio), np.intp) if batch.group is None else np.asarray(batch.group, np.intp)
-    l1_ratio = np.ascontiguousarray(np.broadcast_to(l1_ratio, group.shape))
-    n_threads = thread_count(batch.n_threads)
-    B, p, K = len(group), batch.X.shape[1], batch.n_classes
-    L = batch.n_alphas if batch.alphas is None else np.shape(batch.alphas)[-1]
-    alphas = np.full((B, L), np.nan) if batch.alphas is None else np.broadcast_to(np.asarray(batch.alphas, float), (B, L)).copy()
+def multinomial_grid(batch):
+    """The (B, L) alphas that ``solve_multinomial`` would use for a batch whose ``alphas`` is None."""
+    control = Control()
     try:
-        design, origin, f1, f2 = _standard_form(batch, V, control, n_threads)
-        free = bool(((f1 == 0) & (f2 == 0)).any())
-        offset = None if batch.offset is None else np.ascontiguousarray(np.asarray(batch.offset, float).T)
-        codes = np.ascontiguousarray(batch.codes, np.int32)
-        reference = -1 if batch.reference is None else int(batch.reference)
-
-        def run(grid, start_only):
-            return multinomial_paths(design, codes, K, V, group, offset, f1, f2, reference, batch.intercept, l1_ratio, grid,
-                                     batch.tol, batch.max_epochs, free, control, n_threads, start_only)
-
-        if batch.alphas is None:
-            ratio = (1e-3 if batch.X.shape[0] > p else 1e-2) if batch.alpha_min_ratio is None else batch.alpha_min_ratio
-            top = run(np.zeros((B, 0)), True)["alpha_max"]
-            if control.stopped:
-                raise Stopped
-            alphas = geometric(np.where(top > 0, top, 1.0), L, ratio)
-        control.total = B * L
-        found = run(alphas, False)
+        with single_threaded_blas(), np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            return _Prepared(batch, control).grid()
     except Stopped:
-        return _nothing(alphas, K, p, control)
-    return _in_units_of_data(found, alphas, design, origin, batch)
+        raise control.error from None
+
+
+class _Prepared:
+    """A batch in standard form."""
+
+    def __init__(self, batch, control):
+        self.batch, self.control = batch, control
+        self.V = _row_weights(batch)
+        l1_ratio = np.atleast_1d(np.asarray(batch.l1_ratio, float))
+        self.group = np.zeros(len(l1_ratio), np.intp) if batch.group is None else np.asarray(batch.group, np.intp)
+        self.l1_ratio = np.ascontiguousarray(np.broadcast_to(l1_ratio, self.group.shape))
+        self.n_threads = thread_count(batch.n_threads)
+        self.design, self.origin, self.f1, self.f2 = _standard_form(batch, self.V, control, self.n_threads)
+        self.free = bool(((self.f1 == 0) & (self.f2 == 0)).any())
+        self.offset = None if batch.offset is None else np.ascontiguousarray(np.asarray(batch.offset, float).T)
+        self.codes = np.ascontiguousarray(batch.codes, np.int32)
+
+    def run(self, alphas, start_only=False):
+        batch = self.batch
+        return multinomial_paths(self.design, self.codes, batch.n_classes, self.V, self.group, self.offset, self.f1, self.f2,
+                                 -1 if batch.reference is None else int(batch.reference), batch.intercept, self.l1_ratio, alphas,
+                                 batch.tol, batch.max_epochs, self.free, self.control, self.n_threads, start_only)
+
+    def grid(self):
+        """(B, L) alphas."""
+        batch, shape = self.batch, (len(self.group), _n_alphas(self.batch))
+        if batch.alphas is not None:
+            return np.broadcast_to(np.asarray(batch.alphas, float), shape).copy()
+        n, p = batch.X.shape
+        ratio = (1e-3 if n > p else 1e-2) if batch.alpha_min_ratio is None else batch.alpha_min_ratio
+        top = self.run(np.zeros((shape[0], 0)), start_only=True)["alpha_max"]
+        if self.control.stopped:
+            raise Stopped
+        return geometric(np.where(top > 0, top, 1.0), shape[1], ratio)
+
+
+def _n_alphas(batch):
+    return batch.n_alphas if batch.alphas is None else np.shape(batch.alphas)[-1]
+
+
+def _solve(batch, control):
+    try:
+        prepared = _Prepared(batch, control)
+        alphas = prepared.grid()
+        control.total = alphas.size
+        found = prepared.run(alphas)
+    except Stopped:
+        return _nothing(batch, control)
+    return _in_units_of_data(found, alphas, prepared, batch)
 
 
 def _row_weights(batch):
@@ -209,13 +235,13 @@ def _standard_form(batch, V, control, n_threads):
     return design, origin, np.ascontiguousarray(f1), np.ascontiguousarray(f2)
 
 
-def _in_units_of_data(found, alphas, design, origin, batch):
-    coef = found["coef"]
+def _in_units_of_data(found, alphas, prepared, batch):
+    coef, design = found["coef"], prepared.design
     coef *= design.multiplier
     df = np.count_nonzero(coef, axis=(2, 3)) + float(batch.intercept * (batch.n_classes - 1))
     intercept = found["intercept"]
     if batch.intercept:
-        intercept = intercept - coef @ (design.center + origin)
+        intercept = intercept - coef @ (design.center + prepared.origin)
         if batch.reference is None:
             intercept -= intercept.mean(axis=2, keepdims=True)
     status, gap = found["status"], found["gap"]
@@ -231,9 +257,11 @@ def _in_units_of_data(found, alphas, design, origin, batch):
         n_newton=found["steps"], null_loss=found["null_loss"], n_passes=found["passes"])
 
 
-def _nothing(alphas, K, p, control):
+def _nothing(batch, control):
     """The solution of a call that was stopped before its first path."""
-    B, L = alphas.shape
+    B, L = len(np.atleast_1d(batch.l1_ratio) if batch.group is None else batch.group), _n_alphas(batch)
+    K, p = batch.n_classes, batch.X.shape[1]
+    alphas = np.full((B, L), np.nan) if batch.alphas is None else np.broadcast_to(np.asarray(batch.alphas, float), (B, L)).copy()
     blank = np.full((B, L), np.nan)
     code = TIME_BUDGET if control.stopped == "time_budget" else SKIPPED
     return MultinomialSolution(

@@ -10,6 +10,8 @@ from riata.bootstrap import bootstrap_path
 from riata.bootstrap_result import BootstrapResult
 from riata.cross_validation import cross_validate_path
 from riata.cv_result import CVResult
+from riata.multinomial import cross_validate_multinomial, fit_multinomial_path
+from riata.multinomial_result import MultinomialCVResult, MultinomialPathResult
 from riata.nested import NestedCVResult, nested_cross_validate
 from riata.paths import fit_path
 from riata.permutation import PermutationTestResult, permutation_test
@@ -28,6 +30,8 @@ __all__ = [
     "BatchResult",
     "BootstrapResult",
     "CVResult",
+    "MultinomialCVResult",
+    "MultinomialPathResult",
     "NestedCVResult",
     "PathResult",
     "PermutationTestResult",
@@ -39,8 +43,10 @@ __all__ = [
     "bootstrap_path",
     "build_info",
     "concat",
+    "cross_validate_multinomial",
     "cross_validate_path",
     "fit_batch",
+    "fit_multinomial_path",
     "fit_path",
     "load_model",
     "nested_cross_validate",

@@ -1,7 +1,5 @@
 """Labels of classes, as users have them, and the codes that the engine counts by."""
 
-from numbers import Integral
-
 import numpy as np
 
 
@@ -67,14 +65,6 @@ def check_trained(codes, weights, classes, where=""):
     if len(absent):
         raise ValueError(f"class {classes[absent[0]].item()!r} has no row with a positive weight{where}: its probability would be 0. "
                          "Leave the class out, or take other rows or folds")
-
-
-def stratified(cv, codes, weights, groups):
-    """What an int ``cv`` means for classes: folds that each class is spread over evenly, where no groups are to be kept whole."""
-    if not isinstance(cv, Integral) or isinstance(cv, (bool, np.bool_)) or groups is not None or cv < 2:
-        return False
-    counts = np.bincount(codes if weights is None else codes[weights > 0])
-    return bool(counts[counts > 0].min() >= 2)
 
 
 def _missing(array):
