@@ -211,7 +211,8 @@ def _row_weights(batch):
 def _standard_form(batch, V, control, n_threads):
     """(design of z, origin, f1, f2): columns of about unit size, near zero where that costs nothing."""
     X, p = batch.X, batch.X.shape[1]
-    columns = standard_columns(X, V.mean(axis=0), batch.intercept, rounding_of_mean(len(batch.codes)), control, n_threads)
+    n = len(batch.codes)                       # units that do not depend on weights: a problem alone has the bits of a batch
+    columns = standard_columns(X, np.full(n, 1.0 / n), batch.intercept, rounding_of_mean(n), control, n_threads)
     center, multiplier, constant, moderate = columns[:4]
     origin = np.zeros(p)
     if not batch.intercept:

@@ -14,6 +14,8 @@ def check_classes(y, n_samples, name="y"):
         For a wrong shape, missing labels, labels of several kinds, or a single class.
     """
     array = np.asarray(y)
+    if array.dtype.kind in "US" and isinstance(y, (list, tuple)):
+        array = np.array(y, dtype=object)              # numpy would turn what is no text into text
     if array.shape != (n_samples,):
         given = f"= {y!r} is one value" if array.ndim == 0 else f"has shape {array.shape}"
         raise ValueError(f"{name} {given}; expected one label per row of X, ({n_samples},)")
@@ -26,6 +28,8 @@ def check_classes(y, n_samples, name="y"):
         raise ValueError(f"{name} has dtype {array.dtype}; labels are strings, integers, booleans or numbers")
     try:
         classes, codes = np.unique(array, return_inverse=True)
+        if all(isinstance(label, str) for label in classes):
+            classes = classes.astype(str)
     except TypeError:
         raise ValueError(f"{name} mixes labels that cannot be compared, such as text and numbers: use one kind") from None
     if len(classes) < 2:

@@ -12,7 +12,7 @@ cdef struct Block:
     double sum_v
     double* xv                  # (room,) Σ v x
     bint stale
-    float* gradient             # (room,) scratch
+    double* gradient            # (room,) scratch: single precision does not tell a gradient from its threshold
     Py_ssize_t* visit
     double* move                # (room,)
 

@@ -63,7 +63,7 @@ cdef int make_room(State* S, Block* A, Py_ssize_t count) noexcept nogil:
     A.C = C
     A.slot = <Py_ssize_t*>realloc(A.slot, room * sizeof(Py_ssize_t))
     A.xv = <double*>realloc(A.xv, room * sizeof(double))
-    A.gradient = <float*>realloc(A.gradient, room * sizeof(float))
+    A.gradient = <double*>realloc(A.gradient, room * sizeof(double))
     A.move = <double*>realloc(A.move, room * sizeof(double))
     A.visit = <Py_ssize_t*>realloc(A.visit, room * sizeof(Py_ssize_t))
     A.room = room
@@ -127,7 +127,7 @@ cdef bint renew(State* S, Block* A, Py_ssize_t k) noexcept nogil:
     return False
 
 
-cdef cloned_void take_column(const float* c, float d, Py_ssize_t m, float* g) noexcept nogil:
+cdef cloned_void take_column(const float* c, double d, Py_ssize_t m, double* g) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(m):
         g[i] -= d * c[i]
@@ -161,7 +161,7 @@ cdef int block_step(State* S, Block* A, Py_ssize_t k, double l1, double l2, bint
             A.slot[c] = s
             A.position[s] = <int>c
             A.count += 1
-        A.gradient[c] = <float>product
+        A.gradient[c] = product
         A.visit[visited] = c
         visited += 1
     if extend(S, A, first):
@@ -185,7 +185,7 @@ cdef int block_step(State* S, Block* A, Py_ssize_t k, double l1, double l2, bint
             A.move[c] += d
             if new == 0:
                 A.move[c] = -S.trial[j * S.K + k]
-            take_column(A.C + c * A.room, <float>(d * scale), a, A.gradient)
+            take_column(A.C + c * A.room, d * scale, a, A.gradient)
             f = S.f1[j] if S.f1[j] > 0 else 1.0
             d = (h + l2 * S.f2[j]) * (d if d > 0 else -d) / f
             change = max(change, d)

@@ -28,7 +28,8 @@ cdef enum:
 
 cdef double FORCING = 0.03       # how far a model is solved, as a share of what its first sweep changed
 cdef double ENOUGH = 0.3         # share of tol that a step on the features in play aims at
-cdef double FLOOR = 1e-15        # a decrease of this share of the null objective is rounding
+cdef double FLOOR = 1e-28        # a decrease of this share of the null objective is rounding
+cdef double STALLED = 0.7        # a gap over the features in play that falls by less, twice in a row, falls no more
 cdef double SEPARATED = 1e-4     # without a penalty, a loss below this share of the null objective is none that any coefficients attain
 
 
@@ -194,9 +195,11 @@ cdef int bring_in(State* S, double bar, bint all_of_them) noexcept nogil:
 cdef int solve_alpha(State* S, Block* blocks, const Task* T, double alpha, double previous, double null, double* gap, Signal* signal, void* control,
                      bint owner) noexcept nogil:
     """A status code of CONVERGED, MAX_ITER, TIME_BUDGET or SKIPPED; −1 where memory is short."""
-    cdef double l1 = alpha * T.l1_ratio, l2 = alpha * (1 - T.l1_ratio), tol = T.tol * null, decrease, working, bar, last = inf
-    cdef int turn, step
+    cdef double l1 = alpha * T.l1_ratio, l2 = alpha * (1 - T.l1_ratio), tol = T.tol * null, decrease, working, bar, last = inf, best
+    cdef int turn, step, stalled
     cdef long limit = S.epochs + T.max_epochs
+    if l1 == 0 and bring_in(S, 0, True):         # nothing is at rest then
+        return -1
     for turn in range(ROUNDS):
         gap[0] = whole_gap(S, T, l1, l2, signal, control, owner)
         if gap[0] < 0:
@@ -209,8 +212,10 @@ cdef int solve_alpha(State* S, Block* blocks, const Task* T, double alpha, doubl
             return MAX_ITER
         last = gap[0]
         bar = max(0.0, (2 * alpha - previous) * T.l1_ratio) if turn == 0 else l1
-        if bring_in(S, bar, l1 == 0):
+        if bring_in(S, bar, False):
             return -1
+        best = inf
+        stalled = 0
         for step in range(NEWTON_STEPS):
             open_model(S)
             list_pairs(S, l1, l2, max(0.0, 2 - previous / alpha) if step == 0 and turn == 0 and alpha > 0 else 0.98)
@@ -222,10 +227,15 @@ cdef int solve_alpha(State* S, Block* blocks, const Task* T, double alpha, doubl
             if gradients(S, False):
                 return -1
             working = certified_gap(S, l1, l2, False)
-            if (l1 > 0 or l2 > 0) and working <= ENOUGH * tol:
+            if working <= ENOUGH * tol and not (T.free_features or (l1 == 0 and l2 == 0)):
                 break
-            if decrease <= FLOOR * null or S.epochs >= limit or (l1 == 0 and decrease <= 0.1 * tol):
+            stalled = stalled + 1 if working > STALLED * best else 0
+            best = min(best, working)
+            if decrease <= FLOOR * null or S.epochs >= limit or stalled >= (2 if decrease <= 1e-13 * null else 10):
                 break
+            if T.free_features or (l1 == 0 and l2 == 0):     # what the gap over features in play does not see
+                if decrease <= 0.1 * tol and working <= ENOUGH * tol:
+                    break
         if fresh(S, l1, l2):
             return -1
     return MAX_ITER
