@@ -35,17 +35,19 @@ def test_the_divergence_is_the_gap_of_a_row(seed, s):
     q = np.eye(5)[c] + s * (p - np.eye(5)[c])
     slow = loss(c, eta) + (q * np.log(q)).sum() - (q - np.eye(5)[c]) @ eta
     fast = rows.shrunk_divergence(p[c], p.sum() - p[c], np.log(p[c]), s)
-    assert fast == pytest.approx(slow, abs=1e-13) and fast >= 0
+    assert fast == pytest.approx(slow, abs=1e-13)
+    assert fast >= 0
 
 
 def test_the_divergence_at_extreme_arguments():
     for chosen, others, logarithm in ((0.0, 1.0, -1e4), (1.0, 0.0, 0.0), (1.0, 1e-300, 0.0)):
         for s in (1.0, 0.5, 1e-12, 0.0):
             value = rows.shrunk_divergence(chosen, others, logarithm, s)
-            assert np.isfinite(value) and value >= 0
+            assert np.isfinite(value)
+            assert value >= 0
 
 
-@pytest.mark.parametrize("l1, l2", [(1.0, 0.0), (0.5, 0.5), (0.0, 2.0), (1e4, 1e-4)])
+@pytest.mark.parametrize(("l1", "l2"), [(1.0, 0.0), (0.5, 0.5), (0.0, 2.0), (1e4, 1e-4)])
 def test_fenchel_young(l1, l2):
     """Never below 0, and 0 exactly at subgradients; the conjugate by a grid."""
     grid = np.linspace(-60, 60, 240_001)
@@ -58,13 +60,14 @@ def test_fenchel_young(l1, l2):
                 assert value == np.inf
                 continue
             conjugate = max((g * grid - penalty).max(), 0.0)
-            assert value == pytest.approx(own + conjugate - g * b, abs=1e-6) and value >= 0
+            assert value == pytest.approx(own + conjugate - g * b, abs=1e-6)
+            assert value >= 0
         subgradient = l1 * np.sign(b) + l2 * b
         assert rows.fenchel_young(b, subgradient, l1, l2) <= 1e-12 * (1 + abs(l1))
     assert np.isfinite(rows.fenchel_young(1e4, -1e4, l1, max(l2, 1.0)))
 
 
-@pytest.mark.parametrize("l1, l2", [(1.0, 0.0), (0.5, 0.5), (0.0, 2.0), (0.0, 0.0), (3.0, 1e-6)])
+@pytest.mark.parametrize(("l1", "l2"), [(1.0, 0.0), (0.5, 0.5), (0.0, 2.0), (0.0, 0.0), (3.0, 1e-6)])
 def test_the_best_shift(l1, l2):
     rng = np.random.default_rng(0)
     for K in (2, 3, 4, 9):

@@ -22,8 +22,8 @@ def check_classes(y, n_samples, name="y"):
     missing = _missing(array)
     if missing.any():
         count = int(missing.sum())
-        raise ValueError(f"{name} has {count} missing label{'s' * (count > 1)}, the first in row {int(missing.argmax())}: drop these "
-                         "rows (or give them weight 0 and any label)")
+        raise ValueError(f"{name} has {count} missing label{'s' * (count > 1)}, the first in row {int(missing.argmax())}: drop "
+                         "these rows (or give them weight 0 and any label)")
     if array.dtype.kind not in "biufUSO":
         raise ValueError(f"{name} has dtype {array.dtype}; labels are strings, integers, booleans or numbers")
     try:
@@ -54,8 +54,8 @@ def check_class_offset(offset, n_samples, n_classes):
         return None
     values = np.asarray(offset, dtype=float)
     if values.shape != (n_samples, n_classes):
-        raise ValueError(f"offset has shape {values.shape}; expected a column for each of the {n_classes} classes, in the order of "
-                         f".classes: ({n_samples}, {n_classes})")
+        raise ValueError(f"offset has shape {values.shape}; expected a column for each of the {n_classes} classes, in the order "
+                         f"of .classes: ({n_samples}, {n_classes})")
     if not np.isfinite(values).all():
         row = int(np.argmin(np.isfinite(values).all(axis=1)))
         raise ValueError(f"offset has NaN or infinite values, the first in row {row}: give every row a number for each class")
@@ -67,8 +67,8 @@ def check_trained(codes, weights, classes, where=""):
     counts = np.bincount(codes, weights, len(classes))
     absent = np.flatnonzero(counts <= 0)
     if len(absent):
-        raise ValueError(f"class {classes[absent[0]].item()!r} has no row with a positive weight{where}: its probability would be 0. "
-                         "Leave the class out, or take other rows or folds")
+        raise ValueError(f"class {classes[absent[0]].item()!r} has no row with a positive weight{where}: its probability would "
+                         "be 0. Leave the class out, or take other rows or folds")
 
 
 def _missing(array):

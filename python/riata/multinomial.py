@@ -113,9 +113,9 @@ def fit_multinomial_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None
 
 @native
 def cross_validate_multinomial(X, y, *, l1_ratio=1.0, alphas=100, cv=10, groups=None, n_repeats=1, seed=0, measure="deviance",
-                               alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, reference=None, intercept=True,
-                               standardize=False, tol=1e-6, max_epochs=100_000, n_threads=None, time_budget=None,
-                               progress=None) -> MultinomialCVResult:
+                               alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, reference=None,
+                               intercept=True, standardize=False, tol=1e-6, max_epochs=100_000, n_threads=None,
+                               time_budget=None, progress=None) -> MultinomialCVResult:
     """Choose alpha and l1_ratio of `fit_multinomial_path` by cross-validation.
 
     The paths on all rows and without the rows of each fold are one batch; threads take one path after another.
@@ -133,8 +133,8 @@ def cross_validate_multinomial(X, y, *, l1_ratio=1.0, alphas=100, cv=10, groups=
         As in `riata.cross_validate_path`.
     measure : {"deviance", "log_loss", "accuracy"}, default="deviance"
         What the choice is made by; the others are there as well.
-    alpha_min_ratio, weights, offset, penalty_factor, reference, intercept, standardize, tol, max_epochs, n_threads, time_budget, \
-progress
+    alpha_min_ratio, weights, offset, penalty_factor, reference, intercept, standardize, tol, max_epochs, n_threads, \
+time_budget, progress
         As in `fit_multinomial_path`.
 
     Returns
@@ -187,7 +187,8 @@ class _Given:
         self.grid = check_alphas(arguments["alphas"])
         ratio, budget, threads = (arguments[name] for name in ("alpha_min_ratio", "time_budget", "n_threads"))
         if self.grid.alphas is not None and ratio is not None:
-            raise ValueError(f"alpha_min_ratio = {ratio!r} shapes a grid that is derived, and alphas are given: leave one of them out")
+            raise ValueError(f"alpha_min_ratio = {ratio!r} shapes a grid that is derived, and alphas are given: leave one of "
+                             "them out")
         self.ratio = None if ratio is None else check_number(ratio, "alpha_min_ratio", 0.0, 1.0, low_open=True, high_open=True)
         if (progress := arguments["progress"]) is not None and not callable(progress):
             raise TypeError(f"progress = {progress!r} must be None or a function of (done, total)")
@@ -242,8 +243,8 @@ def _solved(batch, progress, result_of):
 
 
 def _folds(given, cv, groups, n_repeats, seed):
-    folds = make_folds(cv, given.n, y=given.codes.astype(float), X=given.X, weights=given.weights, groups=groups, n_repeats=n_repeats,
-                       seed=seed)
+    folds = make_folds(cv, given.n, y=given.codes.astype(float), X=given.X, weights=given.weights, groups=groups,
+                       n_repeats=n_repeats, seed=seed)
     if not isinstance(cv, (int, np.integer)) or groups is not None:
         return folds
     rows = np.arange(given.n) if given.weights is None else np.flatnonzero(given.weights > 0)
@@ -285,4 +286,5 @@ def _cv_result(given, solution, folds, l1_ratios, base, measure):
     return MultinomialCVResult(
         l1_ratios=l1_ratios, alphas=np.stack([path.alphas for path in paths]), log_loss=log_loss[:, back],
         accuracy=accuracy[:, back], measure=measure, paths=paths, folds=folds.test,
-        fold_status=status_names(solution.status[held]).transpose(0, 2, 1)[:, back], fold_gap=solution.gap[held].transpose(0, 2, 1)[:, back])
+        fold_status=status_names(solution.status[held]).transpose(0, 2, 1)[:, back],
+        fold_gap=solution.gap[held].transpose(0, 2, 1)[:, back])

@@ -11,8 +11,8 @@ from riata.results import check_same_features, largest_gap, not_fitted, position
 from riata.validation import check_design, check_number
 
 MEASURES = ("deviance", "log_loss", "accuracy")
-SEPARABLE = ("The classes can be told apart without error, and without a penalty no finite coefficients are the best: these are as "
-             "far as tol asks for.")
+SEPARABLE = ("The classes can be told apart without error, and without a penalty no finite coefficients are the best: these are "
+             "as far as tol asks for.")
 
 
 def softmax(eta, axis=-1):
@@ -44,8 +44,8 @@ class MultinomialPathResult:
     intercept : ndarray of shape (L, K)
         Their sum is 0, unless there is a reference class.
     gap : ndarray of shape (L,)
-        Duality gap divided by the loss of the null model (intercepts only): how far the objective can be from its minimum, at most.
-        Features without any penalty add twice the decrease that a Newton step on them promises, an estimate.
+        Duality gap divided by the loss of the null model (intercepts only): how far the objective can be from its minimum, at
+        most. Features without any penalty add twice the decrease that a Newton step on them promises, an estimate.
     status : ndarray of str, shape (L,)
         As in `riata.PathResult`; degenerate: classes that are told apart without error, without a penalty.
     dev_ratio : ndarray of shape (L,)
@@ -108,13 +108,14 @@ class MultinomialPathResult:
         check_same_features(names, matrix.shape[1], self.feature_names, self.n_features)
         which = slice(None) if alpha is None else [self.at(alpha)]
         if alpha is not None and not np.isfinite(self.intercept[which[0]]).all():
-            raise ValueError(f"alpha = {alpha!r} has no coefficients to predict with: its status is {str(self.status[which[0]])!r}. "
-                             "Take one of .alphas that was fitted")
+            raise ValueError(f"alpha = {alpha!r} has no coefficients to predict with: its status is {str(self.status[which[0]])!r}"
+                             ". Take one of .alphas that was fitted")
         eta = predictors(matrix, self.coef[which], self.intercept[which])
         if offset is not None:
             offset = np.asarray(offset, float)
             if offset.shape != (len(eta), self.n_classes):
-                raise ValueError(f"offset has shape {offset.shape}; expected ({len(eta)}, {self.n_classes}), a column for each class")
+                raise ValueError(f"offset has shape {offset.shape}; expected ({len(eta)}, {self.n_classes}), a column for each "
+                                 "class")
             eta = eta + offset[:, None]
         return eta if alpha is None else eta[:, 0]
 
@@ -160,8 +161,8 @@ class MultinomialCVResult:
     l1_ratios : ndarray of shape (R,)
     alphas : ndarray of shape (R, L)
     deviance, log_loss, accuracy : ndarray of shape (R, L, K)
-        On the rows that each of the K folds holds out, weighted: twice the mean of −log p of the class that it is, half of that, and
-        the share of rows whose most probable class it is.
+        On the rows that each of the K folds holds out, weighted: twice the mean of −log p of the class that it is, half of that,
+        and the share of rows whose most probable class it is.
     measure : str
         The one that is chosen by.
     score_mean, score_se : ndarray of shape (R, L)
@@ -251,6 +252,7 @@ class MultinomialCVResult:
 
     def __repr__(self):
         r, i = self.index_min
-        return (f"MultinomialCVResult({len(self.folds)} folds, alpha_min={self.alpha_min:.4g}, l1_ratio_min={self.l1_ratio_min:g}, "
+        return (f"MultinomialCVResult({len(self.folds)} folds, alpha_min={self.alpha_min:.4g}, "
+                f"l1_ratio_min={self.l1_ratio_min:g}, "
                 f"log-loss {self.log_loss[r, i].mean():.4g}, accuracy {self.accuracy[r, i].mean():.4g}, "
                 f"{status_counts(self.fold_status.ravel())} in the folds)")

@@ -78,7 +78,7 @@ cdef cloned_void copy_weighted(const float* x, const float* v, Py_ssize_t m, flo
 
 cdef int extend(State* S, Block* A, Py_ssize_t first) noexcept nogil:
     """Rows and columns ``first`` … of the Gram matrix, at the weights that it has."""
-    cdef Py_ssize_t c, e, start = 0, i
+    cdef Py_ssize_t c, e, start = 0
     cdef int a = <int>A.count, f = <int>first, new = <int>(A.count - first), rows, ld = PANEL, ldc = <int>A.room
     cdef float one = 1, beta = 0
     cdef double unused

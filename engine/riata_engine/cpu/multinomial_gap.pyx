@@ -113,7 +113,7 @@ cdef int set_intercepts(State* S) noexcept nogil:
 
     Newton's method on K numbers, a few steps of iterative scaling first where they are far off.
     """
-    cdef Py_ssize_t K = S.K, k, l, step
+    cdef Py_ssize_t K = S.K, k, l, _
     cdef int order = <int>K, one = 1, info
     cdef char lower = b"l"
     cdef double* H
@@ -128,7 +128,7 @@ cdef int set_intercepts(State* S) noexcept nogil:
         return 1
     d = H + K * K
     mass = d + K
-    for step in range(STEPS):
+    for _ in range(STEPS):
         worst = 0
         largest = 0
         for k in range(K):

@@ -1,8 +1,8 @@
 # A Newton step of the quadratic model on its support: where coordinate descent crawls, and in place of it where there is no l1
 # penalty. Conjugate gradients on the whole Hessian, preconditioned by a Cholesky factor for each class.
 #
-# With weights w p_k the blocks of the classes together are what the Hessian is on shifts that the softmax sees: where all classes have
-# all features a few products suffice. On a support of its own for each class, w p_k (1 − p_k) is the curvature of the class alone.
+# The blocks have the weights w p_k (1 − p_k) of a class that moves alone. Weights w p_k, which together majorise the Hessian, need ten
+# times as many products where probabilities are near 0 and 1.
 from libc.math cimport INFINITY as inf, sqrt
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
@@ -103,15 +103,15 @@ cdef int open_space(State* S, double l1, bint free_only, Space* P) noexcept nogi
             or P.change == NULL or P.mean == NULL or P.panel == NULL or P.small == NULL)
 
 
-cdef cloned_void weigh(const float* x, const double* w, const double* p, Py_ssize_t m, bint alone, float* out) noexcept nogil:
+cdef cloned_void weigh(const float* x, const double* w, const double* p, Py_ssize_t m, float* out) noexcept nogil:
     """out = x √v; x NULL: a column of ones."""
     cdef Py_ssize_t i
     if x == NULL:
         for i in range(m):
-            out[i] = <float>sqrt(w[i] * p[i] * (1 - p[i])) if alone else <float>sqrt(w[i] * p[i])
+            out[i] = <float>sqrt(w[i] * p[i] * (1 - p[i]))
     else:
         for i in range(m):
-            out[i] = x[i] * (<float>sqrt(w[i] * p[i] * (1 - p[i])) if alone else <float>sqrt(w[i] * p[i]))
+            out[i] = x[i] * <float>sqrt(w[i] * p[i] * (1 - p[i]))
 
 
 cdef cloned_void to_single(const double* x, Py_ssize_t n, float* out) noexcept nogil:
@@ -120,9 +120,9 @@ cdef cloned_void to_single(const double* x, Py_ssize_t n, float* out) noexcept n
         out[i] = <float>x[i]
 
 
-cdef int factorise(State* S, Space* P, double l2, bint alone) noexcept nogil:
+cdef int factorise(State* S, Space* P, double l2) noexcept nogil:
     """A Cholesky factor for each class that is not too wide."""
-    cdef Py_ssize_t k, c, j, start, m
+    cdef Py_ssize_t k, c, j, start
     cdef int a, rows, ld = PANEL, info
     cdef float one = 1, beta
     cdef char lower = b"l", flip = b"t"
@@ -132,7 +132,7 @@ cdef int factorise(State* S, Space* P, double l2, bint alone) noexcept nogil:
         a = <int>(P.start[k + 1] - P.start[k])
         if a == 0 or a > MOST_FACTORED:
             for c in range(P.start[k], P.start[k + 1]):
-                P.diagonal[c] = diagonal_entry(S, P.slot[c], k, l2, alone)
+                P.diagonal[c] = diagonal_entry(S, P.slot[c], k, l2)
             continue
         C = <float*>calloc(<Py_ssize_t>a * a, sizeof(float))
         if C == NULL:
@@ -145,13 +145,13 @@ cdef int factorise(State* S, Space* P, double l2, bint alone) noexcept nogil:
                 j = P.slot[P.start[k] + c]
                 column = P.panel + c * PANEL
                 if j < 0:
-                    weigh(NULL, S.w + start, S.prob + k * S.ld + start, rows, alone, column)
+                    weigh(NULL, S.w + start, S.prob + k * S.ld + start, rows, column)
                 elif S.X.sparse:
                     pack(S.X, start, start + rows, &S.work[j], 0, 1, S.tile, rows)
                     to_single(S.tile, rows, column)
-                    weigh(column, S.w + start, S.prob + k * S.ld + start, rows, alone, column)
+                    weigh(column, S.w + start, S.prob + k * S.ld + start, rows, column)
                 else:
-                    weigh(S.x32 + j * S.ld + start, S.w + start, S.prob + k * S.ld + start, rows, alone, column)
+                    weigh(S.x32 + j * S.ld + start, S.w + start, S.prob + k * S.ld + start, rows, column)
             ssyrk(&lower, &flip, &a, &rows, &one, P.panel, &ld, &beta, C, &a)
             beta = 1
             start += rows
@@ -171,7 +171,7 @@ cdef int factorise(State* S, Space* P, double l2, bint alone) noexcept nogil:
     return 0
 
 
-cdef double diagonal_entry(State* S, Py_ssize_t slot, Py_ssize_t k, double l2, bint alone) noexcept nogil:
+cdef double diagonal_entry(State* S, Py_ssize_t slot, Py_ssize_t k, double l2) noexcept nogil:
     cdef Py_ssize_t start = 0, m, i
     cdef double total = 0
     cdef const float* x
@@ -184,7 +184,7 @@ cdef double diagonal_entry(State* S, Py_ssize_t slot, Py_ssize_t k, double l2, b
             x = <float*>S.tile + 2 * PANEL
         elif slot >= 0:
             x = S.x32 + slot * S.ld + start
-        weigh(x, S.w + start, S.prob + k * S.ld + start, m, alone, <float*>S.tile + 4 * PANEL)
+        weigh(x, S.w + start, S.prob + k * S.ld + start, m, <float*>S.tile + 4 * PANEL)
         x = <float*>S.tile + 4 * PANEL
         for i in range(m):
             total += x[i] * x[i]
@@ -302,7 +302,8 @@ cdef double penalty_change(State* S, Space* P, double l1, double l2, const doubl
             if P.slot[c] >= 0:
                 j = S.work[P.slot[c]]
                 b = S.trial[j * S.K + k]
-                total += elastic_net_value[double](b + x[c], l1 * S.f1[j], l2 * S.f2[j]) - elastic_net_value[double](b, l1 * S.f1[j], l2 * S.f2[j])
+                total += elastic_net_value[double](b + x[c], l1 * S.f1[j], l2 * S.f2[j])
+                total -= elastic_net_value[double](b, l1 * S.f1[j], l2 * S.f2[j])
     return total
 
 
@@ -319,7 +320,7 @@ cdef int newton(State* S, double l1, double l2, bint dry, double rel, int most, 
     cdef double total, b, gain, share
     cdef double* rhs
     decrease[0] = 0
-    if open_space(S, l1, dry, &P) or factorise(S, &P, l2, l1 > 0):
+    if open_space(S, l1, dry, &P) or factorise(S, &P, l2):
         close_space(&P, S.K)
         return -1
     if P.N == 0:

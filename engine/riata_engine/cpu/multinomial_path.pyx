@@ -52,10 +52,10 @@ cdef struct Task:
     int* steps
 
 
-cdef double smallest_bar(State* S, double l1, double l2) noexcept nogil:
-    """How much gradients, in units of the penalty factor, may be off before the gap is ``1`` more."""
+cdef double small_change(const State* S, double gap) noexcept nogil:
+    """By how much gradients, in units of the penalty factor, may be off before the gap is about ``gap`` more."""
     cdef double size = size_of(S)
-    return 1 / size if size > 0 else inf
+    return gap / size if size > 0 else inf
 
 
 cdef int solve_model(State* S, Block* blocks, double l1, double l2, double aim, long limit, double* decrease, Signal* signal, void* control,
@@ -116,14 +116,14 @@ cdef cloned_void along(const double* eta, const float* t, double step, Py_ssize_
 cdef bint take_step(State* S, double l1, double l2, double decrease, double scale) noexcept nogil:
     """Go to the trial point, or as much of the way as the objective falls. False where it does not."""
     cdef double before = S.loss + penalty_of(S, S.b, l1, l2), step = 1, loss, after
-    cdef Py_ssize_t s, j, k, i, halvings
+    cdef Py_ssize_t s, j, k, i, _
     for s in range(S.n_work):                        # trial becomes the direction
         j = S.work[s]
         for k in range(S.K):
             S.trial[j * S.K + k] -= S.b[j * S.K + k]
     for k in range(S.K):
         S.trial0[k] -= S.b0[k]
-    for halvings in range(HALVINGS):
+    for _ in range(HALVINGS):
         along(S.eta, S.t, step, S.K * S.ld, S.eta_new)
         softmax_rows(S.eta_new, S.y, S.w, S.n, S.ld, S.K, S.prob_new, NULL, &loss)
         after = loss
@@ -192,8 +192,8 @@ cdef int bring_in(State* S, double bar, bint all_of_them) noexcept nogil:
     return 0
 
 
-cdef int solve_alpha(State* S, Block* blocks, const Task* T, double alpha, double previous, double null, double* gap, Signal* signal, void* control,
-                     bint owner) noexcept nogil:
+cdef int solve_alpha(State* S, Block* blocks, const Task* T, double alpha, double previous, double null, double* gap,
+                     Signal* signal, void* control, bint owner) noexcept nogil:
     """A status code of CONVERGED, MAX_ITER, TIME_BUDGET or SKIPPED; −1 where memory is short."""
     cdef double l1 = alpha * T.l1_ratio, l2 = alpha * (1 - T.l1_ratio), tol = T.tol * null, decrease, working, bar, last = inf, best
     cdef int turn, step, stalled
@@ -219,7 +219,7 @@ cdef int solve_alpha(State* S, Block* blocks, const Task* T, double alpha, doubl
         for step in range(NEWTON_STEPS):
             open_model(S)
             list_pairs(S, l1, l2, max(0.0, 2 - previous / alpha) if step == 0 and turn == 0 and alpha > 0 else 0.98)
-            if solve_model(S, blocks, l1, l2, ENOUGH * tol * smallest_bar(S, l1, l2), limit, &decrease, signal, control, owner):
+            if solve_model(S, blocks, l1, l2, small_change(S, ENOUGH * tol), limit, &decrease, signal, control, owner):
                 return -1
             S.steps += 1
             if not take_step(S, l1, l2, decrease, null) or signal.stop:
@@ -244,10 +244,10 @@ cdef int solve_alpha(State* S, Block* blocks, const Task* T, double alpha, doubl
 cdef int fit_free(State* S, const Task* T, double null, Signal* signal, void* control, bint owner) noexcept nogil:
     """The features without a penalty at their optimum, all others at 0."""
     cdef double decrease
-    cdef int step
+    cdef int _
     if bring_in(S, inf, False):
         return 1
-    for step in range(NEWTON_STEPS):
+    for _ in range(NEWTON_STEPS):
         open_model(S)
         list_pairs(S, 1.0, 0.0, inf)
         if newton(S, 1.0, 0.0, False, 1e-4, PRODUCTS, &decrease, signal, control, owner) < 0:

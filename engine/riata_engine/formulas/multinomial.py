@@ -1,7 +1,7 @@
 """The softmax cross-entropy ℓ(c, η) = log Σ_k e^η_k − η_c, and what its duality gap is made of.
 
-Its conjugate is finite on u = q − e_c with q in the simplex, where it is the negative entropy Σ q log q. At a dual point q the gap
-of a row, ℓ(c, η) + ℓ*(q − e_c) − ⟨q − e_c, η⟩, is KL(q ‖ p) with p = softmax(η): never negative, and free of cancellation.
+Its conjugate is finite on u = q − e_c with q in the simplex, where it is the negative entropy Σ q log q. At a dual point q the
+gap of a row, ℓ(c, η) + ℓ*(q − e_c) − ⟨q − e_c, η⟩, is KL(q ‖ p) with p = softmax(η): never negative, and free of cancellation.
 
 Friedman, Hastie and Tibshirani (2010), "Regularization paths for generalized linear models via coordinate descent", Journal of
 Statistical Software 33(1), section 4, for the model and its symmetric parametrisation.

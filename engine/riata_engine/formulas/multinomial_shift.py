@@ -12,8 +12,8 @@ except ImportError:                                   # run time without Cython
 def best_shift(b: cython.p_double, K: cython.Py_ssize_t, l1: cython.double, l2: cython.double) -> cython.double:
     """argmin_t Σ_k l1 |b_k − t| + ½ l2 (b_k − t)²: the median for l1 (0 if it is one), the mean for l2 or no penalty at all.
 
-    From 0 to the breakpoint where the slope changes its sign, or the root between two of them (glmnet's rule, Friedman et al. 2010,
-    section 4.2).
+    From 0 to the breakpoint where the slope changes its sign, or the root between two of them (glmnet's rule, Friedman et al.
+    2010, section 4.2).
     """
     t: cython.double
     slope: cython.double
