@@ -108,7 +108,8 @@ class MultinomialPathResult:
         check_same_features(names, matrix.shape[1], self.feature_names, self.n_features)
         which = slice(None) if alpha is None else [self.at(alpha)]
         if alpha is not None and not np.isfinite(self.intercept[which[0]]).all():
-            raise ValueError(f"alpha = {alpha!r} has no coefficients to predict with: its status is {str(self.status[which[0]])!r}"
+            raise ValueError(f"alpha = {alpha!r} has no coefficients to predict with: its status is "
+                             f"{str(self.status[which[0]])!r}"
                              ". Take one of .alphas that was fitted")
         eta = predictors(matrix, self.coef[which], self.intercept[which])
         if offset is not None:

@@ -85,8 +85,8 @@ def fit_multinomial(X, codes, n_classes, alpha, l1_ratio, weights=None, *, inter
     if (fits.status == "max_iter").any():
         worst = np.max(fits.gap[fits.status == "max_iter"])
         count = np.count_nonzero(fits.status == "max_iter")
-        warnings.warn(f"{owner}: {count} of {len(fits.status)} fits stopped with a relative duality gap above tol={tol:g} (the largest "
-                      f"is {worst:.3g}). Raise max_iter or tol, or scale X.", ConvergenceWarning, stacklevel=3)
+        warnings.warn(f"{owner}: {count} of {len(fits.status)} fits stopped with a relative duality gap above tol={tol:g} (the "
+                      f"largest is {worst:.3g}). Raise max_iter or tol, or scale X.", ConvergenceWarning, stacklevel=3)
     if (fits.status == "degenerate").any():
         warnings.warn(f"{owner}: the classes are told apart without error, and without a penalty no finite coefficients are "
                       "the best. A finite C makes them unique.", ConvergenceWarning, stacklevel=3)
