@@ -27,6 +27,7 @@ NAMES = {
     **dict.fromkeys(("cv_folds", "n_folds", "nfolds", "n_splits", "folds", "foldid"), ("cv", "")),
     **dict.fromkeys(("inner_folds", "n_inner_folds"), ("inner_cv", "")),
     **dict.fromkeys(("random_state", "random_seed"), ("seed", "an int")),
+    **dict.fromkeys(("family", "loss_function", "objective"), ("loss", "a name such as 'logistic'")),
     "stratified": ("stratify", "a number of quantile bins of y"),
     "y": ("Y", "targets (n,) or (n, B)"),
     "Y": ("y", "one target; riata.fit_batch takes many"),
@@ -38,7 +39,6 @@ NEEDLESS = {
     **dict.fromkeys(("warm_start", "coef_init", "selection", "precompute", "Xy"),
                     "the engine chooses its own way, and every answer is certified"),
     **dict.fromkeys(("scoring", "type_measure"), "folds are scored by the mean squared error"),
-    "family": "the loss is the squared error",
 }
 #: arguments that not every function has -> which has it
 ELSEWHERE = {**dict.fromkeys(("cv", "seed", "groups", "stratify", "n_repeats"), "cross_validate_path"),

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from riata.losses import Loss, check_loss, encoded_target
 from riata.validation import (
     MOST_EPOCHS,
     MOST_THREADS,
@@ -48,6 +49,9 @@ class Arguments:
     settings : dict
         Keywords of the engine's `Batch`.
     progress : callable or None
+    loss : riata.losses.Loss
+    classes : ndarray of shape (2,), or None
+        The labels that 0 and 1 stand for, where y had such.
     """
 
     X: object
@@ -59,6 +63,8 @@ class Arguments:
     grid: Grid
     settings: dict
     progress: object
+    loss: object = Loss("squared")
+    classes: np.ndarray | None = None
 
     @property
     def rows_used(self):
@@ -90,14 +96,18 @@ def check_arguments(given):
     for name in ("penalty_factor", "lower", "upper"):
         check_named_order(given[name], name, feature_names)
     many = "Y" in given
-    y, target_names = check_targets(given["Y"], n) if many else (check_target(given["y"], n), None)
+    loss = check_loss(given.get("loss", "squared"))
+    target, classes = encoded_target(given["Y" if many else "y"], loss, "Y" if many else "y")
+    y, target_names = check_targets(target, n) if many else (check_target(target, n), None)
     weights = check_weights(given["weights"], n, columns=many)
+    loss.check(y, "Y" if many else "y", weights)
     n_problems = _problems(y, weights) if many else 1
     grid = check_alphas(given["alphas"], n_problems if many else None)
     if grid.alphas is not None and given["alpha_min_ratio"] is not None:
         raise ValueError(f"alpha_min_ratio = {given['alpha_min_ratio']!r} shapes a grid that is derived, and alphas are given: "
                          "leave one of them out, or give alphas as an int, a number of alphas")
-    return Arguments(X, feature_names, y, weights, n_problems, target_names, grid, check_settings(n, p, given), given["progress"])
+    return Arguments(X, feature_names, y, weights, n_problems, target_names, grid, check_settings(n, p, given), given["progress"],
+                     loss, classes)
 
 
 def check_settings(n_samples, n_features, given):
@@ -125,7 +135,17 @@ def check_settings(n_samples, n_features, given):
         "n_threads": _unless_none(check_count, given, "n_threads", MOST_THREADS),
         "time_budget": _unless_none(check_number, given, "time_budget", 0.0, low_open=True),
         "backend": given["backend"],
+        **_loss_settings(given, solver),
     }
+
+
+def _loss_settings(given, solver):
+    loss = check_loss(given.get("loss", "squared"))
+    if loss.name == "squared":
+        return {}
+    if solver != "auto":
+        raise ValueError(f"solver = {solver!r} is for squared loss; loss = {loss.name!r} has one solver: leave it out")
+    return loss.settings
 
 
 def _unless_none(check, given, name, *bounds, **options):

@@ -5,6 +5,7 @@ from operator import index
 
 import numpy as np
 
+from riata.losses import Loss
 from riata.profile import Profile
 from riata.results import (
     CriteriaOfFits,
@@ -12,6 +13,7 @@ from riata.results import (
     check_same_features,
     largest_gap,
     not_fitted,
+    on_scale,
     positions,
     predictions,
     status_counts,
@@ -34,7 +36,7 @@ class BatchResult(CriteriaOfFits):
         As in `PathResult`; ``status.value_counts()`` counts them.
     coef : ndarray of shape (B, L, p)
     l1_ratio, null_deviance, n_samples : ndarray of shape (B,)
-    n_features, feature_names, n_passes, solver, profile_, tol, n_at_limit
+    n_features, feature_names, n_passes, solver, profile_, tol, n_at_limit, loss
         As in `PathResult`; passes and seconds are those of the whole call.
     target_names : list of B str, or None
         Of the columns of Y where it was a table, or a Series with a name.
@@ -61,6 +63,7 @@ class BatchResult(CriteriaOfFits):
     profile_: Profile
     n_at_limit: int = 0
     target_names: list | None = None
+    loss: Loss = Loss("squared")
 
     def __len__(self):
         return len(self.alphas)
@@ -87,7 +90,7 @@ class BatchResult(CriteriaOfFits):
             n_cholesky=self.n_cholesky[i],
             l1_ratio=float(self.l1_ratio[i]), null_deviance=float(self.null_deviance[i]),
             n_samples=int(self.n_samples[i]), n_features=self.n_features, fit_intercept=self.fit_intercept,
-            tol=self.tol, feature_names=self.feature_names, n_passes=self.n_passes, solver=self.solver,
+            tol=self.tol, feature_names=self.feature_names, loss=self.loss, n_passes=self.n_passes, solver=self.solver,
             profile_=self.profile_)
 
     def _number_of(self, name):
@@ -103,7 +106,7 @@ class BatchResult(CriteriaOfFits):
     def __iter__(self):
         return (self[i] for i in range(len(self)))
 
-    def predict(self, X, problem=None, alpha=None, offset=None):
+    def predict(self, X, problem=None, alpha=None, offset=None, kind="response"):
         """Predictions for new rows.
 
         Parameters
@@ -116,6 +119,8 @@ class BatchResult(CriteriaOfFits):
             One of the `alphas` of every problem that is asked for. Default: all of them.
         offset : array_like of shape (n,), optional
             Fixed part of the linear predictor of the new rows.
+        kind : {"response", "link", "class"}, default="response"
+            As in `PathResult.predict`.
 
         Returns
         -------
@@ -131,7 +136,7 @@ class BatchResult(CriteriaOfFits):
             If there is no such problem.
         """
         if problem is not None:
-            return self[problem].predict(X, alpha=alpha, offset=offset)
+            return self[problem].predict(X, alpha=alpha, offset=offset, kind=kind)
         matrix, names = check_design(X)
         check_same_features(names, matrix.shape[1], self.feature_names, self.n_features)
         offset = check_offset(offset, matrix.shape[0])
@@ -140,7 +145,7 @@ class BatchResult(CriteriaOfFits):
             each = np.arange(len(self)), self._at(check_number(alpha, "alpha", 0.0))
             coef, intercept = coef[each], intercept[each]
         predicted = predictions(matrix, coef.reshape(-1, self.n_features), intercept.ravel(), offset)
-        return predicted.reshape(-1, *intercept.shape)
+        return on_scale(predicted.reshape(-1, *intercept.shape), kind, self.loss, None)
 
     def _at(self, alpha):
         """(B,) positions of `alpha` along the grids."""

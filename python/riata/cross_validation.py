@@ -14,7 +14,7 @@ from riata.validation import check_l1_ratios
 
 
 @native
-def cross_validate_path(X, y, *, l1_ratio=1.0, alphas=100, cv=10, inner_cv=None, groups=None, stratify=None, n_repeats=1, seed=0,
+def cross_validate_path(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, cv=10, inner_cv=None, groups=None, stratify=None, n_repeats=1, seed=0,
                         alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, lower=None, upper=None,
                         positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
                         max_epochs=100_000, n_threads=None,
@@ -28,6 +28,8 @@ def cross_validate_path(X, y, *, l1_ratio=1.0, alphas=100, cv=10, inner_cv=None,
     Parameters
     ----------
     X, y
+        As in `riata.fit_path`.
+    loss : str or riata.losses.Loss, default="squared"
         As in `riata.fit_path`.
     l1_ratio : float or array_like of shape (R,), default=1.0
         One or several mixing parameters to try, each once.
@@ -120,7 +122,8 @@ def _solve_folds(given, folds, l1_ratios):
             fold_gap=solution.gap[batch.held_out].transpose(0, 2, 1)[:, back])
         if result.chosen:
             r, i = result.index_min
-            result.oof_prediction = batch.held_out_prediction(solution, r, i if grid.back is None else grid.back[i])
+            eta = batch.held_out_prediction(solution, r, i if grid.back is None else grid.back[i])
+            result.oof_prediction = given.loss.response(eta)
         return result
 
     return solved(batch.problems(alphas, columns), given.progress, result_of)

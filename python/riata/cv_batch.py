@@ -7,7 +7,7 @@ from scipy import sparse
 
 from riata.folds import Folds
 from riata.prediction import linear_predictor
-from riata_engine.batch import Batch
+from riata_engine.batch import Batch, deviances
 
 #: coefficients that are kept dense (8 MiB)
 SMALL = 2**20
@@ -65,7 +65,7 @@ class CVBatch:
         return batch
 
     def deviance(self, solution):
-        """(R, K, L) weighted mean squared errors on the held-out rows; NaN where a fold was not fitted."""
+        """(R, K, L) weighted mean deviances on the held-out rows (squared errors); NaN where a fold was not fitted."""
         if self.folds.train is None:
             return solution.held_out_deviance[self.held_out]
         # Test rows that are not simply the rest of the training rows: the engine knows nothing of them.
@@ -78,8 +78,8 @@ class CVBatch:
                     continue
                 prediction = self._predict(solution, b, fitted, test)
                 with np.errstate(over="ignore"):       # infinite, and not chosen
-                    error = (self.y[test, None] - prediction) ** 2
-                deviance[r, k, fitted] = np.average(error, axis=0, weights=test_weights)
+                    deviance[r, k, fitted] = deviances(self.settings.get("loss", "squared"), self.settings.get("loss_parameter"),
+                                                       self.y[test], prediction, test_weights)
         return deviance
 
     def held_out_prediction(self, solution, r, step):

@@ -16,7 +16,7 @@ RULES = ("min", "1se")
 class CVResult:
     """Cross-validated paths over alphas and l1_ratios.
 
-    Deviance is the weighted mean squared error on the rows that a fold holds out. The minimum rule takes the
+    Deviance is the weighted mean deviance on the rows that a fold holds out: for squared loss the mean squared error. The minimum rule takes the
     (l1_ratio, alpha) whose mean over the folds is smallest, of equal ones the larger alpha. The one-standard-error
     rule (Breiman, Friedman, Olshen and Stone 1984) takes, at that l1_ratio, the largest alpha whose mean is at most
     the minimum plus its standard error: a larger penalty, a simpler model. With a single fold there is no standard
@@ -169,10 +169,13 @@ class CVResult:
             raise ValueError(f"rule = {rule!r} must be 'min' or '1se'")
         return self.index_min if rule == "min" else self.index_1se
 
-    def predict(self, X, rule="min", offset=None):
-        """Predictions (n,) for new rows by the model that `rule`, "min" or "1se", chooses, fitted on all rows."""
+    def predict(self, X, rule="min", offset=None, kind="response"):
+        """Predictions (n,) for new rows by the model that `rule`, "min" or "1se", chooses, fitted on all rows.
+
+        `kind` is as in `riata.results.PathResult.predict`.
+        """
         r, i = self.index(rule)
-        return self.paths[r].predict(X, alpha=self.alphas[r, i], offset=offset)
+        return self.paths[r].predict(X, alpha=self.alphas[r, i], offset=offset, kind=kind)
 
     def plot(self, ax=None, **options):
         """Draw the mean held-out deviance with its standard errors (see `riata.plots.plot_cv`)."""

@@ -14,7 +14,7 @@ from riata_engine.batch import Batch
 
 
 @native
-def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None,
+def fit_path(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None,
              lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
              max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, n_threads=None, time_budget=None,
              backend="cpu", progress=None) -> PathResult:
@@ -34,6 +34,9 @@ def fit_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=No
         matrices are used column by column (CSR is converted to CSC). Column names are kept.
     y : array_like of shape (n,)
         Target.
+    loss : str or riata.losses.Loss, default="squared"
+        "squared", "logistic", "poisson", "gamma", "tweedie", "negative_binomial" or "huber", or one with its parameter, such as
+        ``riata.losses.huber(delta=1.0)``: ℓ(y, η) takes the place of ½ (y − η)². Logistic: y holds two classes, or shares.
     l1_ratio : float in [0, 1], default=1.0
         1 is the lasso, 0 is ridge regression.
     alphas : int or array_like of shape (L,), default=100
@@ -142,7 +145,7 @@ def fit_targets(arguments):
             **restored, status=_restored(status_names(solution.status), grid), l1_ratio=l1_ratio,
             null_deviance=np.asarray(solution.null_deviance), n_features=given.X.shape[1],
             fit_intercept=given.settings["intercept"], n_samples=np.broadcast_to(given.rows_used, problems),
-            tol=given.settings["tol"], feature_names=given.feature_names,
+            tol=given.settings["tol"], feature_names=given.feature_names, loss=given.loss,
             n_passes=solution.n_passes, solver=solution.solver,
             profile_=profile_of(solution), target_names=given.target_names if targets.shape[1] == problems else None)
 

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from riata import information
+from riata.losses import Loss
 from riata.prediction import linear_predictor
 from riata.profile import Profile, profile_of
 from riata.status import CONSTANT_TARGET, count_at_limit, status_names
@@ -19,16 +20,16 @@ class CriteriaOfFits:
 
     @property
     def aic(self):
-        return information.aic(self.dev_ratio, self._per_fit("null_deviance"), self.df, self._per_fit("n_samples"))
+        return information.aic(self.dev_ratio, self._per_fit("null_deviance"), self.df, self._per_fit("n_samples"), self.loss.name)
 
     @property
     def bic(self):
-        return information.bic(self.dev_ratio, self._per_fit("null_deviance"), self.df, self._per_fit("n_samples"))
+        return information.bic(self.dev_ratio, self._per_fit("null_deviance"), self.df, self._per_fit("n_samples"), self.loss.name)
 
     @property
     def ebic(self):
         return information.ebic(self.dev_ratio, self._per_fit("null_deviance"), self.df, self._per_fit("n_samples"),
-                                self.n_features, intercept=self.fit_intercept)
+                                self.n_features, intercept=self.fit_intercept, loss=self.loss.name)
 
     def _per_fit(self, name):
         """An attribute that a problem has once, in a shape that broadcasts over its alphas."""
@@ -76,7 +77,7 @@ class PathResult(CriteriaOfFits):
         Information criteria (see `riata.information`); NaN for a saturated fit.
     l1_ratio : float
     null_deviance : float
-        Weighted mean squared error without features.
+        Weighted mean deviance without features: for least squares the mean squared error.
     n_samples, n_features : int
         Rows with a positive weight, and columns of X.
     feature_names : list of str, or None
@@ -90,6 +91,9 @@ class PathResult(CriteriaOfFits):
         The gap that was asked for.
     n_at_limit : int
         Fits of the whole call with the status max_iter for which float64 holds no better answer at this scale.
+    loss : riata.losses.Loss
+    classes : ndarray of shape (2,), or None
+        The labels of y that 0 and 1 stand for (logistic loss).
     """
 
     alphas: np.ndarray
@@ -112,6 +116,8 @@ class PathResult(CriteriaOfFits):
     solver: str
     profile_: Profile
     n_at_limit: int = 0
+    loss: Loss = Loss("squared")
+    classes: np.ndarray | None = None
 
     @cached_property
     def coef(self):
@@ -138,7 +144,7 @@ class PathResult(CriteriaOfFits):
             raise ValueError(not_fitted(alpha, self.alphas[at]))
         return int(at)
 
-    def predict(self, X, alpha=None, offset=None):
+    def predict(self, X, alpha=None, offset=None, kind="response"):
         """Predictions for new rows.
 
         Parameters
@@ -149,6 +155,9 @@ class PathResult(CriteriaOfFits):
             One of `alphas`. Default: all of them.
         offset : array_like of shape (n,), optional
             Fixed part of the linear predictor of the new rows.
+        kind : {"response", "link", "class"}, default="response"
+            The mean of y (for the logistic loss the probability of the second class), the linear predictor η, or the more
+            probable of the two classes.
 
         Returns
         -------
@@ -164,12 +173,12 @@ class PathResult(CriteriaOfFits):
         check_same_features(names, matrix.shape[1], self.feature_names, self.n_features)
         offset = check_offset(offset, matrix.shape[0])
         if alpha is None:
-            return self._predict_rows(matrix, slice(None), offset)
+            return on_scale(self._predict_rows(matrix, slice(None), offset), kind, self.loss, self.classes)
         i = self.at(alpha)
         if not np.isfinite(self.intercept[i]):
             raise ValueError(f"alpha = {alpha!r} has no coefficients to predict with: its status is {str(self.status[i])!r}. "
                              f"Solved were {_alpha_range(self.alphas[np.isfinite(self.intercept)])}")
-        return self._predict_rows(matrix, slice(i, i + 1), offset)[:, 0]
+        return on_scale(self._predict_rows(matrix, slice(i, i + 1), offset)[:, 0], kind, self.loss, self.classes)
 
     def _predict_rows(self, matrix, which, offset):
         """Predictions of checked rows at the alphas of a slice."""
@@ -238,7 +247,21 @@ def path_of(solution, b, given, l1_ratio):
         stored_coef=restored(coef), status=restored(status_names(solution.status[b])), l1_ratio=float(l1_ratio),
         null_deviance=float(solution.null_deviance[b]), n_samples=int(given.rows_used), n_features=coef.shape[1],
         fit_intercept=given.settings["intercept"], tol=given.settings["tol"], feature_names=given.feature_names,
+        loss=given.loss, classes=given.classes,
         n_passes=solution.n_passes, solver=solution.solver, profile_=profile_of(solution))
+
+
+def on_scale(eta, kind, loss, classes):
+    """Linear predictors as what was asked for: see `PathResult.predict`."""
+    if kind not in ("response", "link", "class"):
+        raise ValueError(f"kind = {kind!r} must be 'response', 'link' or 'class'")
+    if kind == "link":
+        return eta
+    if kind == "response":
+        return loss.response(eta)
+    if loss.name != "logistic":
+        raise ValueError(f"kind = 'class' is for the logistic loss; this path has the {loss.name} loss")
+    return (np.array([0, 1]) if classes is None else classes)[(eta > 0).astype(np.intp)]
 
 
 def positions(alphas, alpha):

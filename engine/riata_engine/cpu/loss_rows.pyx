@@ -131,3 +131,15 @@ cdef double deviance_of(const Rows* P, const double* eta, const Py_ssize_t* rows
         f += w[i] * 2 * (value_of(P.loss, P.y[i], eta[i], P.a) - saturated_of(P.loss, P.y[i], P.a))
         weight += w[i]
     return f / weight
+
+
+def deviances_of_rows(int loss, double parameter, const double[::1] y, const double[:, ::1] eta, const double[::1] w, double[::1] out):
+    """out[l] = Σ w 2 (ℓ(y, eta[l]) − saturated); w has the sum one."""
+    cdef Rows P
+    cdef Py_ssize_t l
+    cdef double least
+    P.loss, P.a, P.n, P.y, P.v = loss, parameter, y.shape[0], &y[0], &w[0]
+    with nogil:
+        least = saturated_of_rows(&P)
+        for l in range(eta.shape[0]):
+            out[l] = 2 * (value_of_rows(&P, &eta[l, 0], &eta[l, 0], 0, 0) - least)

@@ -30,7 +30,7 @@ cdef enum:
     ROUNDING_STEPS = 5                             # steps without gain at a new curvature, after which rounding is reached
 
 cdef double BALANCED = 1e-13                       # share of Σ|r| that its sum may be: the intercept is then at its optimum
-cdef double GAINS = 0.25                           # a step that leaves more of the gap than this asks for a new curvature
+cdef double GAINS = 0.12                           # a step that leaves more of the gap than this asks for a new curvature
 cdef double ARMIJO = 1e-4
 cdef double FLOOR = 1e-30                          # a decrease of this share of the null objective says that rounding is reached
 cdef double ROUNDING = 1e-15

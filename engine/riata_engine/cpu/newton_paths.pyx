@@ -50,7 +50,7 @@ def newton_paths(Design design, int loss, double parameter, const double[:, ::1]
     cdef Task* T
     if tasks == NULL:
         raise MemoryError("newton_paths: no room for the list of problems")
-    if not design.view.sparse and design.view.row != 1:
+    if not design.view.sparse and design.view.row != 1 and n > 1:
         free(tasks)
         raise ValueError("newton_paths takes a dense design with contiguous columns")
     for b in range(B):

@@ -20,7 +20,7 @@ BLOCK = 8
 #: columns come into play whose gradient is beyond this share of the penalty at the block's last alpha, at the least
 NEAR = 0.8
 #: the compiled paths are solved to this share of tol: what it leaves is what the other columns may add
-TIGHTER = 0.3
+TIGHTER = 0.6
 #: solves of one block without progress, after which its alpha is left as it is
 TRIES = 30
 

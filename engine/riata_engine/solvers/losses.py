@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from riata_engine.cpu.loss_rows import LOSSES
+from riata_engine.cpu.loss_rows import LOSSES, deviances_of_rows
 
 
 @dataclass(frozen=True)
@@ -44,3 +44,16 @@ def _table():
 
 #: the losses by name
 LOSS = _table()
+
+
+def deviances(name, parameter, y, eta, weights=None):
+    """(L,) mean deviances 2 (ℓ − its least value) of rows y (n,) at linear predictors eta (n, L), weighted by ``weights`` (n,)."""
+    loss = LOSS[name]
+    if name == "squared":
+        return np.average((y[:, None] - eta) ** 2, axis=0, weights=weights)
+    parameter = loss.default if parameter is None else parameter
+    w = np.full(len(y), 1.0 / len(y)) if weights is None else np.asarray(weights, float) / np.sum(weights)
+    out = np.empty(eta.shape[1])
+    deviances_of_rows(loss.code, 0.0 if parameter is None else parameter, np.ascontiguousarray(y, dtype=float),
+                      np.ascontiguousarray(eta.T, dtype=float), w, out)
+    return out

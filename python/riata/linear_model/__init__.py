@@ -7,8 +7,12 @@ What differs on purpose is listed in docs/scikit-learn.md.
 
 from ._elastic_net import ElasticNet, Lasso
 from ._elastic_net_cv import ElasticNetCV, LassoCV
+from ._glm import GammaRegressor, PoissonRegressor, TweedieRegressor
+from ._huber import HuberRegressor
+from ._logistic import LogisticRegression
 from ._paths import enet_path, lasso_path
 from ._ridge import Ridge
 from ._ridge_cv import RidgeCV
 
-__all__ = ["ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "Ridge", "RidgeCV", "enet_path", "lasso_path"]
+__all__ = ["ElasticNet", "ElasticNetCV", "GammaRegressor", "HuberRegressor", "Lasso", "LassoCV", "LogisticRegression", "PoissonRegressor",
+           "Ridge", "RidgeCV", "TweedieRegressor", "enet_path", "lasso_path"]

@@ -12,6 +12,8 @@ from riata_engine.batch import STATUS, Interrupted, solve
 
 _DEFAULT_MAX_EPOCHS = 100_000   # for max_iter=None
 
+_LEAST_TOL = 1e-13             # what rounding leaves a duality gap of losses
+
 _CODE = {name: code for code, name in enumerate(STATUS)}
 
 
@@ -66,6 +68,11 @@ def engine_settings(parameters, n_features):
         "tol": float(parameters["tol"]),
         "max_epochs": _DEFAULT_MAX_EPOCHS if max_iter is None else int(max_iter),
     }
+
+
+def tight_settings(tol, max_iter):
+    """Engine settings for a ``tol`` that stands for the accuracy of the coefficients: the gap is of the order of its square."""
+    return {"tol": max(float(tol) ** 2, _LEAST_TOL), "max_epochs": _DEFAULT_MAX_EPOCHS if max_iter is None else 100 * int(max_iter)}
 
 
 def dual_gap(solution):

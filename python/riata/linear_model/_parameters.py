@@ -68,6 +68,10 @@ _RULES = {
         and v in ("auto", "svd", "cholesky", "lsqr", "sparse_cg", "sag", "saga", "lbfgs"),
         "one of 'auto', 'svd', 'cholesky', 'lsqr', 'sparse_cg', 'sag', 'saga', 'lbfgs'",
     ),
+    "glm_solver": (
+        lambda v: isinstance(v, str) and v in ("lbfgs", "newton-cholesky"), "'lbfgs' or 'newton-cholesky'"),
+    "epsilon": (lambda v: _is_real(v) and 1 < v < np.inf, "a finite number > 1"),
+    "C": (lambda v: _is_real(v) and v > 0, "a number > 0 (np.inf for no penalty)"),
     "gcv_mode": (lambda v: v is None or v in ("auto", "svd", "eigen"), "None, 'auto', 'svd' or 'eigen'"),
     "store_cv_results": (_is_flag, "True or False"),
     "alpha_per_target": (_is_flag, "True or False"),

@@ -1,0 +1,214 @@
+"""LogisticRegression: two classes by a binomial model, more by the multinomial one."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from riata_engine.batch import Batch
+
+from ._base import LinearPredictor, canonical, checked_weights
+from ._certified import dual_gap, solve_certified, tight_settings
+from ._parameters import InvalidParameterError
+
+_FLOATS = (np.float64, np.float32)
+_PENALTIES = ("deprecated", "l1", "l2", "elasticnet", None)
+_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
+
+
+class LinearClassifier(ClassifierMixin, LinearPredictor):
+    """A classifier of ``coef_`` (1 or K, p) and ``intercept_`` (1 or K,) with probabilities."""
+
+    def decision_function(self, X):
+        """The linear predictor: of the second class where there are two.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
+        """
+        eta = super().predict(X)
+        return eta[:, 0] if eta.shape[1] == 1 else eta
+
+    def predict(self, X):
+        """The most probable class of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        eta = self.decision_function(X)
+        return self.classes_[(eta > 0).astype(np.intp) if eta.ndim == 1 else eta.argmax(axis=1)]
+
+    def predict_log_proba(self, X):
+        """Logarithms of the probabilities of each class, without rounding to zero.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        from scipy.special import log_expit, log_softmax
+
+        eta = self.decision_function(X)
+        return np.column_stack([log_expit(-eta), log_expit(eta)]) if eta.ndim == 1 else log_softmax(eta, axis=1)
+
+    def predict_proba(self, X):
+        """Probabilities of each class, in the order of ``classes_``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        return np.exp(self.predict_log_proba(X))
+
+    def _checked_classes(self, X, y, sample_weight):
+        """(X, codes (n,), weights times class weights or None); sets ``classes_``."""
+        check_is = {"accept_sparse": "csc", "dtype": _FLOATS}
+        X, y = validate_data(self, X, y, **check_is)
+        check_classification_targets(y)
+        weights = checked_weights(sample_weight, X.shape[0])
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        counted = self.classes_ if weights is None else np.unique(y[weights > 0])
+        if len(counted) < 2:
+            raise ValueError(f"{type(self).__name__} needs rows of at least 2 classes, but the data has one class: {counted[0]!r}")
+        if self.class_weight is not None:
+            of_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y, sample_weight=sample_weight)
+            weights = of_class[codes] * (1.0 if weights is None else weights)
+            weights = checked_weights(weights, X.shape[0])
+        return canonical(X), codes, weights
+
+    def _share(self):
+        """l1_ratio by ``penalty`` and ``l1_ratio``; None where there is no penalty."""
+        penalty, ratio = self.penalty, 0.0 if self.l1_ratio is None else self.l1_ratio
+        name = type(self).__name__
+        if not (penalty is None or isinstance(penalty, str)) or penalty not in _PENALTIES:
+            raise InvalidParameterError(f"The 'penalty' parameter of {name} must be 'l1', 'l2', 'elasticnet' or None. Got {penalty!r} instead.")
+        if not isinstance(ratio, Real) or isinstance(ratio, bool) or not 0 <= ratio <= 1:
+            raise InvalidParameterError(f"The 'l1_ratio' parameter of {name} must be a number in [0, 1]. Got {ratio!r} instead.")
+        return {"l1": 1.0, "l2": 0.0, None: None}.get(penalty, float(ratio))
+
+
+class LogisticRegression(LinearClassifier):
+    """Logistic regression with an L1, an L2 penalty, both or none.
+
+    For two classes, y = 0 and 1, minimises over b0 and b::
+
+        C · Σ_i s_i ( log(1 + e^η_i) − y_i η_i )  +  l1_ratio·‖b‖₁ + (1 − l1_ratio)/2 · ‖b‖₂²,    η_i = b0 + x_iᵀb
+
+    with s the sample weights times the class weights: the objective of ``sklearn.linear_model.LogisticRegression``. More classes are
+    fitted by the multinomial (softmax) model with a row of ``coef_`` for each class. The intercept is never penalised.
+
+    Parameters
+    ----------
+    penalty : {'l1', 'l2', 'elasticnet', None}, optional
+        Shorthand for ``l1_ratio=1``, ``l1_ratio=0``, any ``l1_ratio``, and ``C=np.inf``.
+    C : float, default=1.0
+        Inverse of the strength of the penalty, > 0; ``alpha`` of riata's paths is 1 / (C · Σ s). ``np.inf``: no penalty.
+    l1_ratio : float, default=0.0
+        Share of the L1 penalty, in [0, 1].
+    dual : bool, default=False
+        No-op.
+    tol : float, default=1e-4
+        The fit stops when its duality gap is at most ``tol²`` times half the null deviance, so that the relative error of the
+        coefficients is about ``tol``.
+    fit_intercept : bool, default=True
+    intercept_scaling : float, default=1
+        No-op: the intercept is never penalised.
+    class_weight : dict or 'balanced', default=None
+        Weights of the classes; 'balanced' is inversely proportional to their frequencies.
+    random_state : int, RandomState instance or None, default=None
+        No-op: nothing is random.
+    solver : str, default='lbfgs'
+        No-op: any name of scikit-learn's solvers gives the same, certified solution, for every penalty.
+    max_iter : int, default=100
+        A hundred epochs of descent are allowed for each.
+    verbose : int, default=0
+        Show one line of progress.
+    warm_start : bool, default=False
+        No-op.
+    n_jobs : int or None, default=None
+        Threads; None for all that may be used.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    coef_ : ndarray of shape (1, n_features) for two classes, else (n_classes, n_features)
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+    n_iter_ : ndarray of shape (1,)
+        Newton steps, at least 1 (more than two classes: epochs).
+    dual_gap_ : float
+        Duality gap of Σ s ℓ / Σ s + penalty / (C Σ s) at the solution.
+
+    References
+    ----------
+    Friedman, Hastie and Tibshirani (2010), Regularization paths for generalized linear models via coordinate descent. J. Stat. Software 33.
+    """
+
+    def __init__(self, penalty="deprecated", *, C=1.0, l1_ratio=0.0, dual=False, tol=1e-4, fit_intercept=True, intercept_scaling=1,
+                 class_weight=None, random_state=None, solver="lbfgs", max_iter=100, verbose=0, warm_start=False, n_jobs=None):
+        self._keep(locals())
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Labels of any kind.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X, y or sample_weight cannot be used; labels of one class only.
+        """
+        self._check_parameters(solver=None, l1_ratio=None)
+        if self.solver not in _SOLVERS:
+            raise InvalidParameterError(f"The 'solver' parameter of LogisticRegression must be one of {_SOLVERS}. Got {self.solver!r} instead.")
+        share = self._share()
+        X, codes, weights = self._checked_classes(X, y, sample_weight)
+        alpha = 0.0 if share is None or np.isinf(self.C) else 1.0 / (self.C * (len(codes) if weights is None else weights.sum()))
+        settings = tight_settings(self.tol, self.max_iter)
+        threads = None if self.n_jobs is None or self.n_jobs < 0 else int(self.n_jobs)
+        if len(self.classes_) > 2:
+            from ._multinomial import fit_multinomial
+
+            fits = fit_multinomial(X, codes, len(self.classes_), alpha, share or 0.0, weights, intercept=bool(self.fit_intercept),
+                                   n_threads=threads, **settings)
+            coef, intercept = fits.coef[0], fits.intercept[0]
+            self.n_iter_, self.dual_gap_ = np.maximum(fits.n_epochs[:1], 1).astype(np.int32), float(fits.gap[0] * fits.null_loss)
+        else:
+            solution = solve_certified(
+                "LogisticRegression",
+                Batch(X, codes.astype(np.float64)[:, None], weights=weights, l1_ratio=share or 0.0, alphas=np.array([alpha]),
+                      loss="logistic", intercept=bool(self.fit_intercept), n_threads=threads, **settings),
+                self.verbose)
+            coef, intercept = solution.coef[:, 0], solution.intercept[:, 0]
+            self.n_iter_ = np.maximum(solution.n_cholesky[:, 0], 1).astype(np.int32)
+            self.dual_gap_ = float(dual_gap(solution)[0, 0])
+        self.coef_ = coef.astype(X.dtype, copy=False)
+        self.intercept_ = intercept.astype(X.dtype, copy=False) if self.fit_intercept else np.zeros(len(coef), X.dtype)
+        return self
