@@ -3,7 +3,7 @@
 #
 # The blocks have the weights w p_k (1 − p_k) of a class that moves alone. Weights w p_k, which together majorise the Hessian, need ten
 # times as many products where probabilities are near 0 and 1.
-from libc.math cimport INFINITY as inf, sqrt
+from libc.math cimport sqrt
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 from riata_engine.cpu.control cimport Signal, attend
@@ -15,8 +15,6 @@ from scipy.linalg.cython_lapack cimport spotrf
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
-
-include "../formulas/penalties.py"
 
 cdef enum:
     PANEL = 512                   # rows of a block of the Gram products
@@ -294,19 +292,6 @@ cdef int conjugate_gradients(State* S, Space* P, double l2, double rel, int most
     return k
 
 
-cdef double penalty_change(State* S, Space* P, double l1, double l2, const double* x) noexcept nogil:
-    cdef Py_ssize_t k, c, j
-    cdef double b, total = 0
-    for k in range(S.K):
-        for c in range(P.start[k], P.start[k + 1]):
-            if P.slot[c] >= 0:
-                j = S.work[P.slot[c]]
-                b = S.trial[j * S.K + k]
-                total += elastic_net_value[double](b + x[c], l1 * S.f1[j], l2 * S.f2[j])
-                total -= elastic_net_value[double](b, l1 * S.f1[j], l2 * S.f2[j])
-    return total
-
-
 cdef int newton(State* S, double l1, double l2, bint dry, double rel, int most, double* decrease, Signal* signal, void* control,
                 bint owner) noexcept nogil:
     """A Newton step from the trial point on the coefficients other than 0 and those without an l1 penalty.
@@ -358,11 +343,11 @@ cdef int newton(State* S, double l1, double l2, bint dry, double rel, int most, 
                     if l1 * S.f1[j] > 0 and (b + P.x[c]) * b < 0:
                         share = min(share, -b / P.x[c])
                         P.z[c] = -b
-        gain = model_gain(S, &P, l1, l2, rhs, P.z)
+        gain = model_gain(S, &P, l2, rhs, P.z)
         if share < 1 and not gain > 0:
             for c in range(P.N):
                 P.z[c] = share * P.x[c]
-            gain = model_gain(S, &P, l1, l2, rhs, P.z)
+            gain = model_gain(S, &P, l2, rhs, P.z)
         if gain > 0:
             decrease[0] = gain
             for k in range(S.K):
@@ -388,18 +373,7 @@ cdef cloned_void accept_change(const float* change, const float* mean, Py_ssize_
         mean_t[i] += mean[i]
 
 
-cdef double model_gain(State* S, Space* P, double l1, double l2, const double* rhs, const double* x) noexcept nogil:
-    """What a change x takes off the model, the penalty included; leaves its linear predictors in ``change``."""
-    cdef Py_ssize_t k, c, j
-    cdef double linear = 0, quadratic, b
+cdef double model_gain(State* S, Space* P, double l2, const double* rhs, const double* x) noexcept nogil:
+    """What a change x within the orthant takes off the model, the penalty included; leaves its linear predictors in ``change``."""
     hessian(S, P, l2, x, P.Hd)
-    quadratic = product(x, P.Hd, P.N)
-    for k in range(S.K):
-        for c in range(P.start[k], P.start[k + 1]):
-            linear += rhs[c] * x[c]
-            if P.slot[c] >= 0:                        # rhs and H hold the penalty: take it off again
-                j = S.work[P.slot[c]]
-                b = S.trial[j * S.K + k]
-                linear += x[c] * (l2 * S.f2[j] * b + (l1 * S.f1[j] if b > 0 else -l1 * S.f1[j] if b < 0 else 0.0))
-                quadratic -= l2 * S.f2[j] * x[c] * x[c]
-    return linear - 0.5 * quadratic - penalty_change(S, P, l1, l2, x)
+    return product(rhs, x, P.N) - 0.5 * product(x, P.Hd, P.N)

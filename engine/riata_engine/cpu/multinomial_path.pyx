@@ -30,6 +30,7 @@ cdef double FORCING = 0.03       # how far a model is solved, as a share of what
 cdef double ENOUGH = 0.3         # share of tol that a step on the features in play aims at
 cdef double FLOOR = 1e-28        # a decrease of this share of the null objective is rounding
 cdef double STALLED = 0.7        # a gap over the features in play that falls by less, twice in a row, falls no more
+cdef double POLISH = 1e-7        # a tol from which on a ridge is given two last Newton steps
 cdef double SEPARATED = 1e-4     # without a penalty, a loss below this share of the null objective is none that any coefficients attain
 
 
@@ -196,7 +197,7 @@ cdef int solve_alpha(State* S, Block* blocks, const Task* T, double alpha, doubl
                      Signal* signal, void* control, bint owner) noexcept nogil:
     """A status code of CONVERGED, MAX_ITER, TIME_BUDGET or SKIPPED; −1 where memory is short."""
     cdef double l1 = alpha * T.l1_ratio, l2 = alpha * (1 - T.l1_ratio), tol = T.tol * null, decrease, working, bar, last = inf, best
-    cdef int turn, step, stalled
+    cdef int turn, step, stalled, settled
     cdef long limit = S.epochs + T.max_epochs
     if l1 == 0 and bring_in(S, 0, True):         # nothing is at rest then
         return -1
@@ -216,6 +217,7 @@ cdef int solve_alpha(State* S, Block* blocks, const Task* T, double alpha, doubl
             return -1
         best = inf
         stalled = 0
+        settled = 0
         for step in range(NEWTON_STEPS):
             open_model(S)
             list_pairs(S, l1, l2, max(0.0, 2 - previous / alpha) if step == 0 and turn == 0 and alpha > 0 else 0.98)
@@ -228,7 +230,13 @@ cdef int solve_alpha(State* S, Block* blocks, const Task* T, double alpha, doubl
                 return -1
             working = certified_gap(S, l1, l2, False)
             if working <= ENOUGH * tol and not (T.free_features or (l1 == 0 and l2 == 0)):
-                break
+                if l1 > 0 or T.tol > POLISH or settled == 2:
+                    break
+                settled += 1                 # without corners two Newton steps more give all digits
+                predictors(S, S.b, S.b0, S.eta)        # steps in single precision have left them 1e-8 apart
+                refresh(S)
+                if gradients(S, False):
+                    return -1
             stalled = stalled + 1 if working > STALLED * best else 0
             best = min(best, working)
             if decrease <= FLOOR * null or S.epochs >= limit or stalled >= (2 if decrease <= 1e-13 * null else 10):
