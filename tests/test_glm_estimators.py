@@ -56,16 +56,15 @@ def test_glm_equal_scikit_learn(Model, alpha, fit_intercept, weighted):
     assert ours.score(X, y, w) == pytest.approx(theirs.score(X, y, w), abs=1e-6)
 
 
-@pytest.mark.parametrize("C", [0.01, 1.0, 100.0])
-@pytest.mark.parametrize("l1_ratio", [0.0, 1.0, 0.4])
-@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize(("C", "l1_ratio", "fit_intercept"), [
+    (0.01, 0.0, True), (1.0, 0.0, False), (100.0, 0.0, True), (0.01, 1.0, True), (0.1, 1.0, False), (0.1, 0.4, True), (100.0, 1.0, True)])
 def test_logistic_regression_equals_scikit_learn(C, l1_ratio, fit_intercept):
     X, y = load_breast_cancer(return_X_y=True)
     X = StandardScaler().fit_transform(X)[:, :12]
     labels = np.where(y == 1, "benign", "malignant")
     ours = LogisticRegression(C=C, l1_ratio=l1_ratio, fit_intercept=fit_intercept, class_weight="balanced", tol=1e-6).fit(X, labels)
     exact = {"solver": "newton-cholesky", "tol": 1e-12} if l1_ratio == 0 else {"solver": "saga", "tol": 1e-9}
-    theirs = reference.LogisticRegression(C=C, l1_ratio=l1_ratio, fit_intercept=fit_intercept, class_weight="balanced", max_iter=100_000,
+    theirs = reference.LogisticRegression(C=C, l1_ratio=l1_ratio, fit_intercept=fit_intercept, class_weight="balanced", max_iter=3000,
                                           **exact).fit(X, labels)
     s = np.where(y == 1, len(y) / (2 * y.sum()), len(y) / (2 * (len(y) - y.sum())))
 

@@ -8,6 +8,7 @@ from riata.batch_result import BatchResult
 from riata.batches import concat, fit_batch
 from riata.bootstrap import bootstrap_path
 from riata.bootstrap_result import BootstrapResult
+from riata.concave import ConcavePathResult, mcp_path, scad_path
 from riata.cross_validation import cross_validate_path
 from riata.cv_result import CVResult
 from riata.multinomial import cross_validate_multinomial, fit_multinomial_path
@@ -19,6 +20,7 @@ from riata.persistence import load_model, save_model
 from riata.relaxed import RelaxedPathResult, relaxed_path
 from riata.results import PathResult
 from riata.ridge_cv import RidgeCVPath, ridge_cv_path
+from riata.slope import SlopePathResult, slope_path
 from riata_engine.batch import build_info
 
 __version__ = "0.1.0"
@@ -30,6 +32,7 @@ __all__ = [
     "BatchResult",
     "BootstrapResult",
     "CVResult",
+    "ConcavePathResult",
     "MultinomialCVResult",
     "MultinomialPathResult",
     "NestedCVResult",
@@ -38,6 +41,7 @@ __all__ = [
     "RelaxedPathResult",
     "RidgeCVPath",
     "SelectFromPath",
+    "SlopePathResult",
     "StabilitySelection",
     "adaptive_path",
     "bootstrap_path",
@@ -49,12 +53,16 @@ __all__ = [
     "fit_multinomial_path",
     "fit_path",
     "load_model",
+    "losses",
+    "mcp_path",
     "nested_cross_validate",
     "permutation_test",
     "relaxed_path",
     "resampling",
     "ridge_cv_path",
     "save_model",
+    "scad_path",
+    "slope_path",
 ]
 
 #: estimators, which load scikit-learn: imported when they are first asked for

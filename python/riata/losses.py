@@ -23,7 +23,7 @@ import numpy as np
 from riata.validation import check_number
 from riata_engine.batch import LOSS
 
-__all__ = ["Loss", "huber", "negative_binomial", "squared", "tweedie"]
+__all__ = ["SQUARED", "Loss", "huber", "negative_binomial", "tweedie"]
 
 #: rows that a message names
 NAMED = 5
@@ -88,9 +88,7 @@ class Loss:
                                  "intercept would be infinite. Give rows of both kinds")
 
 
-def squared():
-    """½ (y − η)²: least squares."""
-    return Loss("squared")
+SQUARED = Loss("squared")
 
 
 def huber(delta=1.35):

@@ -32,6 +32,7 @@ cdef enum:
 cdef double BALANCED = 1e-13                       # share of Σ|r| that its sum may be: the intercept is then at its optimum
 cdef double GAINS = 0.12                           # a step that leaves more of the gap than this asks for a new curvature
 cdef double ARMIJO = 1e-4
+cdef double IDLE = 1e-13                           # of the null objective: a step that gains less is rounding
 cdef double FLOOR = 1e-30                          # a decrease of this share of the null objective says that rounding is reached
 cdef double ROUNDING = 1e-15
 
@@ -118,8 +119,8 @@ cdef void balance(const Task* P, Walk* W) noexcept nogil:
     """Newton's method for the intercept: Σ r = 0 is what the dual point needs."""
     cdef Py_ssize_t i
     cdef double step, before = inf, value
-    cdef int k, halvings, idle = 0
-    for k in range(100):
+    cdef int _, _i, idle = 0
+    for _ in range(100):
         if not fabs(W.sums.slope) > BALANCED * W.sums.size:
             return
         idle = idle + 1 if fabs(W.sums.slope) > 0.5 * before else 0
@@ -128,7 +129,7 @@ cdef void balance(const Task* P, Walk* W) noexcept nogil:
         before = fabs(W.sums.slope)
         step = W.sums.slope / W.sums.weight
         if before > 1e-3 * W.sums.size:            # far off: what a step gains is looked at
-            for halvings in range(HALVINGS):
+            for _i in range(HALVINGS):
                 value = value_of_rows(&P.rows, W.eta, W.nought, 1, step)
                 if value <= W.sums.value + ROUNDING * fabs(W.sums.value):
                     break
@@ -152,11 +153,12 @@ cdef int solve_alpha(const Task* P, Walk* W, Py_ssize_t l, double before, double
                      bint owner) noexcept nogil:
     """Newton steps until the gap is small enough. Non-zero when memory is short; the status stays SKIPPED where the call is stopped."""
     cdef double l1 = P.l1[l], l2 = P.l2[l], goal = P.tol * P.scale, last = inf
-    cdef int k, idle = 0, code
-    cdef bint fresh, moved
+    cdef double gain
+    cdef int _, slow = 0, idle = 0, code
+    cdef bint fresh
     code = take_in(P, W, max(2 * l1 - before, 0.0) if before >= l1 else l1)
     gap[0] = gap_of_loss(P, W.f1, W.f2, W.lower, W.upper, W.g, W.b, W.r, W.value, l1, l2)
-    for k in range(STEPS):
+    for _ in range(STEPS):
         if code == SHORT_OF_MEMORY:
             return code
         if gap[0] <= goal:
@@ -166,23 +168,24 @@ cdef int solve_alpha(const Task* P, Walk* W, Py_ssize_t l, double before, double
             break
         if attend(signal, control, owner):
             return 0
-        fresh = not W.open or cheap(P, W) or idle > 0
+        fresh = not W.open or cheap(P, W) or slow > 0
         if fresh and renew(P, W):
             return SHORT_OF_MEMORY
         solve_model(P, W, l, l1, l2, max(0.3 * goal, 0.02 * gap[0] if gap[0] < inf else 0.0), signal, control, owner)
-        moved = step_along(P, W, l1, l2)
+        gain = step_along(P, W, l1, l2)
         if signal.stop:
             return 0
         P.newtons[l] += 1
-        if moved:
+        if gain >= 0:
             look(P, W)
         last = gap[0]
         gap[0] = gap_of_loss(P, W.f1, W.f2, W.lower, W.upper, W.g, W.b, W.r, W.value, l1, l2)
-        idle = idle + 1 if not (moved and gap[0] <= GAINS * last) else 0
+        slow = slow + 1 if not (gain >= 0 and gap[0] <= GAINS * last) else 0
+        idle = idle + 1 if slow and gain <= IDLE * P.scale else 0
         code = take_in(P, W, l1)
         if code > 1:                               # features came in: the next step is another one
-            idle = 0
-        elif idle > ROUNDING_STEPS and not (moved and gap[0] < 0.9 * last):
+            slow, idle = 0, 0
+        elif idle > ROUNDING_STEPS and not gap[0] < 0.9 * last:
             break
     P.status[l] = CONVERGED if gap[0] <= goal else MAX_ITER
     return 0
@@ -334,12 +337,12 @@ cdef void solve_model(const Task* P, Walk* W, Py_ssize_t l, double l1, double l2
         last = gap
 
 
-cdef bint step_along(const Task* P, Walk* W, double l1, double l2) noexcept nogil:
-    """A line search towards the solution of the model. False where nothing moves, or not downhill."""
+cdef double step_along(const Task* P, Walk* W, double l1, double l2) noexcept nogil:
+    """A line search towards the solution of the model: by how much the objective falls, or −1 where nothing moves."""
     cdef Block* A = &W.A
     cdef Py_ssize_t a, i, q, k = 0
     cdef double shift = 0, slope = 0, before, value, after, t = 1, descent
-    cdef int halvings
+    cdef int _
     for a in range(A.m if W.open else 0):
         q = W.pool[A.index[a]]
         W.step[q] = A.b[a] - W.b[q]
@@ -350,7 +353,7 @@ cdef bint step_along(const Task* P, Walk* W, double l1, double l2) noexcept nogi
             slope -= W.g[q] * W.d[k]
             k += 1
     if k == 0:
-        return False
+        return -1
     if P.intercept:
         shift += W.sums.slope / W.old_weight
         slope -= W.sums.slope * shift
@@ -364,13 +367,13 @@ cdef bint step_along(const Task* P, Walk* W, double l1, double l2) noexcept nogi
         W.b[q] = A.b[a]
     after = penalty(W, P.m, W.b, l1, l2)
     descent = slope + after - before               # of the model's linear part: below zero
-    for halvings in range(HALVINGS):
+    for _ in range(HALVINGS):
         value = value_of_rows(&P.rows, W.eta, W.move, t, shift)
         if value + after <= W.value + before + ARMIJO * t * descent + ROUNDING * (fabs(W.value) + P.scale):
             for i in range(P.X.n):
                 W.eta[i] += t * (W.move[i] + shift)
             W.level += t * shift
-            return True
+            return max(W.value + before - value - after, 0.0)
         t *= 0.5
         for a in range(A.m):
             q = W.pool[A.index[a]]
@@ -379,4 +382,4 @@ cdef bint step_along(const Task* P, Walk* W, double l1, double l2) noexcept nogi
     for a in range(A.m):
         q = W.pool[A.index[a]]
         W.b[q] = A.b[a] - W.step[q]
-    return False
+    return -1

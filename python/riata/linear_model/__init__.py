@@ -5,6 +5,7 @@
 What differs on purpose is listed in docs/scikit-learn.md.
 """
 
+from ._concave import MCPRegressor, SCADRegressor
 from ._elastic_net import ElasticNet, Lasso
 from ._elastic_net_cv import ElasticNetCV, LassoCV
 from ._glm import GammaRegressor, PoissonRegressor, TweedieRegressor
@@ -13,6 +14,9 @@ from ._logistic import LogisticRegression
 from ._paths import enet_path, lasso_path
 from ._ridge import Ridge
 from ._ridge_cv import RidgeCV
+from ._slope import Slope
+from ._two_stage import AdaptiveLasso, RelaxedLasso
 
-__all__ = ["ElasticNet", "ElasticNetCV", "GammaRegressor", "HuberRegressor", "Lasso", "LassoCV", "LogisticRegression", "PoissonRegressor",
-           "Ridge", "RidgeCV", "TweedieRegressor", "enet_path", "lasso_path"]
+__all__ = ["AdaptiveLasso", "ElasticNet", "ElasticNetCV", "GammaRegressor", "HuberRegressor", "Lasso", "LassoCV",
+           "LogisticRegression", "MCPRegressor", "PoissonRegressor", "RelaxedLasso", "Ridge", "RidgeCV", "SCADRegressor", "Slope",
+           "TweedieRegressor", "enet_path", "lasso_path"]
