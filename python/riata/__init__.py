@@ -12,6 +12,8 @@ from riata.concave import ConcavePathResult, mcp_path, scad_path
 from riata.cross_validation import cross_validate_path
 from riata.cv_result import CVResult
 from riata.group_paths import GroupPathResult, fit_group_path
+from riata.multinomial import cross_validate_multinomial, fit_multinomial_path
+from riata.multinomial_result import MultinomialCVResult, MultinomialPathResult
 from riata.nested import NestedCVResult, nested_cross_validate
 from riata.paths import fit_path
 from riata.permutation import PermutationTestResult, permutation_test
@@ -34,6 +36,8 @@ __all__ = [
     "CVResult",
     "ConcavePathResult",
     "GroupPathResult",
+    "MultinomialCVResult",
+    "MultinomialPathResult",
     "NestedCVResult",
     "PathResult",
     "PermutationTestResult",
@@ -47,9 +51,11 @@ __all__ = [
     "bootstrap_path",
     "build_info",
     "concat",
+    "cross_validate_multinomial",
     "cross_validate_path",
     "fit_batch",
     "fit_group_path",
+    "fit_multinomial_path",
     "fit_path",
     "fit_svm_path",
     "load_model",
