@@ -15,11 +15,13 @@ class GroupPaths:
     params = ((0.0, 0.3),)
     param_names = ("sparsity",)
     timeout = 600
+    tol = 1e-6
 
     def setup(self, sparsity):
         self.X, self.y = datasets.dense(size(200, 1000), size(2000, 10_000))
         self.groups = np.arange(self.X.shape[1]) // 10
-        self.arguments = {"groups": self.groups, "sparsity": sparsity, "alpha_min_ratio": 1e-2, "n_threads": THREADS}
+        self.arguments = {"groups": self.groups, "sparsity": sparsity, "alpha_min_ratio": 1e-2, "tol": self.tol,
+                          "n_threads": THREADS}
 
     def run(self):
         return riata.fit_group_path(self.X, self.y, **self.arguments)
