@@ -25,9 +25,11 @@ def test_formulas(loss):
     for y in ARGUMENTS.get(loss, [0.0, 1.0, 3.7]):
         for eta in (-2.7, -0.4, 0.2, 2.0):
             h = 1e-5
-            assert gradient(y, eta, a) == pytest.approx((value(y, eta + h, a) - value(y, eta - h, a)) / (2 * h), rel=1e-7, abs=1e-9)
+            assert gradient(y, eta, a) == pytest.approx((value(y, eta + h, a) - value(y, eta - h, a)) / (2 * h),
+                                                        rel=1e-7, abs=1e-9)
             if loss != "huber":                            # whose curvature is that of a parabola above it
-                assert curvature(y, eta, a) == pytest.approx((gradient(y, eta + h, a) - gradient(y, eta - h, a)) / (2 * h), rel=1e-7, abs=1e-9)
+                assert curvature(y, eta, a) == pytest.approx((gradient(y, eta + h, a) - gradient(y, eta - h, a)) / (2 * h),
+                                                             rel=1e-7, abs=1e-9)
             u = gradient(y, eta, a)
             assert dual(y, u, a) == pytest.approx(value(y, eta, a) - u * eta, rel=1e-12, abs=1e-12)          # Fenchel–Young
             for other in (-5.0, 0.0, 1.0):
@@ -70,14 +72,16 @@ def test_weights_offsets_and_units(loss):
         np.testing.assert_allclose(other.coef, plain.coef, atol=2e-6, err_msg=name)
     weights = np.tile([0.0, 1.0, 2.0, 1.0], len(y) // 4)
     rows = np.repeat(np.arange(len(y)), weights.astype(int))
-    np.testing.assert_allclose(riata.fit_path(X, y, weights=weights, **grid).coef, riata.fit_path(X[rows], y[rows], **grid).coef, atol=2e-6)
+    np.testing.assert_allclose(riata.fit_path(X, y, weights=weights, **grid).coef,
+                               riata.fit_path(X[rows], y[rows], **grid).coef, atol=2e-6)
     offset = 0.3 * X[:, 4]
     moved = riata.fit_path(X, y, offset=offset, penalty_factor=np.r_[np.ones(4), 0.0, np.ones(7)], **grid)
     free = riata.fit_path(X, y, penalty_factor=np.r_[np.ones(4), 0.0, np.ones(7)], **grid)
     np.testing.assert_allclose(moved.coef[:, 4], free.coef[:, 4] - 0.3, atol=1e-4)
     np.testing.assert_allclose(np.delete(moved.coef, 4, 1), np.delete(free.coef, 4, 1), atol=1e-4)
     s = X.std(axis=0)
-    np.testing.assert_allclose(riata.fit_path(X, y, standardize=True, **grid).coef * s, riata.fit_path(X / s, y, **grid).coef, atol=2e-6)
+    np.testing.assert_allclose(riata.fit_path(X, y, standardize=True, **grid).coef * s,
+                               riata.fit_path(X / s, y, **grid).coef, atol=2e-6)
     bounded = riata.fit_path(X, y, lower=0.0, upper=0.2, **grid)
     assert bounded.coef.min() >= 0
     assert bounded.coef.max() <= 0.2
@@ -167,7 +171,8 @@ def test_predictions_on_three_scales_and_labels():
 
 
 @pytest.mark.parametrize(("loss", "y", "words"), [
-    ("logistic", ["a", "b", "c", "a"], "3 classes"), ("logistic", ["a"] * 4, "1 class"), ("logistic", [0, 0, 0, 0], "0 in every row"),
+    ("logistic", ["a", "b", "c", "a"], "3 classes"), ("logistic", ["a"] * 4, "1 class"),
+    ("logistic", [0, 0, 0, 0], "0 in every row"),
     ("logistic", [0, 1, np.nan, 1], "NaN"), ("logistic", ["a", None, "b", "a"], "missing labels"),
     ("poisson", [1, -2, 3, 0], r"row 1 \(the first is -2\): it takes values of 0 or more"), ("gamma", [1, 0, 2, 3], "above 0"),
     ("poisson", [0, 0, 0, 0], "0 in every row"), ("cauchy", [1, 2, 3, 4], "must be one of"), (3, [1, 2, 3, 4], "must be a name"),
@@ -177,8 +182,8 @@ def test_bad_targets_and_losses(loss, y, words):
         riata.fit_path(np.arange(8.0).reshape(4, 2), y, loss=loss)
 
 
-@pytest.mark.parametrize("make", [lambda: riata.losses.huber(0), lambda: riata.losses.tweedie(2.0), lambda: riata.losses.tweedie(1.0),
-                                  lambda: riata.losses.negative_binomial(-1)])
+@pytest.mark.parametrize("make", [lambda: riata.losses.huber(0), lambda: riata.losses.tweedie(2.0),
+                                  lambda: riata.losses.tweedie(1.0), lambda: riata.losses.negative_binomial(-1)])
 def test_parameters_out_of_range(make):
     with pytest.raises(ValueError, match="is outside"):
         make()
@@ -190,3 +195,21 @@ def test_what_other_losses_do_not_have():
         riata.fit_path(X, y, loss="logistic", solver="gram")
     with pytest.raises(ValueError, match="whole paths of complete targets on one design"):
         riata.fit_batch([X, X], [y, y], loss="logistic")
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("kind", ["dense", "csc"])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_ridge_on_more_columns_than_rows(loss, kind, intercept):
+    X, y = draw(loss, seed=9, n=60, p=400)
+    X = X if kind == "dense" else sparse.csc_array(np.where(np.abs(X) < 1.0, 0.0, X))
+    factor = np.random.default_rng(0).uniform(0.5, 2.0, 400)
+    path = riata.fit_path(X, y, loss=loss_of(loss), l1_ratio=0.0, alphas=[3.0, 0.3, 0.03], penalty_factor=factor,
+                          intercept=intercept)
+    assert (path.status == "converged").all()
+    for l in range(3):
+        true = referee.gap(loss, X, y, path.alphas[l], 0.0, path.coef[l], path.intercept[l], fit_intercept=intercept,
+                           factor=factor)
+        assert true <= path.gap[l] * 1.01 + 1e-9
+    held_out = riata.cross_validate_path(X, y, loss=loss_of(loss), l1_ratio=0.0, alphas=[3.0, 0.3], cv=3)
+    assert np.isfinite(held_out.deviance).all()

@@ -5,7 +5,7 @@ from operator import index
 
 import numpy as np
 
-from riata.losses import Loss
+from riata.losses import SQUARED, Loss
 from riata.profile import Profile
 from riata.results import (
     CriteriaOfFits,
@@ -63,7 +63,7 @@ class BatchResult(CriteriaOfFits):
     profile_: Profile
     n_at_limit: int = 0
     target_names: list | None = None
-    loss: Loss = Loss("squared")
+    loss: Loss = SQUARED
 
     def __len__(self):
         return len(self.alphas)

@@ -14,9 +14,9 @@ from riata_engine.batch import Interrupted
 
 @native
 def fit_batch(X, Y=None, *, loss="squared", columns=None, by=None, labels=None, weights=None, l1_ratio=1.0, alphas=100,
-              alpha_min_ratio=None, offset=None, penalty_factor=None, lower=None, upper=None, positive=False, intercept=True, standardize=False,
-              solver="auto", tol=1e-6, max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, cv=None, seed=0,
-              select=None, keep_predictions=False, n_threads=None, time_budget=None, max_memory=None, checkpoint=None,
+              alpha_min_ratio=None, offset=None, penalty_factor=None, lower=None, upper=None, positive=False, intercept=True,
+              standardize=False, solver="auto", tol=1e-6, max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, cv=None,
+              seed=0, select=None, keep_predictions=False, n_threads=None, time_budget=None, max_memory=None, checkpoint=None,
               backend="cpu", progress=None) -> BatchResult:
     """Fit B regularisation paths, or B cross-validated models, in one call.
 
@@ -63,8 +63,8 @@ def fit_batch(X, Y=None, *, loss="squared", columns=None, by=None, labels=None, 
         As in `riata.fit_path`, for all problems, or a list with an entry (or None) for each. A list of numbers is one per row
         or feature for all problems; so give the entries of problems as arrays, ``[np.full(3, -1.0), None]``.
     loss : str or riata.losses.Loss, default="squared"
-        As in `riata.fit_path`, for all problems; Y then holds numbers (classes as 0 and 1). Other losses are fitted as whole paths of
-        complete targets on one design.
+        As in `riata.fit_path`, for all problems; Y then holds numbers (classes as 0 and 1). Other losses are fitted as whole
+        paths of complete targets on one design.
     l1_ratio : float or array_like of shape (B,), default=1.0
     alphas : int, array_like of shape (L,) or (B, L), or list of B arrays, default=100
         A number means a grid of its own for each problem.
@@ -134,8 +134,8 @@ def fit_batch(X, Y=None, *, loss="squared", columns=None, by=None, labels=None, 
     if not needs_call(given):
         return fit_targets(given)
     if check_loss(loss).name != "squared":
-        raise ValueError(f"loss = {loss!r}: whole paths of complete targets on one design are what fit_batch fits for losses other "
-                         "than the squared one. Call riata.fit_path or riata.cross_validate_path for each problem")
+        raise ValueError(f"loss = {loss!r}: for losses other than the squared one fit_batch fits whole paths of complete targets "
+                         "on one design. Call riata.fit_path or riata.cross_validate_path for each problem")
     call = check_call(given)
     result, interrupted = call.run()
     if interrupted:

@@ -16,11 +16,11 @@ RULES = ("min", "1se")
 class CVResult:
     """Cross-validated paths over alphas and l1_ratios.
 
-    Deviance is the weighted mean deviance on the rows that a fold holds out: for squared loss the mean squared error. The minimum rule takes the
-    (l1_ratio, alpha) whose mean over the folds is smallest, of equal ones the larger alpha. The one-standard-error
-    rule (Breiman, Friedman, Olshen and Stone 1984) takes, at that l1_ratio, the largest alpha whose mean is at most
-    the minimum plus its standard error: a larger penalty, a simpler model. With a single fold there is no standard
-    error, and both rules choose the same.
+    Deviance is the weighted mean deviance on the rows that a fold holds out: for squared loss the mean squared error. The
+    minimum rule takes the (l1_ratio, alpha) whose mean over the folds is smallest, of equal ones the larger alpha. The
+    one-standard-error rule (Breiman, Friedman, Olshen and Stone 1984) takes, at that l1_ratio, the largest alpha whose mean is at
+    most the minimum plus its standard error: a larger penalty, a simpler model. With a single fold there is no standard error,
+    and both rules choose the same.
 
     What was not fitted, because of a `time_budget` or Ctrl-C, is NaN, and takes no part in the choice. Where Ctrl-C left no
     (l1_ratio, alpha) that is fitted in every fold, `chosen` is False, and whatever needs a choice raises a RuntimeError. So it
