@@ -114,12 +114,12 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, LinearPredictor):
             If a parameter, X, y or sample_weight cannot be used; the message names it and the remedy.
         """
         check_margin_parameters(self, penalty=("l1", "l2"), loss=("hinge", "squared_hinge"), multi_class=("ovr",))
-        wrong = (self.penalty == "l1" and self.loss == "hinge" or self.penalty == "l1" and self.dual is True
-                 or self.loss == "hinge" and self.dual is False)
+        wrong = ((self.penalty == "l1" and self.loss == "hinge") or (self.penalty == "l1" and self.dual is True)
+                 or (self.loss == "hinge" and self.dual is False))
         if wrong:
             raise ValueError(
-                f"Unsupported set of arguments: penalty={self.penalty!r}, loss={self.loss!r}, dual={self.dual!r}. 'l1'
-                goes with "
+                f"Unsupported set of arguments: penalty={self.penalty!r}, loss={self.loss!r}, dual={self.dual!r}. 'l1' goes "
+                "with "
                 "loss='squared_hinge' and dual=False, loss='hinge' with penalty='l2' and dual=True; dual='auto' always fits."
             )
         X, Y, weights = self._prepared(X, y, sample_weight)
@@ -145,8 +145,8 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, LinearPredictor):
         K = len(self.classes_)
         if K < 2:
             raise ValueError(
-                f"This solver needs samples of at least 2 classes in the data, but the data contains only one class:
-                {self.classes_[0]!r}"
+                f"This solver needs samples of at least 2 classes in the data, but the data contains only one "
+                f"class: {self.classes_[0]!r}"
             )
         weights = checked_weights(sample_weight, X.shape[0])
         Y = np.where(codes == 1, 1.0, -1.0)[:, None] if K == 2 else np.where(codes[:, None] == np.arange(K), 1.0, -1.0)
