@@ -1,8 +1,8 @@
 """Soak: every certificate of every solver on random small problems, against an independent referee in extended precision.
 
-    python tests/soak.py --problems 100000 --jobs 2        # make soak
+    python tests/soak.py --problems 100000 --jobs 2 --some # make soak
     python tests/soak.py --seed 1086 --problems 1 -v       # one problem again
-    python tests/soak.py --problems 100000 --some          # "auto" and one more solver for each problem: twice as fast
+    python tests/soak.py --problems 100000                 # all solvers; --some: "auto" and one more, twice as fast
 
 A certificate (problem, alpha, solver) claims that the objective of its coefficients is at most ``gap`` null objectives
 above the optimum. The referee (``reference.py``) computes objectives and dual points from the raw X in extended precision.

@@ -22,7 +22,7 @@ from compare import names, timing  # noqa: E402
 from peers import __main__ as command_line  # noqa: E402
 from peers import cliff, environment, exchange, publish, report, rows, runner, solver_table  # noqa: E402
 
-MODULES = ("batches", "paths", "cross_validation", "estimators", "kernels")
+MODULES = ("batches", "paths", "cross_validation", "estimators", "kernels", "nonconvex", "groups")
 
 
 def objective(X, y, b0, b, alpha, l1_ratio):

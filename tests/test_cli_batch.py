@@ -162,3 +162,53 @@ def test_a_column_that_means_nothing_is_named(cli, manifest, tmp_path):
 
 def test_amounts_of_memory():
     assert [parse_bytes(text) for text in ("500", "2K", "1.5M", "2GiB", "1TB")] == [500, 2048, 1.5 * 2**20, 2**31, 2**40]
+
+
+def test_the_target_is_no_feature(cli, manifest, tmp_path):
+    pl.DataFrame({"data": ["gene0.csv"] * 3, "target": ["y"] * 3, "columns": ["snp*", "snp0;y", "snp1;snp1"],
+                  "name": list("abc")}).write_csv(tmp_path / "bad.csv")
+    code, _, err = cli("batch", "--manifest", "bad.csv", "--out", "r.parquet")
+    assert code == 1
+    assert "2 faults" in err
+    assert "column 'y' is the target and cannot be a feature too (row 2, columns)" in err
+    assert "column 'snp1' is given 2 times: give it once (row 3, columns)" in err
+    pl.DataFrame({"data": ["gene0.csv"], "target": ["snp1"], "columns": ["snp*"]}).write_csv(tmp_path / "m2.csv")
+    code, _, err = cli("batch", "--manifest", "m2.csv", "--out", "r.parquet", "--cv", 5)
+    assert code == 0
+    assert "row 1: the pattern 'snp*' of columns matches the target, 'snp1', which is left out" in err
+    assert riata.BatchModels.from_parquet(tmp_path / "r.parquet")[0].feature_names == ["snp0", "snp2", "snp3"]
+
+
+@pytest.fixture
+def long_table(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"product": ["p", "q"] * 20, **{f"snp{j}": rng.normal(size=40) for j in range(3)}})
+    frame.with_columns(y=frame["snp0"]).write_csv(tmp_path / "t.csv")
+    return "--table", "t.csv", "--by", "product", "--target", "y", "--out", "r.csv"
+
+
+@pytest.mark.parametrize(("columns", "words"), [
+    ("product;snp1", "column 'product' is given as --by and in --columns"), ("y;snp1", "column 'y' is the target"),
+    ("snp1;snp1", "given 2 times"), ("q*", "t.csv has no column 'q*'")])
+def test_columns_of_a_long_table(cli, long_table, columns, words):
+    code, _, err = cli("batch", *long_table, "--columns", columns)
+    assert code == 1
+    assert words in err
+
+
+def test_a_pattern_of_a_long_table_leaves_the_target_out(cli, long_table):
+    code, _, err = cli("batch", *long_table, "--columns", "*", "--cv", 3)
+    assert code == 0
+    assert "the pattern '*' matches the target, 'y', which is left out" in err
+
+
+def test_failures_are_named_in_the_words_of_the_command(cli, tmp_path):
+    pl.DataFrame({"x": [1.0, 2.0, 4.0], "y": [1.0, 2.0, 3.5]}).write_csv(tmp_path / "a.csv")
+    pl.DataFrame({"data": ["a.csv"] * 2, "target": ["y"] * 2, "name": ["g1", "g2"]}).write_csv(tmp_path / "m.csv")
+    code, out, err = cli("batch", "--manifest", "m.csv", "--out", "r.parquet", "--cv", 5, "--quiet")
+    assert (code, out) == (3, "")
+    assert "g1: 3 rows that count cannot make 5 folds; g2: 3 rows" in err
+    assert ".failed" not in err
+    code, out, err = cli("batch", "--manifest", "m.csv", "--out", "r.parquet", "--cv", 5)
+    assert code == 3
+    assert "0 models of 2 problems in" in out

@@ -1,4 +1,5 @@
-"""LogisticRegression, PoissonRegressor, GammaRegressor, TweedieRegressor and HuberRegressor: scikit-learn's contract and its numbers."""
+"""LogisticRegression, PoissonRegressor, GammaRegressor, TweedieRegressor and HuberRegressor: scikit-learn's contract and its
+numbers."""
 
 import inspect
 import pickle
@@ -57,15 +58,17 @@ def test_glm_equal_scikit_learn(Model, alpha, fit_intercept, weighted):
 
 
 @pytest.mark.parametrize(("C", "l1_ratio", "fit_intercept"), [
-    (0.01, 0.0, True), (1.0, 0.0, False), (100.0, 0.0, True), (0.01, 1.0, True), (0.1, 1.0, False), (0.1, 0.4, True), (100.0, 1.0, True)])
+    (0.01, 0.0, True), (1.0, 0.0, False), (100.0, 0.0, True), (0.01, 1.0, True), (0.1, 1.0, False), (0.1, 0.4, True),
+    (100.0, 1.0, True)])
 def test_logistic_regression_equals_scikit_learn(C, l1_ratio, fit_intercept):
     X, y = load_breast_cancer(return_X_y=True)
     X = StandardScaler().fit_transform(X)[:, :12]
     labels = np.where(y == 1, "benign", "malignant")
-    ours = LogisticRegression(C=C, l1_ratio=l1_ratio, fit_intercept=fit_intercept, class_weight="balanced", tol=1e-6).fit(X, labels)
+    ours = LogisticRegression(C=C, l1_ratio=l1_ratio, fit_intercept=fit_intercept, class_weight="balanced",
+                              tol=1e-6).fit(X, labels)
     exact = {"solver": "newton-cholesky", "tol": 1e-12} if l1_ratio == 0 else {"solver": "saga", "tol": 1e-9}
-    theirs = reference.LogisticRegression(C=C, l1_ratio=l1_ratio, fit_intercept=fit_intercept, class_weight="balanced", max_iter=3000,
-                                          **exact).fit(X, labels)
+    theirs = reference.LogisticRegression(C=C, l1_ratio=l1_ratio, fit_intercept=fit_intercept, class_weight="balanced",
+                                          max_iter=3000, **exact).fit(X, labels)
     s = np.where(y == 1, len(y) / (2 * y.sum()), len(y) / (2 * (len(y) - y.sum())))
 
     def objective(model):
@@ -85,7 +88,8 @@ def test_penalty_is_a_shorthand():
     X, y = load_breast_cancer(return_X_y=True)
     X = StandardScaler().fit_transform(X)[:, :5]
     for penalty, same in (("l1", {"l1_ratio": 1.0}), ("l2", {"l1_ratio": 0.0}), (None, {"C": np.inf})):
-        np.testing.assert_array_equal(LogisticRegression(penalty, l1_ratio=0.3).fit(X, y).coef_, LogisticRegression(**same).fit(X, y).coef_)
+        np.testing.assert_array_equal(LogisticRegression(penalty, l1_ratio=0.3).fit(X, y).coef_,
+                                      LogisticRegression(**same).fit(X, y).coef_)
 
 
 @pytest.mark.parametrize("Model", ESTIMATORS)
@@ -135,7 +139,8 @@ def test_targets_that_a_family_does_not_have(Model, y, word):
 
 @pytest.mark.parametrize("model", [LogisticRegression(C=0), LogisticRegression("l3"), LogisticRegression(l1_ratio=2),
                                    LogisticRegression(solver="magic"), TweedieRegressor(power=0.5), TweedieRegressor(power=3),
-                                   TweedieRegressor(power=1.5, link="identity"), PoissonRegressor(alpha=-1), HuberRegressor(epsilon=1.0)])
+                                   TweedieRegressor(power=1.5, link="identity"), PoissonRegressor(alpha=-1),
+                                   HuberRegressor(epsilon=1.0)])
 def test_parameters_that_cannot_be(model):
     with pytest.raises(ValueError, match="parameter of"):
         model.fit(np.arange(8.0).reshape(4, 2), [0, 1, 1, 0])

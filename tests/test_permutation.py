@@ -185,3 +185,9 @@ def test_table_text_and_plot(data):
 def test_bad_arguments(data, options, error, message):
     with pytest.raises(error, match=message):
         riata.permutation_test(*data, **options)
+
+
+def test_groups_of_one_row_each_are_refused():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    with pytest.raises(ValueError, match=r"each of the 40 groups has one row.*leave groups out"):
+        riata.permutation_test(X, X[:, 0], groups=np.arange(40), n_perm=5)

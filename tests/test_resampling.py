@@ -227,3 +227,19 @@ def test_broken_documents_are_refused(change, message):
         resampling.ResamplingPlan.from_dict({**document, **change})
     with pytest.raises(ValueError, match="lacks seed"):
         resampling.ResamplingPlan.from_dict({key: value for key, value in document.items() if key != "seed"})
+
+
+def test_what_is_no_json_is_refused():
+    for text in ("x", 3, None):
+        with pytest.raises(ValueError, match=r"is no JSON .*give what to_json made"):
+            riata.resampling.ResamplingPlan.from_json(text)
+
+
+def test_folds_and_single_draws_are_no_bootstraps():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    plan = riata.resampling
+    for n_boot, words in ((plan.kfold(40, 5), "holds folds out"), (plan.leave_one_out(40), "holds folds out"),
+                          (plan.time_series(40, 5), "holds folds out"), (1, "one bootstrap has no spread"),
+                          (plan.bootstrap(40, 1), "one bootstrap has no spread")):
+        with pytest.raises(ValueError, match=words):
+            riata.bootstrap_path(X, X[:, 0], n_boot=n_boot)

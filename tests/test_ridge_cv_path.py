@@ -127,3 +127,21 @@ def test_the_engine_refuses_free_columns():
     decomposition = RidgeDecomposition(X, penalty_factor=np.r_[0.0, np.ones(4)])
     with pytest.raises(ValueError, match="1 columns have no penalty"):
         decomposition.held_out_residuals(np.ones((1, 1)), y, [np.arange(3)])
+
+
+def test_rows_left_out_one_at_a_time_count_by_their_weights_however_asked_for():
+    X, y, rng = draw(30, 5)
+    w = rng.uniform(0.1, 3, 30)
+    by_name = riata.ridge_cv_path(X, y, weights=w)
+    for cv in (riata.resampling.leave_one_out(30), np.arange(30)):
+        same = riata.ridge_cv_path(X, y, weights=w, cv=cv)
+        np.testing.assert_array_equal(same.deviance_mean, by_name.deviance_mean)
+        np.testing.assert_array_equal(same.deviance_se, by_name.deviance_se)
+    np.testing.assert_allclose(by_name.deviance_mean, np.average(by_name.deviance, axis=1, weights=w))
+
+
+@pytest.mark.parametrize("options", [{"groups": np.arange(30) // 3}, {"stratify": 3}, {"n_repeats": 2}])
+def test_what_leave_one_out_does_not_heed_is_refused(options):
+    X, y, _ = draw(30, 5)
+    with pytest.raises(ValueError, match="is given, and cv = 'loo' leaves out one row at a time"):
+        riata.ridge_cv_path(X, y, **options)

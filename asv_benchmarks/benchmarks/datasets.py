@@ -94,6 +94,27 @@ def bootstraps(n, p, n_boot, *, rho=0.5, n_informative=10, seed=0):
     return X, y, np.stack([np.bincount(rows, minlength=n) for rows in drawn], axis=1).astype(np.int32)
 
 
+def claims(n, *, n_numbers=10, levels=(20, 20), seed=0):
+    """Counts of mean about .15 that depend on Gaussian columns and on categories, one-hot encoded beside them.
+
+    Returns
+    -------
+    X : (n, n_numbers + sum(levels)) ndarray, Fortran order
+    y : (n,) ndarray of counts
+    """
+    rng = np.random.default_rng([seed, 6])
+    X = np.zeros((n, n_numbers + sum(levels)), order="F")
+    X[:, :n_numbers] = rng.standard_normal((n, n_numbers))
+    eta = X[:, :5] @ [0.3, -0.2, 0.2, 0.1, -0.1] - 2
+    first = n_numbers
+    for size in levels:
+        drawn = rng.integers(0, size, n)
+        X[np.arange(n), first + drawn] = 1
+        eta += rng.normal(0, 0.3, size)[drawn]
+        first += size
+    return X, rng.poisson(np.exp(eta)).astype(float)
+
+
 def alpha_grid(X, y, l1_ratio, n_alphas=100, alpha_min_ratio=1e-2):
     """Geometric grid from the smallest alpha with an all-zero solution down to ``alpha_min_ratio`` times it."""
     correlation = np.abs(X.T @ (y - y.mean())).max() / len(y)

@@ -17,7 +17,7 @@ from riata_engine.solvers.clock import Clock, bytes_moved
 from riata_engine.solvers.exact import behind_a_stop, ridge_df, solve_kernel, solve_least_squares
 from riata_engine.solvers.few_features import SmallPaths, is_plain, shares_or_none
 from riata_engine.solvers.gram import solve_gram
-from riata_engine.solvers.grid import alpha_max, geometric
+from riata_engine.solvers.grid import alpha_max, geometric, min_ratio
 from riata_engine.solvers.losses import LOSS, deviances
 from riata_engine.solvers.null_model import null_gradient
 from riata_engine.solvers.options import Options
@@ -89,14 +89,7 @@ def _grid(batch, form, options, control):
         out[:] = alphas
         return out
     gradient = null_gradient(form, options, control)
-    return geometric(alpha_max(form, gradient, batch.l1_ratio), batch.n_alphas, _min_ratio(batch))
-
-
-def _min_ratio(batch):
-    n, p = batch.X.shape
-    if batch.alpha_min_ratio is None:
-        return 1e-3 if n > p else 1e-2
-    return batch.alpha_min_ratio
+    return geometric(alpha_max(form, gradient, batch.l1_ratio), batch.n_alphas, min_ratio(batch))
 
 
 def alpha_grid(batch):
@@ -233,7 +226,8 @@ def _few_features(batch, control, clock):
         shares = {g: shares_or_none(np.ascontiguousarray(columns[:, g])) for g in set(batch.group)}
         weights = [shares[g] for g in batch.group]
     tasks = SmallPaths([batch.X] * B, [batch.Y[:, t] for t in batch.target], batch.l1_ratio, L, alphas=batch.alphas,
-                       min_ratio=None if batch.alphas is not None else [_min_ratio(batch)] * B, weights=weights)
+                       min_ratio=None if batch.alphas is not None else [min_ratio(batch, g) for g in batch.group],
+                       weights=weights)
     control.total = max(control.total, tasks.alphas.size)
     tasks.run(batch, control, thread_count(batch.n_threads))
     rest = np.flatnonzero(tasks.left)

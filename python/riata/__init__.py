@@ -8,8 +8,12 @@ from riata.batch_result import BatchResult
 from riata.batches import concat, fit_batch
 from riata.bootstrap import bootstrap_path
 from riata.bootstrap_result import BootstrapResult
+from riata.concave import ConcavePathResult, mcp_path, scad_path
 from riata.cross_validation import cross_validate_path
 from riata.cv_result import CVResult
+from riata.group_paths import GroupPathResult, fit_group_path
+from riata.multinomial import cross_validate_multinomial, fit_multinomial_path
+from riata.multinomial_result import MultinomialCVResult, MultinomialPathResult
 from riata.nested import NestedCVResult, nested_cross_validate
 from riata.paths import fit_path
 from riata.permutation import PermutationTestResult, permutation_test
@@ -17,6 +21,7 @@ from riata.persistence import load_model, save_model
 from riata.relaxed import RelaxedPathResult, relaxed_path
 from riata.results import PathResult
 from riata.ridge_cv import RidgeCVPath, ridge_cv_path
+from riata.slope import SlopePathResult, slope_path
 from riata.svm_paths import SVMPathResult, fit_svm_path
 from riata_engine.batch import build_info
 
@@ -29,6 +34,10 @@ __all__ = [
     "BatchResult",
     "BootstrapResult",
     "CVResult",
+    "ConcavePathResult",
+    "GroupPathResult",
+    "MultinomialCVResult",
+    "MultinomialPathResult",
     "NestedCVResult",
     "PathResult",
     "PermutationTestResult",
@@ -36,22 +45,30 @@ __all__ = [
     "RidgeCVPath",
     "SVMPathResult",
     "SelectFromPath",
+    "SlopePathResult",
     "StabilitySelection",
     "adaptive_path",
     "bootstrap_path",
     "build_info",
     "concat",
+    "cross_validate_multinomial",
     "cross_validate_path",
     "fit_batch",
+    "fit_group_path",
+    "fit_multinomial_path",
     "fit_path",
     "fit_svm_path",
     "load_model",
+    "losses",
+    "mcp_path",
     "nested_cross_validate",
     "permutation_test",
     "relaxed_path",
     "resampling",
     "ridge_cv_path",
     "save_model",
+    "scad_path",
+    "slope_path",
 ]
 
 #: estimators, which load scikit-learn: imported when they are first asked for

@@ -41,7 +41,7 @@ NEEDLESS = {
     **dict.fromkeys(("scoring", "type_measure"), "folds are scored by the mean squared error"),
 }
 #: arguments that not every function has -> which has it
-ELSEWHERE = {**dict.fromkeys(("cv", "seed", "groups", "stratify", "n_repeats"), "cross_validate_path"),
+ELSEWHERE = {**dict.fromkeys(("cv", "seed", "groups", "stratify", "n_repeats"), "cross_validate_path"), "loss": "fit_path",
             "max_memory": "fit_batch", "inner_cv": "cross_validate_path", "rule": "nested_cross_validate"}
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from riata.losses import Loss, check_loss, encoded_target
+from riata.losses import SQUARED, check_loss, encoded_target
 from riata.validation import (
     MOST_EPOCHS,
     MOST_THREADS,
@@ -63,7 +63,7 @@ class Arguments:
     grid: Grid
     settings: dict
     progress: object
-    loss: object = Loss("squared")
+    loss: object = SQUARED
     classes: np.ndarray | None = None
 
     @property

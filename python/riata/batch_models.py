@@ -6,7 +6,7 @@ import numpy as np
 
 from riata.columns import joined, picked
 from riata.feature_names import FeatureNames, joined_names
-from riata.labels import Labels
+from riata.labels import ByLabel, Labels, check_labels
 from riata.prediction import linear_predictor
 from riata.results import check_same_features, largest_gap, status_counts
 from riata.status import status_names
@@ -16,6 +16,10 @@ from riata.validation import check_design, check_offset
 #: columns (B,) in the order of a table
 STATISTICS = ("alpha", "alpha_min", "alpha_1se", "l1_ratio", "intercept", "n_selected", "df", "dev_ratio", "cv_score", "cv_se",
               "cv_r2", "gap", "null_deviance", "n_samples", "n_features", "n_passes", "n_epochs", "seconds")
+#: attributes of a single model, asked of all, and where they are
+REMEDIES = {"predict": ": each problem has rows and columns of its own; result[i].predict(X) predicts by one model",
+            "coef": ": the problems differ in their columns; result[i].coef is that of one, coef_matrix() of all that share them",
+            "oof_prediction": ": result[i].oof_prediction is that of one problem, with keep_predictions=True"}
 NO_PREDICTIONS = "no out-of-fold predictions were kept: give keep_predictions=True to riata.fit_batch"
 
 
@@ -23,8 +27,8 @@ NO_PREDICTIONS = "no out-of-fold predictions were kept: give keep_predictions=Tr
 class BatchModels:
     """The model that a rule chose for each of B problems: a column store with a row for each.
 
-    `len(result)` is B. `result[17]`, or ``result["gene7"]``, is the `BatchModel` of a problem; a slice, a mask or an array of
-    numbers gives the `BatchModels` of some; iterating gives every model.
+    `len(result)` is B. `result[17]`, or ``result["gene7"]``, is the `BatchModel` of a problem, ``result.loc[2021]`` that of a
+    label which is a number; a slice, a mask or an array of numbers gives the `BatchModels` of some; iterating gives every model.
 
     Attributes
     ----------
@@ -71,7 +75,7 @@ class BatchModels:
         store = self.__dict__.get("store", {})
         if name in store and name not in ("prediction", "prediction_at"):
             return store[name]
-        raise AttributeError(f"BatchModels has no attribute {name!r}")
+        raise AttributeError(f"BatchModels has no attribute {name!r}{REMEDIES.get(name, '')}")
 
     def __dir__(self):
         return sorted({*super().__dir__(), *self.store} - {"prediction", "prediction_at"})
@@ -93,7 +97,24 @@ class BatchModels:
         """Whether out-of-fold predictions were kept."""
         return "prediction" in self.store
 
+    @property
+    def loc(self):
+        """Problems by their labels, also where these are numbers: ``result.loc[2021]``, ``result.loc[[2021, 2020]]``."""
+        return ByLabel(self, self._labels)
+
     def __getitem__(self, which):
+        """The `BatchModel` of a problem, or the `BatchModels` of some.
+
+        Parameters
+        ----------
+        which : int, str, slice, mask or array
+            An int is always the position of a problem in the batch, 0 to B - 1, also where labels are ints: `loc` goes by
+            those. A text is a label. A slice, a mask (B,) or an array of positions (or of text labels) gives several.
+
+        Raises
+        ------
+        IndexError, KeyError, TypeError
+        """
         b = self._labels.number(which)
         if b is not None:
             return BatchModel(self, b)
@@ -102,7 +123,7 @@ class BatchModels:
                            self.feature_names, None if self.labels is None else [self.labels[b] for b in which])
 
     def number_of(self, label):
-        """The number of the problem of a label; for labels that are no text: ``result[result.number_of(2021)]``."""
+        """The number of the problem of a label; of any kind (`loc` gives the problem itself)."""
         return self._labels.position(label)
 
     def __iter__(self):
@@ -119,6 +140,8 @@ class BatchModels:
         TypeError
             If one is no `BatchModels`.
         """
+        if not np.iterable(parts) or isinstance(parts, (str, BatchModels)):
+            raise TypeError(f"parts is of type {type(parts).__name__}: give a list of BatchModels, [first, second]")
         parts = list(parts)
         if not parts:
             raise ValueError("concat needs at least one result")
@@ -138,6 +161,7 @@ class BatchModels:
         if labels is not None and len(set(labels)) < len(labels):
             twice = next(label for label in labels if labels.count(label) > 1)
             raise ValueError(f"the label {twice!r} occurs in more than one result, or twice in one: take a slice without it")
+        labels = check_labels(labels, None, "labels of the results")
         return cls(joined([dict(part.store) for part in parts]), parts[0].rule,
                    joined_names([part.feature_names for part in parts], [len(part) for part in parts]), labels)
 

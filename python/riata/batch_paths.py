@@ -7,7 +7,7 @@ import numpy as np
 from riata.batch_models import BatchModels
 from riata.columns import picked
 from riata.feature_names import FeatureNames
-from riata.labels import Labels
+from riata.labels import ByLabel, Labels
 from riata.many_choice import criterion, models_of
 from riata.many_rules import BY_CRITERION
 from riata.many_solve import CONVERGED, path_status
@@ -22,8 +22,8 @@ from riata_engine.batch import STATUS
 class BatchPaths:
     """B regularisation paths, each on its own rows and columns.
 
-    `len(result)` is B, `result[i]` (or ``result["label"]``) is the `PathResult` of a problem, a slice, a mask or an array of
-    numbers gives the `BatchPaths` of some, and iterating gives all paths.
+    `len(result)` is B, `result[i]` (or ``result["label"]``, ``result.loc[2021]``) is the `PathResult` of a problem, a slice, a
+    mask or an array of numbers gives the `BatchPaths` of some, and iterating gives all paths.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class BatchPaths:
             return store[name]
         if name in BY_CRITERION:
             return criterion(store, name, self.rules.settings["intercept"])
-        raise AttributeError(f"BatchPaths has no attribute {name!r}")
+        raise AttributeError(f"BatchPaths has no attribute {name!r}{REMEDIES.get(name, '')}")
 
     def __dir__(self):
         return sorted({*super().__dir__(), *_COLUMNS, *BY_CRITERION})
@@ -84,7 +84,24 @@ class BatchPaths:
     def n_alphas(self):
         return np.isfinite(self.store["alphas"]).sum(axis=1) if self.rules.ragged_lengths else np.full(len(self), self.rules.L)
 
+    @property
+    def loc(self):
+        """Problems by their labels, also where these are numbers: ``result.loc[2021]``, ``result.loc[[2021, 2020]]``."""
+        return ByLabel(self, self._labels)
+
     def __getitem__(self, which):
+        """The `PathResult` of a problem, or the `BatchPaths` of some.
+
+        Parameters
+        ----------
+        which : int, str, slice, mask or array
+            An int is always the position of a problem in the batch, 0 to B - 1, also where labels are ints: `loc` goes by
+            those. A text is a label. A slice, a mask (B,) or an array of positions (or of text labels) gives several.
+
+        Raises
+        ------
+        IndexError, KeyError, TypeError
+        """
         b = self._labels.number(which)
         if b is None:
             which = self._labels.numbers(which)
@@ -107,7 +124,7 @@ class BatchPaths:
             solver=str(store["solver"][b]), profile_=profile)
 
     def number_of(self, label):
-        """The number of the problem of a label; for labels that are no text: ``result[result.number_of(2021)]``."""
+        """The number of the problem of a label; of any kind (`loc` gives the problem itself)."""
         return self._labels.position(label)
 
     def __iter__(self):
@@ -160,5 +177,10 @@ def span(values):
     return str(low) if low == high else f"{low} to {high}"
 
 
+_FILE = ": whole paths go to no Parquet file; result.select('bic') gives one model each, result.to_frame() a table"
+#: attributes that others have, and what to do instead
+REMEDIES = {"predict": ": each problem has rows and columns of its own; result[i].predict(X) predicts by one path",
+            "coef": ": the problems differ in their columns; result[i].coef is that of one path", "to_parquet": _FILE,
+            "oof_prediction": ": whole paths choose nothing; give cv and keep_predictions=True to riata.fit_batch"}
 _ROWS = ("alphas", "intercept", "gap", "dev_ratio", "df", "n_epochs", "n_cholesky")
 _COLUMNS = frozenset((*_ROWS, "l1_ratio", "null_deviance", "n_samples", "n_features", "seconds", "n_passes"))

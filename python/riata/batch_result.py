@@ -5,7 +5,7 @@ from operator import index
 
 import numpy as np
 
-from riata.losses import Loss
+from riata.losses import SQUARED, Loss
 from riata.profile import Profile
 from riata.results import (
     CriteriaOfFits,
@@ -63,7 +63,7 @@ class BatchResult(CriteriaOfFits):
     profile_: Profile
     n_at_limit: int = 0
     target_names: list | None = None
-    loss: Loss = Loss("squared")
+    loss: Loss = SQUARED
 
     def __len__(self):
         return len(self.alphas)
@@ -74,7 +74,24 @@ class BatchResult(CriteriaOfFits):
         bad = np.flatnonzero((np.isin(self.status, WORTH_A_WARNING) | (self.status[:, :1] == "skipped")).any(axis=1))
         return [int(b) if self.target_names is None else self.target_names[b] for b in bad]
 
+    @property
+    def loc(self):
+        """Paths by the labels of their problems, also where these are numbers: ``result.loc[2021]``."""
+        return _ByName(self)
+
     def __getitem__(self, i):
+        """The `PathResult` of one problem.
+
+        Parameters
+        ----------
+        i : int or str
+            An int is always the position of a problem, 0 to B - 1, also where labels are ints: `loc` goes by those. A text is
+            the name of a target.
+
+        Raises
+        ------
+        IndexError, KeyError, TypeError
+        """
         B = len(self)
         if isinstance(i, str) and self.target_names is not None:
             i = self._number_of(i)
@@ -94,6 +111,8 @@ class BatchResult(CriteriaOfFits):
             profile_=self.profile_)
 
     def _number_of(self, name):
+        if self.target_names is None:
+            raise KeyError(f"{name!r}: the problems have no labels; number them, or give labels= to riata.fit_batch")
         count = self.target_names.count(name)
         if count == 1:
             return self.target_names.index(name)
@@ -182,3 +201,13 @@ class BatchResult(CriteriaOfFits):
     def __repr__(self):
         return (f"BatchResult({len(self)} paths, n_features={self.n_features}, {self.alphas.shape[1]} alphas each, "
                 f"{status_counts(self.status)}, largest gap {largest_gap(self.gap)}, solver={self.solver!r})")
+
+
+class _ByName:
+    """``result.loc`` of a `BatchResult`."""
+
+    def __init__(self, result):
+        self._result = result
+
+    def __getitem__(self, name):
+        return self._result[self._result._number_of(name)]

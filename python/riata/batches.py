@@ -14,9 +14,9 @@ from riata_engine.batch import Interrupted
 
 @native
 def fit_batch(X, Y=None, *, loss="squared", columns=None, by=None, labels=None, weights=None, l1_ratio=1.0, alphas=100,
-              alpha_min_ratio=None, offset=None, penalty_factor=None, lower=None, upper=None, positive=False, intercept=True, standardize=False,
-              solver="auto", tol=1e-6, max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, cv=None, seed=0,
-              select=None, keep_predictions=False, n_threads=None, time_budget=None, max_memory=None, checkpoint=None,
+              alpha_min_ratio=None, offset=None, penalty_factor=None, lower=None, upper=None, positive=False, intercept=True,
+              standardize=False, solver="auto", tol=1e-6, max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, cv=None,
+              seed=0, select=None, keep_predictions=False, n_threads=None, time_budget=None, max_memory=None, checkpoint=None,
               backend="cpu", progress=None) -> BatchResult:
     """Fit B regularisation paths, or B cross-validated models, in one call.
 
@@ -49,12 +49,13 @@ def fit_batch(X, Y=None, *, loss="squared", columns=None, by=None, labels=None, 
         iterator (and in a window of a memory map) it is the `not_finite` status of that problem. So is an infinity in Y, but for
         whole paths on one design, and for a single target, where it is refused.
     columns : sequence of B slices, index arrays, masks or lists of names, optional
-        The columns of one X that each problem has. Neighbouring columns are a view, others are copied chunk by chunk; of a memory
-        map only what is asked for is read.
+        The columns of one X that each problem has, none twice. Neighbouring columns are a view, others are copied chunk by
+        chunk; of a memory map only what is asked for is read.
     by : array_like of shape (n,), or str, optional
         A label for each row of one long table, or the name of a column of it, which is then no feature.
     labels : sequence of B, optional
-        Names of the problems, none twice. Default: the labels of `by`, or the names of Y's columns.
+        Names of the problems, none twice: ``result["a"]``, or ``result.loc[2021]`` where they are numbers. Default: the labels
+        of `by`, the names of Y's columns, or those of the Series in a list Y, where no name occurs twice.
     weights : array_like, or a list of B, optional
         Row weights, (n,) for all or (n, B) (a stack: (B, n)), a list where the problems have rows of their own. With one design,
         one target and B columns of weights (bootstraps, half samples) there are B problems on that target.
@@ -62,15 +63,16 @@ def fit_batch(X, Y=None, *, loss="squared", columns=None, by=None, labels=None, 
         As in `riata.fit_path`, for all problems, or a list with an entry (or None) for each. A list of numbers is one per row
         or feature for all problems; so give the entries of problems as arrays, ``[np.full(3, -1.0), None]``.
     loss : str or riata.losses.Loss, default="squared"
-        As in `riata.fit_path`, for all problems; Y then holds numbers (classes as 0 and 1). Other losses are fitted as whole paths of
-        complete targets on one design.
+        As in `riata.fit_path`, for all problems; Y then holds numbers (classes as 0 and 1). Other losses are fitted as whole
+        paths of complete targets on one design.
     l1_ratio : float or array_like of shape (B,), default=1.0
     alphas : int, array_like of shape (L,) or (B, L), or list of B arrays, default=100
         A number means a grid of its own for each problem.
     cv : int, splitter, pairs (train, test), fold ids (n,), or list of B arrays of fold ids, optional
         Choose an alpha for each problem by cross-validation. Folds of an int are those that `riata.cross_validate_path` makes of
-        the problem alone, from `seed`. A splitter that reads y makes folds for each target; a problem with too few rows for a
-        splitter is skipped. Every fold must train on all the rows that it does not hold out.
+        the problem alone, from `seed`. Fold ids (n,) are one per row of X, also with `by`. A splitter splits the rows that have a
+        target; one that reads y makes folds for each target; a problem with too few rows for it is skipped. Every fold must
+        train on all the rows that it does not hold out.
     select : {"min", "1se", "aic", "bic", "ebic"}, optional
         The rule that chooses. Default: "min" with `cv`; without it whole paths are kept.
     keep_predictions : bool, default=False
@@ -86,7 +88,8 @@ def fit_batch(X, Y=None, *, loss="squared", columns=None, by=None, labels=None, 
     n_threads : int, optional
         Default (and −1): all cores that this process may use.
     time_budget : float, optional
-        Seconds; what is not done by then says so in its status. An iterator is read no further.
+        Seconds from the call; what is not done by then says so in its status. An iterator is read no further. The warning that
+        tells of it loads scikit-learn, once a process.
     alpha_min_ratio, positive, intercept, standardize, solver, tol, max_epochs, stop_dev_ratio, stop_dev_change, backend
         As in `riata.fit_path`, for all problems. With `cv`, no stop_dev_ratio and stop_dev_change.
 
@@ -131,8 +134,8 @@ def fit_batch(X, Y=None, *, loss="squared", columns=None, by=None, labels=None, 
     if not needs_call(given):
         return fit_targets(given)
     if check_loss(loss).name != "squared":
-        raise ValueError(f"loss = {loss!r}: whole paths of complete targets on one design are what fit_batch fits for losses other "
-                         "than the squared one. Call riata.fit_path or riata.cross_validate_path for each problem")
+        raise ValueError(f"loss = {loss!r}: for losses other than the squared one fit_batch fits whole paths of complete targets "
+                         "on one design. Call riata.fit_path or riata.cross_validate_path for each problem")
     call = check_call(given)
     result, interrupted = call.run()
     if interrupted:

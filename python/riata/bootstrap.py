@@ -41,7 +41,8 @@ def bootstrap_path(X, y, *, n_boot=2000, choose="min", cv=10, jackknife=None, gr
     X, y
         As in `riata.fit_path`.
     n_boot : int or ResamplingPlan, default=2000
-        How many; or which, as a plan on the rows of positive weight (the groups) with weights: `riata.resampling.bootstrap`.
+        How many, 2 or more; or which, as a plan on the rows of positive weight (the groups) with weights:
+        `riata.resampling.bootstrap`.
     choose : {"min", "1se", "aic", "bic", "ebic", "all"} or float, default="min"
         At which alpha coefficients are kept: by cross-validation on all rows (the rules of `riata.cross_validate_path`), by an
         information criterion of the path on all rows, one of the alphas itself, or "all". The choice is made once: intervals

@@ -9,6 +9,7 @@ import numpy as np
 
 from riata.checkpoint import digest_of
 from riata.folds import make_folds
+from riata.many_folds import rows_to_split
 from riata.resampling_plan import ResamplingPlan
 
 #: begins a digest, of which a message says no more than that it differs
@@ -79,7 +80,7 @@ def _folds_of_first(cv, source):
         return None
     first = source.chunk(0, 1)
     try:
-        folds = make_folds(deepcopy(cv), len(first.y[0]), y=first.y[0], X=first.X[0])
+        folds = make_folds(deepcopy(cv), len(first.y[0]), y=first.y[0], X=first.X[0], rows=rows_to_split(cv, first.y[0]))
     except ValueError as error:                        # the problem itself says so, where it is solved
         return str(error)
     return plain([folds.test, folds.train])

@@ -7,6 +7,7 @@ from riata.arguments import check_arguments, derived_alphas
 from riata.cv_batch import CVBatch, grid_batch
 from riata.cv_result import CVResult
 from riata.folds import make_folds
+from riata.losses import check_loss
 from riata.no_memory import answer_fits
 from riata.results import path_of, solved
 from riata.status import status_names, warn_of_unconverged
@@ -14,9 +15,9 @@ from riata.validation import check_l1_ratios
 
 
 @native
-def cross_validate_path(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, cv=10, inner_cv=None, groups=None, stratify=None, n_repeats=1, seed=0,
-                        alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, lower=None, upper=None,
-                        positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
+def cross_validate_path(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, cv=10, inner_cv=None, groups=None, stratify=None,
+                        n_repeats=1, seed=0, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None,
+                        lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
                         max_epochs=100_000, n_threads=None,
                         time_budget=None, backend="cpu", progress=None) -> CVResult:
     """Choose alpha and l1_ratio by cross-validation.
@@ -82,6 +83,8 @@ max_epochs, n_threads, time_budget, backend, progress
     if inner_cv is not None:
         from riata.nested import nested_cross_validate
 
+        if check_loss(arguments.pop("loss")).name != "squared":
+            raise ValueError(f"loss = {loss!r}: nested cross-validation is for squared loss. Leave inner_cv out")
         return nested_cross_validate(**arguments)
     given = check_arguments(arguments)
     l1_ratios = check_l1_ratios(l1_ratio)

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from riata.results import PathResult, status_counts
-from riata.status import END_OF_GRID, END_OF_L1_RATIOS, ONE_FOLD, UNDERFLOW
+from riata.status import END_OF_GRID, END_OF_L1_RATIOS, ONE_FOLD, OVERFLOW, UNDERFLOW
 from riata.tables import dataframe
 
 RULES = ("min", "1se")
@@ -16,14 +16,15 @@ RULES = ("min", "1se")
 class CVResult:
     """Cross-validated paths over alphas and l1_ratios.
 
-    Deviance is the weighted mean deviance on the rows that a fold holds out: for squared loss the mean squared error. The minimum rule takes the
-    (l1_ratio, alpha) whose mean over the folds is smallest, of equal ones the larger alpha. The one-standard-error
-    rule (Breiman, Friedman, Olshen and Stone 1984) takes, at that l1_ratio, the largest alpha whose mean is at most
-    the minimum plus its standard error: a larger penalty, a simpler model. With a single fold there is no standard
-    error, and both rules choose the same.
+    Deviance is the weighted mean deviance on the rows that a fold holds out: for squared loss the mean squared error. The
+    minimum rule takes the (l1_ratio, alpha) whose mean over the folds is smallest, of equal ones the larger alpha. The
+    one-standard-error rule (Breiman, Friedman, Olshen and Stone 1984) takes, at that l1_ratio, the largest alpha whose mean is at
+    most the minimum plus its standard error: a larger penalty, a simpler model. With a single fold there is no standard error,
+    and both rules choose the same.
 
     What was not fitted, because of a `time_budget` or Ctrl-C, is NaN, and takes no part in the choice. Where Ctrl-C left no
-    (l1_ratio, alpha) that is fitted in every fold, `chosen` is False, and whatever needs a choice raises a RuntimeError.
+    (l1_ratio, alpha) that is fitted in every fold, `chosen` is False, and whatever needs a choice raises a RuntimeError. So it
+    does where the squares of y are beyond float64.
 
     Attributes
     ----------
@@ -76,6 +77,8 @@ class CVResult:
 
     @cached_property
     def _choice(self):
+        if np.isinf(self.paths[0].null_deviance):
+            raise RuntimeError(OVERFLOW)
         return choose(self.deviance_mean, self.deviance_se, self.alphas)
 
     @property

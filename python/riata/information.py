@@ -12,8 +12,8 @@ def information_criterion(dev_ratio, null_deviance, df, n_samples, price, loss="
         n · (log(2π D) + 1) + price · df,   D = (1 − dev_ratio) · null_deviance
 
     D is the weighted mean of the squared residuals, which is the maximum-likelihood variance. For the logistic, Poisson and
-    negative binomial losses it is n · D + price · df with D the mean deviance; for the others there is none (NaN). At alpha = 0 this is
-    the usual value of an ordinary least-squares fit.
+    negative binomial losses it is n · D + price · df with D the mean deviance; for the others there is none (NaN). At alpha = 0
+    this is the usual value of an ordinary least-squares fit.
 
     Parameters
     ----------

@@ -42,7 +42,11 @@ class Labels:
             raise TypeError(f"[{which!r}]: number a problem by an int, or some by a slice, a mask or an array of ints") from None
         except IndexError:
             raise IndexError(f"[{which}]: there is no such problem, the batch holds {self.count}: 0 to {self.count - 1}, or "
-                             f"{-self.count} to -1") from None
+                             f"{-self.count} to -1{self._or_loc(which)}") from None
+
+    def _or_loc(self, which):
+        """What to say of a number that is a label."""
+        return f"; .loc[{which}] is the problem called {which}" if self.labels is not None and which in self.labels else ""
 
     def position(self, label):
         """The number of the problem of a label, text or not."""
@@ -50,7 +54,8 @@ class Labels:
             raise KeyError(f"{label!r}: the problems have no labels; number them, or give labels= to riata.fit_batch")
         if self._at is None:
             self._at = {label: b for b, label in enumerate(self.labels)}
-        if label not in self._at:
+        label = label.item() if isinstance(label, np.generic) and label.dtype.kind not in "mM" else label
+        if not isinstance(label, Hashable) or label not in self._at:
             some = ", ".join(map(repr, self.labels[:5])) + " and others" * (len(self.labels) > 5)
             raise KeyError(f"no problem is called {label!r}; there are {some}")
         return self._at[label]
@@ -72,8 +77,27 @@ class Labels:
         which = which.astype(np.intp)
         bad = which[(which < -self.count) | (which >= self.count)]
         if len(bad):
-            raise IndexError(f"[{bad[0]}]: there is no such problem, the batch holds {self.count}: 0 to {self.count - 1}")
+            raise IndexError(f"[{bad[0]}]: there is no such problem, the batch holds {self.count}: 0 to {self.count - 1}"
+                             f"{self._or_loc(bad[0])}")
         return np.where(which < 0, which + self.count, which)
+
+
+class ByLabel:
+    """``result.loc``: problems by their labels, of any kind; see `riata.fit_batch`.
+
+    ``loc[label]`` is what ``result[i]`` is for the problem of that label; a list or an array of labels gives those problems, in
+    its order.
+    """
+
+    def __init__(self, result, labels):
+        self._result, self._labels = result, labels
+
+    def __getitem__(self, which):
+        if isinstance(which, slice):
+            raise TypeError("a slice of labels: give a list of labels, or a slice of numbers without loc")
+        if isinstance(which, str) or not np.ndim(which):
+            return self._result[self._labels.position(which)]
+        return self._result[np.array([self._labels.position(label) for label in as_list(np.asarray(which))], np.intp)]
 
 
 def as_list(labels):

@@ -23,7 +23,7 @@ import numpy as np
 from riata.validation import check_number
 from riata_engine.batch import LOSS
 
-__all__ = ["Loss", "huber", "negative_binomial", "squared", "tweedie"]
+__all__ = ["SQUARED", "Loss", "huber", "negative_binomial", "tweedie"]
 
 #: rows that a message names
 NAMED = 5
@@ -74,8 +74,8 @@ class Loss:
         if len(bad):
             rows = ", ".join(map(str, bad[:NAMED])) + (f" and {len(bad) - NAMED} more" if len(bad) > NAMED else "")
             first = y[bad[0]] if y.ndim == 1 else y[bad[0]][loss.misses(y[bad[0]])][0]
-            raise ValueError(f"{name} has values that the {self.name} loss is not defined for, in row{'s' * (len(bad) > 1)} {rows} "
-                             f"(the first is {first:g}): it takes {_range(loss)}")
+            raise ValueError(f"{name} has values that the {self.name} loss is not defined for, in "
+                             f"row{'s' * (len(bad) > 1)} {rows} (the first is {first:g}): it takes {_range(loss)}")
         if self.link == "identity":
             return
         counted = y if weights is None else y[(weights if weights.ndim == 1 else weights.any(axis=1)) > 0]
@@ -84,13 +84,11 @@ class Loss:
         for column, what in ((flat, "0"), (full, "1")):
             if len(column):
                 where = "" if y.ndim == 1 else f" in column {column[0]}"
-                raise ValueError(f"{name} is {what} in every row that counts{where}: the {self.name} loss has no minimum there, its "
-                                 "intercept would be infinite. Give rows of both kinds")
+                raise ValueError(f"{name} is {what} in every row that counts{where}: the {self.name} loss has no minimum there, "
+                                 "its intercept would be infinite. Give rows of both kinds")
 
 
-def squared():
-    """½ (y − η)²: least squares."""
-    return Loss("squared")
+SQUARED = Loss("squared")
 
 
 def huber(delta=1.35):
@@ -130,12 +128,14 @@ def classes_of(y, name="y"):
     if labels.dtype.kind == "O" and any(label is None or label != label for label in labels.ravel()):
         raise ValueError(f"{name} has missing labels: drop these rows")
     if labels.dtype.kind == "f" and np.isnan(labels).any():
-        raise ValueError(f"{name} has {np.isnan(labels).sum()} NaN, the first in row {int(np.flatnonzero(np.isnan(labels))[0])}: drop these rows")
+        raise ValueError(f"{name} has {np.isnan(labels).sum()} NaN, the first in row {int(np.flatnonzero(np.isnan(labels))[0])}: "
+                         "drop these rows")
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) != 2:
         few = ", ".join(map(repr, classes[:NAMED].tolist())) + ("" if len(classes) <= NAMED else ", ...")
         raise ValueError(f"{name} has {len(classes)} class{'es' * (len(classes) != 1)} ({few}): the logistic loss takes two. "
-                         + ("Fit rows of both classes" if len(classes) < 2 else "riata.linear_model.LogisticRegression takes more"))
+                         + ("Fit rows of both classes" if len(classes) < 2 else
+                            "riata.linear_model.LogisticRegression takes more"))
     return codes.reshape(labels.shape).astype(np.float64), classes
 
 

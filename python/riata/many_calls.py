@@ -1,5 +1,6 @@
 """A call of `riata.fit_batch` that goes beyond complete targets on one design: what is solved, how, and what is made of it."""
 
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from riata.batch_models import BatchModels
 from riata.batch_paths import BatchPaths
 from riata.batch_result import BatchResult
 from riata.checkpoint_call import identity_of
-from riata.folds import make_folds
+from riata.folds import fold_ids_of, make_folds
 from riata.labels import check_labels
 from riata.many_choice import models_of
 from riata.many_rules import Rules, check_rules, one_or_each
@@ -92,7 +93,7 @@ class Call:
     together: bool
     given: dict
     max_memory: float | None
-    time_budget: float | None
+    deadline: float | None
     worst: np.ndarray | None = None
 
     def run(self):
@@ -111,7 +112,7 @@ class Call:
             store, names, interrupted, cut_off = run(
                 source, rules, solve, finish, limits=limits, checkpoint=given["checkpoint"],
                 call=identity_of(self) if kept else None,
-                shared=(source.X,) if isinstance(source, Windows) else (), report=report, time_budget=self.time_budget)
+                shared=(source.X,) if isinstance(source, Windows) else (), report=report, deadline=self.deadline)
         if store is None:
             if interrupted:
                 return None, True
@@ -135,7 +136,7 @@ class Call:
 
 
 def check_call(given):
-    """The `Call` of the arguments of `riata.fit_batch`.
+    """The `Call` of the arguments of `riata.fit_batch`, whose time budget begins now.
 
     Raises
     ------
@@ -143,7 +144,7 @@ def check_call(given):
         Naming the argument, the value and the remedy.
     """
     X, Y, labels = given["X"], given["Y"], given["labels"]
-    together, names = False, None
+    together, names, began = False, None, time.monotonic()
     if given["by"] is not None and given["columns"] is not None:
         raise ValueError("by and columns cannot be combined: make the designs of the groups yourself, and give X as a list")
     ragged = is_ragged(X, Y) or (isinstance(X, (list, tuple)) and not len(X))
@@ -159,7 +160,7 @@ def check_call(given):
         source = _groups(given)
         names = source.labels
     elif ragged:
-        source = _lists(given)
+        source, names = _lists(given), _names_of_series(Y)
     elif isinstance(X, Iterator):
         if Y is not None:
             raise ValueError("X is an iterator and Y is given: let it give pairs (X, y), and leave Y out")
@@ -171,9 +172,14 @@ def check_call(given):
         source, names, together = _one_design(given)
     B = source.B
     labels = check_labels(labels, B)
-    if labels is None and names is not None and len(set(names)) == len(names):
-        labels = list(names) if given["by"] is None else check_labels(names, B, "by")
-    given = {**given, "cv": _without_pairs(given["cv"], source)}
+    if labels is None and names is not None:
+        if len(set(names)) == len(names):
+            labels = list(names) if given["by"] is None else check_labels(names, B, "by")
+        elif not ragged:
+            twice = next(name for name in names if names.count(name) > 1)
+            warnings.warn(f"Y has {names.count(twice)} columns called {twice!r}, so that the problems go by their numbers: give "
+                          "labels, or rename columns", UserWarning, stacklevel=4)
+    given = {**given, "cv": _without_pairs(_by_group(given["cv"], source), source)}
     rules = check_rules(given, B)
     if B is not None:
         rules.check_sizes(*source.sizes(0, B), together)
@@ -185,11 +191,11 @@ def check_call(given):
         together = not (each or own_rows or of_each)
     limit, budget = given["max_memory"], given["time_budget"]
     progress = given["progress"]
-    if progress not in (None, True, False) and not callable(progress):
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise TypeError(f"progress = {progress!r} must be None, True, or a function of (done, total)")
     return Call(source, rules, labels, together, given,
                 None if limit is None else check_number(limit, "max_memory", 0.0, low_open=True),
-                None if budget is None else check_number(budget, "time_budget", 0.0, low_open=True))
+                None if budget is None else began + check_number(budget, "time_budget", 0.0, low_open=True))
 
 
 def _lists(given):
@@ -197,7 +203,8 @@ def _lists(given):
     if Y is None or isinstance(Y, str) or not hasattr(Y, "__len__"):
         raise ValueError(f"Y {'is None' if Y is None else f'= {Y!r}'}; X holds {len(X)} designs: give a list of as many targets")
     if not len(X):
-        raise ValueError("X is an empty list; give at least one design")
+        what = f"has shape {X.shape}, a stack of no designs" if isinstance(X, np.ndarray) else f"is an empty {type(X).__name__}"
+        raise ValueError(f"X {what}; give at least one design")
     if hasattr(Y, "columns") or isinstance(Y, Mapping):
         raise ValueError(f"Y is a {type(Y).__name__}, and X holds {len(X)} designs: give Y as a list of as many targets, such as "
                          "[Y[name] for name in Y]")
@@ -209,6 +216,13 @@ def _lists(given):
     source.weights = _rows_of_each(given["weights"], "weights", source, one_weights)
     source.offset = _rows_of_each(given["offset"], "offset", source, _one_offset)
     return source
+
+
+def _names_of_series(Y):
+    """Names of the targets where each is a Series with a name of its own, else None."""
+    names = None if isinstance(Y, np.ndarray) else [getattr(y, "name", None) for y in Y]
+    named = names is not None and all(isinstance(name, str) and name for name in names)
+    return names if named and len(set(names)) == len(names) else None
 
 
 def _rows_of_each(values, name, source, check):
@@ -261,7 +275,7 @@ def _one_design(given):
     of_models = Y.shape[1] > 1 and (given["cv"] is not None or given["select"] is not None)
     allowed = ~np.isfinite(Y) if of_models or not np.isinf(Y).any() else False
     check_targets(np.where(allowed, 0.0, Y), len(Y))   # NaN means a missing row; an infinity is the status of that model
-    weights = check_weights(given["weights"], len(Y), columns=True)
+    weights = check_weights(given["weights"], len(Y), columns=True, empty_columns=True)      # that problem is skipped
     offset = given["offset"]
     if offset is not None:
         if isinstance(offset, (list, tuple)) and any(item is None or np.ndim(item) for item in offset):
@@ -286,6 +300,19 @@ def _one_design(given):
         Y = np.repeat(Y, B, axis=1)
     source = Windows(given["X"], Y, columns, weights, offset)
     return source, names if names is not None and len(names) == B else None, columns is None
+
+
+def _by_group(cv, source):
+    """`cv` as it is, or fold ids of the rows of a long table as a list with those of each group."""
+    ids = fold_ids_of(cv) if isinstance(source, Groups) else None
+    if ids is None:
+        return cv
+    n = int(source.n.sum())
+    if ids.dtype.kind not in "iu":
+        raise ValueError(f"cv as an array of fold ids must be of integers, got dtype {ids.dtype}")
+    if len(ids) != n:
+        raise ValueError(f"cv has {len(ids)} fold ids and X has {n} rows: give one for each row")
+    return source.parts(ids, 0, source.B)
 
 
 def _without_pairs(cv, source):

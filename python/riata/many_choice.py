@@ -6,10 +6,16 @@ from riata import information
 from riata.columns import begins, spread
 from riata.cv_result import choose_each, standard_error
 from riata.many_solve import CONVERGED, SKIPPED
-from riata.status import MEANING, worse, worst
+from riata.status import MEANING, OVERFLOW, UNDERFLOW, worse, worst
 from riata_engine.batch import STATUS
 
 NOT_FITTED = [STATUS.index(name) for name in ("not_finite", "time_budget", "skipped")]
+NOT_FINITE = STATUS.index("not_finite")
+#: deviances below have lost digits
+SMALLEST = float(np.finfo(np.float64).tiny)
+NO_CRITERION = ("the criterion is NaN at every alpha: every fit has as many parameters as rows; select='min' with cv goes by "
+                "cross-validation")
+NO_ERROR = "no alpha has a finite held-out error in every fold"
 
 
 def criterion(store, rule, intercept):
@@ -52,6 +58,9 @@ def models_of(store, rule, intercept, keep_predictions=False):
     alphas, folded = np.where(np.isnan(store["alphas"]), -np.inf, store["alphas"]), "held_out" in store
     null = store["null_deviance"]
     unfitted = np.isin(store["status"], NOT_FITTED)
+    underflow = (null < SMALLEST) & (store["dev_ratio"] > 0).any(axis=1)
+    beyond = underflow | np.isinf(null)                # of such squares nothing can be compared
+    unfitted |= beyond[:, None]
     at_min = at_1se = np.full(B, -1)
     mean = se = np.full((B, L), np.nan)
     if folded:
@@ -74,8 +83,12 @@ def models_of(store, rule, intercept, keep_predictions=False):
     if folded:                                         # every alpha of every fold had a part in the choice
         of_folds = np.where(store["status"] == SKIPPED, CONVERGED, store["fold_status"])
         status = np.where(store["n_folds"] > 0, worse(status, worst(of_folds)), status)
-    status = np.where(~chosen & (status == CONVERGED), SKIPPED, status).astype(np.int8)
+    status = np.where(beyond, NOT_FINITE, status)
     message = store["message"].copy()                  # what it says of other alphas does not matter here
+    message[underflow], message[np.isinf(null)] = UNDERFLOW, OVERFLOW
+    unchosen = ~chosen & (status == CONVERGED)
+    message[unchosen] = NO_CRITERION if rule not in ("min", "1se") else NO_ERROR
+    status = np.where(unchosen, SKIPPED, status).astype(np.int8)
     message[(status == CONVERGED) & np.isin(message, list(MEANING.values()))] = ""
     for b in np.flatnonzero((status != CONVERGED) & (message == "")):
         message[b] = MEANING[STATUS[status[b]]]

@@ -80,12 +80,16 @@ class FoldsOfEach:
     def of(self, b, n, used, y, X):
         """(number of folds, ids), or a sentence that says why the problem has none.
 
+        A splitter splits the rows with a target, as if the others were not there.
+
         Parameters
         ----------
         b : int
         n : int
         used : bool array (n,), or None
             Rows that count; None where all do.
+        y : ndarray (n,)
+            NaN where a target is missing.
         """
         K = self.K
         if K is not None:
@@ -102,13 +106,19 @@ class FoldsOfEach:
             return K, spread
         name = "cv" if self.each is None else f"cv[{b}]"
         cv = self.cv if self.each is None else self.each[b]
-        weights = None if used is None else used.astype(np.float64)
+        rows = rows_to_split(cv, y)
         try:
-            folds = make_folds(cv, n, y=y, X=X, seed=self.seed, name=name)
+            folds = make_folds(cv, n, y=y, X=X, seed=self.seed, name=name, rows=rows)
         except ValueError as error:
-            if not hasattr(cv, "split") or "groups" in str(error):
+            if not hasattr(cv, "split"):
+                if self.each is not None and np.ndim(cv) == 1 and np.asarray(cv).dtype.kind in "iu":
+                    return str(error)                  # all its rows are in one fold, or in none
                 raise
-            return f"{type(cv).__name__} makes no folds of the {n} rows: {error}"
+            if "groups" in str(error):
+                raise ValueError(f"{name} = {cv!r} splits by groups, which fit_batch does not take: give the fold ids of each "
+                                 "row, or for one design the pairs (train, test) of split(X, y, groups), or "
+                                 "riata.resampling.from_splitter(cv, n, groups=groups)") from None
+            return f"{type(cv).__name__} makes no folds of the {n if rows is None else len(rows)} rows: {error}"
         if folds.train is not None:
             raise ValueError(f"{name}: a fold of problem {b} does not train on all other rows; here every fold must. "
                              "riata.cross_validate_path takes such folds, one problem a call")
@@ -118,7 +128,7 @@ class FoldsOfEach:
                 raise ValueError(f"{name}: a row of problem {b} is in two folds; here each row may be in one. "
                                  "riata.cross_validate_path takes repeated folds, one problem a call")
             ids[rows] = k
-        if weights is not None:
+        if used is not None:
             ids[~used] = -1
             counts = np.bincount(ids[used & (ids >= 0)], minlength=len(folds))
             if (counts == 0).any():
@@ -126,3 +136,14 @@ class FoldsOfEach:
             if counts.max() == used.sum():
                 return "one fold holds out all rows that count"
         return len(folds), ids
+
+
+def rows_to_split(cv, y):
+    """The rows with a target, where `cv` is a splitter and some have none; else None.
+
+    `PredefinedSplit` is fold ids of all rows.
+    """
+    if not hasattr(cv, "split") or type(cv).__name__ == "PredefinedSplit":
+        return None
+    missing = np.isnan(y)
+    return np.flatnonzero(~missing) if missing.any() else None

@@ -149,6 +149,11 @@ class Rules:
             if kind == "all" and not one_design and isinstance(value, (list, tuple)) and 1 < len(value) == len(p) == p.max():
                 raise ValueError(f"{name} is a list of {len(value)} numbers, for {len(p)} problems and as many features: give "
                                  "an array (p,) for one per feature, or a list of arrays for values of each problem")
+            if kind == "all" and isinstance(value, (list, tuple)) and 1 < len(value) == len(p) and (p[wide] != len(value)).any():
+                b = int(wide[np.argmax(p[wide] != len(value))])
+                raise ValueError(f"{name} is a list of {len(value)} numbers, for {len(p)} problems, and X of problem {b} has "
+                                 f"{p[b]} columns: numbers are one per feature. For one number per problem give arrays, "
+                                 f"[np.full({p[b]}, {value[0]!r}), ...], or put None for a problem without")
         for b in wide:
             self.of_features(int(b), np.zeros(1, np.intp), p[b:b + 1])
         if self.folds is not None:

@@ -69,7 +69,7 @@ class Limits:
             size = min(count, 4 * size)
 
 
-def run(source, rules, solve, finish, *, limits, checkpoint=None, call=None, shared=(), report=None, time_budget=None):
+def run(source, rules, solve, finish, *, limits, checkpoint=None, call=None, shared=(), report=None, deadline=None):
     """Solve all problems of a source.
 
     Parameters
@@ -87,7 +87,8 @@ def run(source, rules, solve, finish, *, limits, checkpoint=None, call=None, sha
         Held by all problems.
     report : callable, optional
         ``report(done)`` in problems.
-    time_budget : float, optional
+    deadline : float, optional
+        On the clock of ``time.monotonic``.
 
     Returns
     -------
@@ -97,7 +98,6 @@ def run(source, rules, solve, finish, *, limits, checkpoint=None, call=None, sha
     cut_off : bool
         Whether the time budget ended it: an iterator may have given more.
     """
-    deadline = None if time_budget is None else time.monotonic() + time_budget
     kept = None if checkpoint is None else Checkpoint(checkpoint, call)
     digests = None if kept is None else Digests(shared)
     parts = _Parts(source, rules)

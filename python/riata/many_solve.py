@@ -109,7 +109,7 @@ class _Data:
         self.folds, counts = [None] * len(n), [0] * len(n)
         good = range(len(n)) if not self.bad.any() else np.flatnonzero(~self.bad).tolist()
         for b in good:
-            found = folds.of(first + b, n[b], rows.get(b), self.y[b], chunk.X[b])
+            found = folds.of(first + b, n[b], rows.get(b), chunk.y[b], chunk.X[b])
             if type(found) is str:
                 self._set_aside(b, found)
             else:
@@ -157,7 +157,7 @@ def _solved(chunk, data, members, first, rules, L, time_left, progress, max_memo
     ragged = Ragged(
         those(chunk.X), those(data.y), folds=those(data.folds), n_folds=data.n_folds[members], weights=those(data.weights),
         offset=those(chunk.offset), **rules.of_features(first, members, p), l1_ratio=l1_ratio, alphas=alphas, n_alphas=L,
-        alpha_min_ratio=None if alphas is not None else rules.min_ratios(data.present[members], p, l1_ratio),
+        alpha_min_ratio=None if alphas is not None else rules.min_ratios(data.used[members], p, l1_ratio),
         predictions=rules.keep_predictions and rules.folds is not None, time_budget=time_left,
         max_memory=max_memory, **rules.settings)
     report = None if progress is None else lambda done, total: progress(min(done // L, len(members)))
@@ -249,7 +249,8 @@ def messages(store, sentences, rules, chunk=None):
     """A sentence for each problem of which there is something to say, (B,) of objects, "" for the others."""
     status = path_status(store, rules)
     said = np.full(len(status), "", object)
-    for b in np.flatnonzero((store["null_deviance"] == 0) & (status == CONVERGED)):
+    unexplained = ~(store["dev_ratio"] > 0).any(axis=1)        # the squares of a tiny target, 1e-170 say, are 0 too
+    for b in np.flatnonzero((store["null_deviance"] == 0) & unexplained & (status == CONVERGED)):
         said[b] = CONSTANT_TARGET
     for b in np.flatnonzero(status != CONVERGED):
         said[b] = MEANING[STATUS[status[b]]]

@@ -162,7 +162,7 @@ class Groups:
     def __init__(self, X, y, by, weights=None, offset=None):
         self.X, names = design(X)
         n, p = self.X.shape
-        by = np.asarray(by)
+        by = _one_kind(by)
         for name, values in (("Y", y), ("by", by), ("weights", weights), ("offset", offset)):
             if values is not None and values.shape != (n,):
                 raise ValueError(f"{name} has shape {values.shape}; expected ({n},): one per row of X")
@@ -198,21 +198,18 @@ class Groups:
 
     def chunk(self, start, stop):
         """The problems `start` to `stop` − 1."""
+        blocks = self.parts(self.X, start, stop)
+        y, weights, offset = (None if values is None else self.parts(values, start, stop)
+                              for values in (self.y, self.weights, self.offset))
+        return Chunk(blocks if isinstance(self.X, np.ndarray) else [block.tocsc() for block in blocks], y, weights, offset,
+                     self.names, self.sizes(start, stop))
+
+    def parts(self, values, start, stop):
+        """Values of the rows as a list with those of each of the problems `start` to `stop` − 1."""
         whole = slice(self.at[start], self.at[stop])
-        rows = whole if self.rows is None else self.rows[whole]
-        X = self.X[rows]
+        values = values[whole if self.rows is None else self.rows[whole]]
         bounds = (self.at[start:stop + 1] - self.at[start]).tolist()
-        spans = [slice(*pair) for pair in pairwise(bounds)]
-
-        def parts(values):
-            if values is None:
-                return None
-            values = values[rows]
-            return [values[span] for span in spans]
-
-        blocks = [X[span] for span in spans]
-        return Chunk(blocks if isinstance(X, np.ndarray) else [block.tocsc() for block in blocks], parts(self.y),
-                     parts(self.weights), parts(self.offset), self.names, self.sizes(start, stop))
+        return [values[slice(*pair)] for pair in pairwise(bounds)]
 
 
 class Pairs:
@@ -285,6 +282,8 @@ def _columns(given, b, p, known):
     """The columns of one problem as a slice or an integer array."""
     name = f"columns[{b}]"
     if isinstance(given, slice):
+        if any(end is not None and not isinstance(end, (int, np.integer)) for end in (given.start, given.stop, given.step)):
+            raise ValueError(f"{name} = {given!r} is a slice of names: give a slice of column numbers, or a list of column names")
         start, stop, step = given.indices(p)
         return slice(start, max(start, stop)) if step == 1 else np.arange(start, stop, step)
     if isinstance(given, str):
@@ -309,6 +308,9 @@ def _columns(given, b, p, known):
     if low < -p or high >= p:
         raise ValueError(f"{name} holds {high if high >= p else low}, outside the {p} columns of X (0 to {p - 1})")
     index = index.astype(np.intp)
+    if len(np.unique(index % p)) < len(index):
+        values, counts = np.unique(index % p, return_counts=True)
+        raise ValueError(f"{name} holds column {values[np.argmax(counts > 1)]} more than once: give each column once")
     index = np.where(index < 0, index + p, index) if low < 0 else index
     if low >= 0 and high - low + 1 == len(index) and (index[1:] - index[:-1] == 1).all():
         return slice(low, high + 1)
@@ -317,6 +319,24 @@ def _columns(given, b, p, known):
 
 def _width(pick):
     return pick.stop - pick.start if isinstance(pick, slice) else len(pick)
+
+
+def _one_kind(by):
+    """Labels as an array; text beside anything else is refused, which numpy would turn into text."""
+    array = np.asarray(by)
+    if isinstance(by, np.ndarray) and array.dtype.kind != "O":
+        return array
+    values = by if isinstance(by, (list, tuple)) else array.tolist() if array.ndim == 1 and array.dtype.kind == "O" else []
+    text = np.fromiter((isinstance(value, str) for value in values), bool, len(values))
+    if text.any() and not text.all():
+        missing = np.fromiter((value is None or type(value).__name__ == "NAType" or bool(value != value) for value in values),
+                              bool, len(values))
+        if not (text | missing).all():
+            i, j = int(text.argmax()), int((~text & ~missing).argmax())
+            raise ValueError(f"by mixes text and others: by[{i}] = {values[i]!r}, by[{j}] = {values[j]!r}; give all labels as "
+                             "text, or all as numbers")
+        return np.array(values, object)
+    return array
 
 
 def _refuse_missing_labels(by):

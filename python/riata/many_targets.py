@@ -21,7 +21,7 @@ def solve_targets(chunk, first, rules, time_left=None, progress=None, max_memory
     Targets that lack the same rows are one group of the engine's batch, whose Gram matrix is the whole one less that of these
     rows. Under cross-validation, targets that lack rows go as unrelated problems.
     """
-    start = time.monotonic()
+    deadline = None if time_left is None else time.monotonic() + time_left
     Y = np.column_stack(chunk.y)
     missing = np.isnan(Y)
     lacking = missing.any(axis=0)
@@ -35,13 +35,12 @@ def solve_targets(chunk, first, rules, time_left=None, progress=None, max_memory
     for members, run in (*runs, (np.flatnonzero(apart), _unrelated)):
         if not len(members):
             continue
-        left = None if time_left is None else max(time_left - (time.monotonic() - start), 1e-9)
         if interrupted:
             store = blank(n[members], p[members], n[members], rules.L, SKIPPED, rules)
             store["message"] = np.full(len(members), "Ctrl-C came before it", object)
             store["l1_ratio"] = rules.l1_ratios(first, len(n))[members]
         else:
-            store, interrupted = run(chunk, members, first, rules, left, progress, Y, max_memory)
+            store, interrupted = run(chunk, members, first, rules, deadline, progress, Y, max_memory)
         parts.append(store)
         numbers.append(members)
     order = np.concatenate(numbers)
@@ -78,17 +77,22 @@ def _of_equal_folds(chunk, Y, apart, folds):
     return runs
 
 
-def _unrelated(chunk, members, first, rules, time_left, progress, Y, max_memory):
+def _left(deadline):
+    """Seconds until a deadline, more than 0; None where there is none."""
+    return None if deadline is None else max(deadline - time.monotonic(), 1e-9)
+
+
+def _unrelated(chunk, members, first, rules, deadline, progress, Y, max_memory):
     """The problems that go one by one."""
     def those(items):
         return None if items is None else [items[b] for b in members]
 
     part = replace(chunk, X=those(chunk.X), y=those(chunk.y), weights=those(chunk.weights), offset=those(chunk.offset),
                    sizes=tuple(size[members] for size in chunk.sizes))
-    return solve_chunk(part, 0, rules.of(first + members), time_left, progress, max_memory)
+    return solve_chunk(part, 0, rules.of(first + members), _left(deadline), progress, max_memory)
 
 
-def _shared(chunk, members, first, rules, time_left, progress, Y, max_memory, folds):
+def _shared(chunk, members, first, rules, deadline, progress, Y, max_memory, folds):
     X, Y = chunk.X[0], np.asfortranarray(Y[:, members])
     n, p = X.shape
     T, L = len(members), rules.L
@@ -100,18 +104,16 @@ def _shared(chunk, members, first, rules, time_left, progress, Y, max_memory, fo
     settings = {**rules.settings, **own, "offset": None if chunk.offset is None else chunk.offset[0],
                 "max_memory": max_memory}
     Y[missing] = 0.0
-    present = n - missing.sum(axis=0)
-    used = present if weights is None else np.count_nonzero((weights > 0)[:, None] & ~missing, axis=0)
-    common = {"weights": weights, "l1_ratio": l1_ratio, "n_alphas": L, "target": np.arange(T),
-              "time_budget": time_left, **settings}
+    used = n - missing.sum(axis=0) if weights is None else np.count_nonzero((weights > 0)[:, None] & ~missing, axis=0)
+    common = {"weights": weights, "l1_ratio": l1_ratio, "n_alphas": L, "target": np.arange(T), **settings}
     if alphas is not None:
         common["alphas"] = alphas
     if rules.folds is None:
-        return _paths(X, Y, missing, present, used, common, rules, back, progress, l1_ratio)
-    return _folds(X, Y, used, common, rules, back, progress, l1_ratio, folds)
+        return _paths(X, Y, missing, used, common, rules, back, progress, l1_ratio, deadline)
+    return _folds(X, Y, used, common, rules, back, progress, l1_ratio, folds, deadline)
 
 
-def _paths(X, Y, missing, present, used, common, rules, back, progress, l1_ratio):
+def _paths(X, Y, missing, used, common, rules, back, progress, l1_ratio, deadline):
     """Paths; a group for each set of rows that targets lack."""
     n, p = X.shape
     T = Y.shape[1]
@@ -121,7 +123,7 @@ def _paths(X, Y, missing, present, used, common, rules, back, progress, l1_ratio
         group = group.reshape(-1)
         firsts = [int(np.argmax(group == g)) for g in range(patterns.shape[1])]
         held_out = [np.flatnonzero(missing[:, b]) for b in firsts]
-    ratios = rules.min_ratios(present, p, np.ones(T)) if rules.alphas is None else np.zeros(T)
+    ratios = rules.min_ratios(used, p, np.ones(T)) if rules.alphas is None else np.zeros(T)
     stores, numbers, interrupted = [], [], False
     for ratio in np.unique(ratios):                    # targets that lack so many rows that p >= n have a shorter grid
         members = np.flatnonzero(ratios == ratio)
@@ -131,7 +133,7 @@ def _paths(X, Y, missing, present, used, common, rules, back, progress, l1_ratio
             batch = _with_grid(batch, ratio, rules)
         else:
             batch.alphas = batch.alphas[members]
-        found, interrupted = _solve(batch, progress, rules.L)
+        found, interrupted = _solve(batch, progress, rules.L, deadline)
         store = _columns(found, slice(None), p, n, used[members], len(members))
         stores.append(restored(store, back if back is None or back.ndim == 1 else back[members]))
         numbers.append(members)
@@ -157,7 +159,7 @@ def _with_grid(batch, ratio, rules):
     return replace(batch, alpha_min_ratio=float(ratio))
 
 
-def _folds(X, Y, used, common, rules, back, progress, l1_ratio, folds):
+def _folds(X, Y, used, common, rules, back, progress, l1_ratio, folds, deadline):
     """Paths on all rows and without those of each fold, (K + 1) problems a target, on one Gram matrix."""
     n, p = X.shape
     T, L = Y.shape[1], rules.L
@@ -174,7 +176,7 @@ def _folds(X, Y, used, common, rules, back, progress, l1_ratio, folds):
                   **{**common, "alphas": np.repeat(alphas, groups, axis=0), "target": np.repeat(np.arange(T), groups),
                      "group": np.tile(np.arange(groups), T), "l1_ratio": np.repeat(l1_ratio, groups)})
     batch.columns = columns
-    found, interrupted = _solve(batch, progress, L * groups)
+    found, interrupted = _solve(batch, progress, L * groups, deadline)
     full = np.arange(T) * groups
     store = _columns(found, full, p, n, used, T)
     of_folds = full[:, None] + 1 + np.arange(K)
@@ -194,9 +196,10 @@ def _folds(X, Y, used, common, rules, back, progress, l1_ratio, folds):
     return store, interrupted
 
 
-def _solve(batch, progress, fits):
+def _solve(batch, progress, fits, deadline):
     """The engine's solution of a batch with so many fits a problem, and whether Ctrl-C ended it."""
     report = None if progress is None else lambda done, total: progress(done // fits)
+    batch.time_budget = _left(deadline)                # what the grid took is gone
     try:
         return solve(batch, progress=report), False
     except Interrupted as stopped:

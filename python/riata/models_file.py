@@ -8,7 +8,9 @@ which columns of one table a problem has in ``columns``; the names of that table
 
 import errno
 import json
+import os
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +22,8 @@ from riata.status import status_names
 
 KEY = b"riata"
 VERSION = 1
+#: ends of names that promise another format
+OTHERS = (".csv", ".tsv", ".txt", ".json", ".feather", ".arrow", ".ipc", ".npy", ".npz", ".xlsx", ".gz", ".zip", ".pkl")
 REMEDY = 'Parquet files need pyarrow: pip install "riata[cli]"'
 
 
@@ -38,11 +42,19 @@ def write_models(models, path):
 
     Raises
     ------
+    TypeError, ValueError
+        If `path` is no path, or ends as files of another format do.
     ImportError
         Without pyarrow, saying how to get it.
     OSError
         If the file cannot be written, naming it: the disk is full, there is no such folder, or `path` is a folder or a device.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path = {path!r} must be the name of a file, such as 'models.parquet'")
+    suffix = Path(path).suffix.lower()
+    if suffix in OTHERS:
+        raise ValueError(f"{path} ends in {suffix!r}, and what is written is Parquet: give a name that ends in .parquet, or "
+                         "write result.to_frame() in the other format")
     pa = need_pyarrow()
     store, B = models.store, len(models)
     offsets = pa.array(store["indptr"], pa.int64())

@@ -14,9 +14,9 @@ from riata_engine.batch import Batch
 
 
 @native
-def fit_path(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None,
-             lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
-             max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, n_threads=None, time_budget=None,
+def fit_path(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=None, offset=None,
+             penalty_factor=None, lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto",
+             tol=1e-6, max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, n_threads=None, time_budget=None,
              backend="cpu", progress=None) -> PathResult:
     """Fit an elastic net at a sequence of penalty strengths.
 

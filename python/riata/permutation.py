@@ -110,7 +110,8 @@ def permutation_test(X, y, *, n_perm=1000, cv=10, groups=None, n_repeats=1, seed
         smallest p-value is 1 / (1 + B).
     cv, groups, n_repeats
         As in `riata.cross_validate_path`. Folds must train on every row that they do not test on, and must not be made from
-        y (by strata of y): they are the same for all permutations. With `groups`, permutations stay within the groups.
+        y (by strata of y): they are the same for all permutations. With `groups`, permutations stay within the groups, of
+        which one at least must have several rows.
     seed : int, default=0
         Permutations and folds are functions of it alone.
     l1_ratio : float or array_like of shape (R,), default=1.0
@@ -161,6 +162,9 @@ max_epochs, n_threads, time_budget, backend, progress
         raise ValueError("cv gives folds that do not train on every row that they leave in (a time series, or rows drawn more "
                          "than once): permutation_test needs an int, a K-fold splitter or fold ids")
     units = Units(n, given.weights, groups, seed)
+    if groups is not None and len(units) == len(units.rows):
+        raise ValueError(f"groups: each of the {len(units)} groups has one row, so that no permutation within groups changes y: "
+                         "leave groups out to permute all rows")
     plan = units.permutations(n_perm)
     sequence = Sequence((len(plan) + 1) * len(l1_ratios) * len(folds) * given.grid.size, progress, given.settings["time_budget"])
     test = _Targets(given, l1_ratios, folds, units, plan, sequence)

@@ -163,7 +163,12 @@ class ResamplingPlan:
         ValueError
             As `from_dict`, and if the text is no JSON.
         """
-        return ResamplingPlan.from_dict(json.loads(text))
+        try:
+            document = json.loads(text)
+        except (TypeError, ValueError) as error:
+            given = repr(text[:60]) if isinstance(text, (str, bytes)) else f"of type {type(text).__name__}"
+            raise ValueError(f"text {given} is no JSON ({error}): give what to_json made") from None
+        return ResamplingPlan.from_dict(document)
 
     def __eq__(self, other):
         return self.to_dict() == other.to_dict() if isinstance(other, ResamplingPlan) else NotImplemented

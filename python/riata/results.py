@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from riata import information
-from riata.losses import Loss
+from riata.losses import SQUARED, Loss
 from riata.prediction import linear_predictor
 from riata.profile import Profile, profile_of
 from riata.status import CONSTANT_TARGET, count_at_limit, status_names
@@ -20,11 +20,13 @@ class CriteriaOfFits:
 
     @property
     def aic(self):
-        return information.aic(self.dev_ratio, self._per_fit("null_deviance"), self.df, self._per_fit("n_samples"), self.loss.name)
+        return information.aic(self.dev_ratio, self._per_fit("null_deviance"), self.df, self._per_fit("n_samples"),
+                               self.loss.name)
 
     @property
     def bic(self):
-        return information.bic(self.dev_ratio, self._per_fit("null_deviance"), self.df, self._per_fit("n_samples"), self.loss.name)
+        return information.bic(self.dev_ratio, self._per_fit("null_deviance"), self.df, self._per_fit("n_samples"),
+                               self.loss.name)
 
     @property
     def ebic(self):
@@ -116,7 +118,7 @@ class PathResult(CriteriaOfFits):
     solver: str
     profile_: Profile
     n_at_limit: int = 0
-    loss: Loss = Loss("squared")
+    loss: Loss = SQUARED
     classes: np.ndarray | None = None
 
     @cached_property

@@ -33,7 +33,8 @@ class RidgeCVPath:
     deviance : ndarray of shape (L, K)
         Weighted mean squared error of each fold (leave-one-out: the squared error of each row).
     deviance_mean, deviance_se : ndarray of shape (L,)
-        Means over the folds (leave-one-out: weighted), and their standard deviation (divisor K − 1) divided by √K.
+        Means over the folds (where each holds out one row: weighted by the rows' weights), and their standard deviation (divisor
+        K − 1) divided by √K.
     alpha_min, alpha_1se, alpha_gcv : float
         Of the smallest mean, by the one-standard-error rule, and of the smallest `gcv`.
     index_min, index_1se, index_gcv : int
@@ -115,9 +116,11 @@ def ridge_cv_path(X, y, *, alphas=100, cv="loo", groups=None, stratify=None, n_r
 
         (I − H_FF)⁻¹ r_F
 
-    so that one eigen-decomposition serves all folds and all alphas. The errors are those of `riata.cross_validate_path` with
-    l1_ratio=0 and the same folds: a refit without F at alpha has, as a sum over rows, the penalty alpha · Σ_{i not in F} w_i, and
-    H is taken at alpha · Σ_{i not in F} w_i / Σ_i w_i. (scikit-learn's RidgeCV keeps the penalty of the sum instead.)
+    so that one eigen-decomposition serves all folds and all alphas. The error of each fold is that of
+    `riata.cross_validate_path` with l1_ratio=0 and the same folds, and so is their mean; but folds of one row each
+    (leave-one-out, or a plan of it) count by the weights of their rows here, where those of a cross-validation count alike. A
+    refit without F at alpha has, as a sum over rows, the penalty alpha · Σ_{i not in F} w_i, and H is taken at
+    alpha · Σ_{i not in F} w_i / Σ_i w_i. (scikit-learn's RidgeCV keeps the penalty of the sum instead.)
 
     Parameters
     ----------
@@ -169,6 +172,11 @@ def ridge_cv_path(X, y, *, alphas=100, cv="loo", groups=None, stratify=None, n_r
                              "tol": 1e-6, "n_threads": None, "max_epochs": 1})
     n, weights = len(given.y), given.weights
     if isinstance(cv, str) and cv == "loo":
+        asked = {"groups": groups is not None, "stratify": stratify is not None, "n_repeats": n_repeats != 1}
+        for name in (name for name, is_given in asked.items() if is_given):
+            other = ", or a splitter such as sklearn.model_selection.LeaveOneGroupOut()," * (name == "groups")
+            raise ValueError(f"{name} is given, and cv = 'loo' leaves out one row at a time, whatever {name} says: give cv as an "
+                             f"int{other or ','} or leave {name} out")
         rows = np.arange(n) if weights is None else np.flatnonzero(weights)
         if len(rows) < 2:
             raise ValueError(f"cv = 'loo' needs at least 2 rows with a positive weight, got {len(rows)}")
@@ -192,10 +200,10 @@ def ridge_cv_path(X, y, *, alphas=100, cv="loo", groups=None, stratify=None, n_r
     share = np.full(n, 1.0 / n) if weights is None else weights / weights.sum()
     held = np.array([share[test].sum() for test in tests])
     residuals = decomposition.held_out_residuals(steps[None] * (1.0 - held)[:, None], y, tests)            # K of (L, f)
-    return _result(given, y, steps, tests, share, decomposition, residuals, loo=isinstance(cv, str))
+    return _result(given, y, steps, tests, share, decomposition, residuals)
 
 
-def _result(given, y, steps, tests, share, decomposition, residuals, loo):
+def _result(given, y, steps, tests, share, decomposition, residuals):
     n, n_used = len(y), int(given.rows_used)
     coef, intercept = (values[0] for values in decomposition.coefficients(steps, y))
     left = decomposition.residuals(y, coef[None])[0]
@@ -206,7 +214,8 @@ def _result(given, y, steps, tests, share, decomposition, residuals, loo):
         gcv = np.where(df < n_used, deviance_own / (1.0 - df / n_used) ** 2, np.nan)
         dev_ratio = np.where(null > 0, 1.0 - deviance_own / null, 0.0)
     deviance = np.stack([fit**2 @ (share[test] / share[test].sum()) for fit, test in zip(residuals, tests, strict=True)], axis=1)
-    # the rows of leave-one-out count as much as their weights; folds count alike, as in CVResult
+    # the rows of leave-one-out, however it was asked for, count as much as their weights; folds count alike, as in CVResult
+    loo = all(len(test) == 1 for test in tests)
     weight = np.array([share[test].sum() for test in tests]) if loo else np.ones(len(tests))
     weight = weight / weight.sum()
     mean = deviance @ weight

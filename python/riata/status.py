@@ -18,8 +18,10 @@ MEANING_OF_PROBLEM = {"skipped": "not fitted",
                       "not_finite": "X or y has NaN or infinite values, or the numbers over- or underflowed"}
 CONSTANT_TARGET = ("The target is constant on the rows that count, once the offset is taken off: there is nothing to explain, "
                    "and every coefficient is 0.")
-UNDERFLOW = ("The squares of the target are below what float64 can hold, so that held-out errors are 0 and nothing can be "
-             "compared: rescale y.")
+UNDERFLOW = ("The squares of the target are below what float64 can hold, so that held-out errors and criteria tell "
+             "nothing: rescale y.")
+OVERFLOW = ("The squares of the target are above what float64 can hold, so that held-out errors and criteria tell "
+            "nothing: rescale y.")
 AT_LIMIT = "float64 holds no better answer at this scale"
 TINY_ALPHA = "for an alpha below 1e-12 of the largest that matters, alpha_max, use alpha = 0 (least squares)"
 EPSILON = float(np.finfo(np.float64).eps)

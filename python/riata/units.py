@@ -4,7 +4,7 @@ import numpy as np
 
 from riata import resampling
 from riata.folds import group_numbers
-from riata.resampling_plan import MOST_MEMBERS, ResamplingPlan
+from riata.resampling_plan import MOST_MEMBERS, ResamplingPlan, RowPlan
 from riata.validation import check_count, check_seed
 from riata_engine.random import kfold_ids
 
@@ -78,10 +78,16 @@ class Units:
     def bootstrap(self, n_boot):
         """The plan that `n_boot` is, or of so many bootstraps, on the units."""
         if not isinstance(n_boot, ResamplingPlan):
-            return resampling.bootstrap(self.size, check_count(n_boot, "n_boot", MOST_MEMBERS), seed=self.seed)
+            n_boot = check_count(n_boot, "n_boot", MOST_MEMBERS)
+            _refuse_single(n_boot, n_boot)
+            return resampling.bootstrap(self.size, n_boot, seed=self.seed)
+        if isinstance(n_boot, RowPlan) and (n_boot.complementary or n_boot.kind == "time_series"):
+            raise ValueError(f"n_boot = {n_boot!r} holds folds out, and draws nothing: its fits are too much alike for "
+                             f"intervals. Give an int, or riata.resampling.bootstrap({self.size}, ...)")
         if n_boot.kind == "permutations" or n_boot.n_samples != self.size:
             raise ValueError(f"n_boot = {n_boot!r} must be an int, or a plan that draws from {self.size} {self.name}: "
                              f"riata.resampling.bootstrap({self.size}, ...)")
+        _refuse_single(n_boot, len(n_boot))
         return n_boot
 
     def permutations(self, n_perm):
@@ -93,3 +99,8 @@ class Units:
             raise ValueError(f"n_perm = {n_perm!r} must be an int, or a plan that permutes the {m} rows with a positive weight: "
                              f"riata.resampling.permutations({m}, ...)")
         return n_perm
+
+
+def _refuse_single(n_boot, count):
+    if count < 2:
+        raise ValueError(f"n_boot = {n_boot!r}: one bootstrap has no spread, and gives no interval: give 2 or more (2000, say)")

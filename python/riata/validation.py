@@ -96,10 +96,10 @@ def check_targets(Y, n_samples, name="Y"):
     return values, names
 
 
-def check_weights(weights, n_samples, columns=False):
+def check_weights(weights, n_samples, columns=False, empty_columns=False):
     """Row weights as float64 of shape (n,), or (n, G) if `columns`; None stays None.
 
-    Weights are finite, not negative, and not all zero (in each column). Only their ratios matter.
+    Weights are finite, not negative, and not all zero (in each column, but for `empty_columns`). Only their ratios matter.
     """
     if weights is None:
         return None
@@ -114,7 +114,7 @@ def check_weights(weights, n_samples, columns=False):
         raise ValueError(f"weights has {count}, the first weights[{', '.join(map(str, at))}] = {values[at]:g}. Weights "
                          "must be 0 or more; 0 leaves a row out")
     empty = np.flatnonzero(np.atleast_1d(values.max(axis=0)) <= 0)
-    if len(empty):
+    if len(empty) and not (empty_columns and values.ndim == 2):
         where = "" if values.ndim == 1 else f" in column {empty[0]}"
         raise ValueError(f"all weights are 0{where}: no row is left. Give at least one row a positive weight")
     largest = values.max(axis=0, initial=0.0)

@@ -10,7 +10,7 @@ from riata_engine.cpu.loss_rows cimport dual_of_rows
 
 include "../formulas/penalties.py"
 
-cdef double REACH = 10                  # a feature without penalty is looked at within so far of 0, in units of z, and twice its coefficient
+cdef double REACH = 10                  # a feature without penalty is looked at within so far of 0, and twice its coefficient
 
 
 cdef double gap_of_loss(const Task* P, const double* f1, const double* f2, const double* lower, const double* upper, const double* t,

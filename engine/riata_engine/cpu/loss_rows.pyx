@@ -30,7 +30,8 @@ cdef inlined_void sweep(int loss, const Rows* P, const double* eta, double* r, d
     out.value, out.slope, out.size, out.weight, out.square = f, slope, size, weight, square
 
 
-cdef inlined_void moved(int loss, const Rows* P, const double* eta, const double* move, double step, double shift, double* out) noexcept nogil:
+cdef inlined_void moved(int loss, const Rows* P, const double* eta, const double* move, double step, double shift,
+                        double* out) noexcept nogil:
     cdef Py_ssize_t i
     cdef double a = P.a, f = 0
     cdef const double* y = P.y

@@ -119,8 +119,8 @@ cdef void balance(const Task* P, Walk* W) noexcept nogil:
     """Newton's method for the intercept: Σ r = 0 is what the dual point needs."""
     cdef Py_ssize_t i
     cdef double step, before = inf, value
-    cdef int k, halvings, idle = 0
-    for k in range(100):
+    cdef int _, _i, idle = 0
+    for _ in range(100):
         if not fabs(W.sums.slope) > BALANCED * W.sums.size:
             return
         idle = idle + 1 if fabs(W.sums.slope) > 0.5 * before else 0
@@ -129,7 +129,7 @@ cdef void balance(const Task* P, Walk* W) noexcept nogil:
         before = fabs(W.sums.slope)
         step = W.sums.slope / W.sums.weight
         if before > 1e-3 * W.sums.size:            # far off: what a step gains is looked at
-            for halvings in range(HALVINGS):
+            for _i in range(HALVINGS):
                 value = value_of_rows(&P.rows, W.eta, W.nought, 1, step)
                 if value <= W.sums.value + ROUNDING * fabs(W.sums.value):
                     break
@@ -154,11 +154,11 @@ cdef int solve_alpha(const Task* P, Walk* W, Py_ssize_t l, double before, double
     """Newton steps until the gap is small enough. Non-zero when memory is short; the status stays SKIPPED where the call is stopped."""
     cdef double l1 = P.l1[l], l2 = P.l2[l], goal = P.tol * P.scale, last = inf
     cdef double gain
-    cdef int k, slow = 0, idle = 0, code
+    cdef int _, slow = 0, idle = 0, code
     cdef bint fresh
     code = take_in(P, W, max(2 * l1 - before, 0.0) if before >= l1 else l1)
     gap[0] = gap_of_loss(P, W.f1, W.f2, W.lower, W.upper, W.g, W.b, W.r, W.value, l1, l2)
-    for k in range(STEPS):
+    for _ in range(STEPS):
         if code == SHORT_OF_MEMORY:
             return code
         if gap[0] <= goal:
@@ -342,7 +342,7 @@ cdef double step_along(const Task* P, Walk* W, double l1, double l2) noexcept no
     cdef Block* A = &W.A
     cdef Py_ssize_t a, i, q, k = 0
     cdef double shift = 0, slope = 0, before, value, after, t = 1, descent
-    cdef int halvings
+    cdef int _
     for a in range(A.m if W.open else 0):
         q = W.pool[A.index[a]]
         W.step[q] = A.b[a] - W.b[q]
@@ -367,7 +367,7 @@ cdef double step_along(const Task* P, Walk* W, double l1, double l2) noexcept no
         W.b[q] = A.b[a]
     after = penalty(W, P.m, W.b, l1, l2)
     descent = slope + after - before               # of the model's linear part: below zero
-    for halvings in range(HALVINGS):
+    for _ in range(HALVINGS):
         value = value_of_rows(&P.rows, W.eta, W.move, t, shift)
         if value + after <= W.value + before + ARMIJO * t * descent + ROUNDING * (fabs(W.value) + P.scale):
             for i in range(P.X.n):

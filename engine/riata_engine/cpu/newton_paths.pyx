@@ -8,10 +8,11 @@ from riata_engine.cpu.loss_rows cimport saturated_of_rows
 from riata_engine.cpu.newton_path cimport Task, solve_task
 
 
-def newton_paths(Design design, int loss, double parameter, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] V,
-                 const Py_ssize_t[::1] group, offset, const Py_ssize_t[::1] columns, const Py_ssize_t[::1] begin,
+def newton_paths(Design design, int loss, double parameter, const double[:, ::1] y, const Py_ssize_t[::1] target,
+                 const double[:, ::1] V, const Py_ssize_t[::1] group, offset, const Py_ssize_t[::1] columns, const Py_ssize_t[::1] begin,
                  const Py_ssize_t[::1] end, const double[:, ::1] f1, const double[:, ::1] f2, const double[::1] lower,
-                 const double[::1] upper, const double[:, ::1] l1, const double[:, ::1] l2, const Py_ssize_t[::1] lengths, const double[::1] start_l1,
+                 const double[::1] upper, const double[:, ::1] l1, const double[:, ::1] l2, const Py_ssize_t[::1] lengths,
+                 const double[::1] start_l1,
                  const double[::1] scale, const double[::1] saturated, double tol, long max_epochs, double stop_dev_ratio,
                  double stop_dev_change, bint intercept, const Py_ssize_t[::1] held_ptr, const Py_ssize_t[::1] held,
                  const double[::1] held_weight, double[::1] start, const Py_ssize_t[::1] start_at, double[::1] coef,

@@ -23,6 +23,7 @@ def exceptval(*_, **__):
 
 
 def __getattr__(name):              # C integer types used as annotations
-    if name in {"double", "float", "int", "uint", "long", "ulong", "longlong", "ulonglong", "Py_ssize_t", "bint", "void"}:
+    if name in {"double", "float", "int", "uint", "long", "ulong", "longlong", "ulonglong", "Py_ssize_t", "bint", "void",
+                "p_double"}:
         return _Floating
     raise AttributeError(name)

@@ -26,3 +26,14 @@ def geometric(largest, n_alphas, ratio):
 def ratios_of(n_alphas, ratio):
     """(n_alphas,) from 1 down to ``ratio``. Computed once: it takes as long as a tenth of a small path."""
     return np.geomspace(1.0, ratio, n_alphas) if n_alphas > 1 else np.ones(n_alphas)
+
+
+def min_ratio(batch, group=None):
+    """Last alpha of a derived grid divided by the first: 1e-3 where there are more rows than columns, else 1e-2."""
+    if batch.alpha_min_ratio is not None:
+        return batch.alpha_min_ratio
+    n, p = batch.X.shape
+    if batch.weights is not None:                      # a row of weight 0 is none; of several groups the longest counts
+        weights = batch.weights if batch.weights.ndim == 1 or group is None else batch.weights[:, group]
+        n = np.count_nonzero(weights, axis=0).max()
+    return 1e-3 if n > p else 1e-2

@@ -22,13 +22,18 @@ class LossAnswers(Answers):
         self.own, self.kind = own, kind
         form, p = own.form, own.form.shape[1]
         self.multiplier = form.design.multiplier
-        # what the intercept takes off for each coefficient of z: kernels see dense columns about their centers, sparse ones as stored
-        center = form.origin if own.design.X is not None and not isinstance(own.design.X, np.ndarray) else form.design.center + form.origin
+        # what the intercept takes off: kernels see dense columns about their centers, sparse ones as stored
+        center = form.origin + (form.design.center if isinstance(own.design.X, np.ndarray) else 0.0)
         self.mean = center * self.multiplier if own.intercept else np.zeros(p)
         self.sigma, self.null = np.ones(B), 2 * own.scale
         self.coef = np.zeros((B, L, p)) if kind == "dense" else None
         self.rows = [[None] * L for _ in range(B)] if kind == "sparse" else None
         self.entries = []
+
+    def about_centers(self):
+        """Coefficients come from kernels that saw all columns about their centers, sparse ones too."""
+        if self.own.intercept:
+            self.mean = (self.own.form.origin + self.own.form.design.center) * self.multiplier
 
     def put(self, problems, at, found, coef, columns=None):
         """Answers of some problems at the alphas of a slice; coef (k, L, m) of z on ``columns`` (None: all)."""

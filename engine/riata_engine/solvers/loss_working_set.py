@@ -1,8 +1,9 @@
-"""Paths of a loss on many columns: compiled paths on the columns in play, a block of alphas at a time, checked by one pass over X.
+"""Paths of a loss on many columns: compiled paths on the columns in play, a block of alphas at a time, checked by passes over X.
 
-The columns in play of a block are those of the support, and those whose gradient may reach the penalty of its last alpha (the sequential
-strong rule; Tibshirani et al. 2012). A pass gives the gradient of every column at every alpha of the block, and with it the certificate
-over all columns; what it finds missing comes into play, and the block is solved again from the first alpha that failed.
+The columns in play of a block are those of the support, and those whose gradient may reach the penalty of its last alpha (the
+sequential strong rule; Tibshirani et al. 2012). One pass gives the gradient of every column at every alpha of the block, and
+with it the certificate over all columns; what it finds missing comes into play, and the block is solved again from the first
+alpha that failed.
 """
 
 from contextlib import suppress
@@ -90,7 +91,8 @@ def _one_round(own, states, going, l1, l2, inside, tight, options, control, answ
     gaps = np.empty(len(R))
     which = problems[rows[0]]
     gaps_of_losses(own.loss.code, own.parameter, own.Y, own.target[which], own.V, own.group[which], own.form.f1, own.form.f2,
-                   own.form.lower, own.form.upper, block1[rows], block2[rows], own.scale[which], T, full, R, found.value[rows], gaps)
+                   own.form.lower, own.form.upper, block1[rows], block2[rows], own.scale[which], T, full, R, found.value[rows],
+                   gaps)
     for i, b in enumerate(going):
         mine = np.flatnonzero(rows[0] == i)
         _take(own, states[b], i, b, lists[i], mine, gaps[mine], T[mine], full[mine], found, options, answers, l1, control)
@@ -114,7 +116,8 @@ def _take(own, state, i, b, columns, mine, gaps, T, full, found, options, answer
     stopped_early = len(mine) < min(state.step, l1.shape[1] - state.at)
     if keep:
         at = slice(state.at, state.at + keep)
-        part = SimpleNamespace(**{name: getattr(found, name)[i:i + 1, :keep] for name in ("level", "value", "held_out", "epochs", "newtons")})
+        fields = ("level", "value", "held_out", "epochs", "newtons")
+        part = SimpleNamespace(**{name: getattr(found, name)[i:i + 1, :keep] for name in fields})
         part.gap = gaps[None, :keep]
         part.status = np.where(part.gap <= options.tol, CONVERGED, MAX_ITER).astype(np.int8)
         answers.put([b], at, part, full[None, :keep][:, :, columns], columns)

@@ -9,7 +9,7 @@ from riata_engine.cpu.loss_rows import LOSSES, deviances_of_rows
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss by its name; ``code`` is its place in the compiled tables, ``parameter`` the meaning of its number, if it has one."""
+    """A loss by its name; ``code`` is its place in the compiled tables, ``parameter`` what its number means, if it has one."""
 
     name: str
     code: int
@@ -22,8 +22,8 @@ class Loss:
 
     def misses(self, Y):
         """Where a target is outside the range of the loss: boolean, like Y."""
-        below = Y < self.low if self.closed else self.low >= Y
-        return below | (Y > self.high) | ~np.isfinite(Y)
+        inside = (self.low <= Y if self.closed else self.low < Y) & (self.high >= Y)
+        return ~(inside & np.isfinite(Y))
 
     def level(self, mean):
         """The linear predictor of a mean: where a fit begins."""
@@ -34,7 +34,8 @@ class Loss:
 
 
 def _table():
-    rows = {"squared": {"link": "identity"}, "logistic": {"link": "logit", "low": 0.0, "high": 1.0}, "poisson": {"link": "log", "low": 0.0},
+    rows = {"squared": {"link": "identity"}, "logistic": {"link": "logit", "low": 0.0, "high": 1.0},
+            "poisson": {"link": "log", "low": 0.0},
             "gamma": {"link": "log", "low": 0.0, "closed": False},
             "tweedie": {"link": "log", "low": 0.0, "parameter": "power", "default": 1.5},
             "negative_binomial": {"link": "log", "low": 0.0, "parameter": "size", "default": 1.0},
@@ -47,7 +48,7 @@ LOSS = _table()
 
 
 def deviances(name, parameter, y, eta, weights=None):
-    """(L,) mean deviances 2 (ℓ − its least value) of rows y (n,) at linear predictors eta (n, L), weighted by ``weights`` (n,)."""
+    """(L,) mean deviances 2 (ℓ − its least value) of rows y (n,) at linear predictors eta (n, L); ``weights`` (n,) or None."""
     loss = LOSS[name]
     if name == "squared":
         return np.average((y[:, None] - eta) ** 2, axis=0, weights=weights)

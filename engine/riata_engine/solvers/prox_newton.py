@@ -1,17 +1,19 @@
 """Paths of losses other than the squared one, by proximal Newton steps (cpu/newton_path.pyx), a whole batch at a time.
 
-With few columns a path is one compiled call. With many, the compiled paths run on the columns in play, a block of alphas at a time, and
-one pass over X checks all of them (loss_working_set.py).
+With few columns a path is one compiled call. With many, the compiled paths run on the columns in play, a block of alphas at a
+time, and one pass over X checks all of them (loss_working_set.py).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from riata_engine.cpu.control import Stopped
 from riata_engine.cpu.newton_paths import newton_paths, saturated_values
-from riata_engine.solvers.grid import alpha_max, geometric
+from riata_engine.solvers.grid import alpha_max, geometric, min_ratio
 from riata_engine.solvers.loss_answers import LossAnswers
+from riata_engine.solvers.loss_kernel import in_kernel, serves
 from riata_engine.solvers.loss_working_set import solve_in_blocks
 from riata_engine.solvers.losses import LOSS
 from riata_engine.solvers.options import Options
@@ -55,9 +57,9 @@ class LossForm:
         newton_paths(self.design, self.loss.code, self.parameter, self.Y, self.target[problems], self.V, self.group[problems],
                      self.offset, columns, begin, end, form.f1, form.f2, form.lower, form.upper, np.ascontiguousarray(l1),
                      np.ascontiguousarray(l2), lengths, start_l1, self.scale[problems], self.saturated[problems], options.tol,
-                     options.max_epochs, options.stop_dev_ratio, options.stop_dev_change, self.intercept, *self.held, start, start_at,
-                     found.coef, found.at, found.level, found.gap, found.value, found.held_out, found.status, found.epochs, found.newtons,
-                     found.residual, control, options.n_threads)
+                     options.max_epochs, options.stop_dev_ratio, options.stop_dev_change, self.intercept, *self.held, start,
+                     start_at, found.coef, found.at, found.level, found.gap, found.value, found.held_out, found.status,
+                     found.epochs, found.newtons, found.residual, control, options.n_threads)
         return found
 
 
@@ -93,8 +95,8 @@ def _standard_form(batch, control, n_threads):
     """That of the columns. Weight groups that have nothing in common share the units of the unweighted columns."""
     n, groups = batch.X.shape[0], batch.weights is not None and batch.weights.ndim == 2
     nought = np.zeros_like(batch.target)
-    plain = replace(batch, loss="squared", loss_parameter=None, Y=np.zeros((n, 1)), offset=None, target=nought, solver="auto", stop_df=None,
-                    weights=None if groups else batch.weights, group=nought if groups else batch.group)
+    plain = replace(batch, loss="squared", loss_parameter=None, Y=np.zeros((n, 1)), offset=None, target=nought, solver="auto",
+                    stop_df=None, weights=None if groups else batch.weights, group=nought if groups else batch.group)
     if not groups:
         return standard_form(plain, control, n_threads)
     V = batch.weights / batch.weights.max(axis=0)
@@ -184,24 +186,26 @@ def _grid(batch, own, null, options, control):
         alphas = np.asarray(batch.alphas, float)
         return np.broadcast_to(alphas, (len(own.start), alphas.shape[-1])).copy(), gradient
     largest = alpha_max(own.form, gradient, batch.l1_ratio)
-    n, p = batch.X.shape
-    ratio = batch.alpha_min_ratio
-    return geometric(largest, batch.n_alphas, (1e-3 if n > p else 1e-2) if ratio is None else ratio), gradient
+    return geometric(largest, batch.n_alphas, min_ratio(batch)), gradient
 
 
 def solve_losses(batch, alphas, own, gradient, options, control, clock):
     """``LossAnswers`` of a batch at alphas (B, L), descending."""
     answers = LossAnswers(own, batch.store, alphas, options)
-    with clock("newton"):
-        if own.form.shape[1] <= FEW:
+    with clock("newton"), suppress(Stopped):
+        if serves(own.form, options) and own.form.shape[1] > FEW:
+            rotated, back = in_kernel(own, control, options)
+            answers.about_centers()
+            _all_at_once(rotated, alphas, options, control, answers, back)
+        elif own.form.shape[1] <= FEW:
             _all_at_once(own, alphas, options, control, answers)
         else:
             solve_in_blocks(own, alphas, gradient, options, control, answers)
     return answers
 
 
-def _all_at_once(own, alphas, options, control, answers):
-    """Every column in play from the start: one call."""
+def _all_at_once(own, alphas, options, control, answers, back=None):
+    """Every column in play from the start: one call. ``back`` takes coefficients to those of the columns of X."""
     B, L = alphas.shape
     p = own.form.shape[1]
     l1, l2 = options.penalties(own.form, alphas)
@@ -211,4 +215,7 @@ def _all_at_once(own, alphas, options, control, answers):
     found = own.run(every, np.arange(p + 1, dtype=np.intp), np.zeros(B, np.intp), np.full(B, p, np.intp), l1, l2,
                     np.full(B, L, np.intp), l1[:, 0].copy(), start.ravel(), (every * (p + 1)).astype(np.intp), options, control)
     answers.n_passes += B
-    answers.put(every, slice(0, L), found, found.coef[:B * L * p].reshape(B, L, p))
+    coef = found.coef[:B * L * p].reshape(B, L, p)
+    if back is not None:
+        coef = back(coef.reshape(B * L, p)).reshape(B, L, -1)
+    answers.put(every, slice(0, L), found, coef)

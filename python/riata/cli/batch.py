@@ -1,6 +1,7 @@
 """The work of ``riata batch``: one model for each row of a manifest, or for each group of one long table."""
 import re
 import shutil
+import warnings
 from pathlib import Path
 from time import perf_counter
 
@@ -44,15 +45,16 @@ def run_batch(*, manifest, table, by, target, columns, out, checkpoint, resume, 
         raise ValueError(f"{folder} holds the finished part of a run: add --resume to go on with it, or delete the folder")
     refuse_inputs([out], {"the manifest": Path(manifest)} if manifest else {"the table": Path(table)},
                   "--out is {what}: choose another")
-    if manifest:
-        rows = read_manifest(manifest)
-        refuse_inputs([out], {f"the data file {row.file}": row.file for row in rows}, "--out is {what}: choose another")
-        X, call = problems(rows), {"labels": [row.name for row in rows]}
-        total = len(rows)
-    else:
-        X, call, total = _long_table(Path(table), by, target, columns)
+    with collected_warnings() as notes:
+        if manifest:
+            rows = read_manifest(manifest)
+            refuse_inputs([out], {f"the data file {row.file}": row.file for row in rows}, "--out is {what}: choose another")
+            X, call = problems(rows), {"labels": [row.name for row in rows]}
+            total = len(rows)
+        else:
+            X, call, total = _long_table(Path(table), by, target, columns)
     start = perf_counter()
-    with collected_warnings() as said, progress_bar(f"fitting {total} problems", quiet) as progress:
+    with collected_warnings(rephrased=_of_problems) as said, progress_bar(f"fitting {total} problems", quiet) as progress:
         report = None if progress is None else lambda done, _: progress(done, total)
         try:
             models = fit_batch(X, **call, checkpoint=folder, progress=report,
@@ -68,26 +70,52 @@ def run_batch(*, manifest, table, by, target, columns, out, checkpoint, resume, 
     counts = models.status.value_counts()
     if len(models) < total:
         counts["time_budget"] = counts.get("time_budget", 0) + total - len(models)
+    if models.failed and (quiet or as_json):           # else the summary names them
+        say_error(_named_failures(models))
     if as_json:
         print_json({"problems": total, "written": len(models), "file": str(out), "rule": models.rule, "seconds": seconds,
                     "status": counts, "failed": models.failed, "checkpoint": str(folder) if unfinished or not own else None,
-                    "warnings": said})
+                    "warnings": [*notes, *said]})
     elif not quiet:
         print(models.summary())
-        print(f"{len(models)} models in {seconds:.3g} s, written to {out}")
+        fitted = int(np.isfinite(models.intercept).sum())
+        of = f" of {total} problems" if fitted < total else ""
+        print(f"{fitted} model{'s' * (fitted != 1)}{of} in {seconds:.3g} s, written to {out}")
     if unfinished:
         say_error(f"the time budget was used up; what is finished is kept in {folder}: the same command with --resume goes on")
     return NOT_CONVERGED if unfinished or models.failed else 0
+
+
+def _of_problems(text):
+    """The warning of a batch without what it says to those who hold the result in Python."""
+    return text.replace(" .failed names them, .message says why.", "")
+
+
+def _named_failures(models, most=5):
+    """The first problems that failed, each with its sentence."""
+    failed = np.flatnonzero(models.store["status"] != 0)
+    named = [f"{models[b].label}: {models.message[b] or models.status[b]}" for b in failed[:most]]
+    return "; ".join(named) + f"; and {len(failed) - most} more" * (len(failed) > most)
 
 
 def _long_table(path, by, target, columns):
     data = read_table(path)
     known = columns_of(path)
     absent = [f"{name!r} ({option})" for option, name in (("--by", by), ("--target", target)) if name not in known]
-    features, missing = _features(columns, {name: number for name, number in known.items() if name != by}, target)
-    absent += [f"{name!r} (--columns)" for name in missing]
     if absent:
         raise ValueError(f"{path} has no column {', '.join(absent)}; it has {listed(map(repr, known))}")
+    if by == target:
+        raise ValueError(f"column {by!r} is given as --by and as --target: it can serve once")
+    if by in (part.strip() for part in (columns or "").split(";")):
+        raise ValueError(f"column {by!r} is given as --by and in --columns: it says which group a row belongs to and cannot be a "
+                         "feature too; leave it out of --columns")
+    features, faults, of_target = _features(columns, {name: number for name, number in known.items() if name != by}, target)
+    if faults:
+        raise ValueError(f"--columns: {'; '.join(fault.format(file=path) for fault in faults)}; the table has "
+                         f"{listed(map(repr, known))}")
+    if of_target:
+        warnings.warn(f"--columns: the pattern {of_target[0]!r} matches the target, {target!r}, which is left out of the "
+                      "features", UserWarning, stacklevel=2)
     text = [name for name in (target, *features) if not known[name]]
     if text or not features:
         what = f"columns of text: {listed(map(repr, text))}" if text else "no column of numbers is left as a feature"

@@ -49,16 +49,20 @@ def say_error(text):
 
 
 @contextmanager
-def collected_warnings():
-    """Collect the warnings of a block as one sentence each, without repeats, and say them on stderr at its end."""
+def collected_warnings(rephrased=None):
+    """Collect the warnings of a block as one sentence each, without repeats, and say them on stderr at its end.
+
+    ``rephrased``, a function of the text, says one in the command's own words.
+    """
     said = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             yield said
         finally:
-            said.extend(dict.fromkeys(" ".join(str(w.message).split()) for w in caught
-                                      if not issubclass(w.category, (DeprecationWarning, ResourceWarning))))
+            texts = (" ".join(str(w.message).split()) for w in caught
+                     if not issubclass(w.category, (DeprecationWarning, ResourceWarning)))
+            said.extend(dict.fromkeys(texts if rephrased is None else map(rephrased, texts)))
     for text in said:
         say_error(f"warning: {text}")
 

@@ -1,5 +1,6 @@
 """A manifest of problems, one a row, and the data that it names: all that is missing is found before anything is fitted."""
 import fnmatch
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +28,8 @@ def read_manifest(path):
     """The problems of a manifest.
 
     Columns: ``data`` (a file, from the folder of the manifest), ``target`` (a column of it; of a .npy file its number), and, if
-    wanted, ``columns`` (names and patterns such as ``snp*``, with semicolons between; default: every other column of numbers) and
-    ``name`` (default: the target; the file where these are not different).
+    wanted, ``columns`` (names and patterns such as ``snp*``, with semicolons between, each once and none of them the target's;
+    default: every other column of numbers) and ``name`` (default: the target; the file where these are not different).
 
     Returns
     -------
@@ -49,7 +50,7 @@ def read_manifest(path):
     if unknown:
         raise ValueError(f"{path} has the column{'s' * (len(unknown) > 1)} {listed(map(repr, unknown))}, of which nothing is "
                          "made: a manifest has the columns data and target, and may have columns and name; rename or remove it")
-    faults, rows, known = [], [], {}
+    faults, rows, known, left_out = [], [], {}, []
     entries = table.cast(dict.fromkeys(table.columns, str)).iter_rows(named=True)
     for number, row in enumerate(entries, 1):
         if not row["data"] or not row["target"]:
@@ -69,28 +70,43 @@ def read_manifest(path):
             faults.append(f"{file} has no column {row['target']!r} (row {number}, target)")
         elif not columns[row["target"]]:
             faults.append(f"column {row['target']!r} of {file} is text (row {number}, target)")
-        features, missing = _features(row.get("columns"), columns, row["target"])
-        faults += [f"{file} has no column {name!r} (row {number}, columns)" for name in missing]
+        features, wrong, of_target = _features(row.get("columns"), columns, row["target"])
+        faults += [f"{fault.format(file=file)} (row {number}, columns)" for fault in wrong]
+        left_out += [(number, part, row["target"]) for part in of_target]
         faults += [f"column {name!r} of {file} is text (row {number}, columns)" for name in features if not columns[name]]
-        if not features and not missing:
+        if not features and not wrong:
             faults.append(f"{file} has no column of numbers beside the target (row {number})")
         rows.append(Row(row.get("name") or "", file, row["target"], features))
+    if left_out:
+        number, part, target = left_out[0]
+        more = f" (and so in {len(left_out) - 1} more places)" if len(left_out) > 1 else ""
+        warnings.warn(f"{path}, row {number}: the pattern {part!r} of columns matches the target, {target!r}, which is left out "
+                      f"of the features{more}", UserWarning, stacklevel=2)
     if faults:
         raise ValueError(f"{path}: {len(faults)} fault{'s' * (len(faults) > 1)}. {'; '.join(faults)}")
     return _named(rows, path)
 
 
 def _features(wanted, columns, target):
-    """(names, what there is none of) of the columns that a manifest asks for."""
+    """(names, faults, patterns that match the target) of the columns that a manifest asks for; a fault may hold ``{file}``."""
     if not wanted:
-        return tuple(name for name, number in columns.items() if number and name != target), []
-    chosen, missing = {}, []
-    for part in filter(None, (part.strip() for part in wanted.split(";"))):
-        found = [part] if part in columns else [name for name in fnmatch.filter(columns, part) if name != target]
+        return tuple(name for name, number in columns.items() if number and name != target), [], []
+    chosen, faults, of_target, parts = {}, [], [], [part.strip() for part in wanted.split(";")]
+    for part in dict.fromkeys(filter(None, parts)):
+        shown = repr(part).replace("{", "{{").replace("}", "}}")
+        if part == target:
+            faults.append(f"column {shown} is the target and cannot be a feature too")
+            continue
+        matches = [part] if part in columns else fnmatch.filter(columns, part)
+        found = [name for name in matches if name != target]
         if not found:
-            missing.append(part)
+            faults.append(f"{{file}} has no column {shown}" + " but the target" * (target in matches))
+        elif target in matches:
+            of_target.append(part)
+        if parts.count(part) > 1:
+            faults.append(f"column {shown} is given {parts.count(part)} times: give it once")
         chosen.update(dict.fromkeys(found))
-    return tuple(chosen), missing
+    return tuple(chosen), faults, of_target
 
 
 def _named(rows, path):

@@ -17,8 +17,10 @@ _LEAST_TOL = 1e-13             # what rounding leaves a duality gap of losses
 _CODE = {name: code for code, name in enumerate(STATUS)}
 
 
-def solve_certified(owner, batch, verbose=0):
+def solve_certified(owner, batch, verbose=0, solve=solve):
     """Solve ``batch`` for the estimator or function named ``owner``; warn once, with counts, if something fell short.
+
+    ``solve`` is the engine's door for this kind of batch.
 
     Raises ValueError where coefficients are not finite: an estimator has no use for a model that cannot predict.
     """
@@ -72,7 +74,8 @@ def engine_settings(parameters, n_features):
 
 def tight_settings(tol, max_iter):
     """Engine settings for a ``tol`` that stands for the accuracy of the coefficients: the gap is of the order of its square."""
-    return {"tol": max(float(tol) ** 2, _LEAST_TOL), "max_epochs": _DEFAULT_MAX_EPOCHS if max_iter is None else 100 * int(max_iter)}
+    return {"tol": max(float(tol) ** 2, _LEAST_TOL),
+            "max_epochs": _DEFAULT_MAX_EPOCHS if max_iter is None else 100 * int(max_iter)}
 
 
 def dual_gap(solution):

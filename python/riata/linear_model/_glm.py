@@ -28,6 +28,10 @@ _PARAMETERS = """alpha : float, default=1.0
     verbose : int, default=0
         Show one line of progress."""
 
+_TWEEDIE_PARAMETERS = _PARAMETERS.replace("solver :", """link : {'auto', 'identity', 'log'}, default='auto'
+        'identity' for power 0, 'log' else; no other pairs.
+    solver :""")
+
 _ATTRIBUTES = """coef_ : ndarray of shape (n_features,)
     intercept_ : float
         0.0 if ``fit_intercept=False``.
@@ -190,7 +194,7 @@ class TweedieRegressor(_GLMRegressor):
     ----------
     power : float, default=0.0
         0, or from 1 to 2.
-    {_PARAMETERS.replace("solver :", "link : {'auto', 'identity', 'log'}, default='auto'" + chr(10) + "        'identity' for power 0, 'log' else; no other pairs." + chr(10) + "    solver :")}
+    {_TWEEDIE_PARAMETERS}
 
     Attributes
     ----------
@@ -201,18 +205,19 @@ class TweedieRegressor(_GLMRegressor):
     Jørgensen (1987), Exponential dispersion models. JRSS B 49, 127–162.
     """
 
-    def __init__(self, *, power=0.0, alpha=1.0, l1_ratio=0.0, fit_intercept=True, link="auto", solver="lbfgs", max_iter=100, tol=1e-4,
-                 warm_start=False, verbose=0):
+    def __init__(self, *, power=0.0, alpha=1.0, l1_ratio=0.0, fit_intercept=True, link="auto", solver="lbfgs", max_iter=100,
+                 tol=1e-4, warm_start=False, verbose=0):
         self._keep(locals())
 
     def _loss(self):
         power, names = self.power, {0: "squared", 1: "poisson", 2: "gamma"}
         if isinstance(power, bool) or not isinstance(power, (int, float, np.number)) or not (power == 0 or 1 <= power <= 2):
-            raise InvalidParameterError(f"The 'power' parameter of TweedieRegressor must be 0 or a number from 1 to 2. Got {power!r} instead.")
+            raise InvalidParameterError("The 'power' parameter of TweedieRegressor must be 0 or a number from 1 to 2. "
+                                        f"Got {power!r} instead.")
         loss = Loss(names[power]) if power in names else Loss("tweedie", float(power))
         if self.link not in ("auto", loss.link):
-            raise InvalidParameterError(f"The 'link' parameter of TweedieRegressor must be 'auto' or {loss.link!r} for power {power:g}. "
-                                        f"Got {self.link!r} instead.")
+            raise InvalidParameterError(f"The 'link' parameter of TweedieRegressor must be 'auto' or {loss.link!r} "
+                                        f"for power {power:g}. Got {self.link!r} instead.")
         return loss
 
     def _takes_no_negative_target(self):

@@ -18,10 +18,12 @@ class HuberRegressor(RegressorMixin, LinearPredictor):
 
     Minimises over b0, b and the scale σ > 0::
 
-        Σ_i w_i ( σ + H((y_i − b0 − x_iᵀb) / σ) σ )  +  alpha · ‖b‖₂²,    H(z) = z² for |z| < epsilon, 2 epsilon |z| − epsilon² beyond
+        Σ_i w_i ( σ + H((y_i − b0 − x_iᵀb) / σ) σ )  +  alpha · ‖b‖₂²,
+        H(z) = z² for |z| < epsilon, 2 epsilon |z| − epsilon² beyond
 
-    the objective of ``sklearn.linear_model.HuberRegressor``. For a given σ this is Huber's loss with delta = epsilon·σ and a ridge
-    penalty, which the engine solves and certifies; the profile over σ is convex, and its minimum the root of a monotone function.
+    the objective of ``sklearn.linear_model.HuberRegressor``. For a given σ this is Huber's loss with delta = epsilon·σ and a
+    ridge penalty, which the engine solves and certifies; the profile over σ is convex, and its minimum the root of a monotone
+    function.
 
     Parameters
     ----------
@@ -50,7 +52,8 @@ class HuberRegressor(RegressorMixin, LinearPredictor):
 
     References
     ----------
-    Huber and Ronchetti (2009), Robust Statistics, 2nd edition, section 7.7. Owen (2007), A robust hybrid of lasso and ridge regression.
+    Huber and Ronchetti (2009), Robust Statistics, 2nd edition, section 7.7. Owen (2007), A robust hybrid of lasso and ridge
+    regression.
     """
 
     def __init__(self, *, epsilon=1.35, max_iter=100, alpha=0.0001, warm_start=False, fit_intercept=True, tol=1e-05):
@@ -86,7 +89,8 @@ class HuberRegressor(RegressorMixin, LinearPredictor):
                 solution = solve_certified(
                     "HuberRegressor",
                     Batch(X, Y, weights=weights, l1_ratio=0.0, alphas=np.array([self.alpha * scale / total]), loss="huber",
-                          loss_parameter=self.epsilon * scale, intercept=bool(self.fit_intercept), **tight_settings(self.tol, self.max_iter)))
+                          loss_parameter=self.epsilon * scale, intercept=bool(self.fit_intercept),
+                          **tight_settings(self.tol, self.max_iter)))
                 coef, intercept = solution.coef[0, 0], solution.intercept[0, 0]
                 fits[scale] = coef, intercept, np.abs(y - X @ coef - (intercept if self.fit_intercept else 0.0))
             return fits[scale][2]

@@ -88,7 +88,8 @@ class LinearClassifier(ClassifierMixin, LinearPredictor):
         self.classes_, codes = np.unique(y, return_inverse=True)
         counted = self.classes_ if weights is None else np.unique(y[weights > 0])
         if len(counted) < 2:
-            raise ValueError(f"{type(self).__name__} needs rows of at least 2 classes, but the data has one class: {counted[0]!r}")
+            raise ValueError(f"{type(self).__name__} needs rows of at least 2 classes, "
+                             f"but the data has one class: {counted[0]!r}")
         if self.class_weight is not None:
             of_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y, sample_weight=sample_weight)
             weights = of_class[codes] * (1.0 if weights is None else weights)
@@ -100,7 +101,8 @@ class LinearClassifier(ClassifierMixin, LinearPredictor):
         penalty, ratio = self.penalty, 0.0 if self.l1_ratio is None else self.l1_ratio
         name = type(self).__name__
         if not (penalty is None or isinstance(penalty, str)) or penalty not in _PENALTIES:
-            raise InvalidParameterError(f"The 'penalty' parameter of {name} must be 'l1', 'l2', 'elasticnet' or None. Got {penalty!r} instead.")
+            raise InvalidParameterError(f"The 'penalty' parameter of {name} must be 'l1', 'l2', 'elasticnet' or None. "
+                                        f"Got {penalty!r} instead.")
         if not isinstance(ratio, Real) or isinstance(ratio, bool) or not 0 <= ratio <= 1:
             raise InvalidParameterError(f"The 'l1_ratio' parameter of {name} must be a number in [0, 1]. Got {ratio!r} instead.")
         return {"l1": 1.0, "l2": 0.0, None: None}.get(penalty, float(ratio))
@@ -113,8 +115,8 @@ class LogisticRegression(LinearClassifier):
 
         C · Σ_i s_i ( log(1 + e^η_i) − y_i η_i )  +  l1_ratio·‖b‖₁ + (1 − l1_ratio)/2 · ‖b‖₂²,    η_i = b0 + x_iᵀb
 
-    with s the sample weights times the class weights: the objective of ``sklearn.linear_model.LogisticRegression``. More classes are
-    fitted by the multinomial (softmax) model with a row of ``coef_`` for each class. The intercept is never penalised.
+    with s the sample weights times the class weights: the objective of ``sklearn.linear_model.LogisticRegression``. More classes
+    are fitted by the multinomial (softmax) model with a row of ``coef_`` for each class. The intercept is never penalised.
 
     Parameters
     ----------
@@ -159,11 +161,13 @@ class LogisticRegression(LinearClassifier):
 
     References
     ----------
-    Friedman, Hastie and Tibshirani (2010), Regularization paths for generalized linear models via coordinate descent. J. Stat. Software 33.
+    Friedman, Hastie and Tibshirani (2010), Regularization paths for generalized linear models via coordinate descent.
+    J. Stat. Software 33.
     """
 
-    def __init__(self, penalty="deprecated", *, C=1.0, l1_ratio=0.0, dual=False, tol=1e-4, fit_intercept=True, intercept_scaling=1,
-                 class_weight=None, random_state=None, solver="lbfgs", max_iter=100, verbose=0, warm_start=False, n_jobs=None):
+    def __init__(self, penalty="deprecated", *, C=1.0, l1_ratio=0.0, dual=False, tol=1e-4, fit_intercept=True,
+                 intercept_scaling=1, class_weight=None, random_state=None, solver="lbfgs", max_iter=100, verbose=0,
+                 warm_start=False, n_jobs=None):
         self._keep(locals())
 
     def fit(self, X, y, sample_weight=None):
@@ -187,7 +191,8 @@ class LogisticRegression(LinearClassifier):
         """
         self._check_parameters(solver=None, l1_ratio=None)
         if self.solver not in _SOLVERS:
-            raise InvalidParameterError(f"The 'solver' parameter of LogisticRegression must be one of {_SOLVERS}. Got {self.solver!r} instead.")
+            raise InvalidParameterError(f"The 'solver' parameter of LogisticRegression must be one of {_SOLVERS}. "
+                                        f"Got {self.solver!r} instead.")
         share = self._share()
         X, codes, weights = self._checked_classes(X, y, sample_weight)
         alpha = 0.0 if share is None or np.isinf(self.C) else 1.0 / (self.C * (len(codes) if weights is None else weights.sum()))

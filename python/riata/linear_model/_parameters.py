@@ -52,6 +52,7 @@ _RULES = {
     "eps": (lambda v: _is_real(v) and 0 < v < 1, "a number in (0, 1): alpha_min / alpha_max"),
     "alphas": (lambda v: _is_count(v) or _is_array(v), "a number of alphas (int >= 1) or an array of alphas"),
     "fit_intercept": (_is_flag, "True or False"),
+    "standardize": (_is_flag, "True or False"),
     "precompute": (_is_gram, "True, False, 'auto' or an array of shape (n_features, n_features)"),
     "max_iter": (lambda v: v is None or (_is_count(v) and v <= MOST_EPOCHS), f"an int from 1 to {MOST_EPOCHS} or None"),
     "copy_X": (_is_flag, "True or False"),
