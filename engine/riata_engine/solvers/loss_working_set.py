@@ -92,7 +92,7 @@ def _one_round(own, states, going, l1, l2, inside, tight, options, control, answ
     which = problems[rows[0]]
     gaps_of_losses(own.loss.code, own.parameter, own.Y, own.target[which], own.V, own.group[which], own.form.f1, own.form.f2,
                    own.form.lower, own.form.upper, block1[rows], block2[rows], own.scale[which], T, full, R, found.value[rows],
-                   gaps)
+                   own.offset, gaps)
     for i, b in enumerate(going):
         mine = np.flatnonzero(rows[0] == i)
         _take(own, states[b], i, b, lists[i], mine, gaps[mine], T[mine], full[mine], found, options, answers, l1, control)
