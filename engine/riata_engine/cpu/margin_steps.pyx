@@ -3,12 +3,14 @@
 import numpy as np
 from cython.parallel cimport prange, threadid
 from libc.math cimport fabs
-from libc.math cimport INFINITY as inf  # used by the included formulas: no-cython-lint
+from libc.math cimport INFINITY
 from libc.string cimport memcpy
 from scipy.linalg.cython_lapack cimport dpotrf, dpotrs
 from riata_engine.cpu.control cimport Control, Signal, poll, worth
 from riata_engine.cpu.control import Stopped
 from riata_engine.cpu.margin_grams cimport ZoneGrams
+
+cdef double inf = INFINITY                # of the formulas
 
 include "riata_engine/formulas/penalties.py"
 

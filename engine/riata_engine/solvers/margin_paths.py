@@ -95,8 +95,8 @@ class _Newton:
         limit = self.batch.max_memory or free_memory() or np.inf
         need = 8.0 * m * m * (K + 2 * self.n_threads)
         if need > limit:
-            raise MemoryError(f"{K} Gram matrices of {m} columns take {need / 2**30:.3g} GiB and {limit / 2**30:.3g} "
-                              f"GiB are free: "
+            raise MemoryError(f"{K} Gram matrices of {m} columns take {need / 2**30:.3g} GiB and "
+                              f"{limit / 2**30:.3g} GiB are free: "
                               "fit fewer problems at a time, or raise max_memory")
 
     @property

@@ -118,8 +118,8 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, LinearPredictor):
                  or (self.loss == "hinge" and self.dual is False))
         if wrong:
             raise ValueError(
-                f"Unsupported set of arguments: penalty={self.penalty!r}, loss={self.loss!r}, dual={self.dual!r}. 'l1' "
-                f"goes with "
+                f"Unsupported set of arguments: penalty={self.penalty!r}, loss={self.loss!r}, dual={self.dual!r}. 'l1' goes "
+                "with "
                 "loss='squared_hinge' and dual=False, loss='hinge' with penalty='l2' and dual=True; dual='auto' always fits."
             )
         X, Y, weights = self._prepared(X, y, sample_weight)
@@ -145,8 +145,8 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, LinearPredictor):
         K = len(self.classes_)
         if K < 2:
             raise ValueError(
-                f"This solver needs samples of at least 2 classes in the data, but the data contains only one class: "
-                f"{self.classes_[0]!r}"
+                f"This solver needs samples of at least 2 classes in the data, but the data contains only one "
+                f"class: {self.classes_[0]!r}"
             )
         weights = checked_weights(sample_weight, X.shape[0])
         Y = np.where(codes == 1, 1.0, -1.0)[:, None] if K == 2 else np.where(codes[:, None] == np.arange(K), 1.0, -1.0)

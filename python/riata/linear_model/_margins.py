@@ -47,7 +47,7 @@ def fit_margins(owner, X, Y, **settings):
     if short:
         warnings.warn(
             f"{owner}: {short} of {solution.status.size} fits stopped after max_iter={settings['max_iter']} Newton "
-            f"steps with a "
+            "steps with a "
             f"relative duality gap above tol={settings['tol']:g} (the largest is {np.nanmax(solution.gap):.3g}). "
             "Scale the columns of X, or raise max_iter or tol.",
             ConvergenceWarning,
