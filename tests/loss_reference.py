@@ -85,7 +85,7 @@ def gap(loss, X, y, alpha, l1_ratio, coef, intercept, *, weights=None, offset=0.
     t = X.T @ theta
     l1, l2 = alpha * l1_ratio * f, alpha * (1 - l1_ratio) * f
     s = 1.0 if l1_ratio < 1 else min(1.0, (l1 / np.maximum(np.abs(t), 1e-300)).min())
-    primal = w @ value(loss, a, y, eta) + l1 @ np.abs(coef) + l2 @ coef**2 / 2
+    primal = w @ value(loss, a, y, eta) + l1 @ np.abs(coef) + l2 @ coef**2 / 2 + s * theta @ offset
     dual = -w @ conjugate(loss, a, y, eta, s)
     if l1_ratio < 1:
         dual -= (np.maximum(np.abs(s * t) - l1, 0) ** 2 / (2 * l2)).sum()

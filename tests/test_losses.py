@@ -213,3 +213,22 @@ def test_ridge_on_more_columns_than_rows(loss, kind, intercept):
         assert true <= path.gap[l] * 1.01 + 1e-9
     held_out = riata.cross_validate_path(X, y, loss=loss_of(loss), l1_ratio=0.0, alphas=[3.0, 0.3], cv=3)
     assert np.isfinite(held_out.deviance).all()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("p", [12, 300])
+def test_offsets_that_vary_are_in_the_certificate(loss, p):
+    X, y = draw(loss, seed=4, p=p)
+    offset = np.random.default_rng(0).uniform(-0.5, 0.5, len(y))
+    path = riata.fit_path(X, y, loss=loss_of(loss), offset=offset, alphas=8, alpha_min_ratio=0.05)
+    assert (path.status == "converged").all()
+    for l in range(8):
+        true = referee.gap(loss, X, y, path.alphas[l], 1.0, path.coef[l], path.intercept[l], offset=offset)
+        assert true <= max(path.gap[l], 1e-9) * 1.01 + 1e-9
+
+
+def test_models_with_a_link_are_not_saved_as_linear_models(tmp_path):
+    X, y = draw("logistic")
+    path = riata.fit_path(X, y, loss="logistic", alphas=[0.05])
+    with pytest.raises(ValueError, match="through a link"):
+        riata.save_model(path, tmp_path / "model.json")

@@ -286,6 +286,7 @@ def save_model(model, path, *, rule="min", alpha=None, target_names=None, encodi
 def as_linear_model(model, *, rule="min", alpha=None, target_names=None, encoding=None, notes=None):
     """The `LinearModel` of a fitted result; arguments as in `save_model`."""
     _refuse_wholes(model)
+    _refuse_losses(model)
     if alpha is not None and not _is_path(model):
         if hasattr(model, "coef_min"):
             raise ValueError(f"alpha = {alpha!r} is for a path, and the alpha of a CVResult is chosen by rule: leave it out, or "
@@ -317,6 +318,18 @@ def as_linear_model(model, *, rule="min", alpha=None, target_names=None, encodin
         raise ValueError(f"this {type(model).__name__} is not fitted, or has no coef_: call fit before saving it")
     raise TypeError(f"cannot save a {type(model).__name__}: give a LinearModel, a CVResult, a PathResult "
                     "or a fitted linear estimator")
+
+
+def _refuse_losses(model):
+    """A `LinearModel` predicts by coefficients alone: that would be the linear predictor of a model with a link."""
+    loss = getattr(getattr(model, "path", model), "loss", None)
+    name = getattr(loss, "name", None)
+    if name is None and hasattr(model, "classes_"):
+        name = type(model).__name__
+    if name is None and hasattr(model, "_takes_no_negative_target"):
+        name = model._loss().name
+    if name not in (None, "squared", "huber"):
+        raise ValueError(f"save_model keeps linear models, and this one ({name}) predicts through a link: pickle it, or use joblib")
 
 
 def _is_path(model):
