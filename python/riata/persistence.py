@@ -329,7 +329,8 @@ def _refuse_losses(model):
     if name is None and hasattr(model, "_takes_no_negative_target"):
         name = model._loss().name
     if name not in (None, "squared", "huber"):
-        raise ValueError(f"save_model keeps linear models, and this one ({name}) predicts through a link: pickle it, or use joblib")
+        raise ValueError(f"save_model keeps linear models, and this one ({name}) predicts through a link: pickle it, or use "
+                         "joblib")
 
 
 def _is_path(model):
