@@ -102,7 +102,8 @@ def gaps_of_losses(int loss, double parameter, const double[:, ::1] y, const Py_
                    const double[:, ::1] b, const double[:, ::1] r, const double[::1] value, offset, double[::1] out):
     """out[k] = the gap of solution k over all p features, in units of its ``scale``.
 
-    T (K, p) = Zᵀr, b (K, p), r (K, n), offset (n,) or None, and (K,) each of all else; ``target`` and ``group`` name the data of solution k.
+    T (K, p) = Zᵀr, b (K, p), r (K, n), offset (n,) or None, and (K,) each of all else; ``target`` and ``group`` name the data of
+    solution k.
     """
     cdef Task P
     cdef Py_ssize_t k, g
