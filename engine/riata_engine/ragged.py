@@ -13,6 +13,7 @@ from riata_engine.cpu.control import Control, Stopped
 from riata_engine.cpu.small_paths import NOT_REACHED
 from riata_engine.interrupt import orderly_interrupt
 from riata_engine.solvers.few_features import TASK, SmallPaths, few_features, shares_or_none, task_bytes
+from riata_engine.solvers.grid import ratio_of_shape
 from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, MAX_ITER, SKIPPED, TIME_BUDGET
 from riata_engine.solvers.problems import canonical_target
 from riata_engine.threads import single_threaded_blas, thread_count
@@ -75,7 +76,9 @@ class Ragged:
             self.folds = [None if fold is None else np.ascontiguousarray(fold, dtype=np.int32) for fold in self.folds]
         self.l1_ratio = np.array(np.broadcast_to(self.l1_ratio, B), dtype=float)
         if self.alphas is None and self.alpha_min_ratio is None:
-            self.alpha_min_ratio = np.array([1e-3 if X.shape[0] > X.shape[1] else 1e-2 for X in self.X])
+            weights = [None] * B if self.weights is None else self.weights
+            rows = [X.shape[0] if w is None else np.count_nonzero(w) for X, w in zip(self.X, weights, strict=True)]
+            self.alpha_min_ratio = np.array([ratio_of_shape(n, X.shape[1]) for n, X in zip(rows, self.X, strict=True)])
         elif self.alphas is None:
             self.alpha_min_ratio = np.array(np.broadcast_to(self.alpha_min_ratio, B), dtype=float)
         else:

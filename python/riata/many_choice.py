@@ -10,7 +10,7 @@ from riata.status import MEANING, OVERFLOW, UNDERFLOW, worse, worst
 from riata_engine.batch import STATUS
 
 NOT_FITTED = [STATUS.index(name) for name in ("not_finite", "time_budget", "skipped")]
-NOT_FINITE = STATUS.index("not_finite")
+NOT_FINITE, TIME_BUDGET = STATUS.index("not_finite"), STATUS.index("time_budget")
 #: deviances below have lost digits
 SMALLEST = float(np.finfo(np.float64).tiny)
 NO_CRITERION = ("the criterion is NaN at every alpha: every fit has as many parameters as rows; select='min' with cv goes by "
@@ -65,7 +65,10 @@ def models_of(store, rule, intercept, keep_predictions=False):
     mean = se = np.full((B, L), np.nan)
     if folded:
         mean, se = held_out(store)
+        # every alpha of every fold has a part in the choice
+        of_folds = worst(np.where(store["status"] == SKIPPED, CONVERGED, store["fold_status"]))
         mean[unfitted] = np.nan
+        mean[(store["n_folds"] > 0) & (of_folds == TIME_BUDGET)] = np.nan                 # cut off in the middle: none is made
         at_min, at_1se = choose_each(mean, se, alphas)
     if rule in ("min", "1se"):
         at = at_min if rule == "min" else at_1se
@@ -80,9 +83,8 @@ def models_of(store, rule, intercept, keep_predictions=False):
         return np.where(where >= 0, values[each, where], np.nan)
 
     status = np.where(chosen, store["status"][each, at], worst(store["status"]))
-    if folded:                                         # every alpha of every fold had a part in the choice
-        of_folds = np.where(store["status"] == SKIPPED, CONVERGED, store["fold_status"])
-        status = np.where(store["n_folds"] > 0, worse(status, worst(of_folds)), status)
+    if folded:
+        status = np.where(store["n_folds"] > 0, worse(status, of_folds), status)
     status = np.where(beyond, NOT_FINITE, status)
     message = store["message"].copy()                  # what it says of other alphas does not matter here
     message[underflow], message[np.isinf(null)] = UNDERFLOW, OVERFLOW

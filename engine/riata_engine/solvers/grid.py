@@ -36,4 +36,9 @@ def min_ratio(batch, group=None):
     if batch.weights is not None:                      # a row of weight 0 is none; of several groups the longest counts
         weights = batch.weights if batch.weights.ndim == 1 or group is None else batch.weights[:, group]
         n = np.count_nonzero(weights, axis=0).max()
+    return ratio_of_shape(n, p)
+
+
+def ratio_of_shape(n, p):
+    """``min_ratio`` of n rows that count and p columns."""
     return 1e-3 if n > p else 1e-2

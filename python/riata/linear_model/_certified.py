@@ -17,15 +17,15 @@ _LEAST_TOL = 1e-13             # what rounding leaves a duality gap of losses
 _CODE = {name: code for code, name in enumerate(STATUS)}
 
 
-def solve_certified(owner, batch, verbose=0, solve=solve):
+def solve_certified(owner, batch, verbose=0, door=None):
     """Solve ``batch`` for the estimator or function named ``owner``; warn once, with counts, if something fell short.
 
-    ``solve`` is the engine's door for this kind of batch.
+    ``door`` solves batches of another kind than ``Batch``.
 
     Raises ValueError where coefficients are not finite: an estimator has no use for a model that cannot predict.
     """
     try:
-        solution = solve(batch, progress=_progress_line(owner) if verbose else None)
+        solution = (door or solve)(batch, progress=_progress_line(owner) if verbose else None)
     except Interrupted as stopped:
         stopped.args = (f"{owner}: interrupted; the model is not fitted",)
         raise

@@ -104,7 +104,7 @@ class GroupLasso(RegressorMixin, LinearPredictor):
         factors = check_group_factors(self.penalty_factor, groups)
         batch = GroupBatch(X, Y, groups, factors, sparsity=self._sparsity(), weights=weights,
                            alphas=np.array([self.alpha], dtype=np.float64), standardize=bool(self.standardize), **settings)
-        solution = solve_certified(owner, batch, solve=solve_groups)
+        solution = solve_certified(owner, batch, door=solve_groups)
         coef = solution.coefficients(0, 0)
         self._set_coefficients(coef, solution.intercept[0, 0], X.dtype, 1)
         self.selected_groups_ = [name for name, group in zip(names, groups, strict=True) if coef[0, group].any()]

@@ -141,7 +141,7 @@ class MultiTaskElasticNet(RegressorMixin, TaskPredictor):
         X, Y, weights = checked_tasks(self, X, y, sample_weight)
         batch = GroupBatch(X, Y, l1_ratio=float(self.l1_ratio), weights=weights, alphas=np.array([self.alpha], dtype=np.float64),
                            **task_settings(self, X.shape[1]))
-        self._set_tasks(solve_certified(type(self).__name__, batch, solve=solve_groups), 0, 0, X.dtype)
+        self._set_tasks(solve_certified(type(self).__name__, batch, door=solve_groups), 0, 0, X.dtype)
         return self
 
     @property
