@@ -19,7 +19,7 @@ def check_classes(y, n_samples, name="y"):
     if array.shape != (n_samples,):
         given = f"= {y!r} is one value" if array.ndim == 0 else f"has shape {array.shape}"
         raise ValueError(f"{name} {given}; expected one label per row of X, ({n_samples},)")
-    missing = _missing(array)
+    missing = missing_labels(array)
     if missing.any():
         count = int(missing.sum())
         raise ValueError(f"{name} has {count} missing label{'s' * (count > 1)}, the first in row {int(missing.argmax())}: drop "
@@ -71,7 +71,8 @@ def check_trained(codes, weights, classes, where=""):
                          "be 0. Leave the class out, or take other rows or folds")
 
 
-def _missing(array):
-    if array.dtype.kind == "O":                    # None, NaN and pandas.NA
+def missing_labels(array):
+    """Where an array of labels has None, NaN or pandas.NA."""
+    if array.dtype.kind == "O":
         return np.array([value is None or type(value).__name__ == "NAType" or bool(value != value) for value in array], bool)
     return array != array if array.dtype.kind == "f" else np.zeros(len(array), bool)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from riata.class_labels import missing_labels
 from riata.validation import check_number
 from riata_engine.batch import LOSS
 
@@ -125,11 +126,8 @@ def classes_of(y, name="y"):
         If the labels are not of two kinds, or some are missing.
     """
     labels = np.asarray(y)
-    if labels.dtype.kind == "O" and any(label is None or label != label for label in labels.ravel()):
+    if missing_labels(labels).any():
         raise ValueError(f"{name} has missing labels: drop these rows")
-    if labels.dtype.kind == "f" and np.isnan(labels).any():
-        raise ValueError(f"{name} has {np.isnan(labels).sum()} NaN, the first in row {int(np.flatnonzero(np.isnan(labels))[0])}: "
-                         "drop these rows")
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) != 2:
         few = ", ".join(map(repr, classes[:NAMED].tolist())) + ("" if len(classes) <= NAMED else ", ...")

@@ -326,7 +326,7 @@ def _refuse_losses(model):
     name = getattr(loss, "name", None)
     if name is None and hasattr(model, "classes_"):
         name = type(model).__name__
-    if name is None and hasattr(model, "_takes_no_negative_target"):
+    if name is None and hasattr(model, "_loss"):
         name = model._loss().name
     if name not in (None, "squared", "huber"):
         raise ValueError(f"save_model keeps linear models, and this one ({name}) predicts through a link: pickle it, or use "

@@ -44,10 +44,14 @@ _ATTRIBUTES = """coef_ : ndarray of shape (n_features,)
 
 
 class _GLMRegressor(RegressorMixin, LinearPredictor):
-    """What the families share; each says by ``_loss`` which it is."""
+    """What the families share; each says by ``_family``, or by ``_loss`` where that depends on a parameter, which it is."""
+
+    def __init__(self, *, alpha=1.0, l1_ratio=0.0, fit_intercept=True, solver="lbfgs", max_iter=100, tol=1e-4, warm_start=False,
+                 verbose=0):
+        self._keep(locals())
 
     def _loss(self):
-        raise NotImplementedError
+        return Loss(self._family)
 
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
@@ -149,12 +153,7 @@ class PoissonRegressor(_GLMRegressor):
     McCullagh and Nelder (1989), Generalized Linear Models, chapter 6.
     """
 
-    def __init__(self, *, alpha=1.0, l1_ratio=0.0, fit_intercept=True, solver="lbfgs", max_iter=100, tol=1e-4, warm_start=False,
-                 verbose=0):
-        self._keep(locals())
-
-    def _loss(self):
-        return Loss("poisson")
+    _family = "poisson"
 
 
 class GammaRegressor(_GLMRegressor):
@@ -177,12 +176,7 @@ class GammaRegressor(_GLMRegressor):
     McCullagh and Nelder (1989), Generalized Linear Models, chapter 8.
     """
 
-    def __init__(self, *, alpha=1.0, l1_ratio=0.0, fit_intercept=True, solver="lbfgs", max_iter=100, tol=1e-4, warm_start=False,
-                 verbose=0):
-        self._keep(locals())
-
-    def _loss(self):
-        return Loss("gamma")
+    _family = "gamma"
 
 
 class TweedieRegressor(_GLMRegressor):

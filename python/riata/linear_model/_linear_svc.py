@@ -119,8 +119,7 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, LinearPredictor):
         if wrong:
             raise ValueError(
                 f"Unsupported set of arguments: penalty={self.penalty!r}, loss={self.loss!r}, dual={self.dual!r}. 'l1' goes "
-                "with "
-                "loss='squared_hinge' and dual=False, loss='hinge' with penalty='l2' and dual=True; dual='auto' always fits."
+                "with loss='squared_hinge' and dual=False, loss='hinge' with penalty='l2' and dual=True; dual='auto' always fits."
             )
         X, Y, weights = self._prepared(X, y, sample_weight)
         total = np.broadcast_to(X.shape[0] if weights is None else weights.sum(axis=0), Y.shape[1])
