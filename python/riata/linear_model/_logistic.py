@@ -108,6 +108,34 @@ class LinearClassifier(ClassifierMixin, LinearPredictor):
         return {"l1": 1.0, "l2": 0.0, None: None}.get(penalty, float(ratio))
 
 
+    def _settings(self):
+        """Keywords of the engine's batches, of two classes and of more."""
+        threads = None if self.n_jobs is None or self.n_jobs < 0 else int(self.n_jobs)
+        return {"intercept": bool(self.fit_intercept), "n_threads": threads, **tight_settings(self.tol, self.max_iter)}
+
+    def _fit_codes(self, X, codes, weights, alpha, l1_ratio):
+        """Set ``coef_``, ``intercept_`` and ``dual_gap_`` by one fit; (1,) its steps."""
+        owner = type(self).__name__
+        if len(self.classes_) > 2:
+            from ._multinomial import fit_multinomial
+
+            fits = fit_multinomial(X, codes, len(self.classes_), alpha, l1_ratio, weights, owner=owner, **self._settings())
+            coef, intercept, steps = fits.coef[0], fits.intercept[0], fits.n_epochs[:1]
+            self.dual_gap_ = float(fits.gap[0] * fits.null_loss)
+        else:
+            solution = solve_certified(
+                owner, Batch(X, codes.astype(np.float64)[:, None], weights=weights, l1_ratio=l1_ratio, alphas=np.array([alpha]),
+                             loss="logistic", **self._settings()), self.verbose)
+            coef, intercept, steps = solution.coef[:, 0], solution.intercept[:, 0], solution.n_cholesky[:, 0]
+            self.dual_gap_ = float(dual_gap(solution)[0, 0])
+        self._keep_model(coef, intercept, X.dtype)
+        return np.maximum(steps, 1).astype(np.int32)
+
+    def _keep_model(self, coef, intercept, dtype):
+        self.coef_ = coef.astype(dtype, copy=False)
+        self.intercept_ = intercept.astype(dtype, copy=False) if self.fit_intercept else np.zeros(len(coef), dtype)
+
+
 class LogisticRegression(LinearClassifier):
     """Logistic regression with an L1, an L2 penalty, both or none.
 
@@ -196,24 +224,5 @@ class LogisticRegression(LinearClassifier):
         share = self._share()
         X, codes, weights = self._checked_classes(X, y, sample_weight)
         alpha = 0.0 if share is None or np.isinf(self.C) else 1.0 / (self.C * (len(codes) if weights is None else weights.sum()))
-        settings = tight_settings(self.tol, self.max_iter)
-        threads = None if self.n_jobs is None or self.n_jobs < 0 else int(self.n_jobs)
-        if len(self.classes_) > 2:
-            from ._multinomial import fit_multinomial
-
-            fits = fit_multinomial(X, codes, len(self.classes_), alpha, share or 0.0, weights, intercept=bool(self.fit_intercept),
-                                   n_threads=threads, **settings)
-            coef, intercept = fits.coef[0], fits.intercept[0]
-            self.n_iter_, self.dual_gap_ = np.maximum(fits.n_epochs[:1], 1).astype(np.int32), float(fits.gap[0] * fits.null_loss)
-        else:
-            solution = solve_certified(
-                "LogisticRegression",
-                Batch(X, codes.astype(np.float64)[:, None], weights=weights, l1_ratio=share or 0.0, alphas=np.array([alpha]),
-                      loss="logistic", intercept=bool(self.fit_intercept), n_threads=threads, **settings),
-                self.verbose)
-            coef, intercept = solution.coef[:, 0], solution.intercept[:, 0]
-            self.n_iter_ = np.maximum(solution.n_cholesky[:, 0], 1).astype(np.int32)
-            self.dual_gap_ = float(dual_gap(solution)[0, 0])
-        self.coef_ = coef.astype(X.dtype, copy=False)
-        self.intercept_ = intercept.astype(X.dtype, copy=False) if self.fit_intercept else np.zeros(len(coef), X.dtype)
+        self.n_iter_ = self._fit_codes(X, codes, weights, alpha, share or 0.0)
         return self
