@@ -176,7 +176,7 @@ def grid_batch(X, Y, l1_ratios, *, weights, settings, **grid):
 
 
 def row_sets(folds, weights, n, whole=True):
-    """The groups 0 (all rows, if these are asked for), 1, ..., K of a batch: held-out rows where folds are taken away from the whole."""
+    """The groups 0 (all rows, if `whole`), 1, ..., K of a batch: held-out rows where folds are taken away from the whole."""
     if folds.train is None:
         return {"weights": weights, "held_out": [*([np.empty(0, dtype=np.intp)] if whole else []), *folds.test]}
     base = np.ones(n) if weights is None else weights

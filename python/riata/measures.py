@@ -4,6 +4,7 @@ With μ = inverse link of η, w the row weights divided by their sum, and y code
 
     deviance    Σ w 2 (ℓ(y, η) − least ℓ)            mse        Σ w (y − μ)²          mae    Σ w |y − μ|
     r2          1 − mse / weighted variance of y     log_loss   −Σ w log p(y)         brier  Σ w (y − p)²
+    neg_log_loss  −log_loss of probabilities not below 2.2e-16, as scikit-learn has it: one hopeless row then adds 36 at the most
     accuracy    Σ w [most probable class = y]        class      1 − accuracy
     auc         share of the pairs of a row of each class in which the second class has the larger η; ties count half
     c_index     the same of all pairs with different y: Harrell's concordance of a target that is fully observed
@@ -114,10 +115,16 @@ def _mse(held):
         return held.mean((held.y[:, None] - held.response) ** 2)
 
 
+def _log_losses(held):
+    return np.logaddexp(0, held.eta) - held.y[:, None] * held.eta
+
+
 def _right(held):
     return held.mean((held.eta > 0) == (held.y[:, None] > 0.5))
 
 
+#: what a row adds to scikit-learn's "neg_log_loss" at the most: it takes probabilities below this for as much
+WORST_LOG = -np.log(np.finfo(np.float64).eps)
 _TWO, _COUNTED = "two classes", "counted classes"
 #: of one linear predictor
 MEASURES = {measure.name: measure for measure in (
@@ -125,7 +132,8 @@ MEASURES = {measure.name: measure for measure in (
     Measure("mse", "mean squared error", False, _mse),
     Measure("mae", "mean absolute error", False, lambda held: held.mean(np.abs(held.y[:, None] - held.response))),
     Measure("r2", "R²", True, _r2),
-    Measure("log_loss", "log-loss", False, lambda held: held.mean(np.logaddexp(0, held.eta) - held.y[:, None] * held.eta), _TWO),
+    Measure("log_loss", "log-loss", False, lambda held: held.mean(_log_losses(held)), _TWO),
+    Measure("neg_log_loss", "negative log-loss", True, lambda held: -held.mean(np.minimum(_log_losses(held), WORST_LOG)), _TWO),
     Measure("brier", "Brier score", False, _mse, _TWO),
     Measure("accuracy", "accuracy", True, _right, _COUNTED),
     Measure("class", "misclassification error", False, lambda held: 1 - _right(held), _COUNTED),
@@ -165,15 +173,16 @@ def _each_against_the_rest(held):
 MULTINOMIAL = {measure.name: measure for measure in (
     Measure("deviance", "deviance", False, lambda held: -2 * held.mean(log_probability(held))),
     Measure("log_loss", "log-loss", False, lambda held: -held.mean(log_probability(held))),
+    Measure("neg_log_loss", "negative log-loss", True, lambda held: held.mean(np.maximum(log_probability(held), -WORST_LOG))),
     Measure("brier", "Brier score", False, _multinomial_brier),
     Measure("accuracy", "accuracy", True, _right_class),
     Measure("class", "misclassification error", False, lambda held: 1 - _right_class(held)),
     Measure("auc", "AUC, each class against the rest", True, _each_against_the_rest),
 )}
 #: scikit-learn's names -> the measure, and the sign that makes it larger for better
-ALIASES = {"neg_mean_squared_error": ("mse", -1), "neg_mean_absolute_error": ("mae", -1), "neg_log_loss": ("log_loss", -1),
+ALIASES = {"neg_mean_squared_error": ("mse", -1), "neg_mean_absolute_error": ("mae", -1),
            "neg_brier_score": ("brier", -1), "roc_auc": ("auc", 1), "concordance": ("c_index", 1)}
-MULTINOMIAL_ALIASES = {"neg_log_loss": ("log_loss", -1), "neg_brier_score": ("brier", -1), "roc_auc_ovr": ("auc", 1)}
+MULTINOMIAL_ALIASES = {"neg_brier_score": ("brier", -1), "roc_auc_ovr": ("auc", 1)}
 
 
 def check_scoring(scoring, loss, classes, weights=None):

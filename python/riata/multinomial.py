@@ -267,7 +267,7 @@ def _training(base, folds, k, given):
 
 
 def _cv_result(given, solution, folds, l1_ratios, base, measure):
-    R, F, L = len(l1_ratios), len(folds), solution.alphas.shape[1]
+    R, F = len(l1_ratios), len(folds)
     held = np.arange(R)[:, None] * (F + 1) + 1 + np.arange(F)
     values = held_out_scores([measure, MULTINOMIAL["log_loss"], MULTINOMIAL["accuracy"]], given.X, given.codes, given.classes,
                              folds, solution, held, base, given.settings["offset"], given.settings["n_threads"])

@@ -16,6 +16,7 @@ from ._huber import HuberRegressor
 from ._linear_svc import LinearSVC
 from ._linear_svr import LinearSVR
 from ._logistic import LogisticRegression
+from ._logistic_cv import LogisticRegressionCV
 from ._multi_task import MultiTaskElasticNet, MultiTaskLasso
 from ._multi_task_cv import MultiTaskElasticNetCV, MultiTaskLassoCV
 from ._paths import enet_path, lasso_path
@@ -39,6 +40,7 @@ __all__ = [
     "LinearSVC",
     "LinearSVR",
     "LogisticRegression",
+    "LogisticRegressionCV",
     "MCPRegressor",
     "MultiTaskElasticNet",
     "MultiTaskElasticNetCV",

@@ -16,7 +16,7 @@ from ._parameters import InvalidParameterError
 
 _FLOATS = (np.float64, np.float32)
 _PENALTIES = ("deprecated", "l1", "l2", "elasticnet", None)
-_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
+SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
 
 
 class LinearClassifier(ClassifierMixin, LinearPredictor):
@@ -218,8 +218,8 @@ class LogisticRegression(LinearClassifier):
             If a parameter, X, y or sample_weight cannot be used; labels of one class only.
         """
         self._check_parameters(solver=None, l1_ratio=None)
-        if self.solver not in _SOLVERS:
-            raise InvalidParameterError(f"The 'solver' parameter of LogisticRegression must be one of {_SOLVERS}. "
+        if self.solver not in SOLVERS:
+            raise InvalidParameterError(f"The 'solver' parameter of LogisticRegression must be one of {SOLVERS}. "
                                         f"Got {self.solver!r} instead.")
         share = self._share()
         X, codes, weights = self._checked_classes(X, y, sample_weight)
