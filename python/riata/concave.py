@@ -189,7 +189,7 @@ def _concave_path(penalty, arguments):
         certificates = {name: given.grid.restore(getattr(solution, name)[0], 0) for name in ("kkt", "curvature")}
         return {**certificates, "penalty": penalty, "gamma": gamma}
 
-    path = penalty_path(ConcavePathResult, solve_concave, given, ConcaveBatch, l1_ratio, own, l1_ratio=l1_ratio, penalty=penalty,
+    path = penalty_path(ConcavePathResult, solve_concave, given, ConcaveBatch, own, l1_ratio=l1_ratio, penalty=penalty,
                         gamma=gamma)
     warn_of_kkt(path.status, path.kkt, path.tol, stacklevel=4)
     return path

@@ -15,7 +15,7 @@ def check_penalty_arguments(arguments, **absent):
     return check_arguments({**arguments, **ABSENT, **absent})
 
 
-def penalty_path(Result, door, given, kind, l1_ratio, own, **fields_of_batch):
+def penalty_path(Result, door, given, kind, own, **fields_of_batch):
     """The path of a penalty.
 
     Parameters
@@ -25,11 +25,10 @@ def penalty_path(Result, door, given, kind, l1_ratio, own, **fields_of_batch):
         Of the engine: ``door(batch, progress)``.
     given : Arguments
     kind : a subclass of the engine's ``Batch``
-    l1_ratio : float
     own : callable
         The fields of ``Result`` that `PathResult` does not have, from a solution.
     **fields_of_batch
-        Those of ``kind``.
+        Those of ``kind``; ``l1_ratio`` is 1 where it is not among them.
 
     Raises
     ------
@@ -37,7 +36,7 @@ def penalty_path(Result, door, given, kind, l1_ratio, own, **fields_of_batch):
         On Ctrl-C, with ``.result``.
     """
     def result_of(solution):
-        base = path_of(solution, 0, given, l1_ratio)
+        base = path_of(solution, 0, given, fields_of_batch.get("l1_ratio", 1.0))
         return Result(**{field.name: getattr(base, field.name) for field in fields(PathResult)}, **own(solution))
 
     batch = kind(given.X, given.y[:, None], weights=given.weights, **fields_of_batch, **given.grid.keywords, **given.settings)

@@ -33,15 +33,16 @@ def checked_classes(estimator, X, y, sample_weight):
     check_classification_targets(y)
     weights = checked_weights(sample_weight, X.shape[0])
     estimator.classes_, codes = np.unique(y, return_inverse=True)
+    labels = estimator.classes_.tolist()
     factor = None
     if estimator.class_weight is not None:
         factor = compute_class_weight(estimator.class_weight, classes=estimator.classes_, y=y, sample_weight=weights)
         if not (np.isfinite(factor) & (factor >= 0)).all():
             k = int(np.argmin(np.isfinite(factor) & (factor >= 0)))
-            raise ValueError(f"class_weight of class {estimator.classes_[k]!r} is {factor[k]}: give finite numbers of 0 or more.")
+            raise ValueError(f"class_weight of class {labels[k]!r} is {factor[k]}: give finite numbers of 0 or more.")
     counted = np.bincount(codes, weights, len(estimator.classes_)) * (1.0 if factor is None else factor) > 0
     if counted.sum() < 2:
-        only = f"only one class: {estimator.classes_[counted][0]!r}" if counted.any() else "none: every class has the weight 0"
+        only = f"only one class: {labels[counted.argmax()]!r}" if counted.any() else "none: every class has the weight 0"
         raise ValueError(f"{type(estimator).__name__} needs rows of at least 2 classes with a positive weight, but the data "
                          f"contains {only}")
     return canonical(X), codes, weights, factor

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from riata.saved_model import meaning_of
 from riata_engine.batch import Interrupted
 from riata_engine.cox import STATUS, Cox, baseline_hazard, concordance, solve_cox
 
@@ -83,6 +84,9 @@ class SurvivalPredictor(BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=("csr", "csc", "coo"), dtype=(np.float64, np.float32), reset=False)
         return X @ self.coef_
+
+    def _saved_meaning(self):
+        return meaning_of("cox", "log", predicts="link")
 
     def predict_hazard_ratio(self, X):
         """exp of ``predict``: the hazard in units of that at x = 0."""

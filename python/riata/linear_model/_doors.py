@@ -51,7 +51,7 @@ def elastic_net(model, X, Y, weights, share):
     solution = solve_certified(
         type(model).__name__,
         Batch(X, Y, weights=weights, l1_ratio=share, alphas=alphas_of(model), lower=lower, upper=upper,
-              penalty_factor=check_penalty_factor(model.penalty_factor, X.shape[1]), standardize=bool(model.standardize),
+              penalty_factor=check_penalty_factor(model.penalty_factor, X.shape[1]), standardize=standardized(model),
               n_threads=threads(model), **settings(model), **loss.settings))
     counts = solution.n_epochs if loss.name == "squared" else solution.n_cholesky
     return fit_of(solution, counts)
@@ -69,7 +69,7 @@ def margins(model, X, Y, weights, share):
 def multinomial(model, X, codes, weights, share):
     fits = fit_multinomial(
         X, codes, len(model.classes_), alphas_of(model), share, weights, intercept=bool(model.fit_intercept),
-        penalty_factor=check_penalty_factor(model.penalty_factor, X.shape[1]), standardize=bool(model.standardize),
+        penalty_factor=check_penalty_factor(model.penalty_factor, X.shape[1]), standardize=standardized(model),
         tol=float(model.tol), max_epochs=most_epochs(model), n_threads=threads(model), owner=type(model).__name__)
     return Fit(fits.coef[0], fits.intercept[0], fits.gap, str(fits.status[0]), int(fits.n_epochs[0]))
 
@@ -77,7 +77,7 @@ def multinomial(model, X, codes, weights, share):
 def groups(model, X, Y, weights, share):
     members, names = check_feature_groups(model.groups, X.shape[1])
     batch = GroupBatch(X, Y, members, check_group_factors(model.penalty_factor, members), sparsity=share, weights=weights,
-                       alphas=alphas_of(model), standardize=bool(model.standardize), n_threads=threads(model), **settings(model))
+                       alphas=alphas_of(model), standardize=standardized(model), n_threads=threads(model), **settings(model))
     solution = solve_certified(type(model).__name__, batch, door=solve_groups)
     coef = solution.coefficients(0, 0)
     selected = [name for name, group in zip(names, members, strict=True) if coef[0, group].any()]
@@ -88,7 +88,7 @@ def groups(model, X, Y, weights, share):
 def concave(model, X, Y, weights, share):
     batch = ConcaveBatch(X, Y, weights=weights, l1_ratio=share, alphas=alphas_of(model), penalty=model.penalty,
                          gamma=gamma_of(model), penalty_factor=check_penalty_factor(model.penalty_factor, X.shape[1]),
-                         standardize=bool(model.standardize), n_threads=threads(model), **settings(model))
+                         standardize=standardized(model), n_threads=threads(model), **settings(model))
     solution = solve_certified(type(model).__name__, batch, door=solve_concave)
     fit = fit_of(solution, solution.n_epochs)
     fit.own = {"kkt_": float(solution.kkt[0, 0]), "curvature_": float(solution.curvature[0, 0])}
@@ -98,7 +98,7 @@ def concave(model, X, Y, weights, share):
 def slope(model, X, Y, weights, share):
     rows = X.shape[0] if weights is None else np.count_nonzero(weights)
     sequence = check_sequence(model.sequence, model.q, X.shape[1], rows)
-    batch = SlopeBatch(X, Y, weights=weights, alphas=alphas_of(model), sequence=sequence, standardize=bool(model.standardize),
+    batch = SlopeBatch(X, Y, weights=weights, alphas=alphas_of(model), sequence=sequence, standardize=standardized(model),
                        n_threads=threads(model), **settings(model))
     solution = solve_certified(type(model).__name__, batch, door=solve_slope)
     fit = fit_of(solution, solution.n_epochs)
@@ -110,7 +110,7 @@ def adaptive(model, X, Y, weights, share):
     path = adaptive_or_plain(
         X, Y[:, 0], model.initial, gamma=gamma_of(model), l1_ratio=share, alphas=alphas_of(model), weights=weights,
         penalty_factor=model.penalty_factor, lower=model.lower, upper=model.upper, positive=model.positive,
-        intercept=bool(model.fit_intercept), standardize=bool(model.standardize), tol=float(model.tol),
+        intercept=bool(model.fit_intercept), standardize=standardized(model), tol=float(model.tol),
         max_epochs=most_epochs(model), n_threads=threads(model))
     if not np.isfinite(path.intercept[0]):
         raise ValueError(f"{type(model).__name__}: the fit gave no coefficients ({path.status[0]}). Very large or very small "
@@ -133,7 +133,7 @@ SCALED = ("penalty_factor", "standardize")
 TAKES = {elastic_net: (*SCALED, "lower", "upper", "positive"), adaptive: (*SCALED, "lower", "upper", "positive"), groups: SCALED,
          concave: SCALED, slope: ("standardize",), margins: (), multinomial: SCALED}
 #: values that ask for nothing
-NOTHING = {"penalty_factor": None, "lower": None, "upper": None, "positive": False, "standardize": False}
+NOTHING = {"penalty_factor": None, "lower": None, "upper": None, "positive": False, "standardize": None}
 
 
 def loss_of(owner, loss, labels):
@@ -178,7 +178,7 @@ def door_of(model, kind):
     door = DOORS[kind][penalty]
     for what, nothing in NOTHING.items():
         value = getattr(model, what)
-        asked = value is not None if nothing is None else bool(value)
+        asked = value is not None and value is not False
         if asked and what not in TAKES[door]:
             with_what = f"loss={name!r} (several classes)" if kind == "multinomial" else f"loss={name!r}"
             raise InvalidParameterError(f"{owner}: {what} is not available for {with_what} with penalty={penalty!r}: leave it at "
@@ -208,6 +208,10 @@ def gamma_of(model):
 
 def alphas_of(model):
     return np.array([0.0 if model.penalty is None else float(model.alpha)])
+
+
+def standardized(model):
+    return model.penalty in LEAST_GAMMA if model.standardize is None else bool(model.standardize)
 
 
 def most_epochs(model):

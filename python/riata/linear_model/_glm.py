@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from riata.losses import Loss
+from riata.saved_model import meaning_of
 from riata_engine.batch import LOSS, Batch, deviances
 
 from ._base import LinearPredictor, checked_data
@@ -124,6 +125,10 @@ class _GLMRegressor(RegressorMixin, LinearPredictor):
         float
         """
         return deviance_explained(self._loss(), super().predict(X), y, sample_weight)
+
+    def _saved_meaning(self):
+        loss = self._loss()
+        return {} if loss.link == "identity" else meaning_of(loss, loss.link)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.linear_model._base import LinearClassifierMixin, SparseCoefMixin
 
+from riata.saved_model import meaning_of
+
 from ._base import LinearPredictor
 from ._classes import against_the_rest, checked_classes
 from ._margins import MAX_ITER, SCALING, TOL, UNUSED, C, check_margin_parameters, fit_margins
@@ -117,6 +119,9 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, LinearPredictor):
         self.gap_ = solution.gap[:, 0]
         self.n_iter_ = int(max(1, solution.n_iter.max()))
         return self
+
+    def _saved_meaning(self):
+        return meaning_of(self.loss, "identity", self.classes_, "class")
 
     def _prepared(self, X, y, sample_weight):
         """(X, Y (n, n_problems) of ±1, weights (n,), (n, n_problems) or None); sets ``classes_``."""

@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.base import ClassifierMixin
 
+from riata.saved_model import meaning_of
 from riata_engine.batch import Batch
 
 from ._base import LinearPredictor
@@ -75,6 +76,10 @@ class LinearClassifier(ClassifierMixin, LinearPredictor):
         ndarray of shape (n_samples, n_classes)
         """
         return np.exp(self.predict_log_proba(X))
+
+    def _saved_meaning(self):
+        link = "logit" if len(self.coef_) == 1 else "softmax"
+        return meaning_of("logistic" if link == "logit" else "multinomial", link, self.classes_, "class")
 
     def _checked_classes(self, X, y, sample_weight):
         """(X, codes (n,), weights times class weights or None); sets ``classes_``."""

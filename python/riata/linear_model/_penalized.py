@@ -7,6 +7,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from riata.losses import Loss
+from riata.saved_model import meaning_of
 from riata_engine.batch import LOSS
 
 from ._base import LinearPredictor, checked_data
@@ -16,20 +17,15 @@ from ._glm import deviance_explained
 from ._logistic import LinearClassifier
 from ._parameters import InvalidParameterError
 
-_PENALTY = """alpha : float, default=1.0
-        Strength of the penalty, >= 0. 0 is no penalty.
-    l1_ratio : float, default=None
-        Share of the l1 part, in [0, 1]: of 'elasticnet' and 'sparse_group' (None: 0.5), and of 'adaptive', 'mcp' and 'scad',
-        whose other part is ridge (None: 1). The other penalties have none."""
-
 _BOUNDS = """lower, upper : float or array-like of shape (n_features,), default=None
         Bounds of the coefficients; they contain 0.
     positive : bool, default=False
         Restrict the coefficients to b >= 0.
     fit_intercept : bool, default=True
         Whether to fit an (unpenalised) intercept.
-    standardize : bool, default=False
-        Let the penalty act on b_j · s_j, s_j the standard deviation of column j.
+    standardize : bool or None, default=None
+        Let the penalty act on b_j · s_j, s_j the standard deviation of column j. None: only with 'mcp' and 'scad', whose gamma is
+        for columns of variance one.
     max_iter : int or None, default=None
         The most epochs of descent (with a margin loss: Newton steps). None means 100 000 (1000).
     tol : float, default=1e-6
@@ -48,7 +44,7 @@ _CERTIFICATES = """status_ : str
 
 class _Penalized(LinearPredictor):
     def _check_own_parameters(self):
-        self._check_parameters(l1_ratio=None, epsilon=None)
+        self._check_parameters(l1_ratio=None, epsilon=None, **({"standardize": None} if self.standardize is None else {}))
         self._must_be_number("l1_ratio", lambda v: 0 <= v <= 1, "None or a number in [0, 1]", none=True)
         self._must_be_number("gamma", lambda v: v > 0, "None or a number > 0", none=True)
         self._must_be_number("quantile", lambda v: 0 < v < 1, "a number in the open interval (0, 1)")
@@ -99,8 +95,12 @@ class PenalizedRegressor(RegressorMixin, _Penalized):
     penalty : str or None, default='elasticnet'
         'elasticnet' is Σ_j f_j ( l1_ratio·|b_j| + (1 − l1_ratio)/2 · b_j² ); 'l1' and 'l2' are its ends, 'adaptive' has f_j from
         a first fit (:class:`AdaptiveLasso`), 'group' and 'sparse_group' are those of :class:`SparseGroupLasso`, 'mcp' and 'scad'
-        those of :class:`MCPRegressor` (here with the ``standardize`` below), 'slope' is that of :class:`Slope`. None: none.
-    {_PENALTY}
+        those of :class:`MCPRegressor`, 'slope' is that of :class:`Slope`. None: none.
+    alpha : float, default=1.0
+        Strength of the penalty, >= 0. 0 is no penalty.
+    l1_ratio : float, default=None
+        Share of the l1 part, in [0, 1]: of 'elasticnet' and 'sparse_group' (None: 0.5), and of 'adaptive', 'mcp' and 'scad',
+        whose other part is ridge (None: 1). The other penalties have none.
     gamma : float, default=None
         Of 'mcp' (None: 3.0), 'scad' (3.7) and 'adaptive' (1.0).
     quantile : float, default=0.5
@@ -156,7 +156,7 @@ class PenalizedRegressor(RegressorMixin, _Penalized):
 
     def __init__(self, loss="squared", penalty="elasticnet", *, alpha=1.0, l1_ratio=None, gamma=None, quantile=0.5, epsilon=0.1,
                  groups=None, sequence="bh", q=0.1, initial="ols", penalty_factor=None, lower=None, upper=None, positive=False,
-                 fit_intercept=True, standardize=False, max_iter=None, tol=1e-6, n_jobs=None):
+                 fit_intercept=True, standardize=None, max_iter=None, tol=1e-6, n_jobs=None):
         self._keep(locals())
 
     def fit(self, X, y, sample_weight=None):
@@ -193,8 +193,8 @@ class PenalizedRegressor(RegressorMixin, _Penalized):
         self._keep_fit(fit)
         return self
 
-    def decision_function(self, X):
-        """The linear predictor ``X @ coef_ + intercept_``.
+    def linear_predictor(self, X):
+        """What the link makes a mean of: ``X @ coef_ + intercept_``.
 
         Parameters
         ----------
@@ -220,6 +220,10 @@ class PenalizedRegressor(RegressorMixin, _Penalized):
         eta = super().predict(X)
         return self.loss_.response(eta) if isinstance(self.loss_, Loss) else eta
 
+    def _saved_meaning(self):
+        link = getattr(self.loss_, "link", "identity")
+        return {} if link == "identity" else meaning_of(self.loss_, link)
+
     def score(self, X, y, sample_weight=None):
         """R², and of a loss with a link D²: the fraction of the deviance explained, 1 − D(y, prediction) / D(y, mean of y).
 
@@ -236,7 +240,7 @@ class PenalizedRegressor(RegressorMixin, _Penalized):
         loss = self.loss_
         if not isinstance(loss, Loss) or loss.link == "identity":
             return super().score(X, y, sample_weight)
-        return deviance_explained(loss, self.decision_function(X), y, sample_weight)
+        return deviance_explained(loss, self.linear_predictor(X), y, sample_weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -264,9 +268,12 @@ class PenalizedClassifier(LinearClassifier, _Penalized):
     loss : {{'logistic', 'hinge', 'squared_hinge'}} or riata.losses.Loss, default='logistic'
         With y = ±1, 'hinge' is max(0, 1 − yη), 'squared_hinge' its square. A loss of your own has the logit for its link, and two
         classes.
-    penalty : {{'l1', 'l2', 'elasticnet', None}}, default='elasticnet'
+    penalty : {{'l2', 'l1', 'elasticnet', None}}, default='l2'
         Every loss goes with each of them.
-    {_PENALTY}
+    alpha : float, default=0.01
+        Strength of the penalty, >= 0. 0 is no penalty.
+    l1_ratio : float, default=None
+        Share of the l1 part of 'elasticnet', in [0, 1]; None: 0.5. The other penalties have none.
     penalty_factor : array-like of shape (n_features,), default=None
         f_j >= 0: 0 leaves a feature free, inf leaves it out. Not with a margin loss.
     {_BOUNDS}
@@ -302,12 +309,12 @@ class PenalizedClassifier(LinearClassifier, _Penalized):
     >>> import numpy as np
     >>> from riata.linear_model import PenalizedClassifier
     >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]])
-    >>> PenalizedClassifier(loss="hinge", alpha=0.1).fit(X, ["a", "a", "b", "b"]).predict(X).tolist()
+    >>> PenalizedClassifier(loss="hinge").fit(X, ["a", "a", "b", "b"]).predict(X).tolist()
     ['a', 'a', 'b', 'b']
     """
 
-    def __init__(self, loss="logistic", penalty="elasticnet", *, alpha=1.0, l1_ratio=None, penalty_factor=None, lower=None,
-                 upper=None, positive=False, fit_intercept=True, standardize=False, class_weight=None, max_iter=None, tol=1e-6,
+    def __init__(self, loss="logistic", penalty="l2", *, alpha=0.01, l1_ratio=None, penalty_factor=None, lower=None,
+                 upper=None, positive=False, fit_intercept=True, standardize=None, class_weight=None, max_iter=None, tol=1e-6,
                  n_jobs=None):
         self._keep(locals())
 
@@ -353,6 +360,12 @@ class PenalizedClassifier(LinearClassifier, _Penalized):
         self.gap_ = float(np.max(fit.gap))
         self._keep_fit(fit)
         return self
+
+    def _saved_meaning(self):
+        if not isinstance(self.loss_, Loss):
+            return meaning_of(self.loss_, "identity", self.classes_, "class")
+        own = super()._saved_meaning()
+        return own | meaning_of(self.loss_, own["link"], self.classes_, "class") if own["link"] == "logit" else own
 
     @available_if(_has_probabilities)
     def predict_log_proba(self, X):
