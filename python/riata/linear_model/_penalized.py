@@ -28,7 +28,7 @@ _BOUNDS = """lower, upper : float or array-like of shape (n_features,), default=
         for columns of variance one.
     max_iter : int or None, default=None
         The most epochs of descent (with a margin loss: Newton steps). None means 100 000 (1000).
-    tol : float, default=1e-6
+    tol : float, default=1e-8
         The fit stops when its duality gap is at most ``tol`` times the objective at b = 0 with the best intercept; with 'mcp' and
         'scad', when ``kkt_`` is at most this.
     n_jobs : int or None, default=None
@@ -156,7 +156,7 @@ class PenalizedRegressor(RegressorMixin, _Penalized):
 
     def __init__(self, loss="squared", penalty="elasticnet", *, alpha=1.0, l1_ratio=None, gamma=None, quantile=0.5, epsilon=0.1,
                  groups=None, sequence="bh", q=0.1, initial="ols", penalty_factor=None, lower=None, upper=None, positive=False,
-                 fit_intercept=True, standardize=None, max_iter=None, tol=1e-6, n_jobs=None):
+                 fit_intercept=True, standardize=None, max_iter=None, tol=1e-8, n_jobs=None):
         self._keep(locals())
 
     def fit(self, X, y, sample_weight=None):
@@ -314,7 +314,7 @@ class PenalizedClassifier(LinearClassifier, _Penalized):
     """
 
     def __init__(self, loss="logistic", penalty="l2", *, alpha=0.01, l1_ratio=None, penalty_factor=None, lower=None,
-                 upper=None, positive=False, fit_intercept=True, standardize=None, class_weight=None, max_iter=None, tol=1e-6,
+                 upper=None, positive=False, fit_intercept=True, standardize=None, class_weight=None, max_iter=None, tol=1e-8,
                  n_jobs=None):
         self._keep(locals())
 
