@@ -1,6 +1,7 @@
 """A fitted linear model as plain data: coefficients, link and classes, and what it predicts."""
 
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 
@@ -206,8 +207,9 @@ class LinearModel:
 
 def meaning_of(loss, link, classes=None, predicts="response"):
     """Keywords of `LinearModel` of a model of a `riata.losses.Loss`, or of a loss by its name."""
+    parameter = getattr(loss, "parameter", None)
     return {"link": link, "classes": classes, "predicts": predicts,
-            "loss": {"name": getattr(loss, "name", loss), "parameter": _plain(getattr(loss, "parameter", None))}}
+            "loss": {"name": getattr(loss, "name", loss), "parameter": float(parameter) if isinstance(parameter, Real) else None}}
 
 
 def _fields(document):

@@ -50,7 +50,7 @@ def deviance_explained(loss, eta, y, sample_weight):
     weights = None if sample_weight is None else np.broadcast_to(np.asarray(sample_weight, float), y.shape)
     loss.check(y, weights=weights)
     mean = np.average(y, weights=weights)
-    engine, parameter = loss.settings["loss"], loss.settings["loss_parameter"]
+    engine, parameter = loss.settings["loss"], loss.settings.get("loss_parameter")
     null = np.full(len(y), LOSS[engine].level(mean))
     parts = deviances(engine, parameter, y, np.column_stack([np.asarray(eta, np.float64), null]), weights)
     return float(1.0 - parts[0] / parts[1])
