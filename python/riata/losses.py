@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from riata.class_labels import missing_labels
+from riata.links import inverse_link
 from riata.validation import check_number
 from riata_engine.batch import LOSS
 
@@ -53,14 +54,7 @@ class Loss:
 
     def response(self, eta):
         """The mean of y at a linear predictor: its inverse link."""
-        if self.link == "log":
-            with np.errstate(over="ignore"):
-                return np.exp(eta)
-        if self.link == "logit":
-            from scipy.special import expit
-
-            return expit(eta)
-        return eta
+        return inverse_link(self.link, eta)
 
     def check(self, y, name="y", weights=None):
         """Refuse a target (n,) or (n, B) that the loss is not defined for, or that has nothing to tell.

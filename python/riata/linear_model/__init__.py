@@ -20,6 +20,7 @@ from ._logistic_cv import LogisticRegressionCV
 from ._multi_task import MultiTaskElasticNet, MultiTaskLasso
 from ._multi_task_cv import MultiTaskElasticNetCV, MultiTaskLassoCV
 from ._paths import enet_path, lasso_path
+from ._penalized import PenalizedClassifier, PenalizedRegressor
 from ._quantile import QuantileRegressor
 from ._ridge import Ridge
 from ._ridge_cv import RidgeCV
@@ -46,6 +47,8 @@ __all__ = [
     "MultiTaskElasticNetCV",
     "MultiTaskLasso",
     "MultiTaskLassoCV",
+    "PenalizedClassifier",
+    "PenalizedRegressor",
     "PoissonRegressor",
     "QuantileRegressor",
     "RelaxedLasso",

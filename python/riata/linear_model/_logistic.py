@@ -4,17 +4,15 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
+from riata.saved_model import meaning_of
 from riata_engine.batch import Batch
 
-from ._base import LinearPredictor, canonical, checked_weights
+from ._base import LinearPredictor
 from ._certified import dual_gap, solve_certified, tight_settings
+from ._classes import check_every_class, checked_classes, weights_of_rows
 from ._parameters import InvalidParameterError
 
-_FLOATS = (np.float64, np.float32)
 _PENALTIES = ("deprecated", "l1", "l2", "elasticnet", None)
 SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
 
@@ -79,22 +77,16 @@ class LinearClassifier(ClassifierMixin, LinearPredictor):
         """
         return np.exp(self.predict_log_proba(X))
 
+    def _saved_meaning(self):
+        link = "logit" if len(self.coef_) == 1 else "softmax"
+        return meaning_of("logistic" if link == "logit" else "multinomial", link, self.classes_, "class")
+
     def _checked_classes(self, X, y, sample_weight):
         """(X, codes (n,), weights times class weights or None); sets ``classes_``."""
-        check_is = {"accept_sparse": "csc", "dtype": _FLOATS}
-        X, y = validate_data(self, X, y, **check_is)
-        check_classification_targets(y)
-        weights = checked_weights(sample_weight, X.shape[0])
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        counted = self.classes_ if weights is None else np.unique(y[weights > 0])
-        if len(counted) < 2:
-            raise ValueError(f"{type(self).__name__} needs rows of at least 2 classes, "
-                             f"but the data has one class: {counted[0]!r}")
-        if self.class_weight is not None:
-            of_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y, sample_weight=sample_weight)
-            weights = of_class[codes] * (1.0 if weights is None else weights)
-            weights = checked_weights(weights, X.shape[0])
-        return canonical(X), codes, weights
+        X, codes, weights, factor = checked_classes(self, X, y, sample_weight)
+        weights = weights_of_rows(codes, weights, factor)
+        check_every_class(codes, weights, self.classes_)
+        return X, codes, weights
 
     def _share(self):
         """l1_ratio by ``penalty`` and ``l1_ratio``; None where there is no penalty."""

@@ -35,7 +35,8 @@ class MultinomialFits:
 
 
 def fit_multinomial(X, codes, n_classes, alpha, l1_ratio, weights=None, *, intercept=True, penalty_factor=None, reference=None,
-                    tol=1e-6, max_epochs=100_000, n_threads=None, time_budget=None, owner="LogisticRegression"):
+                    standardize=False, tol=1e-6, max_epochs=100_000, n_threads=None, time_budget=None,
+                    owner="LogisticRegression"):
     """Minimise Σ w ℓ / Σ w + alpha · penalty of the symmetric multinomial model.
 
     scikit-learn's C · Σ w ℓ + penalty has the same minimiser at alpha = 1 / (C · Σ w) (``alpha_of``).
@@ -71,8 +72,8 @@ def fit_multinomial(X, codes, n_classes, alpha, l1_ratio, weights=None, *, inter
     """
     batch = Multinomial(X, np.asarray(codes), int(n_classes), weights=weights, l1_ratio=np.array([float(l1_ratio)]),
                         alphas=np.atleast_1d(np.asarray(alpha, float)), penalty_factor=penalty_factor, reference=reference,
-                        intercept=bool(intercept), tol=float(tol), max_epochs=int(max_epochs), n_threads=n_threads,
-                        time_budget=time_budget)
+                        intercept=bool(intercept), standardize=bool(standardize), tol=float(tol), max_epochs=int(max_epochs),
+                        n_threads=n_threads, time_budget=time_budget)
     solution = solve_classes(owner, batch)
     return MultinomialFits(solution.coef[0], solution.intercept[0], solution.gap[0], status_names(solution.status[0]),
                            solution.n_epochs[0], float(solution.null_loss[0]))
