@@ -1,7 +1,7 @@
 # Dropout: elements are kept or not by Philox's words, made a block at a time in the cache and never stored.
 from cython.parallel cimport prange
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
@@ -48,10 +48,6 @@ cdef inlined_void kept_in_words(int bits, const uint32_t* words, uint32_t thresh
         for w in range(WORDS):
             for place in range(32):
                 kept[w * 32 + place] = lane_of(words[w], place, 1) >= threshold
-    elif bits == 8:
-        for w in range(WORDS):
-            for place in range(4):
-                kept[w * 4 + place] = lane_of(words[w], place, 8) >= threshold
     elif bits == 16:
         for w in range(WORDS):
             for place in range(2):
@@ -81,8 +77,6 @@ cdef cloned_void block_of(const Rule* rule, uint64_t block, const real* x, const
     words_of(rule, block, words)
     if rule.bits == 1:
         kept_in_words(1, words, rule.threshold, kept)
-    elif rule.bits == 8:
-        kept_in_words(8, words, rule.threshold, kept)
     elif rule.bits == 16:
         kept_in_words(16, words, rule.threshold, kept)
     else:
@@ -112,14 +106,19 @@ cdef void blocks_of(const Rule* rule, uint64_t index, const real* x, const real*
 cdef cloned_void shared_of(const uint8_t* kept, const real* x, const real* sign, real* out, Py_ssize_t shared, Py_ssize_t inner, real scale) noexcept nogil:
     """One decision for `shared` elements that lie `inner` apart."""
     cdef Py_ssize_t s, i
-    cdef real factor, zero = 0
-    for s in range(shared):
-        if inner == 1:
-            factor = scale if kept[0] else zero
-            out[s] = (factor * x[s] if sign == NULL or sign[s] > zero else zero) if kept[0] else zero
-        else:
-            for i in range(inner):
-                out[s * inner + i] = (scale * x[s * inner + i] if sign == NULL or sign[s * inner + i] > zero else zero) if kept[i] else zero
+    cdef real zero = 0
+    if inner > 1:
+        for s in range(shared):
+            i = s * inner
+            use(x + i, sign + i if sign != NULL else NULL, kept, inner, scale, out + i)
+    elif kept[0] == 0:
+        memset(out, 0, shared * sizeof(real))
+    elif sign == NULL:
+        for s in range(shared):
+            out[s] = scale * x[s]
+    else:
+        for s in range(shared):
+            out[s] = scale * x[s] if sign[s] > zero else zero
 
 
 cdef Rule rule_of(uint64_t seed, uint64_t stream, uint32_t threshold, int bits, double scale):

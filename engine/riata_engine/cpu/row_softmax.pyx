@@ -212,3 +212,11 @@ cdef void softmax_vjp_tile(const Task* task, Tile* tile, real* scratch) noexcept
 
 cdef void cross_entropy_tile(const Task* task, Tile* tile, real* scratch) noexcept nogil:
     cross_entropy_rows_of(task, tile, scratch)
+
+
+def exp_and_log(real[::1] x, real[::1] exponential, real[::1] logarithm):
+    """The functions that the kernels use, number by number: what their errors are measured on."""
+    cdef Py_ssize_t k
+    for k in range(x.shape[0]):
+        exponential[k] = row_exp(x[k])
+        logarithm[k] = row_log(x[k])

@@ -2,7 +2,7 @@
 
 Element e of a stream reads the `bits` low bits of word (e·bits) // 32 of the stream, moved down by (e·bits) mod 32; word w is word
 w mod 4 of Philox's counter w // 4. It is kept where these bits, as an integer, are at least the threshold: the rate is exactly
-threshold / 2^bits, one bit for ½, a byte for multiples of 1/256, two or four bytes for others.
+threshold / 2^bits, one bit for ½, else sixteen or thirty-two.
 """
 try:
     import cython
@@ -33,7 +33,7 @@ def rate_in_bits(rate):
     """(threshold, bits) of the fewest bits that are exact, or of sixteen where they are within a thousandth of `rate` and of 1 − rate,
     else of thirty-two.
     """
-    for bits in (1, 8, 16):
+    for bits in (1, 16):
         scaled = rate * 2.0**bits
         if scaled == round(scaled):
             return int(scaled), bits
