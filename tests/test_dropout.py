@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from test_philox import filled, formula_without_cython
 
 import riata.functional as F
 from riata_engine.formulas.dropout import lane_of, rate_in_bits, word_of
+from test_philox import filled, formula_without_cython
 
 RATES = (0.0, 0.5, 0.25, 0.3, 0.9, 1e-6, 1 - 1e-6)
 
@@ -21,7 +21,7 @@ def test_the_mask_is_the_formula(rate, index):
     n = 20_000
     lanes = words_of((index + n) * bits // 32 + 1, 7, 9)
     numbers = np.unpackbits(lanes.view(np.uint8), bitorder="little") if bits == 1 else lanes.view(f"<u{bits // 8}")
-    kept = numbers[index:index + n] >= threshold
+    kept = numbers[index : index + n] >= threshold
     np.testing.assert_array_equal(F.dropout_mask(n, rate, seed=7, stream=9, index=index), kept)
     for e in (index, index + 1, index + 31, index + n - 1):
         assert (lane_of(int(lanes[word_of(e, bits)]), e % (32 // bits), bits) >= threshold) == kept[e - index]
@@ -63,7 +63,7 @@ def test_products_and_gradients(rate, activation, dtype):
     on = kept & (x > 0) if activation else kept
     y = F.dropout(x, rate, activation=activation, **key)
     np.testing.assert_allclose(y, np.where(on, scale * x.astype(float), 0), rtol=3e-7)
-    for forward in ((x, y) if activation else (None,)):
+    for forward in (x, y) if activation else (None,):
         found = F.dropout_backward(g, rate, activation=activation, forward=forward, **key)
         np.testing.assert_allclose(found, np.where(on, scale * g.astype(float), 0), rtol=3e-7)
     place = x.copy()
@@ -110,12 +110,21 @@ def test_streams_and_seeds_differ_and_masks_pack():
     assert packed.nbytes == 126
 
 
-@pytest.mark.parametrize(("settings", "error", "message"), [
-    ({"rate": 1.0}, ValueError, r"rate = 1.0 must lie in \[0, 1\)"), ({"rate": -0.1}, ValueError, "rate = -0.1"),
-    ({"rate": np.nan}, ValueError, "rate"), ({"seed": -1}, ValueError, "seed = -1"), ({"seed": 0.5}, TypeError, "seed = 0.5"),
-    ({"index": 2**63}, ValueError, "index"), ({"shared_axes": (0, 2)}, ValueError, "not adjacent"),
-    ({"shared_axes": 3}, ValueError, "shared_axes = 3"), ({"activation": "tanh"}, ValueError, "activation = 'tanh'"),
-    ({"out": np.empty(3)}, ValueError, "out has shape")])
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"rate": 1.0}, ValueError, r"rate = 1.0 must lie in \[0, 1\)"),
+        ({"rate": -0.1}, ValueError, "rate = -0.1"),
+        ({"rate": np.nan}, ValueError, "rate"),
+        ({"seed": -1}, ValueError, "seed = -1"),
+        ({"seed": 0.5}, TypeError, "seed = 0.5"),
+        ({"index": 2**63}, ValueError, "index"),
+        ({"shared_axes": (0, 2)}, ValueError, "not adjacent"),
+        ({"shared_axes": 3}, ValueError, "shared_axes = 3"),
+        ({"activation": "tanh"}, ValueError, "activation = 'tanh'"),
+        ({"out": np.empty(3)}, ValueError, "out has shape"),
+    ],
+)
 def test_bad_arguments(settings, error, message):
     with pytest.raises(error, match=message):
         F.dropout(np.ones((2, 3, 4)), **{"seed": 0, **settings})

@@ -2,15 +2,24 @@
 
 import numpy as np
 import pytest
-import row_reference as reference
 from scipy import special
 
 import riata.functional as F
+import row_reference as reference
 
 FORMS = ("probabilities", "logits", "log_probabilities")
 DTYPES = (np.float32, np.float64)
 #: shapes and axes: short rows, vectors with a rest, strided rows, one row
-PLACES = [((7, 10), -1), ((5, 1000), 1), ((4, 129), -1), ((3, 17, 6), 1), ((40, 5), 0), ((2, 3, 4, 5), 2), ((6, 11), None), ((9,), 0)]
+PLACES = [
+    ((7, 10), -1),
+    ((5, 1000), 1),
+    ((4, 129), -1),
+    ((3, 17, 6), 1),
+    ((40, 5), 0),
+    ((2, 3, 4, 5), 2),
+    ((6, 11), None),
+    ((9,), 0),
+]
 UNSTABLE = {np.float32: 3e-6, np.float64: 1e-14}
 
 
@@ -33,7 +42,11 @@ def test_softmax_family_is_scipys(shape, axis, dtype, order):
     x = np.asarray(draw(shape, dtype), order=order)
     before, exact = x.copy(), x.astype(np.float64) / 0.7
     tol = UNSTABLE[dtype]
-    for function, oracle in ((F.softmax, special.softmax), (F.log_softmax, special.log_softmax), (F.logsumexp, special.logsumexp)):
+    for function, oracle in (
+        (F.softmax, special.softmax),
+        (F.log_softmax, special.log_softmax),
+        (F.logsumexp, special.logsumexp),
+    ):
         found = function(x, axis, temperature=0.7)
         assert found.dtype == dtype
         np.testing.assert_allclose(found, oracle(exact, axis=axis), rtol=tol, atol=tol)
@@ -51,7 +64,9 @@ def test_published_values(dtype):
     np.testing.assert_allclose(F.softmax(np.array([1000, 1001, 1002], dtype)), F.softmax(x)[::-1])
     p, q = np.array([0.2, 0.5, 0.3]), np.array([0.1, 0.7, 0.2])
     np.testing.assert_allclose(F.kl_divergence(p, q), 0.092032850234, rtol=1e-10)
-    np.testing.assert_allclose([F.kl_divergence(q, p), F.entropy(p), F.jensen_shannon(p, q)], [0.085123, 1.029653, 0.021901], atol=5e-7)
+    np.testing.assert_allclose(
+        [F.kl_divergence(q, p), F.entropy(p), F.jensen_shannon(p, q)], [0.085123, 1.029653, 0.021901], atol=5e-7
+    )
     np.testing.assert_allclose(F.cross_entropy(np.log(q), p), 1.121686, atol=5e-7)
 
 
@@ -68,7 +83,7 @@ def test_conventions_are_scipys():
     assert F.kl_divergence([0.0, 1.0], [0.0, 1.0]) == 0
     assert F.entropy([0.0, 1.0]) == 0
     assert F.jensen_shannon([0.0, 1.0], [1.0, 0.0]) == pytest.approx(np.log(2))
-    tiny = np.array([0.5, 0.5]), np.array([1e-320, 1.0])                    # a subnormal number is not zero
+    tiny = np.array([0.5, 0.5]), np.array([1e-320, 1.0])  # a subnormal number is not zero
     assert F.kl_divergence(*tiny) == pytest.approx(special.rel_entr(*tiny).sum(), rel=1e-13)
     tiny = tuple(np.array(a, np.float32) for a in ([0.5, 0.5], [1e-42, 1.0]))
     assert F.kl_divergence(*tiny) == pytest.approx(special.rel_entr(*(a.astype(float) for a in tiny)).sum(), rel=1e-6)
@@ -108,10 +123,14 @@ def test_gradients_of_divergences(name, p_form, q_form, normalize):
         return np.exp(x) if form == "log_probabilities" else x
 
     found = getattr(F, f"{name}_backward")(g, p, q, wrt="both", p_form=p_form, q_form=q_form, normalize=normalize, temperature=T)
-    for k, true in enumerate([reference.numeric_gradient(lambda a: g @ oracle(free(a, p_form), free(q, q_form)), p),
-                              reference.numeric_gradient(lambda b: g @ oracle(free(p, p_form), free(b, q_form)), q)]):
+    for k, true in enumerate(
+        [
+            reference.numeric_gradient(lambda a: g @ oracle(free(a, p_form), free(q, q_form)), p),
+            reference.numeric_gradient(lambda b: g @ oracle(free(p, p_form), free(b, q_form)), q),
+        ]
+    ):
         if name == "jensen_shannon" and not normalize and p_form != "logits":
-            continue                                        # its terms of one sum cancel only where rows sum to one
+            continue  # its terms of one sum cancel only where rows sum to one
         np.testing.assert_allclose(found[k], true, rtol=1e-6, atol=1e-8)
 
 
@@ -126,7 +145,9 @@ def test_gradient_of_entropy(form, normalize):
         return np.exp(x) if form == "log_probabilities" else x
 
     found = F.entropy_backward(g, p, form=form, normalize=normalize, temperature=2.0)
-    np.testing.assert_allclose(found, reference.numeric_gradient(lambda a: g @ reference.entropy(free(a)), p), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(
+        found, reference.numeric_gradient(lambda a: g @ reference.entropy(free(a)), p), rtol=1e-6, atol=1e-8
+    )
 
 
 @pytest.mark.parametrize(("shape", "axis"), [((3, 5), -1), ((4, 3), 0), ((2, 3, 4), 1)])
@@ -177,7 +198,7 @@ def test_rows_that_take_no_part():
     rows = np.array([[True], [False], [True], [True]])
     assert F.cross_entropy(x, np.abs(labels) % 3, where=rows) == pytest.approx(loss, rel=1e-14)
     p, q = special.softmax(x, axis=1), special.softmax(-x, axis=1)
-    p[1], q[1] = np.nan, -5.0                              # nobody looks at what the mask leaves out
+    p[1], q[1] = np.nan, -5.0  # nobody looks at what the mask leaves out
     assert F.kl_divergence(p, q, where=rows, reduction="mean") == pytest.approx(reference.kl(p[kept], q[kept]).mean(), rel=1e-13)
     assert not F.kl_divergence_backward(1.0, p, q, where=rows, wrt="p")[1].any()
 
@@ -189,15 +210,15 @@ def test_a_mask_is_the_row_without_the_entries(shape, axis, dtype):
     mask = np.random.default_rng(5).random(shape) < 0.6
     mask[(0,) * len(shape)] = True
     lead = np.moveaxis(mask, axis, -1)
-    lead[1] = False                                        # one row of which nothing is left
-    rows, p, l, s = (np.moveaxis(a, axis, -1) for a in (x, F.softmax(x, axis, where=mask), F.log_softmax(x, axis, where=mask),
-                                                         F.logsumexp(np.where(mask, x, np.nan).astype(dtype), axis, where=mask)[..., None]))
+    lead[1] = False  # one row of which nothing is left
+    rows, p, l = (np.moveaxis(a, axis, -1) for a in (x, F.softmax(x, axis, where=mask), F.log_softmax(x, axis, where=mask)))
+    s = F.logsumexp(np.where(mask, x, np.nan).astype(dtype), axis, where=mask)
     for i, kept in enumerate(lead):
         np.testing.assert_allclose(p[i, kept], special.softmax(rows[i, kept]) if kept.any() else [], rtol=UNSTABLE[dtype])
         assert not p[i, ~kept].any()
         assert (l[i, ~kept] == -np.inf).all()
-        assert s[i, 0] == (pytest.approx(special.logsumexp(rows[i, kept]), rel=UNSTABLE[dtype]) if kept.any() else -np.inf)
-    assert F.log_softmax_backward(np.ones_like(x), F.log_softmax(x, axis, where=mask), axis)[~mask].any() == False  # noqa: E712
+        assert s[i] == (pytest.approx(special.logsumexp(rows[i, kept]), rel=UNSTABLE[dtype]) if kept.any() else -np.inf)
+    assert not F.log_softmax_backward(np.ones_like(x), F.log_softmax(x, axis, where=mask), axis)[~mask].any()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -214,7 +235,7 @@ def test_same_bits_alone_in_place_and_for_any_number_of_threads(dtype):
     strided = np.zeros((700, 666), dtype)[:, ::2]
     assert F.softmax(x, out=strided) is strided
     np.testing.assert_array_equal(strided, one)
-    memory = np.zeros(x.size + 7, dtype)                   # an output that lies askew on its input
+    memory = np.zeros(x.size + 7, dtype)  # an output that lies askew on its input
     memory[:-7] = x.ravel()
     F.softmax(memory[:-7].reshape(x.shape), out=memory[7:].reshape(x.shape))
     np.testing.assert_array_equal(memory[7:].reshape(x.shape), one)
@@ -237,10 +258,19 @@ def test_long_float32_rows_keep_their_digits():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.nan])
-@pytest.mark.parametrize(("shape", "axis", "at", "row"), [((4, 300), 1, (2, 7), "row 2"), ((5, 6), 0, (1, 3), "row 3"),
-                                                          ((2, 5, 3), 1, (1, 4, 2), r"row \(1, 2\)")])
-@pytest.mark.parametrize("call", [F.softmax, F.log_softmax, lambda x, a: F.entropy(x, a, form="logits"),
-                                  lambda x, a: F.cross_entropy(x, np.zeros(np.delete(x.shape, a), int), axis=a)])
+@pytest.mark.parametrize(
+    ("shape", "axis", "at", "row"),
+    [((4, 300), 1, (2, 7), "row 2"), ((5, 6), 0, (1, 3), "row 3"), ((2, 5, 3), 1, (1, 4, 2), r"row \(1, 2\)")],
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        F.softmax,
+        F.log_softmax,
+        lambda x, a: F.entropy(x, a, form="logits"),
+        lambda x, a: F.cross_entropy(x, np.zeros(np.delete(x.shape, a), int), axis=a),
+    ],
+)
 def test_bad_logits_name_their_row(call, shape, axis, at, row, bad):
     for order in "CF":
         x = np.asarray(draw(shape), order=order)
@@ -266,26 +296,29 @@ def test_bad_distributions_name_their_row():
         F.kl_divergence(p, np.where(np.arange(3)[:, None] == 1, np.nan, p), normalize=True)
 
 
-@pytest.mark.parametrize(("call", "error", "message"), [
-    (lambda x: F.softmax(x, 2), ValueError, "axis = 2"),
-    (lambda x: F.softmax(x, temperature=0), ValueError, "temperature = 0"),
-    (lambda x: F.softmax(x.astype(np.float16)), TypeError, "x has dtype float16"),
-    (lambda x: F.softmax(x + 1j), TypeError, "complex128"),
-    (lambda x: F.softmax(x, out=np.empty((3, 4), np.float32)), ValueError, "out has shape"),
-    (lambda x: F.softmax(x, where=np.ones(4)), TypeError, "where has dtype"),
-    (lambda x: F.softmax(x, where=np.ones(3, bool)), ValueError, "where has shape"),
-    (lambda x: F.softmax(np.empty((3, 0))), ValueError, "no entries"),
-    (lambda x: F.softmax_backward(x[:2], x), ValueError, "gradient has shape"),
-    (lambda x: F.cross_entropy(x, [0, 1, 4]), ValueError, "row 2 has the label 4"),
-    (lambda x: F.cross_entropy(x, [0, 1]), ValueError, "target has shape"),
-    (lambda x: F.cross_entropy(x, [0, 1, 2], label_smoothing=2), ValueError, "label_smoothing = 2"),
-    (lambda x: F.cross_entropy(x, [0, 1, 2], class_weight=[1, 2]), ValueError, "class_weight"),
-    (lambda x: F.cross_entropy(x, [0, 1, 2], sample_weight=[1, -2, 1]), ValueError, "negative"),
-    (lambda x: F.cross_entropy(x, [0, 1, 2], reduction="max"), ValueError, "reduction = 'max'"),
-    (lambda x: F.cross_entropy(x, [7, 7, 7], ignore_index=7), ValueError, "no rows"),
-    (lambda x: F.kl_divergence(x, x, p_form="odds"), ValueError, "p_form = 'odds'"),
-    (lambda x: F.kl_divergence_backward(1, x, x, wrt="x"), ValueError, "wrt = 'x'"),
-])
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x: F.softmax(x, 2), ValueError, "axis = 2"),
+        (lambda x: F.softmax(x, temperature=0), ValueError, "temperature = 0"),
+        (lambda x: F.softmax(x.astype(np.float16)), TypeError, "x has dtype float16"),
+        (lambda x: F.softmax(x + 1j), TypeError, "complex128"),
+        (lambda x: F.softmax(x, out=np.empty((3, 4), np.float32)), ValueError, "out has shape"),
+        (lambda x: F.softmax(x, where=np.ones(4)), TypeError, "where has dtype"),
+        (lambda x: F.softmax(x, where=np.ones(3, bool)), ValueError, "where has shape"),
+        (lambda x: F.softmax(np.empty((3, 0))), ValueError, "no entries"),
+        (lambda x: F.softmax_backward(x[:2], x), ValueError, "gradient has shape"),
+        (lambda x: F.cross_entropy(x, [0, 1, 4]), ValueError, "row 2 has the label 4"),
+        (lambda x: F.cross_entropy(x, [0, 1]), ValueError, "target has shape"),
+        (lambda x: F.cross_entropy(x, [0, 1, 2], label_smoothing=2), ValueError, "label_smoothing = 2"),
+        (lambda x: F.cross_entropy(x, [0, 1, 2], class_weight=[1, 2]), ValueError, "class_weight"),
+        (lambda x: F.cross_entropy(x, [0, 1, 2], sample_weight=[1, -2, 1]), ValueError, "negative"),
+        (lambda x: F.cross_entropy(x, [0, 1, 2], reduction="max"), ValueError, "reduction = 'max'"),
+        (lambda x: F.cross_entropy(x, [7, 7, 7], ignore_index=7), ValueError, "no rows"),
+        (lambda x: F.kl_divergence(x, x, p_form="odds"), ValueError, "p_form = 'odds'"),
+        (lambda x: F.kl_divergence_backward(1, x, x, wrt="x"), ValueError, "wrt = 'x'"),
+    ],
+)
 def test_bad_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call(draw((3, 4)))
@@ -307,7 +340,9 @@ def test_torch_agrees(smoothing):
     z = torch.tensor(x, requires_grad=True)
     true = f.cross_entropy(z, torch.tensor(labels), weight=torch.tensor(weight), label_smoothing=smoothing)
     true.backward()
-    loss, gradient = F.cross_entropy(x, labels, class_weight=weight, label_smoothing=smoothing, ignore_index=-100, return_gradient=True)
+    loss, gradient = F.cross_entropy(
+        x, labels, class_weight=weight, label_smoothing=smoothing, ignore_index=-100, return_gradient=True
+    )
     assert loss == pytest.approx(true.item(), rel=2e-6)
     np.testing.assert_allclose(gradient, z.grad.numpy(), atol=1e-7)
     p, y = special.softmax(draw((20, 30), seed=2), axis=1).astype(np.float32), torch.tensor(x, requires_grad=True)

@@ -44,7 +44,9 @@ def drop_shared(x, first, last, rate, seed, stream, index, sign=None, out=None, 
     flat = [None if a is None else a.reshape(-1) for a in (x, sign, out)]
     shared, inner = int(np.prod(x.shape[first:last])), int(np.prod(x.shape[last:]))
     decisions = kept_elements(int(np.prod(x.shape[:first])) * inner, rate, seed, stream, index)
-    kernels.multiply_shared(decisions.view(np.uint8), *flat, shared, inner, 1 / (1 - threshold / 2.0**bits), _threads(x.size, n_threads))
+    kernels.multiply_shared(
+        decisions.view(np.uint8), *flat, shared, inner, 1 / (1 - threshold / 2.0**bits), _threads(x.size, n_threads)
+    )
     return out
 
 

@@ -30,8 +30,23 @@ class RefusedRow(Exception):
         self.index, self.reason, self.argument = index, reason, argument
 
 
-def row_operation(op, inputs, axis, *, outputs=(None, None), values=False, mask=None, temperature=1.0, forms=(1, 1), normalize=False,
-                  smoothing=0.0, labels=None, class_weight=None, upstream=None, n_threads=None):
+def row_operation(
+    op,
+    inputs,
+    axis,
+    *,
+    outputs=(None, None),
+    values=False,
+    mask=None,
+    temperature=1.0,
+    forms=(1, 1),
+    normalize=False,
+    smoothing=0.0,
+    labels=None,
+    class_weight=None,
+    upstream=None,
+    n_threads=None,
+):
     """
     An operation of ``OPS`` on every row of one or two arrays; all checked by the caller.
 
@@ -66,7 +81,7 @@ def row_operation(op, inputs, axis, *, outputs=(None, None), values=False, mask=
     """
     x = inputs[0]
     order = "C" if axis is None or x.flags.c_contiguous or not x.flags.f_contiguous else "F"
-    reduced = () if axis is None else x.shape[:axis] + x.shape[axis + 1:]
+    reduced = () if axis is None else x.shape[:axis] + x.shape[axis + 1 :]
     shape = (1, x.size, 1) if axis is None else _around(x.shape, axis, order)
     made = [None if out is None else np.empty(x.shape, x.dtype, order=order) if out is True else out for out in outputs]
     targets = [_flat(out, order) if out is not None else None for out in made]
@@ -76,7 +91,7 @@ def row_operation(op, inputs, axis, *, outputs=(None, None), values=False, mask=
         for target in targets:
             if target is not None and np.may_share_memory(flat, target):
                 copy = True
-                if flat.ctypes.data != target.ctypes.data:        # it lies askew: other rows would be overwritten
+                if flat.ctypes.data != target.ctypes.data:  # it lies askew: other rows would be overwritten
                     flat = flat.copy()
         sources.append(flat)
     result = np.empty(shape[0] * shape[2]) if values else None
@@ -84,14 +99,28 @@ def row_operation(op, inputs, axis, *, outputs=(None, None), values=False, mask=
         weights = None
         if class_weight is not None:
             weights = np.ones(-(-shape[1] // 16) * 16)
-            weights[:shape[1]] = class_weight
-        refused = run(op, shape, (sources + [None])[:2], targets, single=x.dtype == np.float32, values=result,
-                      mask=None if mask is None else _flat(mask, order).view(np.uint8), neutral=_neutral(op, forms),
-                      left_out=(-np.inf if op == "log_softmax" else 0.0, 0.0), copy=copy, temperature=temperature, forms=forms,
-                      normalize=normalize, tolerance=TOLERANCE[x.dtype], smoothing=smoothing,
-                      labels=None if labels is None else _flat(labels, order), class_weight=weights,
-                      upstream=None if upstream is None else _flat(upstream, order),
-                      n_threads=thread_count(n_threads) if x.size >= SMALL else 1)
+            weights[: shape[1]] = class_weight
+        refused = run(
+            op,
+            shape,
+            [*sources, None][:2],
+            targets,
+            single=x.dtype == np.float32,
+            values=result,
+            mask=None if mask is None else _flat(mask, order).view(np.uint8),
+            neutral=_neutral(op, forms),
+            left_out=(-np.inf if op == "log_softmax" else 0.0, 0.0),
+            copy=copy,
+            temperature=temperature,
+            forms=forms,
+            normalize=normalize,
+            tolerance=TOLERANCE[x.dtype],
+            smoothing=smoothing,
+            labels=None if labels is None else _flat(labels, order),
+            class_weight=weights,
+            upstream=None if upstream is None else _flat(upstream, order),
+            n_threads=thread_count(n_threads) if x.size >= SMALL else 1,
+        )
         if refused is not None:
             row, reason, argument = refused
             raise RefusedRow(tuple(int(i) for i in np.unravel_index(row, reduced, order=order)), reason, argument)
@@ -103,7 +132,7 @@ def row_operation(op, inputs, axis, *, outputs=(None, None), values=False, mask=
 
 def _around(shape, axis, order):
     """(outer, K, inner) in memory."""
-    outer, inner = int(np.prod(shape[:axis])), int(np.prod(shape[axis + 1:]))
+    outer, inner = int(np.prod(shape[:axis])), int(np.prod(shape[axis + 1 :]))
     return (outer, shape[axis], inner) if order == "C" else (inner, shape[axis], outer)
 
 

@@ -1,6 +1,6 @@
 # Dropout: elements are kept or not by Philox's words, made a block at a time in the cache and never stored.
 from cython.parallel cimport prange
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 cdef extern from "riata_simd.h":
@@ -103,7 +103,8 @@ cdef void blocks_of(const Rule* rule, uint64_t index, const real* x, const real*
                  skip if t == 0 else 0, last - first)
 
 
-cdef cloned_void shared_of(const uint8_t* kept, const real* x, const real* sign, real* out, Py_ssize_t shared, Py_ssize_t inner, real scale) noexcept nogil:
+cdef cloned_void shared_of(const uint8_t* kept, const real* x, const real* sign, real* out, Py_ssize_t shared, Py_ssize_t inner,
+                           real scale) noexcept nogil:
     """One decision for `shared` elements that lie `inner` apart."""
     cdef Py_ssize_t s, i
     cdef real zero = 0
@@ -156,5 +157,5 @@ def multiply_shared(const uint8_t[::1] kept, const real[::1] x, const real[::1] 
         from_x, decisions = &x[0], &kept[0]
         with nogil:
             for o in prange(outer, num_threads=n_threads, schedule="static"):
-                shared_of(decisions + o * inner, from_x + o * size, positive + o * size if positive != NULL else NULL, &out[0] + o * size, shared,
-                          inner, <real>scale)
+                shared_of(decisions + o * inner, from_x + o * size, positive + o * size if positive != NULL else NULL,
+                          &out[0] + o * size, shared, inner, <real>scale)

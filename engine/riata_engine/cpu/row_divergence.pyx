@@ -62,7 +62,8 @@ cdef inlined_void distribution(const Task* task, int form, const real* x, Py_ssi
         code[0] = BAD_SUM
 
 
-cdef inlined_void value_of(int op, const real* p, const real* lp, const real* q, const real* lq, Py_ssize_t K, double* value) noexcept nogil:
+cdef inlined_void value_of(int op, const real* p, const real* lp, const real* q, const real* lq, Py_ssize_t K,
+                           double* value) noexcept nogil:
     cdef Py_ssize_t k, start = 0, stop
     cdef real part
     value[0] = 0

@@ -4,7 +4,6 @@
 # where a mask leaves entries out, where an output lies on an input, and where rows are so short that a vector's last part would be most of
 # them: they get neutral entries (of no probability) up to a multiple of sixteen.
 from cython.parallel cimport prange
-from libc.math cimport INFINITY as inf
 from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
@@ -12,7 +11,7 @@ from libc.string cimport memcpy, memset
 from riata_engine.cpu.row_divergence cimport divergence_tile, kl_tile
 from riata_engine.cpu.row_softmax cimport cross_entropy_tile, softmax_tile, softmax_vjp_tile
 from riata_engine.cpu.row_task cimport (
-    CROSS_ENTROPY, CROSS_ENTROPY_OF_LABELS, ENTROPY, FINE, JENSEN_SHANNON, KL, LOG_SOFTMAX, LOG_SOFTMAX_VJP, LOGITS, LOGSUMEXP,
+    CROSS_ENTROPY, CROSS_ENTROPY_OF_LABELS, ENTROPY, FINE, JENSEN_SHANNON, KL, LOG_SOFTMAX, LOG_SOFTMAX_VJP, LOGSUMEXP,
     LOGSUMEXP_VJP, PROBABILITIES, SOFTMAX, SOFTMAX_VJP, Task, Tile,
 )
 
@@ -44,7 +43,8 @@ cdef struct Layout:
     bint staged
 
 
-cdef void gather(const real* source, const Layout* L, Py_ssize_t o, Py_ssize_t first, Py_ssize_t m, Py_ssize_t ld, real neutral, real* to) noexcept nogil:
+cdef void gather(const real* source, const Layout* L, Py_ssize_t o, Py_ssize_t first, Py_ssize_t m, Py_ssize_t ld, real neutral,
+                 real* to) noexcept nogil:
     cdef Py_ssize_t i, k, K = L.K
     cdef const real* at
     cdef const uint8_t* mask
@@ -69,7 +69,8 @@ cdef void gather(const real* source, const Layout* L, Py_ssize_t o, Py_ssize_t f
             to[i * ld + k] = to[i * ld + k] if mask[k * L.inner] else neutral
 
 
-cdef void scatter(const real* tile, const Layout* L, Py_ssize_t o, Py_ssize_t first, Py_ssize_t m, Py_ssize_t ld, real left_out, real* target) noexcept nogil:
+cdef void scatter(const real* tile, const Layout* L, Py_ssize_t o, Py_ssize_t first, Py_ssize_t m, Py_ssize_t ld, real left_out,
+                  real* target) noexcept nogil:
     cdef Py_ssize_t i, k, K = L.K
     cdef real* at
     cdef const uint8_t* mask
@@ -118,8 +119,8 @@ cdef void apply(const Task* task, Tile* tile, real* scratch) noexcept nogil:
         divergence_tile(task, tile, scratch)
 
 
-cdef int do_tile(const Task* task, const Layout* L, const void** inputs, void** outputs, Py_ssize_t o, Py_ssize_t first, Py_ssize_t m, real* kind,
-                 Tile* tile) noexcept nogil:
+cdef int do_tile(const Task* task, const Layout* L, const void** inputs, void** outputs, Py_ssize_t o, Py_ssize_t first, Py_ssize_t m,
+                 real* kind, Tile* tile) noexcept nogil:
     """One tile; returns −1 where memory is not to be had."""
     cdef Py_ssize_t k, ld = L.K
     cdef real* memory
@@ -156,7 +157,8 @@ cdef int do_tile(const Task* task, const Layout* L, const void** inputs, void** 
     return 0
 
 
-cdef int each_tile(const Task* task, const Layout* L, const void** inputs, void** outputs, real* kind, int n_threads, Tile* worst) noexcept nogil:
+cdef int each_tile(const Task* task, const Layout* L, const void** inputs, void** outputs, real* kind, int n_threads,
+                   Tile* worst) noexcept nogil:
     """All tiles; `worst` is the one with the first row that is refused. The rows of a tile do not depend on the number of threads."""
     cdef Py_ssize_t most, per_outer, tiles, t, length = max(L.K, LANES)
     cdef Tile* done
@@ -174,8 +176,8 @@ cdef int each_tile(const Task* task, const Layout* L, const void** inputs, void*
         return -1
     for t in prange(tiles, num_threads=n_threads, schedule="static"):
         if L.inner > 1:
-            lost[t] = do_tile(task, L, inputs, outputs, t // per_outer, t % per_outer * most, min(most, L.inner - t % per_outer * most), kind,
-                              &done[t])
+            lost[t] = do_tile(task, L, inputs, outputs, t // per_outer, t % per_outer * most,
+                              min(most, L.inner - t % per_outer * most), kind, &done[t])
         else:
             lost[t] = do_tile(task, L, inputs, outputs, 0, t * most, min(most, L.outer - t * most), kind, &done[t])
     worst.code = FINE
@@ -198,8 +200,8 @@ cdef const void* address(object array) except? NULL:
     return &view[0]
 
 
-def run(str op, tuple shape, list inputs, list outputs, *, bint single, double[::1] values, const uint8_t[::1] mask, tuple neutral, tuple left_out,
-        bint copy, double temperature, tuple forms, bint normalize, double tolerance, double smoothing, const Py_ssize_t[::1] labels,
+def run(str op, tuple shape, list inputs, list outputs, *, bint single, double[::1] values, const uint8_t[::1] mask, tuple neutral,
+        tuple left_out, bint copy, double temperature, tuple forms, bint normalize, double tolerance, double smoothing, const Py_ssize_t[::1] labels,
         const double[::1] class_weight, const double[::1] upstream, int n_threads):
     """
     An operation on all rows; returns None, or (row, reason, which input) of the first row that is refused.

@@ -1,7 +1,7 @@
 """Which elements dropout keeps: a number that Philox gives to (seed, stream, index), against a threshold.
 
-Element e of a stream reads the `bits` low bits of word (e·bits) // 32 of the stream, moved down by (e·bits) mod 32; word w is word
-w mod 4 of Philox's counter w // 4. It is kept where these bits, as an integer, are at least the threshold: the rate is exactly
+Element e of a stream reads the `bits` low bits of word (e·bits) // 32 of the stream, moved down by (e·bits) mod 32; word w is
+word w mod 4 of Philox's counter w // 4. It is kept where these bits, as an integer, are at least the threshold: the rate is exactly
 threshold / 2^bits, one bit for ½, else sixteen or thirty-two.
 """
 try:
@@ -30,8 +30,8 @@ def lane_of(word: cython.uint, place: cython.uint, bits: cython.uint) -> cython.
 
 
 def rate_in_bits(rate):
-    """(threshold, bits) of the fewest bits that are exact, or of sixteen where they are within a thousandth of `rate` and of 1 − rate,
-    else of thirty-two.
+    """(threshold, bits): one or sixteen bits where they are exact, sixteen within a thousandth of `rate` and of 1 − rate, else
+    thirty-two.
     """
     for bits in (1, 16):
         scaled = rate * 2.0**bits

@@ -1,7 +1,7 @@
 /* exp and log without branches or calls, so that loops over rows vectorise.
  *
- * riata_exp: x is held within [-708, 708], and a NaN counts as 708; error below 2 ulp.
- * riata_log: error below 2 ulp for normal x; x ≤ 1e-307 counts as 1e-307, so that x·log(x) is 0 at 0.
+ * riata_exp: x is held within [-708, 708], and a NaN counts as 708; error below 3 ulp.
+ * riata_log: error below 3 ulp for normal x; x ≤ 1e-307 counts as 1e-307, so that x·log(x) is 0 at 0.
  *
  * The reductions are those of Tang (1989), "Table-driven implementation of the exponential function", without the table. Sums may be
  * reordered by the compiler (see CMakeLists.txt): neither function rests on an order. */

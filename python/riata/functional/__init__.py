@@ -1,7 +1,7 @@
 """Functions of rows with their backward passes, compiled: softmax and its kin, losses, divergences, dropout.
 
-A function and its ``_backward`` belong together: ``f_backward(g, ...)`` takes the gradient of some loss along what f returned to the
-gradient along what f was given. Any axis, float32 and float64, masks by ``where=``, answers into ``out=``.
+A function and its ``_backward`` belong together: ``f_backward(g, ...)`` takes the gradient of some loss along what f returned to
+the gradient along what f was given. Any axis, float32 and float64, masks by ``where=``, answers into ``out=``.
 """
 
 from riata.functional._cross_entropy import cross_entropy, cross_entropy_backward

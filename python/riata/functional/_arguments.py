@@ -7,7 +7,7 @@ import numpy as np
 from riata_engine.rows import FORMS, RefusedRow, row_operation
 
 _REASONS = {
-    "number": "{name}: {row} holds NaN or +inf (or an infinite number where finite ones are needed); replace it, or leave the entries out by where=",
+    "number": "{name}: {row} holds NaN or an infinite number; replace it, or leave the entries out by where=",
     "negative": "{name}: {row} has a negative number; probabilities are at least 0. Are these logits?",
     "sum": "{name}: {row} does not sum to one; pass normalize=True to divide each row by its sum",
     "nothing": "{name}: {row} has nothing to normalize, its entries are all zero; leave the row out by where=",
@@ -25,7 +25,7 @@ def as_floats(**arrays):
     found = {}
     for name, value in arrays.items():
         value = np.asarray(value)
-        if value.dtype.kind not in "biuf" or value.dtype.itemsize in (2, 16) and value.dtype.kind == "f":
+        if value.dtype.kind not in "biuf" or (value.dtype.itemsize in (2, 16) and value.dtype.kind == "f"):
             raise TypeError(f"{name} has dtype {value.dtype}; give float32 or float64 (integers are taken as float64)")
         found[name] = value if value.dtype.kind == "f" else value.astype(np.float64)
     dtype = np.result_type(*found.values()).newbyteorder("=")
@@ -51,7 +51,9 @@ def checked_axis(axis, x, name):
         except TypeError:
             raise TypeError(f"axis = {axis!r} must be an integer or None") from None
         if not -x.ndim <= axis < x.ndim:
-            raise ValueError(f"axis = {axis} is not an axis of {name}, which has {x.ndim} dimensions; choose from {-x.ndim} to {x.ndim - 1}")
+            raise ValueError(
+                f"axis = {axis} is not an axis of {name}, which has {x.ndim} dimensions; choose from {-x.ndim} to {x.ndim - 1}"
+            )
         axis %= x.ndim
         length = x.shape[axis]
     if length == 0:
@@ -101,7 +103,7 @@ def checked_form(form, name):
 
 def rows_of(shape, axis):
     """The shape without the axis."""
-    return () if axis is None else shape[:axis] + shape[axis + 1:]
+    return () if axis is None else shape[:axis] + shape[axis + 1 :]
 
 
 def row_numbers(value, shape, name):
@@ -147,7 +149,9 @@ class Reduction:
                 parts = parts * taking_part
             self.divisor = float(parts.sum())
             if not self.divisor > 0:
-                raise ValueError("reduction = 'mean' of no rows: all are masked, ignored or of weight zero; pass reduction='sum' or 'none'")
+                raise ValueError(
+                    "reduction = 'mean' of no rows: all are masked, ignored or of weight zero; pass reduction='sum' or 'none'"
+                )
 
     def value(self, losses, dtype):
         """A float, or an array of one number a row."""
@@ -158,6 +162,8 @@ class Reduction:
     def upstream(self, gradient, shape):
         """What the gradient of each row is multiplied by."""
         if self.name != "none" and np.ndim(gradient):
-            raise ValueError(f"gradient has shape {np.shape(gradient)}; with reduction = {self.name!r} the loss is one number, and so is its gradient")
+            raise ValueError(
+                f"gradient has shape {np.shape(gradient)}; with reduction = {self.name!r} the loss is one number"
+            )
         gradient = row_numbers(gradient, shape, "gradient") / self.divisor
         return gradient if self.weights is None else gradient * self.weights

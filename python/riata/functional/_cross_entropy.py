@@ -17,8 +17,23 @@ from riata.functional._arguments import (
 __all__ = ["cross_entropy", "cross_entropy_backward"]
 
 
-def cross_entropy(x, target, axis=-1, *, sample_weight=None, class_weight=None, label_smoothing=0.0, ignore_index=None,
-                  normalize=False, reduction="mean", temperature=1.0, where=None, return_gradient=False, out=None, n_threads=None):
+def cross_entropy(
+    x,
+    target,
+    axis=-1,
+    *,
+    sample_weight=None,
+    class_weight=None,
+    label_smoothing=0.0,
+    ignore_index=None,
+    normalize=False,
+    reduction="mean",
+    temperature=1.0,
+    where=None,
+    return_gradient=False,
+    out=None,
+    n_threads=None,
+):
     """
     Cross-entropy −Σ_k c_k t_k log softmax(x / T)_k of each row.
 
@@ -71,12 +86,41 @@ def cross_entropy(x, target, axis=-1, *, sample_weight=None, class_weight=None, 
     """
     if out is not None and not return_gradient:
         raise ValueError("out is given, but no gradient is asked for; pass return_gradient=True")
-    return _evaluate(x, target, axis, sample_weight, class_weight, label_smoothing, ignore_index, normalize, reduction, temperature, where,
-                     1.0 if return_gradient else None, out, n_threads)
+    return _evaluate(
+        x,
+        target,
+        axis,
+        sample_weight,
+        class_weight,
+        label_smoothing,
+        ignore_index,
+        normalize,
+        reduction,
+        temperature,
+        where,
+        1.0 if return_gradient else None,
+        out,
+        n_threads,
+    )
 
 
-def cross_entropy_backward(gradient, x, target, axis=-1, *, sample_weight=None, class_weight=None, label_smoothing=0.0,
-                           ignore_index=None, normalize=False, reduction="mean", temperature=1.0, where=None, out=None, n_threads=None):
+def cross_entropy_backward(
+    gradient,
+    x,
+    target,
+    axis=-1,
+    *,
+    sample_weight=None,
+    class_weight=None,
+    label_smoothing=0.0,
+    ignore_index=None,
+    normalize=False,
+    reduction="mean",
+    temperature=1.0,
+    where=None,
+    out=None,
+    n_threads=None,
+):
     """
     The gradient along x from that along `cross_entropy`.
 
@@ -90,12 +134,40 @@ def cross_entropy_backward(gradient, x, target, axis=-1, *, sample_weight=None, 
     -------
     array of the shape of x
     """
-    return _evaluate(x, target, axis, sample_weight, class_weight, label_smoothing, ignore_index, normalize, reduction, temperature, where,
-                     gradient, out, n_threads)[1]
+    return _evaluate(
+        x,
+        target,
+        axis,
+        sample_weight,
+        class_weight,
+        label_smoothing,
+        ignore_index,
+        normalize,
+        reduction,
+        temperature,
+        where,
+        gradient,
+        out,
+        n_threads,
+    )[1]
 
 
-def _evaluate(x, target, axis, sample_weight, class_weight, label_smoothing, ignore_index, normalize, reduction, temperature, where, gradient,
-              out, n_threads):
+def _evaluate(
+    x,
+    target,
+    axis,
+    sample_weight,
+    class_weight,
+    label_smoothing,
+    ignore_index,
+    normalize,
+    reduction,
+    temperature,
+    where,
+    gradient,
+    out,
+    n_threads,
+):
     target = np.asarray(target)
     (x,) = as_floats(x=x)
     axis = checked_axis(axis, x, "x")
@@ -106,28 +178,46 @@ def _evaluate(x, target, axis, sample_weight, class_weight, label_smoothing, ign
     if class_weight is not None:
         class_weight = np.asarray(class_weight, dtype=np.float64)
         if class_weight.shape != (K,) or not (class_weight >= 0).all() or not np.isfinite(class_weight).all():
-            raise ValueError(f"class_weight must be {K} finite numbers of at least 0, one for each class; it has shape {class_weight.shape}")
+            raise ValueError(
+                f"class_weight must be {K} finite numbers of at least 0, one for each class; it has shape {class_weight.shape}"
+            )
     inputs, labels, share, taking_part = [x], None, None, None
     if target.dtype.kind in "iu" and target.shape == shape:
         labels, taking_part = _labels(target, K, ignore_index)
         share = None if class_weight is None else class_weight[np.maximum(labels, 0)]
     elif target.shape == x.shape:
         if ignore_index is not None:
-            raise ValueError(f"ignore_index = {ignore_index} has no meaning for distributions; leave their rows out by where= or sample_weight=")
+            raise ValueError(
+                f"ignore_index = {ignore_index} has no meaning for distributions; leave rows out by where= or sample_weight="
+            )
         _, given = as_floats(x=x, target=target)
         same_shape(x=x, target=given)
         inputs.append(given.astype(x.dtype, copy=False))
     else:
-        raise ValueError(f"target has shape {target.shape} and dtype {target.dtype}; give integer labels of shape {shape}, or distributions of "
-                         f"shape {x.shape}")
+        raise ValueError(
+            f"target has shape {target.shape} and dtype {target.dtype}; give integer labels of shape {shape}, "
+            f"or distributions of shape {x.shape}"
+        )
     reduced = Reduction(reduction, sample_weight, shape, where, axis, taking_part, share)
     outputs = (None, None)
     if gradient is not None:
         outputs = (checked_out(out, x), None)
-    losses, made = on_rows("cross_entropy" if labels is None else "cross_entropy_of_labels", ["x", "target"], inputs, axis, outputs=outputs,
-                           values=True, mask=where, temperature=checked_temperature(temperature), normalize=bool(normalize),
-                           smoothing=float(label_smoothing), labels=labels, class_weight=class_weight, n_threads=n_threads,
-                           upstream=None if gradient is None else reduced.upstream(gradient, shape))
+    losses, made = on_rows(
+        "cross_entropy" if labels is None else "cross_entropy_of_labels",
+        ["x", "target"],
+        inputs,
+        axis,
+        outputs=outputs,
+        values=True,
+        mask=where,
+        temperature=checked_temperature(temperature),
+        normalize=bool(normalize),
+        smoothing=float(label_smoothing),
+        labels=labels,
+        class_weight=class_weight,
+        n_threads=n_threads,
+        upstream=None if gradient is None else reduced.upstream(gradient, shape),
+    )
     loss = reduced.value(losses, x.dtype)
     return loss if gradient is None else (loss, made[0])
 
@@ -140,7 +230,9 @@ def _labels(target, K, ignore_index):
         wrong &= taking_part
     if wrong.any():
         row = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise ValueError(f"target: row {row[0] if len(row) == 1 else row} has the label {target[row]}; with {K} classes labels go from 0 to {K - 1}"
-                         " (ignore_index= leaves rows out)")
+        raise ValueError(
+            f"target: row {row[0] if len(row) == 1 else row} has the label {target[row]}; with {K} classes they go from 0 to {K - 1}"
+            " (ignore_index= leaves rows out)"
+        )
     labels = target.astype(np.intp)
     return (labels if taking_part is None else np.where(taking_part, labels, -1)), taking_part

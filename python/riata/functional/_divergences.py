@@ -16,8 +16,20 @@ from riata.functional._arguments import (
 __all__ = ["entropy", "entropy_backward", "jensen_shannon", "jensen_shannon_backward", "kl_divergence", "kl_divergence_backward"]
 
 
-def kl_divergence(p, q, axis=-1, *, p_form="probabilities", q_form="probabilities", normalize=False, sample_weight=None,
-                  reduction="none", temperature=1.0, where=None, n_threads=None):
+def kl_divergence(
+    p,
+    q,
+    axis=-1,
+    *,
+    p_form="probabilities",
+    q_form="probabilities",
+    normalize=False,
+    sample_weight=None,
+    reduction="none",
+    temperature=1.0,
+    where=None,
+    n_threads=None,
+):
     """
     Kullback-Leibler divergence Σ_k p_k log(p_k / q_k) of each row, in nats.
 
@@ -29,7 +41,8 @@ def kl_divergence(p, q, axis=-1, *, p_form="probabilities", q_form="probabilitie
     p_form, q_form : {"probabilities", "logits", "log_probabilities"}, default="probabilities"
         What p and q hold.
     normalize : bool, default=False
-        Divide probabilities by their sums. Else rows that do not sum to one (within 3.5e-4 in float32, 1.5e-8 in float64) are an error.
+        Divide probabilities by their sums. Else rows that do not sum to one, within 3.5e-4 in float32 and 1.5e-8 in float64, are
+        an error.
     sample_weight : None or array-like
         A weight of each row, at least 0.
     reduction : {"none", "mean", "sum"}, default="none"
@@ -61,11 +74,28 @@ def kl_divergence(p, q, axis=-1, *, p_form="probabilities", q_form="probabilitie
     >>> round(float(kl_divergence([0.2, 0.5, 0.3], [0.1, 0.7, 0.2])), 6)
     0.092033
     """
-    return _evaluate("kl", (p, q), axis, (p_form, q_form), normalize, sample_weight, reduction, temperature, where, None, (), (), n_threads)
+    return _evaluate(
+        "kl", (p, q), axis, (p_form, q_form), normalize, sample_weight, reduction, temperature, where, None, (), (), n_threads
+    )
 
 
-def kl_divergence_backward(gradient, p, q, axis=-1, *, wrt="q", p_form="probabilities", q_form="probabilities", normalize=False,
-                           sample_weight=None, reduction="none", temperature=1.0, where=None, out=None, n_threads=None):
+def kl_divergence_backward(
+    gradient,
+    p,
+    q,
+    axis=-1,
+    *,
+    wrt="q",
+    p_form="probabilities",
+    q_form="probabilities",
+    normalize=False,
+    sample_weight=None,
+    reduction="none",
+    temperature=1.0,
+    where=None,
+    out=None,
+    n_threads=None,
+):
     """
     The gradient along q, p or both from that along `kl_divergence`.
 
@@ -85,12 +115,36 @@ def kl_divergence_backward(gradient, p, q, axis=-1, *, wrt="q", p_form="probabil
     -------
     array of the shape of p, or a pair of them
     """
-    return _evaluate("kl", (p, q), axis, (p_form, q_form), normalize, sample_weight, reduction, temperature, where, gradient, *_wanted(wrt, out),
-                     n_threads)
+    return _evaluate(
+        "kl",
+        (p, q),
+        axis,
+        (p_form, q_form),
+        normalize,
+        sample_weight,
+        reduction,
+        temperature,
+        where,
+        gradient,
+        *_wanted(wrt, out),
+        n_threads,
+    )
 
 
-def jensen_shannon(p, q, axis=-1, *, p_form="probabilities", q_form="probabilities", normalize=False, sample_weight=None,
-                   reduction="none", temperature=1.0, where=None, n_threads=None):
+def jensen_shannon(
+    p,
+    q,
+    axis=-1,
+    *,
+    p_form="probabilities",
+    q_form="probabilities",
+    normalize=False,
+    sample_weight=None,
+    reduction="none",
+    temperature=1.0,
+    where=None,
+    n_threads=None,
+):
     """
     Jensen-Shannon divergence ½ KL(p‖m) + ½ KL(q‖m), m = ½ (p + q), of each row, in nats: from 0 to log 2.
 
@@ -100,23 +154,73 @@ def jensen_shannon(p, q, axis=-1, *, p_form="probabilities", q_form="probabiliti
     -------
     array of the shape of p without the axis, or float
     """
-    return _evaluate("jensen_shannon", (p, q), axis, (p_form, q_form), normalize, sample_weight, reduction, temperature, where, None, (), (),
-                     n_threads)
+    return _evaluate(
+        "jensen_shannon",
+        (p, q),
+        axis,
+        (p_form, q_form),
+        normalize,
+        sample_weight,
+        reduction,
+        temperature,
+        where,
+        None,
+        (),
+        (),
+        n_threads,
+    )
 
 
-def jensen_shannon_backward(gradient, p, q, axis=-1, *, wrt="q", p_form="probabilities", q_form="probabilities", normalize=False,
-                            sample_weight=None, reduction="none", temperature=1.0, where=None, out=None, n_threads=None):
+def jensen_shannon_backward(
+    gradient,
+    p,
+    q,
+    axis=-1,
+    *,
+    wrt="q",
+    p_form="probabilities",
+    q_form="probabilities",
+    normalize=False,
+    sample_weight=None,
+    reduction="none",
+    temperature=1.0,
+    where=None,
+    out=None,
+    n_threads=None,
+):
     """
     The gradient along q, p or both from that along `jensen_shannon`: ½ log(p/m) along probabilities p, ½ log(q/m) along q.
 
     Parameters and return are those of `kl_divergence_backward`.
     """
-    return _evaluate("jensen_shannon", (p, q), axis, (p_form, q_form), normalize, sample_weight, reduction, temperature, where, gradient,
-                     *_wanted(wrt, out), n_threads)
+    return _evaluate(
+        "jensen_shannon",
+        (p, q),
+        axis,
+        (p_form, q_form),
+        normalize,
+        sample_weight,
+        reduction,
+        temperature,
+        where,
+        gradient,
+        *_wanted(wrt, out),
+        n_threads,
+    )
 
 
-def entropy(p, axis=-1, *, form="probabilities", normalize=False, sample_weight=None, reduction="none", temperature=1.0, where=None,
-            n_threads=None):
+def entropy(
+    p,
+    axis=-1,
+    *,
+    form="probabilities",
+    normalize=False,
+    sample_weight=None,
+    reduction="none",
+    temperature=1.0,
+    where=None,
+    n_threads=None,
+):
     """
     Entropy −Σ_k p_k log p_k of each row, in nats, with 0 log 0 = 0.
 
@@ -132,11 +236,25 @@ def entropy(p, axis=-1, *, form="probabilities", normalize=False, sample_weight=
     -------
     array of the shape of p without the axis, or float
     """
-    return _evaluate("entropy", (p,), axis, (form,), normalize, sample_weight, reduction, temperature, where, None, (), (), n_threads)
+    return _evaluate(
+        "entropy", (p,), axis, (form,), normalize, sample_weight, reduction, temperature, where, None, (), (), n_threads
+    )
 
 
-def entropy_backward(gradient, p, axis=-1, *, form="probabilities", normalize=False, sample_weight=None, reduction="none",
-                     temperature=1.0, where=None, out=None, n_threads=None):
+def entropy_backward(
+    gradient,
+    p,
+    axis=-1,
+    *,
+    form="probabilities",
+    normalize=False,
+    sample_weight=None,
+    reduction="none",
+    temperature=1.0,
+    where=None,
+    out=None,
+    n_threads=None,
+):
     """
     The gradient along p from that along `entropy`: −(log p + 1) along probabilities, −p (log p + H) / T along logits.
 
@@ -152,7 +270,9 @@ def entropy_backward(gradient, p, axis=-1, *, form="probabilities", normalize=Fa
     -------
     array of the shape of p
     """
-    return _evaluate("entropy", (p,), axis, (form,), normalize, sample_weight, reduction, temperature, where, gradient, (0,), (out,), n_threads)
+    return _evaluate(
+        "entropy", (p,), axis, (form,), normalize, sample_weight, reduction, temperature, where, gradient, (0,), (out,), n_threads
+    )
 
 
 def _wanted(wrt, out):
@@ -166,9 +286,13 @@ def _wanted(wrt, out):
     return (0, 1), (None, None) if out is None else tuple(out)
 
 
-def _evaluate(op, inputs, axis, forms, normalize, sample_weight, reduction, temperature, where, gradient, wanted, outs, n_threads):
-    names = ["p", "q"][:len(inputs)]
-    forms = tuple(checked_form(form, f"{name}_form" if len(names) == 2 else "form") for name, form in zip(names, forms, strict=True))
+def _evaluate(
+    op, inputs, axis, forms, normalize, sample_weight, reduction, temperature, where, gradient, wanted, outs, n_threads
+):
+    names = ["p", "q"][: len(inputs)]
+    forms = tuple(
+        checked_form(form, f"{name}_form" if len(names) == 2 else "form") for name, form in zip(names, forms, strict=True)
+    )
     inputs = as_floats(**dict(zip(names, inputs, strict=True)))
     if len(inputs) == 2:
         same_shape(p=inputs[0], q=inputs[1])
@@ -179,9 +303,20 @@ def _evaluate(op, inputs, axis, forms, normalize, sample_weight, reduction, temp
     outputs = [None, None]
     for k, out in zip(wanted, outs, strict=True):
         outputs[k] = checked_out(out, first)
-    values, made = on_rows(op, names, inputs, axis, outputs=outputs, values=True, mask=where, temperature=checked_temperature(temperature),
-                           forms=(forms * 2)[:2], normalize=bool(normalize), n_threads=n_threads,
-                           upstream=None if gradient is None else reduced.upstream(gradient, shape))
+    values, made = on_rows(
+        op,
+        names,
+        inputs,
+        axis,
+        outputs=outputs,
+        values=True,
+        mask=where,
+        temperature=checked_temperature(temperature),
+        forms=(forms * 2)[:2],
+        normalize=bool(normalize),
+        n_threads=n_threads,
+        upstream=None if gradient is None else reduced.upstream(gradient, shape),
+    )
     if gradient is None:
         value = reduced.value(values, first.dtype)
         return value[()] if reduction == "none" else value

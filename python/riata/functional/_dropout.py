@@ -25,7 +25,8 @@ def dropout(x, rate=0.5, *, seed, stream=0, index=0, shared_axes=(), activation=
         Number in the stream of the first element, or decision; the rest follow in C order. A part of an array that is given its
         own index gets its part of the mask.
     shared_axes : int or tuple of int, default=()
-        Adjacent axes along which one decision holds: 1 of (n, p) drops rows, (2, 3) of (n, channels, height, width) drops channels.
+        Adjacent axes along which one decision holds: 1 of (n, p) drops rows, (2, 3) of (n, channels, height, width)
+        drops channels.
     activation : {None, "relu"}, default=None
         Applied to x before, in the same pass.
     out : None or array of the shape and dtype of x
@@ -58,8 +59,9 @@ def dropout(x, rate=0.5, *, seed, stream=0, index=0, shared_axes=(), activation=
     return _multiplied(x, x if _is_relu(activation) else None, rate, seed, stream, index, shared_axes, out, n_threads)
 
 
-def dropout_backward(gradient, rate=0.5, *, seed, stream=0, index=0, shared_axes=(), activation=None, forward=None, out=None,
-                     n_threads=None):
+def dropout_backward(
+    gradient, rate=0.5, *, seed, stream=0, index=0, shared_axes=(), activation=None, forward=None, out=None, n_threads=None
+):
     """
     The gradient along the input of `dropout` from that along its output: the same mask, made again.
 

@@ -39,7 +39,7 @@ def softmax(x, axis=-1, *, temperature=1.0, where=None, out=None, n_threads=None
     Returns
     -------
     array of the shape and dtype of x
-        Within 4 units in the last place and 1e-7 (float32) or 2e-16 (float64) times the distance of a logit from the largest.
+        exp and log have errors below 3 units in the last place; the difference of a logit from the largest is rounded once.
 
     Raises
     ------
@@ -48,7 +48,8 @@ def softmax(x, axis=-1, *, temperature=1.0, where=None, out=None, n_threads=None
 
     Notes
     -----
-    The largest logit is subtracted first, so that nothing overflows; a probability below 1e-38 (float32) or 2e-308 (float64) is 0.
+    The largest logit is subtracted first, so that nothing overflows; what is below 1e-38 (float32) or 2e-308 (float64) of the
+    largest probability is 0.
 
     Examples
     --------
@@ -75,8 +76,16 @@ def log_softmax(x, axis=-1, *, temperature=1.0, where=None, out=None, n_threads=
 def _of_logits(op, x, axis, temperature, where, out, n_threads):
     (x,) = as_floats(x=x)
     axis = checked_axis(axis, x, "x")
-    _, outputs = on_rows(op, ["x"], [x], axis, outputs=(checked_out(out, x), None), mask=checked_mask(where, x.shape),
-                         temperature=checked_temperature(temperature), n_threads=n_threads)
+    _, outputs = on_rows(
+        op,
+        ["x"],
+        [x],
+        axis,
+        outputs=(checked_out(out, x), None),
+        mask=checked_mask(where, x.shape),
+        temperature=checked_temperature(temperature),
+        n_threads=n_threads,
+    )
     return outputs[0]
 
 
@@ -103,8 +112,16 @@ def logsumexp(x, axis=-1, *, keepdims=False, temperature=1.0, where=None, n_thre
     """
     (x,) = as_floats(x=x)
     axis = checked_axis(axis, x, "x")
-    values, _ = on_rows("logsumexp", ["x"], [x], axis, values=True, mask=checked_mask(where, x.shape),
-                        temperature=checked_temperature(temperature), n_threads=n_threads)
+    values, _ = on_rows(
+        "logsumexp",
+        ["x"],
+        [x],
+        axis,
+        values=True,
+        mask=checked_mask(where, x.shape),
+        temperature=checked_temperature(temperature),
+        n_threads=n_threads,
+    )
     values = values.astype(x.dtype)
     if keepdims:
         return values.reshape([1] * x.ndim) if axis is None else np.expand_dims(values, axis)
@@ -154,8 +171,15 @@ def _backward(op, name, gradient, forward, axis, temperature, out, n_threads):
     forward, gradient = as_floats(forward=forward, gradient=gradient)
     same_shape(**{name: forward, "gradient": gradient})
     axis = checked_axis(axis, forward, name)
-    _, outputs = on_rows(op, ["gradient", name], [gradient, forward], axis, outputs=(checked_out(out, forward), None),
-                         temperature=checked_temperature(temperature), n_threads=n_threads)
+    _, outputs = on_rows(
+        op,
+        ["gradient", name],
+        [gradient, forward],
+        axis,
+        outputs=(checked_out(out, forward), None),
+        temperature=checked_temperature(temperature),
+        n_threads=n_threads,
+    )
     return outputs[0]
 
 
@@ -179,7 +203,15 @@ def logsumexp_backward(gradient, x, axis=-1, *, temperature=1.0, where=None, out
     gradient = np.asarray(gradient)
     if gradient.ndim == x.ndim and gradient.shape == tuple(1 if axis is None or k == axis else m for k, m in enumerate(x.shape)):
         gradient = gradient.reshape(shape)
-    _, outputs = on_rows("logsumexp_backward", ["x"], [x], axis, outputs=(checked_out(out, x), None), mask=checked_mask(where, x.shape),
-                         temperature=checked_temperature(temperature), upstream=row_numbers(gradient, shape, "gradient"),
-                         n_threads=n_threads)
+    _, outputs = on_rows(
+        "logsumexp_backward",
+        ["x"],
+        [x],
+        axis,
+        outputs=(checked_out(out, x), None),
+        mask=checked_mask(where, x.shape),
+        temperature=checked_temperature(temperature),
+        upstream=row_numbers(gradient, shape, "gradient"),
+        n_threads=n_threads,
+    )
     return outputs[0]
