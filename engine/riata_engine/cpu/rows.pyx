@@ -201,7 +201,8 @@ cdef const void* address(object array) except? NULL:
 
 
 def run(str op, tuple shape, list inputs, list outputs, *, bint single, double[::1] values, const uint8_t[::1] mask, tuple neutral,
-        tuple left_out, bint copy, double temperature, tuple forms, bint normalize, double tolerance, double smoothing, const Py_ssize_t[::1] labels,
+        tuple left_out, bint copy, double temperature, tuple forms, bint normalize, double tolerance, double smoothing,
+        const Py_ssize_t[::1] labels,
         const double[::1] class_weight, const double[::1] upstream, int n_threads):
     """
     An operation on all rows; returns None, or (row, reason, which input) of the first row that is refused.

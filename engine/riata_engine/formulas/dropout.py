@@ -1,8 +1,8 @@
 """Which elements dropout keeps: a number that Philox gives to (seed, stream, index), against a threshold.
 
 Element e of a stream reads the `bits` low bits of word (e·bits) // 32 of the stream, moved down by (e·bits) mod 32; word w is
-word w mod 4 of Philox's counter w // 4. It is kept where these bits, as an integer, are at least the threshold: the rate is exactly
-threshold / 2^bits, one bit for ½, else sixteen or thirty-two.
+word w mod 4 of Philox's counter w // 4. It is kept where these bits, as an integer, are at least the threshold: the rate is
+exactly threshold / 2^bits, one bit for ½, else sixteen or thirty-two.
 """
 try:
     import cython

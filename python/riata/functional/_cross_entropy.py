@@ -231,7 +231,7 @@ def _labels(target, K, ignore_index):
     if wrong.any():
         row = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise ValueError(
-            f"target: row {row[0] if len(row) == 1 else row} has the label {target[row]}; with {K} classes they go from 0 to {K - 1}"
+            f"target: row {row[0] if len(row) == 1 else row} has the label {target[row]}; labels go from 0 to {K - 1}"
             " (ignore_index= leaves rows out)"
         )
     labels = target.astype(np.intp)
