@@ -5,7 +5,7 @@ time, and one pass over X checks all of them (loss_working_set.py).
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -45,6 +45,7 @@ class LossForm:
     scale: np.ndarray                # (B,) loss of the null model beyond it: half its deviance
     start: np.ndarray                # (B,) intercept of the null model
     held: tuple                      # (pointers, rows, weights) of what is held out
+    faults: dict = field(default_factory=dict)          # of a problem whose loss failed: what did, at which y and η
 
     def run(self, problems, columns, begin, end, l1, l2, lengths, start_l1, start, start_at, options, control, residual=False):
         """The compiled paths of some problems; see ``newton_paths``. Returns a namespace of arrays."""
@@ -59,7 +60,8 @@ class LossForm:
                      np.ascontiguousarray(l2), lengths, start_l1, self.scale[problems], self.saturated[problems], options.tol,
                      options.max_epochs, options.stop_dev_ratio, options.stop_dev_change, self.intercept, *self.held, start,
                      start_at, found.coef, found.at, found.level, found.gap, found.value, found.held_out, found.status,
-                     found.epochs, found.newtons, found.residual, control, options.n_threads)
+                     found.epochs, found.newtons, found.residual, found.predictor, found.fault, control, options.n_threads)
+        self.faults.update((int(problems[i]), found.fault[i]) for i in np.flatnonzero(found.fault[:, 0]))
         return found
 
 
@@ -70,7 +72,8 @@ class Found:
         self.level, self.gap, self.value, self.held_out = np.full((4, k, L), np.nan)
         self.status = np.zeros((k, L), np.int8)
         self.epochs, self.newtons = np.zeros((2, k, L), np.int32)
-        self.residual = None if n is None else np.zeros((k, L, n))
+        self.residual, self.predictor = (None, None) if n is None else np.zeros((2, k, L, n))
+        self.fault = np.zeros((k, 3))
 
     def coefficients(self, i):
         """(L, m) of problem i of the call, on its columns."""
