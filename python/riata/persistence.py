@@ -328,7 +328,7 @@ def _refuse_losses(model):
         name = type(model).__name__
     if name is None and hasattr(model, "_loss"):
         name = model._loss().name
-    if name not in (None, "squared", "huber"):
+    if name not in (None, "squared", "huber") and getattr(loss, "link", None) != "identity":
         raise ValueError(f"save_model keeps linear models, and this one ({name}) predicts through a link: pickle it, or use "
                          "joblib")
 

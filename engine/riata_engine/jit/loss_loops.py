@@ -27,6 +27,8 @@ EXACT = {"error_model": "numpy", "fastmath": False}
 STEPS, ROUNDING, FAR = 200, 4 * np.finfo(float).eps, 1e16
 #: a minimum that is not attained is reached where a Newton step promises less than this share of the loss
 NEGLIGIBLE = 1e-16
+#: a search is over where what it leaves open is at most this share of the loss
+EXACT_ENOUGH = 1e-13
 
 
 def loops_of(value, gradient, curvature, conjugate):
@@ -97,7 +99,7 @@ def _search(value, gradient, curvature):
         f = value(y, x, a)
         if not abs(slope) > ROUNDING * (abs(g) + abs(u)):             # a NaN ends here too
             return f - u * x + 0 * slope
-        size, reach = abs(f), 1.0
+        size, reach, before = abs(f), 0.0, np.inf
         low, high = -np.inf, np.inf
         for _ in range(STEPS):
             if slope > 0:
@@ -105,19 +107,24 @@ def _search(value, gradient, curvature):
             else:
                 low = x
             h = curvature(y, x, a)
-            if u == 0 and slope * slope <= NEGLIGIBLE * size * h and not np.isfinite(high - low):
-                return f - u * x                                      # it goes on falling, by nothing
-            to = x - slope / h if h > 0 else (-np.inf if slope > 0 else np.inf)
-            if np.isfinite(high - low):
-                if not (low < to and to < high):
-                    to = low + (high - low) / 2
-            else:                                                     # the minimum is further out, how far is not known
-                to = min(max(to, x - reach), x + reach)
-                reach *= 2
+            step = abs(slope) / h if h > 0 else np.inf
+            closed = np.isfinite(high - low)
+            if closed and abs(slope) * (high - low) <= EXACT_ENOUGH * size:
+                break
+            if not closed:                                            # the minimum lies further out
+                if u == 0 and slope * slope <= NEGLIGIBLE * size * h:
+                    return f                                          # it goes on falling, by nothing
+                if before < np.inf:                                   # far enough to get behind it, or to find out
+                    step = min(max(2 * step if abs(slope) < before / 4 else 4 * reach, step), 4 * reach + 1)
+                reach = step = min(step, 1 + abs(x))
+            to = x - step if slope > 0 else x + step
+            if closed and not (low < to and to < high):
+                to = low + (high - low) / 2
             if to == x or to == low or to == high:
                 break
             if abs(to) > FAR:
                 return -np.inf
+            before = abs(slope)
             x = to
             g = gradient(y, x, a)
             f = value(y, x, a)

@@ -135,15 +135,30 @@ def _loss_form(batch, control, options):
     own = LossForm(form, design, loss, 0.0 if parameter is None else float(parameter), Y, V, offset, batch.target, batch.group,
                    batch.intercept, saturated, np.ones(B), np.zeros(B), held)
     saturated_values(loss.code, own.parameter, Y, own.target, V, own.group, saturated)
+    if not np.isfinite(saturated).all():
+        raise ValueError(f"the {loss.name} loss has no minimum over eta at some y of problem {np.argmin(np.isfinite(saturated))}: "
+                         "penalised fits need one that is bounded below")
     if batch.intercept:
         mean = np.einsum("bn,bn->b", Y[own.target], V[own.group]) if B < 64 else _means(own)
         shift = 0.0 if offset is None else (V @ offset)[own.group]
         own.start = loss.level(mean) - shift
     found = _null_models(own, np.empty(0, np.intp), own.start[:, None], options, control)
+    if len(own.faults) == B:
+        raise ValueError(fault_of(own))
     own.start = np.where(np.isfinite(found.level[:, 0]), found.level[:, 0], 0.0)
     own.scale = found.value[:, 0] - saturated
     own.scale[~(own.scale > 1e-14 * np.maximum(np.abs(saturated), 1e-300))] = 1.0
     return own, found
+
+
+def fault_of(own):
+    """A sentence about the loss of the problems that came to no number, a user's: what failed first, and where."""
+    first = min(own.faults)
+    kind, y, eta = own.faults[first]
+    function = ("value", "gradient", "curvature")[int(kind) - 1]
+    what = "is below 0, or not a number: the loss is not convex there, or" if function == "curvature" else "is not a finite number:"
+    return (f"the {own.loss.name} loss failed in {len(own.faults)} of {len(own.target)} problems, first in problem {first}: "
+            f"{function}(y={y:.17g}, eta={eta:.17g}) {what} mend it for such arguments, or rescale X or y")
 
 
 def _means(own):
