@@ -1,4 +1,4 @@
-"""Losses that a user brings: scalar functions in, a `Loss` that every `Batch` takes out. Needs numba, which nothing else here does."""
+"""Losses that a user brings: scalar functions in, out comes a `Loss` that every `Batch` takes. Needs numba."""
 
 import threading
 import weakref
@@ -42,7 +42,8 @@ class Loops:
         digest = digest_of([function for function in functions.values() if function is not None], n_parameters, list(functions))
         self.on_disk = self.from_disk = digest is not None
         self.kept, address = [], {}
-        jitted = {name: None if function is None else _with_parameter(function, n_parameters) for name, function in functions.items()}
+        jitted = {name: None if function is None else _with_parameter(function, n_parameters)
+                  for name, function in functions.items()}
         try:
             for kind, loop in loops_of(**jitted).items():
                 cache = None if digest is None else cache_of(_plain(functions["value"]), f"{kind} {digest}")

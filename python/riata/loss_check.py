@@ -10,6 +10,7 @@ STEP = 6e-6
 FIRST, SECOND = 1e-6, 1e-4
 #: η so far out that exp overflows: a function may be infinite there, and must not be NaN
 FAR = 750.0
+REMEDY = "conjugate is the maximum over eta of u·eta - value(y, eta)"
 EPSILON = np.finfo(float).eps
 
 
@@ -85,7 +86,8 @@ class _Look:
     def fail(self, wrong, function, got, expected, remedy):
         i, j = np.argwhere(wrong)[0]
         said = expected if isinstance(expected, str) else f"and {expected[i, j]:.6g} was expected"
-        raise ValueError(f"{self.loss.name}: {function}(y={self.y[i, j]:g}, eta={self.eta[i, j]:.6g}) is {got[i, j]:.6g}, {said}: {remedy}")
+        raise ValueError(f"{self.loss.name}: {function}(y={self.y[i, j]:g}, eta={self.eta[i, j]:.6g}) is {got[i, j]:.6g}, {said}: "
+                         f"{remedy}")
 
     def numbers(self, infinite):
         """No NaN, and no infinity unless it may be."""
@@ -110,12 +112,13 @@ class _Look:
         """The gradient does not fall."""
         for eta, g in ((self.eta + self.h, self.right[1]), (np.roll(self.eta, -1, axis=1), np.roll(self.g, -1, axis=1))):
             ahead = eta > self.eta
-            wrong = ahead & (g < self.g - 16 * EPSILON * (1 + np.abs(self.eta)) * (np.abs(self.g) + np.abs(g) + np.abs(self.y)))
+            rounding = 16 * EPSILON * (1 + np.abs(self.eta)) * (np.abs(self.g) + np.abs(g) + np.abs(self.y))
+            wrong = ahead & (g < self.g - rounding)
             if wrong.any():
                 i, j = np.argwhere(wrong)[0]
-                raise ValueError(f"{self.loss.name} is not convex: at y={self.y[i, j]:g} its gradient falls from {self.g[i, j]:.6g} at "
-                                 f"eta={self.eta[i, j]:.6g} to {g[i, j]:.6g} at eta={eta[i, j]:.6g}. Paths, and their certificates, "
-                                 "are for convex losses: give one, or another link")
+                raise ValueError(f"{self.loss.name} is not convex: at y={self.y[i, j]:g} its gradient falls from "
+                                 f"{self.g[i, j]:.6g} at eta={self.eta[i, j]:.6g} to {g[i, j]:.6g} at eta={eta[i, j]:.6g}. Paths, "
+                                 "and their certificates, are for convex losses: give one, or another link")
 
     def curvature(self):
         """The curvature is the slope of the gradient, to one side at least where it jumps."""
@@ -135,8 +138,8 @@ class _Look:
         least = least_values(self.loss.engine, self.loss.parameter, y)
         bad = np.flatnonzero(~np.isfinite(least))
         if len(bad):
-            raise ValueError(f"{self.loss.name} has no minimum over eta at y={y[bad[0]]:g} (it came to {least[bad[0]]:g}): a penalised "
-                             "fit may run away. Give a loss that is bounded below, or name the range of y with low and high")
+            raise ValueError(f"{self.loss.name} has no minimum over eta at y={y[bad[0]]:g} (it came to {least[bad[0]]:g}): a "
+                             "penalised fit may run away. Give a loss that is bounded below, or name the range of y with low and high")
 
     def conjugate(self):
         """Fenchel and Young: −ℓ*(u) = min ℓ − u η, which the value at any η is no less than."""
@@ -144,11 +147,11 @@ class _Look:
         expected = self.f - self.g * self.eta
         wrong = ~(np.abs(self.d - expected) <= size)
         if wrong.any():
-            self.fail(wrong, "-conjugate(y, u) at u = gradient", self.d, expected, "give the maximum over eta of u·eta - value(y, eta)")
+            self.fail(wrong, "-conjugate(y, u) at u = gradient", self.d, expected, REMEDY)
         for share in (0.5, 0.0):
             u, dual = share * self.g, self.at(self.eta, share)[3]
             some = (self.f[:, None, :] - u[:, :, None] * self.eta[:, None, :]).min(axis=2)
             wrong = ~(dual <= some + size)
             if wrong.any():
                 self.fail(wrong, f"-conjugate(y, u) at u = {share:g}·gradient", dual, "above value(y, eta) - u·eta at another eta",
-                          "give the maximum over eta of u·eta - value(y, eta)")
+                          REMEDY)

@@ -141,10 +141,10 @@ class CustomLoss(Loss):
             raise ImportError(f"{self.name}: a loss of your own is compiled by numba, which is not installed: "
                               "pip install numba") from error
         except NotCompiled as error:
-            arguments = ("(y, u" if error.function == "conjugate" else "(y, eta") + ", a)" * (self.parameter is not None)
-            arguments += ")" * (self.parameter is None)
-            raise TypeError(f"{self.name}: numba cannot compile {error.function}{arguments}, which must be a function of numbers that "
-                            f"returns a number, of Python's arithmetic, math and numpy: {error}") from None
+            arguments = "(y, u" if error.function == "conjugate" else "(y, eta"
+            arguments += ")" if self.parameter is None else ", a)"
+            raise TypeError(f"{self.name}: numba cannot compile {error.function}{arguments}, which must take numbers and return one, "
+                            f"by Python's arithmetic, math and numpy: {error}") from None
 
     @property
     def link(self):
@@ -184,8 +184,8 @@ def custom(value, gradient, curvature, *, name=None, conjugate=None, parameter=N
            closed=True, curvature_is_bound=False):
     """A convex loss of your own, for every function that has the argument `loss`.
 
-    The functions take and return single numbers; numba compiles them, so that they may use Python's arithmetic, ``math``, numpy's
-    functions of numbers, and other functions of that kind. They are checked on a grid (`check_derivatives`) before they are used.
+    The functions take and return single numbers; numba compiles them, so that they may use Python's arithmetic, ``math``,
+    numpy's functions of numbers, and other functions of that kind. They are checked on a grid (`check_derivatives`).
 
     Parameters
     ----------
@@ -196,8 +196,8 @@ def custom(value, gradient, curvature, *, name=None, conjugate=None, parameter=N
         What messages and results call it. Default: the name of `value`.
     conjugate : callable, optional
         ``conjugate(y, u)``, the maximum over eta of u·eta − value(y, eta), for the duality gap. Default: found by a search in each
-        row, to rounding and on the safe side: a gap is never reported too small for it. To give it makes fits up to three times as
-        fast.
+        row, to rounding and on the safe side: a gap is never reported too small for it. To give it makes fits up to three
+        times as fast.
     parameter : float, optional
         A number that all functions take as their last argument. Losses that differ in it share what was compiled; a number that
         the functions take from where they are defined is fixed when they are compiled.
@@ -227,10 +227,10 @@ def custom(value, gradient, curvature, *, name=None, conjugate=None, parameter=N
 
     Notes
     -----
-    Compiling takes one to three seconds. It is kept on disk, where numba keeps its files (``__pycache__``, or ``NUMBA_CACHE_DIR``),
-    for functions that are written in a file or a notebook, and read back in a tenth of a second as long as neither the functions
-    nor anything that they refer to changes. A function typed at a plain Python prompt is compiled in every session, one that
-    refers to an object that is not a number, an array, a function or a module too.
+    Compiling takes one to three seconds. For functions that are written in a file or a notebook it is kept on disk, where numba
+    keeps its files (``__pycache__``, or ``NUMBA_CACHE_DIR``), and read back in a tenth of a second as long as neither the
+    functions nor anything that they refer to changes. A function typed at a plain Python prompt is compiled in every session,
+    and so is one that refers to an object that is not a number, an array, a function or a module.
 
     A value, gradient or curvature that turns out NaN in a fit ends the path there, with the status `not_finite` and a warning that
     names the function, y and eta. If that happens to the null model of every problem it is a `ValueError`.
@@ -248,7 +248,8 @@ def custom(value, gradient, curvature, *, name=None, conjugate=None, parameter=N
     low, high = (check_number(end, what, -np.inf) for end, what in ((low, "low"), (high, "high")))
     if not low < high:
         raise ValueError(f"low = {low:g} and high = {high:g}: no y lies between them")
-    loss = CustomLoss(name, parameter, (value, gradient, curvature, conjugate), link, low, high, bool(closed), bool(curvature_is_bound))
+    loss = CustomLoss(name, parameter, (value, gradient, curvature, conjugate), link, low, high, bool(closed),
+                      bool(curvature_is_bound))
     check_derivatives(loss)
     return loss
 

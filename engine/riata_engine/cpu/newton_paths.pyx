@@ -106,7 +106,8 @@ def saturated_values(int loss, double parameter, const double[:, ::1] y, const P
 def gaps_of_losses(int loss, double parameter, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] V,
                    const Py_ssize_t[::1] group, const double[:, ::1] f1, const double[:, ::1] f2, const double[::1] lower,
                    const double[::1] upper, const double[::1] l1, const double[::1] l2, const double[::1] scale, const double[:, ::1] T,
-                   const double[:, ::1] b, const double[:, ::1] eta, const double[:, ::1] r, const double[::1] value, offset, double[::1] out):
+                   const double[:, ::1] b, const double[:, ::1] eta, const double[:, ::1] r, const double[::1] value, offset,
+                   double[::1] out):
     """out[k] = the gap of solution k over all p features, in units of its ``scale``.
 
     T (K, p) = Zᵀr, b (K, p), eta and r (K, n), offset (n,) or None, and (K,) each of all else; ``target`` and ``group`` name the data of

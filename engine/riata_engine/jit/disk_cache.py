@@ -53,7 +53,7 @@ def _told(thing, seen):
     if isinstance(thing, np.ndarray) and thing.dtype != object:
         return f"{thing.dtype} {thing.shape} {hashlib.sha256(thing.tobytes()).hexdigest()}"
     if isinstance(thing, (tuple, frozenset)):
-        return _joined((_told(item, seen) for item in (thing if isinstance(thing, tuple) else sorted(thing, key=repr))))
+        return _joined(_told(item, seen) for item in (thing if isinstance(thing, tuple) else sorted(thing, key=repr)))
     if isinstance(thing, types.CodeType):
         return _joined([thing.co_code.hex(), repr(thing.co_names), repr(thing.co_varnames), _told(thing.co_consts, seen)])
     if isinstance(thing, types.FunctionType):

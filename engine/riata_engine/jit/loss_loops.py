@@ -120,7 +120,7 @@ def _search(value, gradient, curvature):
             to = x - step if slope > 0 else x + step
             if closed and not (low < to and to < high):
                 to = low + (high - low) / 2
-            if to == x or to == low or to == high:
+            if to == x or (closed and not (low < to and to < high)):
                 break
             if abs(to) > FAR:
                 return -np.inf

@@ -135,9 +135,8 @@ def _loss_form(batch, control, options):
     own = LossForm(form, design, loss, 0.0 if parameter is None else float(parameter), Y, V, offset, batch.target, batch.group,
                    batch.intercept, saturated, np.ones(B), np.zeros(B), held)
     saturated_values(loss.code, own.parameter, Y, own.target, V, own.group, saturated)
-    if not np.isfinite(saturated).all():
-        raise ValueError(f"the {loss.name} loss has no minimum over eta at some y of problem {np.argmin(np.isfinite(saturated))}: "
-                         "penalised fits need one that is bounded below")
+    if (saturated == -np.inf).all():
+        raise ValueError(f"the {loss.name} loss has no minimum over eta at some of these y: give one that is bounded below")
     if batch.intercept:
         mean = np.einsum("bn,bn->b", Y[own.target], V[own.group]) if B < 64 else _means(own)
         shift = 0.0 if offset is None else (V @ offset)[own.group]
@@ -157,8 +156,9 @@ def fault_of(own):
     kind, y, eta = own.faults[first]
     function = ("value", "gradient", "curvature")[int(kind) - 1]
     what = "is below 0, or not a number: the loss is not convex there, or" if function == "curvature" else "is not a finite number:"
-    return (f"the {own.loss.name} loss failed in {len(own.faults)} of {len(own.target)} problems, first in problem {first}: "
-            f"{function}(y={y:.17g}, eta={eta:.17g}) {what} mend it for such arguments, or rescale X or y")
+    where = f"in {len(own.faults)} of {len(own.target)} problems, first in problem {first}"
+    return (f"the {own.loss.name} loss failed {where}: {function}(y={y:.17g}, eta={eta:.17g}) {what} mend it for such "
+            "arguments, or rescale X or y")
 
 
 def _means(own):
