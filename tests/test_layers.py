@@ -14,7 +14,8 @@ LEVELS = {"formulas": 0, "cpu": 1, "cuda": 1, "jit": 1, "backend": 2, "solvers":
           "slope": 4, "groups": 4, "margins": 5, "cox": 4, "multinomial": 4, "custom": 4}
 #: what the thin package may import of the engine
 DOORS = {"riata_engine.batch", "riata_engine.custom", "riata_engine.ragged", "riata_engine.concave", "riata_engine.cox",
-         "riata_engine.groups", "riata_engine.margins", "riata_engine.multinomial", "riata_engine.slope", "riata_engine.backend", "riata_engine.random",
+         "riata_engine.groups",
+         "riata_engine.margins", "riata_engine.multinomial", "riata_engine.slope", "riata_engine.backend", "riata_engine.random",
          "riata_engine.memory"}
 #: libraries that the thin package may import inside a function only
 LAZY = {"sklearn", "pandas", "polars", "pyarrow", "matplotlib", "typer", "rich", "numba"}

@@ -86,8 +86,8 @@ class _Look:
     def fail(self, wrong, function, got, expected, remedy):
         i, j = np.argwhere(wrong)[0]
         said = expected if isinstance(expected, str) else f"and {expected[i, j]:.6g} was expected"
-        raise ValueError(f"{self.loss.name}: {function}(y={self.y[i, j]:g}, eta={self.eta[i, j]:.6g}) is {got[i, j]:.6g}, {said}: "
-                         f"{remedy}")
+        where = f"y={self.y[i, j]:g}, eta={self.eta[i, j]:.6g}"
+        raise ValueError(f"{self.loss.name}: {function}({where}) is {got[i, j]:.6g}, {said}: {remedy}")
 
     def numbers(self, infinite):
         """No NaN, and no infinity unless it may be."""
@@ -117,8 +117,8 @@ class _Look:
             if wrong.any():
                 i, j = np.argwhere(wrong)[0]
                 raise ValueError(f"{self.loss.name} is not convex: at y={self.y[i, j]:g} its gradient falls from "
-                                 f"{self.g[i, j]:.6g} at eta={self.eta[i, j]:.6g} to {g[i, j]:.6g} at eta={eta[i, j]:.6g}. Paths, "
-                                 "and their certificates, are for convex losses: give one, or another link")
+                                 f"{self.g[i, j]:.6g} at eta={self.eta[i, j]:.6g} to {g[i, j]:.6g} at eta={eta[i, j]:.6g}. "
+                                 "Paths, and their certificates, are for convex losses: give one, or another link")
 
     def curvature(self):
         """The curvature is the slope of the gradient, to one side at least where it jumps."""
@@ -139,7 +139,7 @@ class _Look:
         bad = np.flatnonzero(~np.isfinite(least))
         if len(bad):
             raise ValueError(f"{self.loss.name} has no minimum over eta at y={y[bad[0]]:g} (it came to {least[bad[0]]:g}): a "
-                             "penalised fit may run away. Give a loss that is bounded below, or name the range of y with low and high")
+                             "penalised fit may run away. Give a loss that is bounded below, or the range of y (low, high)")
 
     def conjugate(self):
         """Fenchel and Young: −ℓ*(u) = min ℓ − u η, which the value at any η is no less than."""
@@ -153,5 +153,5 @@ class _Look:
             some = (self.f[:, None, :] - u[:, :, None] * self.eta[:, None, :]).min(axis=2)
             wrong = ~(dual <= some + size)
             if wrong.any():
-                self.fail(wrong, f"-conjugate(y, u) at u = {share:g}·gradient", dual, "above value(y, eta) - u·eta at another eta",
-                          REMEDY)
+                self.fail(wrong, f"-conjugate(y, u) at u = {share:g}·gradient", dual,
+                          "above value(y, eta) - u·eta at another eta", REMEDY)

@@ -143,8 +143,8 @@ class CustomLoss(Loss):
         except NotCompiled as error:
             arguments = "(y, u" if error.function == "conjugate" else "(y, eta"
             arguments += ")" if self.parameter is None else ", a)"
-            raise TypeError(f"{self.name}: numba cannot compile {error.function}{arguments}, which must take numbers and return one, "
-                            f"by Python's arithmetic, math and numpy: {error}") from None
+            raise TypeError(f"{self.name}: numba cannot compile {error.function}{arguments}, which must take numbers and return "
+                            f"one, by Python's arithmetic, math and numpy: {error}") from None
 
     @property
     def link(self):
@@ -195,8 +195,8 @@ def custom(value, gradient, curvature, *, name=None, conjugate=None, parameter=N
     name : str, optional
         What messages and results call it. Default: the name of `value`.
     conjugate : callable, optional
-        ``conjugate(y, u)``, the maximum over eta of u·eta − value(y, eta), for the duality gap. Default: found by a search in each
-        row, to rounding and on the safe side: a gap is never reported too small for it. To give it makes fits up to three
+        ``conjugate(y, u)``, the maximum over eta of u·eta − value(y, eta), for the duality gap. Default: found by a search in
+        each row, to rounding and on the safe side: a gap is never reported too small for it. To give it makes fits up to three
         times as fast.
     parameter : float, optional
         A number that all functions take as their last argument. Losses that differ in it share what was compiled; a number that
@@ -232,8 +232,8 @@ def custom(value, gradient, curvature, *, name=None, conjugate=None, parameter=N
     functions nor anything that they refer to changes. A function typed at a plain Python prompt is compiled in every session,
     and so is one that refers to an object that is not a number, an array, a function or a module.
 
-    A value, gradient or curvature that turns out NaN in a fit ends the path there, with the status `not_finite` and a warning that
-    names the function, y and eta. If that happens to the null model of every problem it is a `ValueError`.
+    A value, gradient or curvature that turns out NaN in a fit ends the path there, with the status `not_finite` and a warning
+    that names the function, y and eta. If that happens to the null model of every problem it is a `ValueError`.
     """
     for what, function in (("value", value), ("gradient", gradient), ("curvature", curvature), ("conjugate", conjugate)):
         if not callable(function) and not (what == "conjugate" and function is None):

@@ -155,7 +155,7 @@ def fault_of(own):
     first = min(own.faults)
     kind, y, eta = own.faults[first]
     function = ("value", "gradient", "curvature")[int(kind) - 1]
-    what = "is below 0, or not a number: the loss is not convex there, or" if function == "curvature" else "is not a finite number:"
+    what = "is below 0 or not a number: it is not convex there, or" if function == "curvature" else "is not a finite number:"
     where = f"in {len(own.faults)} of {len(own.target)} problems, first in problem {first}"
     return (f"the {own.loss.name} loss failed {where}: {function}(y={y:.17g}, eta={eta:.17g}) {what} mend it for such "
             "arguments, or rescale X or y")
