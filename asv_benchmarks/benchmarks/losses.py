@@ -161,6 +161,6 @@ class OwnLogistic:
     def time_path(self, conjugate):
         riata.fit_path(self.X, self.y, loss=self.loss, alphas=50, alpha_min_ratio=0.01, n_threads=THREADS)
 
-    def track_gap(self, conjugate):
+    def track_largest_gap(self, conjugate):
         path = riata.fit_path(self.X, self.y, loss=self.loss, alphas=50, alpha_min_ratio=0.01, n_threads=THREADS)
         return largest_gap("logistic", self.X, self.y, path)
