@@ -127,3 +127,40 @@ class TallPoisson:
         return largest_gap("poisson", self.X, self.y, self.run(l1_ratio))
 
     track_largest_gap.unit = "gap"
+
+
+class OwnLogistic:
+    """The logistic loss as a user writes it, compiled by numba, with and without its conjugate."""
+
+    params = ((False, True),)
+    param_names = ("conjugate",)
+    timeout = 600
+
+    def setup(self, conjugate):
+        from math import exp, log, log1p
+
+        def value(y, eta):
+            return max(eta, 0.0) - y * eta + log1p(exp(-abs(eta)))
+
+        def slope(y, eta):
+            return 1 / (1 + exp(-eta)) - y
+
+        def curvature(y, eta):
+            z = exp(-abs(eta))
+            return z / ((1 + z) * (1 + z))
+
+        def dual(y, u):
+            q = min(max(y + u, 0.0), 1.0)
+            return (q * log(q) if q > 0 else 0.0) + ((1 - q) * log(1 - q) if q < 1 else 0.0)
+
+        self.X, y = datasets.dense(size(500, 2000), size(30, 200))
+        self.y = (y > np.median(y)) * 1.0
+        self.loss = riata.losses.custom(value, slope, curvature, name="own logistic", conjugate=dual if conjugate else None,
+                                        link="logit", low=0.0, high=1.0)
+
+    def time_path(self, conjugate):
+        riata.fit_path(self.X, self.y, loss=self.loss, alphas=50, alpha_min_ratio=0.01, n_threads=THREADS)
+
+    def track_largest_gap(self, conjugate):
+        path = riata.fit_path(self.X, self.y, loss=self.loss, alphas=50, alpha_min_ratio=0.01, n_threads=THREADS)
+        return largest_gap("logistic", self.X, self.y, path)

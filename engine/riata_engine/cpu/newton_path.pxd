@@ -36,6 +36,8 @@ cdef struct Task:
     int* epochs
     int* newtons
     double* residual            # (L, n) v ℓ' with the sign turned, or NULL
+    double* predictor           # (L, n) η, or NULL
+    double* fault               # (3) what is not finite, at which y and η (loss_rows.pyx), or NULL
     double* curvature           # (L, m) Σ w (z − z̄)² at the solution, or NULL
 
 cdef struct Walk:

@@ -15,9 +15,9 @@ from riata_engine.cpu.column_sums cimport add_columns, dot_columns, gram_of_colu
 from riata_engine.cpu.control cimport attend, fetch_add
 from riata_engine.cpu.gram_entries cimport triangle_row
 from riata_engine.cpu.loss_gap cimport gap_of_loss
-from riata_engine.cpu.loss_rows cimport deviance_of, evaluate, value_of_rows
+from riata_engine.cpu.loss_rows cimport BROUGHT, evaluate, find_fault, saturated_of_some, sound, value_of_rows, value_of_some
 from riata_engine.cpu.newton_step cimport newton_flops, newton_step
-from riata_engine.cpu.status cimport CONVERGED, MAX_ITER, SKIPPED, TIME_BUDGET
+from riata_engine.cpu.status cimport CONVERGED, MAX_ITER, NOT_FINITE, SKIPPED, TIME_BUDGET
 from riata_engine.cpu.support_factor cimport factor_reset
 
 include "../formulas/early_stop.py"
@@ -62,7 +62,7 @@ cdef int solve_task(const Task* P, Signal* signal, void* control, bint owner) no
 
 cdef int walk(const Task* P, Walk* W, Signal* signal, void* control, bint owner) noexcept nogil:
     cdef Py_ssize_t n = P.X.n, m = P.m, l, k, q
-    cdef double before = P.start_l1, dev = 0, dev_before, gap
+    cdef double before = P.start_l1, dev = 0, dev_before, gap, least = 0
     cdef int code
     W.r, W.w, W.old_w, W.move, W.nought = W.eta + n, W.eta + 2 * n, W.eta + 3 * n, W.eta + 4 * n, W.eta + 5 * n
     W.g = W.eta + 6 * n
@@ -77,6 +77,11 @@ cdef int walk(const Task* P, Walk* W, Signal* signal, void* control, bint owner)
         W.eta[k] = (P.offset[k] if P.offset != NULL else 0) + W.level
     add_columns(P.X, P.list, m, W.b, W.eta)
     look(P, W)
+    if not sound(&W.sums):
+        give_up(P, W, 0)
+        return 0
+    if P.n_held:
+        least = saturated_of_some(&P.rows, P.held, P.n_held, P.held_weight)
     for l in range(P.L):
         if attend(signal, control, owner):
             for k in range(l, P.L):
@@ -89,12 +94,17 @@ cdef int walk(const Task* P, Walk* W, Signal* signal, void* control, bint owner)
             for k in range(l, P.L):
                 P.status[k] = TIME_BUDGET if signal.stop == 2 else SKIPPED
             return 0
+        if P.status[l] == NOT_FINITE:
+            give_up(P, W, l)
+            return 0
         memcpy(P.coef + l * m, W.b, m * sizeof(double))
         P.level[l], P.gap[l], P.value[l] = W.level, gap / P.scale, W.value
         if P.residual != NULL:
             memcpy(P.residual + l * n, W.r, n * sizeof(double))
+        if P.predictor != NULL:
+            memcpy(P.predictor + l * n, W.eta, n * sizeof(double))
         if P.n_held:
-            P.held_out[l] = deviance_of(&P.rows, W.eta, P.held, P.n_held, P.held_weight)
+            P.held_out[l] = 2 * (value_of_some(&P.rows, W.eta, P.held, P.n_held, P.held_weight) - least)
         before = P.l1[l]
         fetch_add(&signal.done, 1)
         dev_before = dev
@@ -104,6 +114,15 @@ cdef int walk(const Task* P, Walk* W, Signal* signal, void* control, bint owner)
     memcpy(P.start, W.b, m * sizeof(double))
     P.start[m] = W.level
     return 0
+
+
+cdef void give_up(const Task* P, const Walk* W, Py_ssize_t first) noexcept nogil:
+    """The loss is not finite, or not convex, where the path is: no coefficients from this alpha on."""
+    cdef Py_ssize_t l
+    for l in range(first, P.L):
+        P.status[l] = NOT_FINITE
+    if P.fault != NULL and P.rows.loss >= BROUGHT:
+        find_fault(&P.rows, W.eta, W.r, W.w, P.fault)
 
 
 cdef void look(const Task* P, Walk* W) noexcept nogil:
@@ -157,7 +176,7 @@ cdef int solve_alpha(const Task* P, Walk* W, Py_ssize_t l, double before, double
     cdef int _, slow = 0, idle = 0, code
     cdef bint fresh
     code = take_in(P, W, max(2 * l1 - before, 0.0) if before >= l1 else l1)
-    gap[0] = gap_of_loss(P, W.f1, W.f2, W.lower, W.upper, W.g, W.b, W.r, W.value, l1, l2)
+    gap[0] = gap_of_loss(P, W.f1, W.f2, W.lower, W.upper, W.g, W.b, W.eta, W.r, W.value, l1, l2)
     for _ in range(STEPS):
         if code == SHORT_OF_MEMORY:
             return code
@@ -178,8 +197,11 @@ cdef int solve_alpha(const Task* P, Walk* W, Py_ssize_t l, double before, double
         P.newtons[l] += 1
         if gain >= 0:
             look(P, W)
+            if not sound(&W.sums):
+                P.status[l] = NOT_FINITE
+                return 0
         last = gap[0]
-        gap[0] = gap_of_loss(P, W.f1, W.f2, W.lower, W.upper, W.g, W.b, W.r, W.value, l1, l2)
+        gap[0] = gap_of_loss(P, W.f1, W.f2, W.lower, W.upper, W.g, W.b, W.eta, W.r, W.value, l1, l2)
         slow = slow + 1 if not (gain >= 0 and gap[0] <= GAINS * last) else 0
         idle = idle + 1 if slow and gain <= IDLE * P.scale else 0
         code = take_in(P, W, l1)
