@@ -22,7 +22,8 @@ from compare import names, timing  # noqa: E402
 from peers import __main__ as command_line  # noqa: E402
 from peers import cliff, environment, exchange, publish, report, rows, runner, solver_table  # noqa: E402
 
-MODULES = ("batches", "paths", "cross_validation", "estimators", "kernels", "nonconvex", "groups")
+MODULES = ("batches", "cox", "cross_validation", "estimators", "groups", "kernels", "losses", "margins", "multinomial",
+           "nonconvex", "paths")
 
 
 def objective(X, y, b0, b, alpha, l1_ratio):
@@ -298,7 +299,7 @@ def test_publish_fills_the_marked_places_and_draws(tmp_path):
 
 
 def test_the_documents_have_the_places_that_publish_fills():
-    for file, marks in (("README.md", ["peers-table"]), ("docs/performance.md", ["peers-table", "machine"])):
+    for file, marks in (("README.md", ["peers-table"]), ("docs/performance.md", ["peers-table", "machine", "families-table"])):
         text = (TOP.parent / file).read_text()
         for mark in marks:
             assert text.count(f"<!-- {mark} -->") == text.count(f"<!-- /{mark} -->") == 1
