@@ -31,7 +31,7 @@ def publish(result, top):
         _fill(docs, "families-table", "\n\n".join([machine(others), *(table(others, level) for level in levels_of(others))]))
     if squared["rows"]:
         chosen = {**result, "rows": squared["rows"] + [row for row in others["rows"] if row["name"] in IN_README]}
-        _fill(top / "README.md", "peers-table", table(chosen, levels_of(chosen)[0]))
+        _fill(top / "README.md", "peers-table", table(chosen, levels_of(chosen)[0], squared))
         _fill(docs, "peers-table", "\n\n".join(table(squared, level) for level in levels_of(squared)))
         _fill(docs, "machine", machine(squared))
         curves.draw(squared, top / "docs" / "images" / "time-against-gap.png")
@@ -58,9 +58,9 @@ def merged(results):
             **{part: {name: value for result in results for name, value in result[part].items()} for part in ("cold", "titles")}}
 
 
-def table(result, level):
-    """Seconds at a certified gap: a row a problem, a column a solver, the fastest in bold."""
-    columns = [name for name in COLUMNS if any(_runs(row, name) for row in result["rows"])]
+def table(result, level, columns_of=None):
+    """Seconds at a certified gap: a row a problem, a column a solver (of ``columns_of``, if given), the fastest in bold."""
+    columns = [name for name in COLUMNS if any(_runs(row, name) for row in (columns_of or result)["rows"])]
     lines = [f"| seconds at a certified gap ≤ {level:.0e} | ".replace("e-0", "e-")
              + " | ".join(result["titles"][name] for name in columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for row in result["rows"]:
