@@ -1,52 +1,15 @@
 """Paths of other losses than the squared one: two classes on many columns, many small ones, counts on tall data."""
 
-import numpy as np
-from scipy.special import xlogy
-
 import riata
 
-from . import datasets
+from . import datasets, family_referee
 from .measure import THREADS, size
-
-#: value, gradient and conjugate of a loss at η, y and u, for the judge below
-FORMULAS = {
-    "logistic": (lambda y, eta: np.logaddexp(0, eta) - y * eta,
-                 lambda y, eta: 1 / (1 + np.exp(-eta)) - y,
-                 lambda y, u: xlogy(u + y, u + y) + xlogy(1 - u - y, 1 - u - y)),
-    "poisson": (lambda y, eta: np.exp(eta) - y * eta,
-                lambda y, eta: np.exp(eta) - y,
-                lambda y, u: xlogy(u + y, u + y) - u - y),
-}
 
 
 def largest_gap(loss, X, y, path):
-    """Largest duality gap of a path with an intercept, over half its null deviance, by numpy from X and coefficients.
-
-    θ = −s ∇ℓ / n, with the intercept at its optimum (bisection) and, for a lasso, s as large as the penalty allows, up to 1.
-    """
-    value, gradient, conjugate = FORMULAS[loss]
-    saturated = -conjugate(y, np.zeros_like(y)).mean()
-    null = value(y, _level(gradient, y, np.zeros_like(y))).mean() - saturated
-    found = []
-    for alpha, coef in zip(path.alphas, path.coef, strict=True):
-        eta = X @ coef
-        eta = eta + _level(gradient, y, eta)
-        u = gradient(y, eta)
-        t = np.abs(X.T @ u) / len(y)
-        l1, l2 = alpha * path.l1_ratio, alpha * (1 - path.l1_ratio)
-        s = 1.0 if l2 else min(1.0, l1 / t.max())
-        primal = value(y, eta).mean() + l1 * np.abs(coef).sum() + l2 / 2 * coef @ coef
-        dual = -conjugate(y, s * u).mean() - (np.square(np.maximum(t - l1, 0)).sum() / (2 * l2) if l2 else 0.0)
-        found.append((primal - dual) / null)
-    return float(max(found))
-
-
-def _level(gradient, y, eta, low=-50.0, high=50.0):
-    """The intercept at which the gradients of all rows add up to zero."""
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if gradient(y, eta + middle).sum() < 0 else (low, middle)
-    return middle
+    """Largest duality gap of a path with an intercept."""
+    primal, dual = family_referee.smooth_bounds(loss, X, y, path.coef, path.alphas, path.l1_ratio, fit_intercept=True)
+    return float((primal - dual).max())
 
 
 class WideLogistic:

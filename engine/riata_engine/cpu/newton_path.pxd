@@ -54,7 +54,8 @@ cdef struct Walk:
     double* upper
     double* b
     double* d
-    double* step
+    double* trial               # (m) coefficients that the model asks for
+    double* step                # (m) and how far they are
     Py_ssize_t* where           # (m) position in the block, or −1
     Py_ssize_t* pooled          # (m) position in the pool, or −1
     Py_ssize_t* pool            # (m) features whose Gram rows are there, and their columns of X
@@ -72,5 +73,7 @@ cdef struct Walk:
     Sums sums
     Block A
     bint open                   # whether A is
+    bint short                  # columns are sparse and short: models go by the residual, without a Gram matrix
+    double* rest                # (n) of such a model
 
 cdef int solve_task(const Task* P, Signal* signal, void* control, bint owner) noexcept nogil
