@@ -123,6 +123,15 @@ cdef double saturated_of_rows(const Rows* P) noexcept nogil:
     return f
 
 
+cdef double level_of_rows(const Rows* P, int link) noexcept nogil:
+    """The linear predictor of the mean of y: where a fit begins."""
+    cdef Py_ssize_t i
+    cdef double mean = 0
+    for i in range(P.n):
+        mean += P.v[i] * P.y[i]
+    return level_of_mean(link, mean)
+
+
 cdef double deviance_of(const Rows* P, const double* eta, const Py_ssize_t* rows, Py_ssize_t count, const double* w) noexcept nogil:
     """Mean deviance 2 (ℓ − saturated) of some rows, weighted."""
     cdef Py_ssize_t k, i

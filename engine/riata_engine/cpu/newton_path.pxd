@@ -36,6 +36,8 @@ cdef struct Task:
     int* epochs
     int* newtons
     double* residual            # (L, n) v ℓ' with the sign turned, or NULL
+    double* predictor           # (L, n) η, or NULL
+    bint silent                 # its alphas do not count as done
     double* curvature           # (L, m) Σ w (z − z̄)² at the solution, or NULL
 
 cdef struct Walk:

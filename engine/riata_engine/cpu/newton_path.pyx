@@ -93,10 +93,13 @@ cdef int walk(const Task* P, Walk* W, Signal* signal, void* control, bint owner)
         P.level[l], P.gap[l], P.value[l] = W.level, gap / P.scale, W.value
         if P.residual != NULL:
             memcpy(P.residual + l * n, W.r, n * sizeof(double))
+        if P.predictor != NULL:
+            memcpy(P.predictor + l * n, W.eta, n * sizeof(double))
         if P.n_held:
             P.held_out[l] = deviance_of(&P.rows, W.eta, P.held, P.n_held, P.held_weight)
         before = P.l1[l]
-        fetch_add(&signal.done, 1)
+        if not P.silent:
+            fetch_add(&signal.done, 1)
         dev_before = dev
         dev = 1 - (W.value - P.saturated) / P.scale
         if path_is_done(dev, dev_before, l, P.stop_dev_ratio, P.stop_dev_change):
