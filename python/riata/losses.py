@@ -62,6 +62,13 @@ class Loss:
             return expit(eta)
         return eta
 
+    def outside(self, y, missed):
+        """What is wrong with a target (n,) or (n, B) that the loss is not defined for where it is ``missed``."""
+        bad = np.flatnonzero(missed.reshape(len(y), -1).any(axis=1))
+        rows = ", ".join(map(str, bad[:NAMED])) + (f" and {len(bad) - NAMED} more" if len(bad) > NAMED else "")
+        return (f"values that the {self.name} loss is not defined for, in row{'s' * (len(bad) > 1)} {rows} "
+                f"(the first is {y[missed][0]:g}): it takes {_range(LOSS[self.name])}")
+
     def check(self, y, name="y", weights=None):
         """Refuse a target (n,) or (n, B) that the loss is not defined for, or that has nothing to tell.
 
@@ -70,13 +77,9 @@ class Loss:
         ValueError
             Naming the first rows that are outside.
         """
-        loss = LOSS[self.name]
-        bad = np.flatnonzero(loss.misses(y).reshape(len(y), -1).any(axis=1))
-        if len(bad):
-            rows = ", ".join(map(str, bad[:NAMED])) + (f" and {len(bad) - NAMED} more" if len(bad) > NAMED else "")
-            first = y[bad[0]] if y.ndim == 1 else y[bad[0]][loss.misses(y[bad[0]])][0]
-            raise ValueError(f"{name} has values that the {self.name} loss is not defined for, in "
-                             f"row{'s' * (len(bad) > 1)} {rows} (the first is {first:g}): it takes {_range(loss)}")
+        missed = LOSS[self.name].misses(y)
+        if missed.any():
+            raise ValueError(f"{name} has {self.outside(y, missed)}")
         if self.link == "identity":
             return
         counted = y if weights is None else y[(weights if weights.ndim == 1 else weights.any(axis=1)) > 0]

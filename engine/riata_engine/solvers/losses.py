@@ -6,7 +6,6 @@ import numpy as np
 
 from riata_engine.cpu.loss_rows import LOSSES, deviances_of_rows
 
-
 #: inverse links by the codes of ``level_of_mean`` (formulas/losses.py)
 LINKS = ("identity", "log", "logit")
 #: accuracy of the model without penalised features
