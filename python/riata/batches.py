@@ -63,9 +63,9 @@ def fit_batch(X, Y=None, *, loss="squared", columns=None, by=None, labels=None, 
         or feature for all problems; so give the entries of problems as arrays, ``[np.full(3, -1.0), None]``.
     loss : str or riata.losses.Loss, default="squared"
         As in `riata.fit_path`, for all problems. For the logistic loss Y holds numbers from 0 to 1, or labels of two classes, the
-        same for all problems; of an iterator numbers. A problem whose target the loss is not defined for, or that has one class
-        only (in all rows, or in those that a fold trains on), is `skipped`, with a message; in complete targets on one design,
-        without `cv` and `select`, it is refused.
+        same for all problems; of an iterator numbers. A problem whose target the loss is not defined for is `skipped`, one that
+        has one class only (in all rows, or in those that a fold trains on) `not_finite`, as its intercept would be; a message
+        says why. In complete targets on one design, without `cv` and `select`, both are refused.
     l1_ratio : float or array_like of shape (B,), default=1.0
     alphas : int, array_like of shape (L,) or (B, L), or list of B arrays, default=100
         A number means a grid of its own for each problem.

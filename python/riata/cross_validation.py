@@ -7,7 +7,6 @@ from riata.arguments import check_arguments, derived_alphas
 from riata.cv_batch import CVBatch, grid_batch
 from riata.cv_result import CVResult
 from riata.folds import make_folds
-from riata.losses import check_loss
 from riata.no_memory import answer_fits
 from riata.results import path_of, solved
 from riata.status import status_names, warn_of_unconverged
@@ -83,8 +82,6 @@ max_epochs, n_threads, time_budget, backend, progress
     if inner_cv is not None:
         from riata.nested import nested_cross_validate
 
-        if check_loss(arguments.pop("loss")).name != "squared":
-            raise ValueError(f"loss = {loss!r}: nested cross-validation is for squared loss. Leave inner_cv out")
         return nested_cross_validate(**arguments)
     given = check_arguments(arguments)
     l1_ratios = check_l1_ratios(l1_ratio)

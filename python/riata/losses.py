@@ -22,7 +22,7 @@ import numpy as np
 
 from riata.class_labels import missing_labels
 from riata.validation import check_number
-from riata_engine.batch import LOSS
+from riata_engine.batch import LOSS, deviances, deviances_of_each
 
 __all__ = ["SQUARED", "Loss", "huber", "negative_binomial", "tweedie"]
 
@@ -61,6 +61,31 @@ class Loss:
 
             return expit(eta)
         return eta
+
+    def deviance(self, y, eta, weights=None):
+        """Weighted mean deviance 2 (ℓ − its least value) of rows y (n,) at linear predictors eta (n,)."""
+        return float(deviances(*self.settings.values(), y, eta[:, None], weights)[0])
+
+    def deviances(self, y, eta):
+        """(n, L) deviances of rows y (n,) at linear predictors eta (n, L)."""
+        return deviances_of_each(*self.settings.values(), y, eta)
+
+    def null_deviance(self, y, weights=None):
+        """Weighted mean deviance of a target y (n,), or of each of (n, B), at its mean.
+
+        That is the best constant, but for Huber's loss.
+        """
+        y = np.asarray(y, float)
+        columns = y.reshape(len(y), -1)
+        mean = np.average(columns, axis=0, weights=weights)
+        with np.errstate(divide="ignore"):
+            level = {"identity": lambda m: m, "log": np.log, "logit": lambda m: np.log(m) - np.log1p(-m)}[self.link](mean)
+        ends = ~np.isfinite(level)                     # every row at one end of the range: nothing is left to explain
+        level[ends] = 0.0
+        found = np.array([self.deviance(column, np.full(len(column), eta), weights)
+                          for column, eta in zip(columns.T, level, strict=True)])
+        found[ends] = 0.0
+        return float(found[0]) if y.ndim == 1 else found
 
     def outside(self, y, missed):
         """What is wrong with a target (n,) or (n, B) that the loss is not defined for where it is ``missed``."""
@@ -155,6 +180,11 @@ def encoded_target(y, loss, name="y"):
     if labels.ndim != 1:
         raise ValueError(f"{name} of shape {labels.shape} has labels other than 0 and 1: encode each column first")
     return classes_of(labels, name)
+
+
+def target_numbers(y, loss):
+    """A target for an estimator's checks: labels of two classes as 0 and 1, anything else as it is."""
+    return y if y is None else encoded_target(y, check_loss(loss))[0]
 
 
 def _range(loss):

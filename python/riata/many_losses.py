@@ -5,9 +5,10 @@ import numpy as np
 from riata.class_labels import missing_labels
 from riata.columns import begins
 from riata.losses import NAMED
-from riata_engine.batch import LOSS
+from riata_engine.batch import LOSS, STATUS
 
-FLAT = "the target is {value} in every row that counts: the {loss} loss has no minimum there, its intercept would be infinite"
+FLAT = ("the target is {value} in every row that counts: the {loss} loss has no minimum there, its intercept would be "
+        "infinite")
 FLAT_FOLD = ("the target is {value} in every row that fold {k} leaves to train on, where the {loss} loss has no minimum: give "
              "fold ids (cv) that leave rows of both kinds, or fewer folds")
 
@@ -15,7 +16,8 @@ FLAT_FOLD = ("the target is {value} in every row that fold {k} leaves to train o
 def encoded(Y, loss):
     """(Y as numbers, classes or None): labels of two classes, the same for all problems, become 0 and 1, missing ones NaN.
 
-    Numbers stay as they are where they lie between 0 and 1 (classes, or shares) or are not of two kinds. Y is an array or a list of arrays, one for each problem.
+    Numbers stay as they are where they lie between 0 and 1 (classes, or shares) or are not of two kinds. Y is an array or a list
+    of arrays, one for each problem.
 
     Raises
     ------
@@ -54,8 +56,11 @@ def encoded(Y, loss):
     return pieces[0] if alone else pieces, classes
 
 
+NOT_FINITE, SKIPPED = STATUS.index("not_finite"), STATUS.index("skipped")
+
+
 def faults_of(loss, y, used):
-    """{problem: why it cannot be fitted} of targets (n_b,).
+    """{problem: (status, why it cannot be fitted)} of targets (n_b,).
 
     A NaN is a row that does not count; ``used`` {problem: bool (n_b,)} has the rows that do, where not all do.
     """
@@ -69,11 +74,11 @@ def faults_of(loss, y, used):
     missed = LOSS[loss.settings["loss"]].misses(flat) & ~np.isnan(flat)
     out = {}
     for b in np.unique(np.searchsorted(at, np.flatnonzero(missed), side="right") - 1).tolist():
-        out[b] = f"the target has {loss.outside(y[b], missed[at[b]:at[b + 1]])}"
+        out[b] = SKIPPED, f"the target has {loss.outside(y[b], missed[at[b]:at[b + 1]])}"
     some = np.flatnonzero(np.add.reduceat(np.append(counts, False), at[:-1]) * (sizes > 0))
     for value, other in _ends(loss, flat):
         for b in np.setdiff1d(some, _owners(at, counts & other)):
-            out.setdefault(int(b), FLAT.format(value=value, loss=loss.name))
+            out.setdefault(int(b), (NOT_FINITE, FLAT.format(value=value, loss=loss.name)))
     return out
 
 
@@ -99,7 +104,7 @@ def faults_of_folds(loss, y, used, folds, n_folds):
         left = np.repeat(np.bincount(number[there], minlength=len(chosen)), n_folds[chosen]) - of_folds
         for i in np.unique(np.searchsorted(first, np.flatnonzero(left == 0), side="right") - 1):
             k = int(np.argmin(left[first[i]:first[i + 1]]))
-            out.setdefault(int(chosen[i]), FLAT_FOLD.format(value=value, k=k, loss=loss.name))
+            out.setdefault(int(chosen[i]), (NOT_FINITE, FLAT_FOLD.format(value=value, k=k, loss=loss.name)))
     return out
 
 

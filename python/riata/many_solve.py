@@ -120,9 +120,9 @@ class _Data:
         self.n_folds[:] = counts
 
     def _set_aside_all(self, faults):
-        for b, why in faults.items():
+        for b, (status, why) in faults.items():
             if not self.bad[b]:
-                self._set_aside(b, why)
+                self._set_aside(b, why, status)
 
     def _set_aside(self, b, why, status=SKIPPED):
         self.bad[b], self.verdict[b], self.sentences[b] = True, status, why

@@ -169,7 +169,11 @@ cdef int null_model(const Rules* A, Own* W, Path* T, Signal* signal, void* contr
     N.saturated = saturated_of_rows(&N.rows)
     N.level, N.gap, N.value, N.status, N.epochs, N.newtons = &level, &gap, &value, &status, &epochs, &newtons
     level, value = NAN, NAN
-    W.start[0] = level_of_rows(&N.rows, A.link) if A.intercept else 0
+    W.start[0] = level_of_rows(&N.rows, A.link)
+    if A.intercept and not isfinite(W.start[0]):   # no fit has a minimum
+        return IRREGULAR
+    if not A.intercept:
+        W.start[0] = 0
     if solve_task(&N, signal, control, owner):
         return SHORT_OF_MEMORY
     memset(W.start, 0, T.m * sizeof(double))

@@ -1,4 +1,6 @@
 # Sums of a loss over rows: value, gradient and curvature in one sweep, dual values, deviances. A loop is compiled for each loss.
+from libc.math cimport INFINITY
+
 include "loss_table.pxi"
 
 cdef extern from "riata_simd.h":
@@ -124,11 +126,17 @@ cdef double saturated_of_rows(const Rows* P) noexcept nogil:
 
 
 cdef double level_of_rows(const Rows* P, int link) noexcept nogil:
-    """The linear predictor of the mean of y: where a fit begins."""
+    """The linear predictor of the mean of y, where a fit begins; infinite where y is at one end of its range in every row that counts."""
     cdef Py_ssize_t i
-    cdef double mean = 0
+    cdef double mean = 0, least = INFINITY, most = -INFINITY
     for i in range(P.n):
         mean += P.v[i] * P.y[i]
+        if P.v[i] > 0:
+            least, most = min(least, P.y[i]), max(most, P.y[i])
+    if link > 0 and most <= 0:
+        return -INFINITY
+    if link == 2 and least >= 1:
+        return INFINITY
     return level_of_mean(link, mean)
 
 
@@ -153,3 +161,17 @@ def deviances_of_rows(int loss, double parameter, const double[::1] y, const dou
         least = saturated_of_rows(&P)
         for l in range(eta.shape[0]):
             out[l] = 2 * (value_of_rows(&P, &eta[l, 0], &eta[l, 0], 0, 0) - least)
+
+
+def deviances_of_cells(int loss, double parameter, const double[::1] y, const double[:, ::1] eta, double[:, ::1] out):
+    """out (n, L) = 2 (ℓ(y, eta) − its least value) of rows y (n,) at linear predictors eta (n, L)."""
+    cdef Rows P
+    cdef Py_ssize_t i, l
+    cdef double least, one = 1
+    P.loss, P.a, P.n, P.v = loss, parameter, 1, &one
+    with nogil:
+        for i in range(y.shape[0]):
+            P.y = &y[i]
+            least = saturated_of_rows(&P)
+            for l in range(eta.shape[1]):
+                out[i, l] = 2 * (value_of_rows(&P, &eta[i, l], &eta[i, l], 0, 0) - least)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from riata_engine.cpu.loss_rows import LOSSES, deviances_of_rows
+from riata_engine.cpu.loss_rows import LOSSES, deviances_of_cells, deviances_of_rows
 
 #: inverse links by the codes of ``level_of_mean`` (formulas/losses.py)
 LINKS = ("identity", "log", "logit")
@@ -64,4 +64,15 @@ def deviances(name, parameter, y, eta, weights=None):
     out = np.empty(eta.shape[1])
     deviances_of_rows(loss.code, loss.number(parameter), np.ascontiguousarray(y, dtype=float),
                       np.ascontiguousarray(eta.T, dtype=float), w, out)
+    return out
+
+
+def deviances_of_each(name, parameter, y, eta):
+    """(n, L) deviances 2 (ℓ − its least value) of rows y (n,) at linear predictors eta (n, L)."""
+    loss = LOSS[name]
+    if name == "squared":
+        return (y[:, None] - eta) ** 2
+    out = np.empty(eta.shape)
+    deviances_of_cells(loss.code, loss.number(parameter), np.ascontiguousarray(y, dtype=float),
+                       np.ascontiguousarray(eta, dtype=float), out)
     return out

@@ -17,6 +17,7 @@ from riata_engine.solvers.loss_kernel import in_kernel, serves
 from riata_engine.solvers.loss_working_set import solve_in_blocks
 from riata_engine.solvers.losses import LOSS, NULL_TOL
 from riata_engine.solvers.options import Options
+from riata_engine.solvers.path_store import NOT_FINITE
 from riata_engine.solvers.residual import columns_contiguous
 from riata_engine.solvers.standard_form import standard_form
 from riata_engine.threads import thread_count
@@ -42,6 +43,7 @@ class LossForm:
     saturated: np.ndarray            # (B,) least possible loss
     scale: np.ndarray                # (B,) loss of the null model beyond it: half its deviance
     start: np.ndarray                # (B,) intercept of the null model
+    endless: np.ndarray              # (B,) whether its intercept would be infinite: no fit has a minimum
     held: tuple                      # (pointers, rows, weights) of what is held out
 
     def run(self, problems, columns, begin, end, l1, l2, lengths, start_l1, start, start_at, options, control, residual=False):
@@ -127,10 +129,12 @@ def _loss_form(batch, control, options):
             np.ascontiguousarray(form.held_out_weight))
     saturated, level = np.empty((2, B))
     own = LossForm(form, design, loss, loss.number(batch.loss_parameter), Y, V, offset, batch.target, batch.group,
-                   batch.intercept, saturated, np.ones(B), np.zeros(B), held)
+                   batch.intercept, saturated, np.ones(B), np.zeros(B), np.zeros(B, bool), held)
     code, link = loss.codes
     saturated_values(code, own.parameter, link, Y, own.target, V, own.group, saturated, level)
     if batch.intercept:
+        own.endless = ~np.isfinite(level)
+        level[own.endless] = 0.0
         own.start = level if offset is None else level - (V @ offset)[own.group]
     found = _null_models(own, np.empty(0, np.intp), own.start[:, None], options, control)
     own.start = np.where(np.isfinite(found.level[:, 0]), found.level[:, 0], 0.0)
@@ -189,6 +193,7 @@ def solve_losses(batch, alphas, own, gradient, options, control, clock):
             _all_at_once(own, alphas, options, control, answers)
         else:
             solve_in_blocks(own, alphas, gradient, options, control, answers)
+    answers.status[own.endless] = NOT_FINITE
     return answers
 
 
