@@ -31,6 +31,8 @@ cdef enum:
 
 cdef double BALANCED = 1e-13                       # share of Σ|r| that its sum may be: the intercept is then at its optimum
 cdef double GAINS = 0.12                           # a step that leaves more of the gap than this asks for a new curvature
+cdef double NEAR = 0.02                            # of the gap: how far a model is solved, and a small one, whose epochs cost next to
+cdef double CLOSE = 0.001                          # nothing beside a new curvature
 cdef double ARMIJO = 1e-4
 cdef double IDLE = 1e-13                           # of the null objective: a step that gains less is rounding
 cdef double FLOOR = 1e-30                          # a decrease of this share of the null objective says that rounding is reached
@@ -156,7 +158,8 @@ cdef int solve_alpha(const Task* P, Walk* W, Py_ssize_t l, double before, double
                      bint owner) noexcept nogil:
     """Newton steps until the gap is small enough. Non-zero when memory is short; the status stays SKIPPED where the call is stopped."""
     cdef double l1 = P.l1[l], l2 = P.l2[l], goal = P.tol * P.scale, last = inf
-    cdef double gain
+    cdef double gain, share
+    cdef bint small
     cdef int _, slow = 0, idle = 0, code
     cdef bint fresh
     code = take_in(P, W, max(2 * l1 - before, 0.0) if before >= l1 else l1)
@@ -171,10 +174,12 @@ cdef int solve_alpha(const Task* P, Walk* W, Py_ssize_t l, double before, double
             break
         if attend(signal, control, owner):
             return 0
-        fresh = not W.open or cheap(P, W) or slow > 0
+        small = cheap(P, W)
+        fresh = not W.open or small or slow > 0
         if fresh and renew(P, W):
             return SHORT_OF_MEMORY
-        solve_model(P, W, l, l1, l2, max(0.3 * goal, 0.02 * gap[0] if gap[0] < inf else 0.0), signal, control, owner)
+        share = CLOSE if small else NEAR
+        solve_model(P, W, l, l1, l2, max(0.3 * goal, share * gap[0] if gap[0] < inf else 0.0), signal, control, owner)
         gain = step_along(P, W, l1, l2)
         if signal.stop:
             return 0

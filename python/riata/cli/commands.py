@@ -287,7 +287,8 @@ def batch(
     raise typer.Exit(run_batch(
         manifest=manifest, table=table, by=by, target=target, columns=columns, out=out, checkpoint=checkpoint, resume=resume,
         quiet=quiet, as_json=json, max_memory=max_memory, loss=loss, l1_ratio=l1_ratio, cv=cv or None, select=select,
-        alphas=alphas, standardize=standardize, keep_predictions=predictions, seed=seed, n_threads=threads, tol=tol, time_budget=time_budget))
+        alphas=alphas, standardize=standardize, keep_predictions=predictions, seed=seed, n_threads=threads, tol=tol,
+        time_budget=time_budget))
 
 
 @app.command()
