@@ -230,7 +230,7 @@ def test_riata_batch_takes_a_loss(tmp_path):
     pl = pytest.importorskip("polars")
     from typer.testing import CliRunner
 
-    from riata.cli.app import app
+    from riata.cli.commands import app
 
     X, y = problems("logistic")
     table = pl.DataFrame({f"x{j}": np.concatenate([x[:, j] for x in X]) for j in range(6)}

@@ -167,7 +167,7 @@ class BatchModels:
                            ("_classes", "classes")):
             values = {getattr(part, name) for part in parts}
             if len(values) > 1:
-                raise ValueError(f"the results differ in {what}: {', '.join(map(str, sorted(values)))}")
+                raise ValueError(f"the results differ in {what}: {', '.join(sorted(map(str, values)))}")
         unlabelled = [part.labels is None for part in parts]
         if any(unlabelled) and not all(unlabelled):
             raise ValueError(f"result {unlabelled.index(True)} has no labels, and others have: label all, or none")
