@@ -104,6 +104,33 @@ class SmallLogistic:
     track_largest_gap.unit = "gap"
 
 
+class UnrelatedLogistic:
+    """Paths of 50 alphas on designs of 200 x 30, one of its own for each target."""
+
+    timeout = 600
+
+    def setup(self):
+        rng = np.random.default_rng(0)
+        self.X = [rng.standard_normal((200, 30)) for _ in range(size(50, 500))]
+        self.Y = [(x[:, :6].sum(axis=1) + 2 * rng.standard_normal(200) > 0).astype(float) for x in self.X]
+
+    def run(self, **more):
+        return riata.fit_batch(self.X, self.Y, loss="logistic", alphas=50, alpha_min_ratio=1e-2, n_threads=THREADS, **more)
+
+    def time_batch(self):
+        self.run()
+
+    def time_folds(self):
+        self.run(cv=5)
+
+    def track_largest_gap(self):
+        """Of every tenth problem."""
+        many = self.run()
+        return max(largest_gap("logistic", self.X[b], self.Y[b], many[b]) for b in range(0, len(self.X), 10))
+
+    track_largest_gap.unit = "gap"
+
+
 class TallPoisson:
     """One fit, numbers and two one-hot blocks: passes over the rows decide."""
 
