@@ -3,7 +3,7 @@
 # are 0 on its rows, with a null model of its own.
 from libc.math cimport fabs, isfinite, INFINITY, NAN
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 from riata_engine.cpu.control cimport Signal, fetch_add, monotonic
 from riata_engine.cpu.design cimport Columns
 from riata_engine.cpu.few_features cimport derived_alphas, lap, take, units
@@ -11,7 +11,7 @@ from riata_engine.cpu.few_task cimport IRREGULAR, Room, Rules, SHORT_OF_MEMORY, 
 from riata_engine.cpu.loss_rows cimport level_of_rows, saturated_of_rows
 from riata_engine.cpu.newton_path cimport Task as Path, solve_task
 from riata_engine.cpu.scale cimport to_units_of_data
-from riata_engine.cpu.status cimport CONVERGED, MAX_ITER, SKIPPED, TIME_BUDGET
+from riata_engine.cpu.status cimport CONVERGED, MAX_ITER
 
 cdef double TINY = 1e-300
 cdef double UNVARYING = 1e-14                      # of the least loss: a null model that loses no more than this beyond it explains all
