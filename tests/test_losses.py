@@ -223,10 +223,3 @@ def test_offsets_that_vary_are_in_the_certificate(loss, p):
     for l in range(8):
         true = referee.gap(loss, X, y, path.alphas[l], 1.0, path.coef[l], path.intercept[l], offset=offset)
         assert true <= max(path.gap[l], 1e-9) * 1.01 + 1e-9
-
-
-def test_models_with_a_link_are_not_saved_as_linear_models(tmp_path):
-    X, y = draw("logistic")
-    path = riata.fit_path(X, y, loss="logistic", alphas=[0.05])
-    with pytest.raises(ValueError, match="through a link"):
-        riata.save_model(path, tmp_path / "model.json")

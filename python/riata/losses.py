@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from riata.class_labels import missing_labels
+from riata.links import inverse_link
 from riata.validation import check_number
 from riata_engine.batch import LOSS, deviances, deviances_of_each
 
@@ -53,14 +54,7 @@ class Loss:
 
     def response(self, eta):
         """The mean of y at a linear predictor: its inverse link."""
-        if self.link == "log":
-            with np.errstate(over="ignore"):
-                return np.exp(eta)
-        if self.link == "logit":
-            from scipy.special import expit
-
-            return expit(eta)
-        return eta
+        return inverse_link(self.link, eta)
 
     def deviance(self, y, eta, weights=None):
         """Weighted mean deviance 2 (ℓ − its least value) of rows y (n,) at linear predictors eta (n,)."""
