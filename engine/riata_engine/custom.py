@@ -13,7 +13,7 @@ __all__ = ["LOSS", "NotCompiled", "compile_loss", "least_values", "row_values"]
 
 #: one registration at a time, and one compilation of the same functions
 LOCK = threading.RLock()
-#: compiled loops that are in use, by the functions they are made of
+#: what is compiled and in use, by the functions it is made of
 IN_USE = weakref.WeakValueDictionary()
 #: the functions that a loss is made of; the last may be missing
 FUNCTIONS = ("value", "gradient", "curvature", "conjugate")
@@ -27,33 +27,55 @@ class NotCompiled(TypeError):
         self.function = function
 
 
-class Loops:
-    """Compiled loops and their code in the tables of the engine, until nothing refers to them.
+class Compiled:
+    """Compiled functions of a user's functions: ``address`` by name, for as long as this lives.
 
     ``on_disk`` says whether numba may keep them in a file, ``from_disk`` whether they came from one.
+
+    Parameters
+    ----------
+    functions : dict
+        Of the user; None for one that is missing.
+    arguments : dict
+        How many numbers each takes, without the parameter.
+    n_parameters : {0, 1}
+    made_of : callable
+        The functions to compile, by name, from ``functions`` as njit functions that take a parameter.
+    signatures, options
+        Of numba, by name; and for all.
     """
 
-    def __init__(self, functions, n_parameters):
+    def __init__(self, functions, arguments, n_parameters, made_of, signatures, options):
         from numba.core.errors import NumbaError
 
+        from riata_engine.jit.addresses import address_of, with_parameter
         from riata_engine.jit.disk_cache import cache_of, digest_of
-        from riata_engine.jit.loss_loops import address_of, loops_of
 
-        digest = digest_of([function for function in functions.values() if function is not None], n_parameters, list(functions))
+        given = [function for function in functions.values() if function is not None]
+        digest = digest_of(given, n_parameters, list(functions))
         self.on_disk = self.from_disk = digest is not None
-        self.kept, address = [], {}
-        jitted = {name: None if function is None else _with_parameter(function, n_parameters)
+        self.kept, self.address = [], {}
+        jitted = {name: None if function is None else with_parameter(function, arguments[name], n_parameters)
                   for name, function in functions.items()}
         try:
-            for kind, loop in loops_of(**jitted).items():
-                cache = None if digest is None else cache_of(_plain(functions["value"]), f"{kind} {digest}")
-                address[kind], compiled = address_of(loop, kind, cache)
+            for name, made in made_of(**jitted).items():
+                cache = None if digest is None else cache_of(_plain(given[0]), f"{name} {digest}")
+                self.address[name], compiled = address_of(made, signatures[name], options, cache)
                 self.on_disk &= cache is not None
                 self.from_disk &= compiled.cache_hits > 0
                 self.kept.append(compiled)
         except NumbaError as error:
-            raise _culprit(jitted, error) from None
-        self.code = register_loss(**address)
+            raise _culprit(jitted, arguments, error) from None
+
+
+class Loops(Compiled):
+    """Compiled loops of a loss and their code in the tables of the engine, until nothing refers to them."""
+
+    def __init__(self, functions, n_parameters):
+        from riata_engine.jit.loss_loops import OPTIONS, SIGNATURES, loops_of
+
+        super().__init__(functions, dict.fromkeys(FUNCTIONS, 2), n_parameters, loops_of, SIGNATURES, OPTIONS)
+        self.code = register_loss(**self.address)
         weakref.finalize(self, _release, self.code)
 
 
@@ -66,25 +88,7 @@ def _plain(function):
     return getattr(function, "py_func", function)
 
 
-def _with_parameter(function, n_parameters):
-    """A function of numba with a parameter as its last argument, which it need not use; a float64 comes back."""
-    from numba import njit
-
-    from riata_engine.jit.loss_loops import EXACT
-
-    inner = function if hasattr(function, "py_func") else njit(function, **EXACT)
-    if n_parameters:
-        @njit(**EXACT)
-        def outer(y, eta, a):
-            return float(inner(y, eta, a))
-    else:
-        @njit(**EXACT)
-        def outer(y, eta, a):
-            return float(inner(y, eta))
-    return outer
-
-
-def _culprit(jitted, error):
+def _culprit(jitted, arguments, error):
     """The exception for the function that does not compile alone."""
     from numba import float64
     from numba.core.errors import NumbaError
@@ -92,10 +96,20 @@ def _culprit(jitted, error):
     for name, function in jitted.items():
         try:
             if function is not None:
-                function.compile((float64, float64, float64))
+                function.compile((float64,) * (arguments[name] + 1))
         except NumbaError as own:
             return NotCompiled(name, str(own))
     return NotCompiled("value", str(error))
+
+
+def shared(kind, functions, n_parameters):
+    """The ``kind`` of functions with so many parameters, compiled once for all that are in use."""
+    key = (kind, n_parameters, *functions.values())
+    with LOCK:
+        compiled = IN_USE.get(key)
+        if compiled is None:
+            compiled = IN_USE[key] = kind(functions, n_parameters)
+    return compiled
 
 
 @dataclass(frozen=True)
@@ -124,11 +138,7 @@ def compile_loss(name, functions, *, n_parameters=0, link="identity", low=-np.in
     NotCompiled
         If numba cannot compile a function.
     """
-    key = (n_parameters, *(functions[kind] for kind in FUNCTIONS))
-    with LOCK:
-        loops = IN_USE.get(key)
-        if loops is None:
-            loops = IN_USE[key] = Loops({kind: functions[kind] for kind in FUNCTIONS}, n_parameters)
+    loops = shared(Loops, {kind: functions[kind] for kind in FUNCTIONS}, n_parameters)
     return CustomLoss(name, loops.code, link, low=low, high=high, closed=closed, loops=loops)
 
 

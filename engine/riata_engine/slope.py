@@ -97,7 +97,7 @@ class _Slope(Penalty):
     def __init__(self, batch):
         self.batch = batch
 
-    def largest(self, form, gradient, l1_ratio):
+    def largest(self, form, gradient, variance, l1_ratio):
         """The dual norm of the null gradient."""
         out, weight = np.zeros(len(gradient)), np.cumsum(self.batch.sequence)
         row = form.factor_row[form.group]

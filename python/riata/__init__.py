@@ -1,6 +1,6 @@
 """riata: penalised models, one or a hundred thousand at a time."""
 
-from riata import resampling
+from riata import penalties, resampling
 from riata.adaptive import AdaptivePathResult, adaptive_path
 from riata.batch_models import BatchModels
 from riata.batch_paths import BatchPaths
@@ -15,6 +15,7 @@ from riata.group_paths import GroupPathResult, fit_group_path
 from riata.multinomial import cross_validate_multinomial, fit_multinomial_path
 from riata.multinomial_result import MultinomialCVResult, MultinomialPathResult
 from riata.nested import NestedCVResult, nested_cross_validate
+from riata.own_penalty import PenaltyPathResult, penalty_path
 from riata.paths import fit_path
 from riata.permutation import PermutationTestResult, permutation_test
 from riata.persistence import load_model, save_model
@@ -40,6 +41,7 @@ __all__ = [
     "MultinomialPathResult",
     "NestedCVResult",
     "PathResult",
+    "PenaltyPathResult",
     "PermutationTestResult",
     "RelaxedPathResult",
     "RidgeCVPath",
@@ -62,6 +64,8 @@ __all__ = [
     "losses",
     "mcp_path",
     "nested_cross_validate",
+    "penalties",
+    "penalty_path",
     "permutation_test",
     "relaxed_path",
     "resampling",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from riata.argument_names import native
-from riata.penalty_paths import check_penalty_arguments, penalty_path
+from riata.penalty_paths import check_penalty_arguments, path_under
 from riata.results import PathResult, status_counts
 from riata.tables import dataframe
 from riata.validation import check_l1_ratio, check_number
@@ -189,7 +189,7 @@ def _concave_path(penalty, arguments):
         certificates = {name: given.grid.restore(getattr(solution, name)[0], 0) for name in ("kkt", "curvature")}
         return {**certificates, "penalty": penalty, "gamma": gamma}
 
-    path = penalty_path(ConcavePathResult, solve_concave, given, ConcaveBatch, own, l1_ratio=l1_ratio, penalty=penalty,
+    path = path_under(ConcavePathResult, solve_concave, given, ConcaveBatch, own, l1_ratio=l1_ratio, penalty=penalty,
                         gamma=gamma)
     warn_of_kkt(path.status, path.kkt, path.tol, stacklevel=4)
     return path
@@ -205,14 +205,14 @@ def checked_concave(penalty, arguments):
     return given, l1_ratio, check_number(arguments["gamma"], "gamma", LEAST_GAMMA[penalty], low_open=True, high_open=True)
 
 
-def warn_of_kkt(status, kkt, tol, stacklevel):
+def warn_of_kkt(status, kkt, tol, stacklevel, meaning=MEANING):
     """One `ConvergenceWarning` for a whole call without duality gaps; none if all is well."""
-    counts = {name: int(np.count_nonzero(status == name)) for name in MEANING}
+    counts = {name: int(np.count_nonzero(status == name)) for name in meaning}
     if not any(counts.values()):
         return
     from sklearn.exceptions import ConvergenceWarning
 
-    said = "; ".join(f"{count} {name} ({MEANING[name]})" for name, count in counts.items() if count)
+    said = "; ".join(f"{count} {name} ({meaning[name]})" for name, count in counts.items() if count)
     unsolved = kkt[(status == "max_iter") & np.isfinite(kkt)]
     largest = ""
     if unsolved.size:

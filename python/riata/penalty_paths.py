@@ -1,4 +1,4 @@
-"""Paths of squared loss under a penalty that has a door of its own (MCP, SCAD, SLOPE): from checked arguments to a result."""
+"""Paths under a penalty that has a door of its own (MCP, SCAD, SLOPE, one of yours): from checked arguments to a result."""
 
 from dataclasses import fields
 
@@ -15,7 +15,7 @@ def check_penalty_arguments(arguments, **absent):
     return check_arguments({**arguments, **ABSENT, **absent})
 
 
-def penalty_path(Result, door, given, kind, own, **fields_of_batch):
+def path_under(Result, door, given, kind, own, **fields_of_batch):
     """The path of a penalty.
 
     Parameters

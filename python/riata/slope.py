@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from riata.argument_names import native
-from riata.penalty_paths import check_penalty_arguments, penalty_path
+from riata.penalty_paths import check_penalty_arguments, path_under
 from riata.results import PathResult
 from riata.status import warn_of_unconverged
 from riata.tables import vector
@@ -93,7 +93,7 @@ def slope_path(X, y, *, sequence="bh", q=0.1, alphas=100, alpha_min_ratio=None, 
     """
     given = check_penalty_arguments(locals(), penalty_factor=None)
     lam = check_sequence(sequence, q, given.X.shape[1], int(given.rows_used))
-    path = penalty_path(SlopePathResult, solve_slope, given, SlopeBatch, lambda solution: {"sequence": lam}, sequence=lam)
+    path = path_under(SlopePathResult, solve_slope, given, SlopeBatch, lambda solution: {"sequence": lam}, sequence=lam)
     warn_of_unconverged(path.status, path.gap, tol, path.n_at_limit, stacklevel=3)
     return path
 

@@ -11,18 +11,17 @@ below the minimum, so that a gap is not too small.
 
 import numpy as np
 from numba import njit, types
-from numba.core.ccallback import CFunc
+
+from riata_engine.jit.addresses import EXACT
 
 INTP, FLOAT, ARRAY = types.intp, types.float64, types.CPointer(types.float64)
-#: the arguments of each loop: ``Loops`` in cpu/loss_rows.pyx
-SIGNATURES = {"sweep": (INTP, ARRAY, ARRAY, FLOAT, ARRAY, FLOAT, ARRAY, ARRAY, ARRAY),
-              "moved": (INTP, ARRAY, ARRAY, FLOAT, ARRAY, ARRAY, FLOAT, FLOAT, ARRAY),
-              "duals": (INTP, ARRAY, ARRAY, FLOAT, ARRAY, ARRAY, FLOAT, ARRAY),
-              "saturated": (INTP, ARRAY, ARRAY, FLOAT, ARRAY)}
+#: each loop: ``Loops`` in cpu/loss_rows.pyx
+SIGNATURES = {"sweep": types.void(INTP, ARRAY, ARRAY, FLOAT, ARRAY, FLOAT, ARRAY, ARRAY, ARRAY),
+              "moved": types.void(INTP, ARRAY, ARRAY, FLOAT, ARRAY, ARRAY, FLOAT, FLOAT, ARRAY),
+              "duals": types.void(INTP, ARRAY, ARRAY, FLOAT, ARRAY, ARRAY, FLOAT, ARRAY),
+              "saturated": types.void(INTP, ARRAY, ARRAY, FLOAT, ARRAY)}
 #: sums may be reordered and multiplications fused; no number is assumed to be finite
 OPTIONS = {"nopython": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
-#: of functions that a loop calls, which would otherwise inherit what the loop is allowed
-EXACT = {"error_model": "numpy", "fastmath": False}
 #: steps of a search; rounding of a gradient; how far out a minimum may be
 STEPS, ROUNDING, FAR = 200, 4 * np.finfo(float).eps, 1e16
 #: a minimum that is not attained is reached where a Newton step promises less than this share of the loss
@@ -136,11 +135,3 @@ def _search(value, gradient, curvature):
 
     return least
 
-
-def address_of(loop, kind, cache):
-    """(the address of a compiled loop, what keeps it alive); from the cache on disk where that has it."""
-    compiled = CFunc(loop, (SIGNATURES[kind], types.void), {}, OPTIONS)
-    if cache is not None:
-        compiled._cache = cache
-    compiled.compile()
-    return compiled.address, compiled

@@ -1,6 +1,6 @@
 """Paths in rounds: a block of alphas on the columns in play, then one pass over X for all problems (``cpu/rounds.pyx``).
 
-For penalties whose problems share nothing but X: MCP, SCAD and the sorted l1 norm.
+For penalties whose problems share nothing but X: MCP, SCAD, the sorted l1 norm, and those that a user brings.
 """
 
 from contextlib import suppress
@@ -68,8 +68,8 @@ class Penalty:
     #: its name as a solver
     name = "rounds"
 
-    def largest(self, form, gradient, l1_ratio):
-        """(B,) the smallest alphas at which every penalised coefficient is zero."""
+    def largest(self, form, gradient, variance, l1_ratio):
+        """(B,) the smallest alphas at which every penalised coefficient is zero, from gradients (B, p), variances (G, p) of z."""
         return alpha_max(form, gradient, l1_ratio)
 
     def unit(self, form):
@@ -86,6 +86,9 @@ class Penalty:
     def own(self, form, problems, members):
         """The last arguments of ``rounds`` for ``problems`` of the form, of which ``members`` are the numbers in the batch."""
         return ()
+
+    def finished(self, run, members):
+        """Raise ValueError if a run of ``members`` of the batch met something that no answer can come of."""
 
 
 def solve_batch(batch, penalty, control):
@@ -120,7 +123,7 @@ def _solve(batch, members, penalty, control, clock):
             variance = _variance(form, control, n_threads)
         penalty.check(form, variance, members)
         with clock("grid"):
-            alphas, lead = _grid(batch, form, settings, control, penalty)
+            alphas, lead = _grid(batch, form, variance, settings, control, penalty)
     except Stopped:
         return _nothing(batch, control, clock, penalty)
     control.total = max(control.total, alphas.size + lead.size)
@@ -163,10 +166,10 @@ def _variance(form, control, n_threads):
     return h
 
 
-def _grid(batch, form, settings, control, penalty):
+def _grid(batch, form, variance, settings, control, penalty):
     """((B, L) alphas of the answer, (B, LEAD or 0) alphas that lead to them)."""
     B = form.n_problems
-    top = penalty.largest(form, null_gradient(form, settings, control), settings.l1_ratio)
+    top = penalty.largest(form, null_gradient(form, settings, control), variance, settings.l1_ratio)
     if batch.alphas is None:
         ratio = batch.alpha_min_ratio
         if ratio is None:
@@ -211,6 +214,7 @@ def _run(form, h, members, alphas, lead, penalty, settings, store, curvature, co
             settings.max_epochs, form.intercept, pointer, held, form.held_out_weight, control, n_threads, answer,
             *penalty.own(form, some, members[some]))
         _go_round(run, form.design, n_threads, store, control, clock)
+        penalty.finished(run, members[some])
         for name, kept in names.items():
             if kept is not None:
                 kept[some] = answer[name][:, M:]
