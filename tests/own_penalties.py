@@ -3,16 +3,12 @@
 import math
 
 
-def shrunk(v, t):
-    return max(v - t, 0.0) + min(v + t, 0.0)
-
-
 def lasso_value(b):
     return abs(b)
 
 
 def lasso_prox(v, t):
-    return shrunk(v, t)
+    return max(v - t, 0.0) + min(v + t, 0.0)
 
 
 def elastic_net_value(b, share):
@@ -20,7 +16,7 @@ def elastic_net_value(b, share):
 
 
 def elastic_net_prox(v, t, share):
-    return shrunk(v, t * share) / (1 + t * (1 - share))
+    return (max(v - t * share, 0.0) + min(v + t * share, 0.0)) / (1 + t * (1 - share))
 
 
 def positive_value(b):
@@ -55,7 +51,7 @@ def box_value(b, width):
 
 
 def box_prox(v, t, width):
-    return min(max(shrunk(v, t), -width), width)
+    return min(max(max(v - t, 0.0) + min(v + t, 0.0), -width), width)
 
 
 def power_value(b):
@@ -78,7 +74,7 @@ def mcp_prox(v, t, knot):
     u = abs(v)
     if t >= knot:                               # concave between: 0, or not at all shrunk
         return v if u * u > t * knot else 0.0
-    return v if u > knot else shrunk(v, t) / (1 - t / knot)
+    return v if u > knot else (max(v - t, 0.0) + min(v + t, 0.0)) / (1 - t / knot)
 
 
 def root_value(b):

@@ -12,15 +12,24 @@ import numpy as np
 from riata_engine.backend import require_backend
 from riata_engine.batch import Interrupted, ended
 from riata_engine.concave import refuse_unknown_options
-from riata_engine.cpu.control import Control
+from riata_engine.cpu.control import Control, Stopped
 from riata_engine.cpu.own_penalty import OwnPenaltyRounds, functions_at, largest_penalties
 from riata_engine.custom import Compiled, NotCompiled, shared
 from riata_engine.interrupt import orderly_interrupt
 from riata_engine.solvers.problems import Batch
-from riata_engine.solvers.rounds import Penalty, RoundSolution, solve_batch
+from riata_engine.solvers.rounds import Penalty, RoundSolution, alpha_grid, solve_batch
 
-__all__ = ["Interrupted", "NotCompiled", "OwnPenalty", "PenaltyBatch", "PenaltySolution", "compile_penalty", "penalty_values",
-           "solve_penalty"]
+__all__ = [
+    "Interrupted",
+    "NotCompiled",
+    "OwnPenalty",
+    "PenaltyBatch",
+    "PenaltySolution",
+    "compile_penalty",
+    "penalty_grid",
+    "penalty_values",
+    "solve_penalty",
+]
 
 
 class Functions(Compiled):
@@ -145,6 +154,15 @@ class _Own(Penalty):
             raise ValueError(f"{self.name}: {function}({named}) is {got:g} in problem {members[b]}, and {expected} expected: "
                              "write it so that it neither overflows nor divides by 0; riata.penalties.check_penalty takes v "
                              "and t to look at")
+
+
+def penalty_grid(batch):
+    """The (B, L) alphas that ``solve_penalty`` would use for a ``PenaltyBatch`` whose ``alphas`` is None."""
+    control = Control()
+    try:
+        return alpha_grid(batch, _Own(batch), control)
+    except Stopped:              # what the signal's handler raised
+        raise control.error from None
 
 
 def solve_penalty(batch, progress=None):

@@ -13,17 +13,20 @@ from riata.cv_result import CVResult
 from riata.folds import make_folds
 from riata.measures import MEASURES, check_scoring
 from riata.no_memory import answer_fits
+from riata.own_penalty import PenaltyPathResult, check_own_arguments, own_fields, warn_of_certificates
+from riata.penalty_paths import derived, extended
 from riata.results import path_of, solved
 from riata.status import status_names, warn_of_unconverged
 from riata.validation import check_l1_ratios
+from riata_engine.penalty import PenaltyBatch, penalty_grid, solve_penalty
 
 
 @native
 def cross_validate_path(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, cv=10, inner_cv=None, scoring="deviance",
                         groups=None, stratify=None, n_repeats=1, seed=0, alpha_min_ratio=None, weights=None, offset=None,
-                        penalty_factor=None, lower=None, upper=None, positive=False, intercept=True, standardize=False,
-                        solver="auto", tol=1e-6, max_epochs=100_000, n_threads=None, time_budget=None, backend="cpu",
-                        progress=None) -> CVResult:
+                        penalty=None, penalty_factor=None, lower=None, upper=None, positive=False, intercept=True,
+                        standardize=False, solver="auto", tol=1e-6, max_epochs=100_000, n_threads=None, time_budget=None,
+                        backend="cpu", progress=None) -> CVResult:
     """Choose alpha and l1_ratio by cross-validation.
 
     The paths of all l1_ratios, on all rows and without the rows of each fold, are one batch: a fold is a set of rows
@@ -60,6 +63,9 @@ def cross_validate_path(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, cv=10
         With an int `cv`: make the folds this many times, K = cv · n_repeats in all.
     seed : int, default=0
         The folds of an int `cv` are a function of it alone.
+    penalty : riata.penalties.CustomPenalty, optional
+        In place of the elastic net: one of `riata.penalties.custom`, beside the squared loss and without `l1_ratio` and bounds.
+        The paths of the result are those of `riata.penalty_path`.
     alpha_min_ratio, weights, offset, penalty_factor, lower, upper, positive, intercept, standardize, solver, tol, \
 max_epochs, n_threads, time_budget, backend, progress
         As in `riata.fit_path`. Weights also weigh the held-out errors. `progress` counts (l1_ratio, fold, alpha).
@@ -101,18 +107,24 @@ max_epochs, n_threads, time_budget, backend, progress
         if arguments.pop("scoring") != "deviance":
             raise ValueError(f"scoring = {scoring!r}: nested cross-validation chooses by the mean deviance. Leave inner_cv "
                              "or scoring out")
+        if arguments.pop("penalty") is not None:
+            raise ValueError("penalty: nested cross-validation has the elastic net alone. Leave inner_cv or penalty out")
         return nested_cross_validate(**arguments)
     given = check_arguments(arguments)
+    own = None if penalty is None else check_own_arguments(penalty, given, arguments)
     l1_ratios = check_l1_ratios(l1_ratio)
     measure = check_scoring(scoring, given.loss, given.classes, given.weights)
     folds = make_folds(cv, len(given.y), y=given.y, X=given.X, weights=given.weights, groups=groups,
                        stratify=None if stratify is False else stratify, n_repeats=n_repeats, seed=seed,
                        strata=None if given.classes is None or stratify is False else given.y)
     check_trained_folds(given.y, given.weights, given.loss, given.classes, folds)
-    result = cross_validate(given, folds, l1_ratios, measure)
+    result = cross_validate(given, folds, l1_ratios, measure, own)
     if len(result.undefined_folds):
         warnings.warn(undefined_note(result), UserWarning, stacklevel=3)
-    warn_of_unconverged(*all_fits(result), tol, result.n_at_limit, stacklevel=3)
+    if own is None:
+        warn_of_unconverged(*all_fits(result), tol, result.n_at_limit, stacklevel=3)
+    else:
+        warn_of_certificates(own, *all_fits(result), tol, result.n_at_limit, stacklevel=4)
     return result
 
 
@@ -140,21 +152,24 @@ def check_trained_folds(y, weights, loss, classes, folds):
                                  f"no minimum: {remedy} train on rows of both kinds")
 
 
-def cross_validate(given, folds, l1_ratios, measure=MEASURES["deviance"]):
-    """`cross_validate_path` on checked `Arguments`, without its warnings."""
+def cross_validate(given, folds, l1_ratios, measure=MEASURES["deviance"], penalty=None):
+    """`cross_validate_path` on checked `Arguments`, without its warnings; ``penalty`` is one of the user's own."""
     problems = len(l1_ratios) * (len(folds) + 1)
     with answer_fits(problems, given.grid.size, given.X.shape[1], "alphas, l1_ratios or folds"):
-        result = _solve_folds(given, folds, l1_ratios, measure)
+        result = _solve_folds(given, folds, l1_ratios, measure, penalty)
     require_defined(result)
     result.index("min")                                # raises where nothing can be chosen
     return result
 
 
-def _solve_folds(given, folds, l1_ratios, measure):
+def _solve_folds(given, folds, l1_ratios, measure, penalty):
     grid = given.grid
     if grid.alphas is None:
-        alphas, columns = derived_alphas(grid_batch(given.X, given.y[:, None], l1_ratios, weights=given.weights,
-                                                    settings=given.settings, **grid.keywords))
+        whole = grid_batch(given.X, given.y[:, None], l1_ratios, weights=given.weights, settings=given.settings, **grid.keywords)
+        if penalty is None:
+            alphas, columns = derived_alphas(whole)
+        else:
+            alphas, columns = penalty_grid(derived(PenaltyBatch, whole, penalty=penalty.engine)), None
     else:
         columns = None
         alphas = np.broadcast_to(grid.alphas, (len(l1_ratios), len(grid.alphas)))
@@ -167,6 +182,9 @@ def _solve_folds(given, folds, l1_ratios, measure):
 
     def result_of(solution):
         paths = [path_of(solution, b, given, l1_ratio) for b, l1_ratio in zip(batch.full, l1_ratios, strict=True)]
+        if penalty is not None:
+            paths = [extended(PenaltyPathResult, path, **own_fields(solution, b, given, penalty))
+                     for path, b in zip(paths, batch.full, strict=True)]
         deviance = batch.deviance(solution)
         own = measure.name == "deviance"
         score = deviance if own else batch.scores(solution, measure, given.loss, given.classes, given.weights)
@@ -180,7 +198,10 @@ def _solve_folds(given, folds, l1_ratios, measure):
             _predict_held_out(result, batch, solution, given)
         return result
 
-    return solved(batch.problems(alphas, columns), given.progress, result_of)
+    problems = batch.problems(alphas, columns)
+    if penalty is None:
+        return solved(problems, given.progress, result_of)
+    return solved(derived(PenaltyBatch, problems, penalty=penalty.engine), given.progress, result_of, solve_penalty)
 
 
 def _predict_held_out(result, batch, solution, given):

@@ -7,7 +7,7 @@ import numpy as np
 from riata.argument_names import native
 from riata.concave import MEANING, warn_of_kkt
 from riata.penalties import CustomPenalty, check_own_penalty
-from riata.penalty_paths import check_penalty_arguments, path_under
+from riata.penalty_paths import ABSENT, check_penalty_arguments, path_under
 from riata.results import PathResult, largest_gap, status_counts
 from riata.status import warn_of_unconverged
 from riata.tables import dataframe
@@ -115,12 +115,32 @@ def penalty_path(X, y, penalty, *, alphas=100, alpha_min_ratio=None, weights=Non
     given = check_penalty_arguments(arguments)
     check_strengths(given.grid.alphas)
 
-    def fields(solution):
-        return {"prox_residual": given.grid.restore(solution.prox_residual[0], 0), "penalty": own}
-
-    path = path_under(PenaltyPathResult, solve_penalty, given, PenaltyBatch, fields, penalty=own.engine)
+    path = path_under(PenaltyPathResult, solve_penalty, given, PenaltyBatch, lambda solution: own_fields(solution, 0, given, own),
+                      penalty=own.engine)
     warn_of_certificates(own, path.status, path.certificate, tol, path.n_at_limit, stacklevel=4)
     return path
+
+
+def check_own_arguments(penalty, given, arguments):
+    """The argument ``penalty`` of a function that has the elastic net's too, which must stand at their defaults.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    own = check_own_penalty(penalty)
+    for name, default in {"l1_ratio": 1.0, "loss": "squared", **ABSENT}.items():
+        value = arguments[name]
+        if not (value is default or (np.ndim(value) == 0 and getattr(value, "name", value) == default)):
+            raise ValueError(f"{name} = {value!r} does not go with penalty={own.name!r}, a penalty of your own: leave it at "
+                             f"{default!r}")
+    check_strengths(given.grid.alphas)
+    return own
+
+
+def own_fields(solution, b, given, penalty):
+    """What the path of problem `b` has beside the fields of a `PathResult`."""
+    return {"prox_residual": given.grid.restore(solution.prox_residual[b], b), "penalty": penalty}
 
 
 def check_strengths(alphas):

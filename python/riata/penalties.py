@@ -5,7 +5,7 @@
 docs/custom-losses.md shows it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -27,7 +27,7 @@ class CustomPenalty:
 
     name: str
     parameter: float | None
-    functions: tuple
+    functions: tuple = field(repr=False)
     convex: bool = True
 
     def __getstate__(self):

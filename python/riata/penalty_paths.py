@@ -5,6 +5,7 @@ from dataclasses import fields
 from riata.arguments import check_arguments
 from riata.no_memory import answer_fits
 from riata.results import PathResult, path_of, solved
+from riata_engine.batch import Batch
 
 #: arguments of `riata.fit_path` that these doors do not take
 ABSENT = {"lower": None, "upper": None, "positive": False, "solver": "auto", "backend": "cpu"}
@@ -36,9 +37,18 @@ def path_under(Result, door, given, kind, own, **fields_of_batch):
         On Ctrl-C, with ``.result``.
     """
     def result_of(solution):
-        base = path_of(solution, 0, given, fields_of_batch.get("l1_ratio", 1.0))
-        return Result(**{field.name: getattr(base, field.name) for field in fields(PathResult)}, **own(solution))
+        return extended(Result, path_of(solution, 0, given, fields_of_batch.get("l1_ratio", 1.0)), **own(solution))
 
     batch = kind(given.X, given.y[:, None], weights=given.weights, **fields_of_batch, **given.grid.keywords, **given.settings)
     with answer_fits(1, given.grid.size, given.X.shape[1], "alphas"):
         return solved(batch, given.progress, result_of, door)
+
+
+def derived(kind, batch, **own):
+    """A batch of the class ``kind``, derived from ``Batch``, with the fields of ``batch`` and its own."""
+    return kind(**{field.name: getattr(batch, field.name) for field in fields(Batch) if field.init}, **own)
+
+
+def extended(Result, path, **own):
+    """A ``Result`` with the fields of a `PathResult` and its own."""
+    return Result(**{field.name: getattr(path, field.name) for field in fields(PathResult)}, **own)

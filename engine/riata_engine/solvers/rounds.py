@@ -114,6 +114,15 @@ def solve_batch(batch, penalty, control):
     return RoundSolution(**vars(whole), curvature=curvature)
 
 
+def alpha_grid(batch, penalty, control):
+    """The (B, L) alphas of a batch whose ``alphas`` is None, on one set of weights, or with rows held out."""
+    n_threads = thread_count(batch.n_threads)
+    settings = Settings(batch.tol, batch.max_epochs, n_threads, batch.max_memory, batch.l1_ratio)
+    with single_threaded_blas(), np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        form = standard_form(batch, control, n_threads)
+        return _grid(batch, form, _variance(form, control, n_threads), settings, control, penalty)[0]
+
+
 def _solve(batch, members, penalty, control, clock):
     n_threads = thread_count(batch.n_threads)
     settings = Settings(batch.tol, batch.max_epochs, n_threads, batch.max_memory, batch.l1_ratio)

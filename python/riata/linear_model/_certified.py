@@ -17,6 +17,15 @@ _LEAST_TOL = 1e-13             # what rounding leaves a duality gap of losses
 _CODE = {name: code for code, name in enumerate(STATUS)}
 
 
+def _certificate(solution):
+    """(values, what they are) of what a solution is certified by: that which is not NaN throughout, if there are several."""
+    for name, what in (("kkt", "violation of the KKT conditions"), ("prox_residual", "prox residual")):
+        values = getattr(solution, name, None)
+        if values is not None and not np.isnan(values).all():
+            return values, what
+    return solution.gap, "relative duality gap"
+
+
 def solve_certified(owner, batch, verbose=0, door=None):
     """Solve ``batch`` for the estimator or function named ``owner``; warn once, with counts, if something fell short.
 
@@ -44,8 +53,7 @@ def solve_certified(owner, batch, verbose=0, door=None):
         advice = f" For {at_limit} of them, {AT_LIMIT}: scale X or y, or raise tol or alpha; {TINY_ALPHA}." if at_limit else ""
         if at_limit < counts["max_iter"]:
             advice += f" Raise max_iter, tol or alpha{' for the others' * bool(at_limit)}."
-        certificate, what = ((solution.gap, "relative duality gap") if getattr(solution, "kkt", None) is None else
-                             (solution.kkt, "violation of the KKT conditions"))
+        certificate, what = _certificate(solution)
         worst = float(np.nanmax(certificate[codes == _CODE["max_iter"]]))
         warnings.warn(
             f"{owner}: {counts['max_iter']} of {codes.size} fits {how} with a "

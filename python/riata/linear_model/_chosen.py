@@ -1,6 +1,5 @@
 """Estimators of one target whose alpha is given, or chosen by cross-validation where it is None."""
 
-from dataclasses import fields
 from numbers import Integral, Real
 
 import numpy as np
@@ -120,8 +119,3 @@ class InRounds(ChosenAlpha):
 
     def _solved(self, batch):
         return solve_certified(type(self).__name__, self._derived(batch), door=self._door)
-
-
-def derived(kind, batch, **own):
-    """A batch of the class ``kind``, derived from ``Batch``, with the fields of ``batch`` and its own."""
-    return kind(**{field.name: getattr(batch, field.name) for field in fields(Batch) if field.init}, **own)

@@ -1,9 +1,10 @@
 """MCPRegressor and SCADRegressor."""
 
 from riata.concave import mcp_path, scad_path
+from riata.penalty_paths import derived
 from riata_engine.concave import LEAST_GAMMA, ConcaveBatch, solve_concave
 
-from ._chosen import InRounds, derived
+from ._chosen import InRounds
 
 
 class _ConcaveRegressor(InRounds):

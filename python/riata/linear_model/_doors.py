@@ -6,6 +6,7 @@ import numpy as np
 
 from riata.feature_groups import check_feature_groups, check_group_factors
 from riata.losses import check_loss
+from riata.penalties import CustomPenalty
 from riata.slope import check_sequence
 from riata.status import status_names, worst
 from riata.validation import check_box, check_penalty_factor
@@ -13,6 +14,7 @@ from riata_engine.batch import LOSS, Batch
 from riata_engine.concave import LEAST_GAMMA, ConcaveBatch, solve_concave
 from riata_engine.groups import GroupBatch, solve_groups
 from riata_engine.margins import LOSSES
+from riata_engine.penalty import PenaltyBatch, solve_penalty
 from riata_engine.slope import SlopeBatch, solve_slope
 
 from ._certified import DEFAULT_MAX_EPOCHS, solve_certified
@@ -23,11 +25,13 @@ from ._two_stage import adaptive_or_plain
 
 #: Newton steps of ``max_iter=None``
 MOST_STEPS = 1000
+#: a penalty of `riata.penalties.custom`, in these tables
+OWN = "your own"
 #: penalty -> the share of its l1 part where ``l1_ratio`` is None
 SHARES = {None: 0.0, "l1": 1.0, "l2": 0.0, "elasticnet": 0.5, "adaptive": 1.0, "group": 0.0, "sparse_group": 0.5, "mcp": 1.0,
-          "scad": 1.0, "slope": 1.0}
+          "scad": 1.0, "slope": 1.0, OWN: 1.0}
 #: penalties that have no ``l1_ratio``
-SHARE_FIXED = (None, "l1", "l2", "group", "slope")
+SHARE_FIXED = (None, "l1", "l2", "group", "slope", OWN)
 #: penalty -> gamma where it is None
 GAMMAS = {"adaptive": 1.0, "mcp": 3.0, "scad": 3.7}
 LEAST = {"adaptive": 0.0, **LEAST_GAMMA}
@@ -95,6 +99,19 @@ def concave(model, X, Y, weights, share):
     return fit
 
 
+def own(model, X, Y, weights, share):
+    if float(model.alpha) == 0:
+        raise InvalidParameterError("alpha = 0 leaves nothing of a penalty of your own: give more than 0, or penalty=None.")
+    batch = PenaltyBatch(X, Y, weights=weights, alphas=alphas_of(model), penalty=model.penalty.engine,
+                         penalty_factor=check_penalty_factor(model.penalty_factor, X.shape[1]),
+                         standardize=standardized(model), n_threads=threads(model), **settings(model))
+    solution = solve_certified(type(model).__name__, batch, door=solve_penalty)
+    fit = fit_of(solution, solution.n_epochs)
+    if not model.penalty.convex:
+        fit.own = {"prox_residual_": float(solution.prox_residual[0, 0])}
+    return fit
+
+
 def slope(model, X, Y, weights, share):
     rows = X.shape[0] if weights is None else np.count_nonzero(weights)
     sequence = check_sequence(model.sequence, model.q, X.shape[1], rows)
@@ -123,7 +140,7 @@ ELASTIC_NET = (None, "l1", "l2", "elasticnet")
 #: kind of loss -> penalty -> its door
 DOORS = {
     "squared": {**dict.fromkeys(ELASTIC_NET, elastic_net), "adaptive": adaptive, "group": groups, "mcp": concave, "scad": concave,
-                "slope": slope, "sparse_group": groups},
+                "slope": slope, "sparse_group": groups, OWN: own},
     "smooth": dict.fromkeys(ELASTIC_NET, elastic_net),
     "margin": dict.fromkeys(ELASTIC_NET, margins),
     "multinomial": dict.fromkeys(ELASTIC_NET, multinomial),
@@ -131,7 +148,7 @@ DOORS = {
 #: what a door takes beside alpha, an intercept and weights
 SCALED = ("penalty_factor", "standardize")
 TAKES = {elastic_net: (*SCALED, "lower", "upper", "positive"), adaptive: (*SCALED, "lower", "upper", "positive"), groups: SCALED,
-         concave: SCALED, slope: ("standardize",), margins: (), multinomial: SCALED}
+         concave: SCALED, own: SCALED, slope: ("standardize",), margins: (), multinomial: SCALED}
 #: values that ask for nothing
 NOTHING = {"penalty_factor": None, "lower": None, "upper": None, "positive": False, "standardize": None}
 
@@ -164,12 +181,11 @@ def door_of(model, kind):
         If there is none, naming the penalties that the loss has, and the losses that the penalty has; or if the model asks for
         something that the door does not know.
     """
-    owner, penalty = type(model).__name__, model.penalty
+    owner, penalty = type(model).__name__, named(model.penalty)
     name = getattr(model.loss_, "name", model.loss_)
-    named = penalty is None or isinstance(penalty, str)
-    if not named or penalty not in SHARES:
-        raise InvalidParameterError(f"The 'penalty' parameter of {owner} must be one of {_listed(SHARES)}. Got {penalty!r} "
-                                    "instead.")
+    if not (penalty is None or isinstance(penalty, str)) or penalty not in SHARES or model.penalty == OWN:
+        raise InvalidParameterError(f"The 'penalty' parameter of {owner} must be one of {_listed(SHARES)} "
+                                    f"(riata.penalties.custom). Got {penalty!r} instead.")
     if penalty not in DOORS[kind]:
         raise InvalidParameterError(
             f"{owner}: no solver fits loss={name!r} with penalty={penalty!r}. loss={name!r} goes with the penalties "
@@ -186,13 +202,19 @@ def door_of(model, kind):
     return door
 
 
+def named(penalty):
+    """A penalty as the tables know it."""
+    return OWN if isinstance(penalty, CustomPenalty) else penalty
+
+
 def share_of(model):
     """The share of the l1 part of a model's penalty."""
-    if model.l1_ratio is None or model.penalty in SHARE_FIXED:
-        return SHARES[model.penalty]
+    penalty = named(model.penalty)
+    if model.l1_ratio is None or penalty in SHARE_FIXED:
+        return SHARES[penalty]
     share = float(model.l1_ratio)
-    if share == 0 and model.penalty in LEAST_GAMMA:
-        raise InvalidParameterError(f"l1_ratio = 0 leaves nothing of penalty={model.penalty!r}: give more than 0, or "
+    if share == 0 and penalty in LEAST_GAMMA:
+        raise InvalidParameterError(f"l1_ratio = 0 leaves nothing of penalty={penalty!r}: give more than 0, or "
                                     "penalty='l2'.")
     return share
 
@@ -211,7 +233,7 @@ def alphas_of(model):
 
 
 def standardized(model):
-    return model.penalty in LEAST_GAMMA if model.standardize is None else bool(model.standardize)
+    return named(model.penalty) in LEAST_GAMMA if model.standardize is None else bool(model.standardize)
 
 
 def most_epochs(model):

@@ -77,7 +77,7 @@ class PenalizedRegressor(RegressorMixin, _Penalized):
     with w = 1 where there is no ``sample_weight``. Which pairs there are::
 
         squared                                             P = 'l1', 'l2', 'elasticnet', None, 'adaptive', 'group',
-                                                            'sparse_group', 'mcp', 'scad', 'slope'
+                                                            'sparse_group', 'mcp', 'scad', 'slope', your own
         huber, poisson, gamma, tweedie,                     P = 'l1', 'l2', 'elasticnet', None
         negative_binomial, logistic (shares in [0, 1]),
         quantile, epsilon_insensitive,
@@ -92,10 +92,11 @@ class PenalizedRegressor(RegressorMixin, _Penalized):
     loss : str or riata.losses.Loss, default='squared'
         'squared' is ½ (y − η)², and 'squared_epsilon_insensitive' max(0, |y − η| − epsilon)², without a half. Losses with a
         parameter: ``riata.losses.huber(delta=1.0)``.
-    penalty : str or None, default='elasticnet'
+    penalty : str, riata.penalties.CustomPenalty or None, default='elasticnet'
         'elasticnet' is Σ_j f_j ( l1_ratio·|b_j| + (1 − l1_ratio)/2 · b_j² ); 'l1' and 'l2' are its ends, 'adaptive' has f_j from
         a first fit (:class:`AdaptiveLasso`), 'group' and 'sparse_group' are those of :class:`SparseGroupLasso`, 'mcp' and 'scad'
-        those of :class:`MCPRegressor`, 'slope' is that of :class:`Slope`. None: none.
+        those of :class:`MCPRegressor`, 'slope' is that of :class:`Slope`. Your own is one of
+        :func:`riata.penalties.custom`. None: none.
     alpha : float, default=1.0
         Strength of the penalty, >= 0. 0 is no penalty.
     l1_ratio : float, default=None
@@ -128,7 +129,10 @@ class PenalizedRegressor(RegressorMixin, _Penalized):
     loss_ : riata.losses.Loss or str
         The loss; the name of a margin loss.
     gap_ : float
-        Duality gap over the objective at b = 0, computed afresh; NaN with 'mcp' and 'scad', which have none.
+        Duality gap over the objective at b = 0, computed afresh; NaN with 'mcp', 'scad' and a penalty of your own that is not
+        convex, which have none.
+    prox_residual_ : float
+        With such a penalty: as in :class:`riata.PenaltyPathResult`.
     kkt_, curvature_ : float
         With 'mcp' and 'scad': as in :class:`MCPRegressor`.
     selected_groups_, sequence_, initial_coef_, penalty_factor_

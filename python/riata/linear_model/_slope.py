@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from riata.penalty_paths import derived
 from riata.slope import check_sequence, slope_path
 from riata_engine.slope import SlopeBatch, solve_slope
 
-from ._chosen import InRounds, derived
+from ._chosen import InRounds
 
 
 class Slope(InRounds):
