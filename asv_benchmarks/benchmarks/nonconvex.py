@@ -1,11 +1,55 @@
 """Paths of other penalties of the squared loss: MCP, SCAD and SLOPE, with their certificates by plain numpy."""
 
+from math import acos, cos, pi, sqrt
+
 import numpy as np
 
 import riata
 
 from . import datasets, family_referee
 from .measure import THREADS, size
+
+
+def root(b):
+    return sqrt(abs(b))
+
+
+def half(v, t):
+    """Half thresholding, the proximal operator of ``root``."""
+    if abs(v) <= 1.5 * t ** (2 / 3):
+        return 0.0
+    return 2 / 3 * v * (1 + cos(2 * pi / 3 - 2 / 3 * acos(t / 4 * (abs(v) / 3) ** -1.5)))
+
+
+def size_of(b):
+    return abs(b)
+
+
+def soft(v, t):
+    return max(v - t, 0.0) + min(v + t, 0.0)
+
+
+class OwnPenalty:
+    """A lasso and l_1/2 as a user writes them, compiled by numba."""
+
+    params = (("lasso", "root"),)
+    param_names = ("penalty",)
+    timeout = 600
+
+    def setup(self, penalty):
+        X, y = datasets.dense(size(200, 1000), size(1000, 5000), rho=0.5)
+        self.X, self.y = np.asfortranarray((X - X.mean(axis=0)) / X.std(axis=0)), y / y.std()
+        self.penalty = {"lasso": lambda: riata.penalties.custom(size_of, soft),
+                        "root": lambda: riata.penalties.custom(root, half, convex=False)}[penalty]()
+
+    def run(self):
+        return riata.penalty_path(self.X, self.y, self.penalty, alphas=50, alpha_min_ratio=0.02, n_threads=THREADS)
+
+    def time_path(self, penalty):
+        self.run()
+
+    def track_largest_certificate(self, penalty):
+        return float(self.run().certificate.max())
 
 
 class Concave:

@@ -31,6 +31,9 @@ __all__ = [
     "solve_penalty",
 ]
 
+#: on the largest alpha, so that rounding moves no coefficient from zero there
+ROUNDED_UP = 1 + 1e-14
+
 
 class Functions(Compiled):
     """Compiled value and prox."""
@@ -133,7 +136,7 @@ class _Own(Penalty):
 
     def largest(self, form, gradient, variance, l1_ratio):
         sigma = form.sigma[form.target]
-        top = sigma * largest_penalties(*self.batch.penalty.at, np.ascontiguousarray(gradient), variance, form.f1,
+        top = sigma * ROUNDED_UP * largest_penalties(*self.batch.penalty.at, np.ascontiguousarray(gradient), variance, form.f1,
                                         self._unit(form), sigma, form.group)
         if self.batch.alphas is None and np.isinf(top).any():
             raise ValueError(f"{self.name}: no alpha makes every coefficient 0, as prox(v, t) is not 0 for any t, so that a grid "

@@ -45,6 +45,16 @@ class PenaltyPathResult(PathResult):
             columns = {"prox_residual" if name == "gap" else name: values for name, values in columns.items()}
         return dataframe(columns)
 
+    def summary(self):
+        """A few lines of text: the problem, the certificates and about ten alphas along the path."""
+        shown = np.unique(np.linspace(0, len(self.alphas) - 1, 10).round().astype(int))
+        what = "gap" if self.penalty.convex else "residual"
+        lines = [repr(self), f"{'alpha':>11} {'df':>7} {'dev_ratio':>9} {'BIC':>11} {what:>8}  status"]
+        bic = self.bic
+        lines += [f"{self.alphas[i]:11.4g} {self.df[i]:7.4g} {self.dev_ratio[i]:9.4f} {bic[i]:11.4f} {self.certificate[i]:8.1e}"
+                  f"  {self.status[i]}" for i in shown]
+        return "\n".join(lines + self.notes)
+
     def __repr__(self):
         what = "gap" if self.penalty.convex else "prox residual"
         return (f"PenaltyPathResult({self.penalty.name}, n_samples={self.n_samples}, n_features={self.n_features}, "
@@ -132,8 +142,8 @@ def check_own_arguments(penalty, given, arguments):
     for name, default in {"l1_ratio": 1.0, "loss": "squared", **ABSENT}.items():
         value = arguments[name]
         if not (value is default or (np.ndim(value) == 0 and getattr(value, "name", value) == default)):
-            raise ValueError(f"{name} = {value!r} does not go with penalty={own.name!r}, a penalty of your own: leave it at "
-                             f"{default!r}")
+            given_as = f"{name} = {value!r}" if np.ndim(value) == 0 else name
+            raise ValueError(f"{given_as} does not go with penalty={own.name!r}, a penalty of your own: leave it at {default!r}")
     check_strengths(given.grid.alphas)
     return own
 
