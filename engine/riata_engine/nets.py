@@ -2,6 +2,7 @@
 
 from riata_engine.cpu.net_conv import ConvOp
 from riata_engine.cpu.net_dense import DenseOp
+from riata_engine.cpu.net_dropout import DropoutOp
 from riata_engine.cpu.net_loss import NET_LOSSES, LossOp
 from riata_engine.cpu.net_norm import NormOp
 from riata_engine.cpu.net_op import ACTIVATIONS, ActivationOp
@@ -10,5 +11,5 @@ from riata_engine.solvers.net_arrays import Net, Rows, Stage
 from riata_engine.solvers.net_training import RATES, Stepper, epoch
 from riata_engine.threads import single_threaded_blas
 
-__all__ = ["ACTIVATIONS", "NET_LOSSES", "RATES", "ActivationOp", "ConvOp", "DenseOp", "LossOp", "Net", "NormOp", "PoolOp", "Rows",
+__all__ = ["ACTIVATIONS", "NET_LOSSES", "RATES", "ActivationOp", "ConvOp", "DenseOp", "DropoutOp", "LossOp", "Net", "NormOp", "PoolOp", "Rows",
            "Stage", "Stepper", "epoch", "single_threaded_blas"]
