@@ -14,7 +14,7 @@ cdef enum:
     SOFTMAX = -1
 
 #: names of the losses of a network, and their codes
-NET_LOSSES = {"softmax": SOFTMAX, "logistic": LOGISTIC, "squared": SQUARED, "huber": HUBER}
+NET_LOSSES = {"softmax": SOFTMAX, "logistic": LOGISTIC, "squared": SQUARED, "huber": HUBER, "poisson": POISSON}
 
 
 cdef inlined_void by_class(const floating* out, Py_ssize_t m, Py_ssize_t k, Py_ssize_t ld, double scale, double* eta) noexcept nogil:
@@ -57,6 +57,8 @@ cdef inlined_void any_number(int kind, const floating* out, const double* y, con
         each_number(LOGISTIC, out, y, w, m, k, unit, delta, slope, total)
     elif kind == HUBER:
         each_number(HUBER, out, y, w, m, k, unit, delta, slope, total)
+    elif kind == POISSON:
+        each_number(POISSON, out, y, w, m, k, unit, delta, slope, total)
     else:
         each_number(SQUARED, out, y, w, m, k, unit, delta, slope, total)
 
@@ -85,6 +87,7 @@ cdef class LossOp:
 
     softmax : ℓ = temperature² (log Σ e^η − Σ q η), η = out / temperature, for a class or shares q that sum to one
     logistic : Σ log(1 + e^out) − y out over the outputs
+    poisson : Σ e^out − y out over the outputs
     squared, huber : Σ over the outputs of ½ (out − y)², and of Huber's loss with ``delta``
     """
 
@@ -176,4 +179,4 @@ cdef class LossOp:
                     to[i, j] = self.prob[j, i]
                 else:
                     v = (<float*>self.out)[i * k + j] if self.single else (<double*>self.out)[i * k + j]
-                    to[i, j] = logistic_mean(v) if self.kind == LOGISTIC else v
+                    to[i, j] = logistic_mean(v) if self.kind == LOGISTIC else exp(v) if self.kind == POISSON else v

@@ -365,6 +365,18 @@ class Sequential:
         read_weights(self, path)
         return self
 
+    def __getstate__(self):
+        state = {key: value for key, value in vars(self).items() if key not in ("_net", "_stage_of", "_ends")}
+        state["weights"] = None if self._net is None else self.weights
+        return state
+
+    def __setstate__(self, state):
+        weights = state.pop("weights")
+        vars(self).update(state)
+        self._net = None
+        if weights is not None:
+            self.build(self.input_shape).set_weights(weights)
+
 
 def _some(targets, rows):
     return type(targets)(*(None if part is None else part[rows] for part in (targets.labels, targets.numbers, targets.constant)))
