@@ -43,7 +43,8 @@ def test_constructor_has_scikit_learns_names_and_defaults(Model):
         assert ours[name].kind == theirs[name].kind
 
 
-SETTINGS = [{"solver": "adam", "epsilon": 1e-20}, {"solver": "sgd", "momentum": 0.0}, {"solver": "sgd", "nesterovs_momentum": False},
+SETTINGS = [{"solver": "adam", "epsilon": 1e-20}, {"solver": "sgd", "momentum": 0.0},
+            {"solver": "sgd", "nesterovs_momentum": False},
             {"solver": "sgd"}, {"solver": "adam", "epsilon": 1e-20, "activation": "tanh", "alpha": 0.1},
             {"solver": "adam", "epsilon": 1e-20, "activation": "logistic", "hidden_layer_sizes": (7, 5)},
             {"solver": "sgd", "momentum": 0.0, "learning_rate": "invscaling", "learning_rate_init": 0.1}]

@@ -11,5 +11,21 @@ from riata_engine.solvers.net_arrays import Net, Rows, Stage
 from riata_engine.solvers.net_training import RATES, Stepper, epoch
 from riata_engine.threads import single_threaded_blas
 
-__all__ = ["ACTIVATIONS", "NET_LOSSES", "RATES", "ActivationOp", "ConvOp", "DenseOp", "DropoutOp", "LossOp", "Net", "NormOp", "PoolOp", "Rows",
-           "Stage", "Stepper", "epoch", "single_threaded_blas"]
+__all__ = [
+    "ACTIVATIONS",
+    "NET_LOSSES",
+    "RATES",
+    "ActivationOp",
+    "ConvOp",
+    "DenseOp",
+    "DropoutOp",
+    "LossOp",
+    "Net",
+    "NormOp",
+    "PoolOp",
+    "Rows",
+    "Stage",
+    "Stepper",
+    "epoch",
+    "single_threaded_blas",
+]

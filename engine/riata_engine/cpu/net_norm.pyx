@@ -5,7 +5,7 @@ import numpy as np
 from cython cimport floating
 from libc.math cimport sqrt
 from libc.string cimport memcpy, memset
-from riata_engine.cpu.net_op cimport Op, add_bias, address, slopes
+from riata_engine.cpu.net_op cimport Op, add_bias, slopes
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"

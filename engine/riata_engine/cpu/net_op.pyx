@@ -4,17 +4,13 @@
 # side and the loops over them vectorise.
 import numpy as np
 from cython cimport floating
-from libc.math cimport copysign, fabs
 from libc.string cimport memcpy, memset
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
     ctypedef void inlined_void "RIATA_INLINED_VOID"
 
-cdef extern from "riata_math.h":
-    double exp "riata_exp" (double x) noexcept nogil
-
-include "riata_engine/formulas/activations.py"
+include "activation_table.pxi"
 
 #: names of activations, in the order of their codes
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid")

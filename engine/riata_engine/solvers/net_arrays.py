@@ -1,6 +1,7 @@
 """A network's memory: all parameters in one flat array, all gradients in another, and room for a mini-batch."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -68,7 +69,7 @@ class Net:
     def __init__(self, stages, loss: LossOp, dtype):
         self.stages, self.loss, self.dtype = stages, loss, np.dtype(dtype)
         ends = np.cumsum([0] + [stage.op.size for stage in stages]).tolist()
-        self.ends = list(zip(ends[:-1], ends[1:], strict=True))
+        self.ends = list(pairwise(ends))
         self.params = np.zeros(ends[-1], self.dtype)
         self.grad = np.zeros_like(self.params)
         self.capacity = 0

@@ -90,9 +90,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):
     _numeric = False
 
     def __init__(self, hidden_layer_sizes=(100,), activation="relu", *, solver="adam", alpha=0.0001, batch_size="auto",
-                 learning_rate="constant", learning_rate_init=0.001, power_t=0.5, max_iter=200, shuffle=True, random_state=None, tol=1e-4,
-                 verbose=False, warm_start=False, momentum=0.9, nesterovs_momentum=True, early_stopping=False, validation_fraction=0.1,
-                 beta_1=0.9, beta_2=0.999, epsilon=1e-8, n_iter_no_change=10, max_fun=15000, dropout=0.0, l1=0.0):
+                 learning_rate="constant", learning_rate_init=0.001, power_t=0.5, max_iter=200, shuffle=True, random_state=None,
+                 tol=1e-4, verbose=False, warm_start=False, momentum=0.9, nesterovs_momentum=True, early_stopping=False,
+                 validation_fraction=0.1, beta_1=0.9, beta_2=0.999, epsilon=1e-8, n_iter_no_change=10, max_fun=15000, dropout=0.0,
+                 l1=0.0):
         vars(self).update(locals())
         del self.self
 
@@ -145,8 +146,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         else:
             seen = unique_labels(y)
             if self.warm_start and set(seen) != set(self.classes_):
-                raise ValueError("warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
-                                 f"got {self.classes_}, `y` has {seen}")
+                raise ValueError("warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                                 f"Previously got {self.classes_}, `y` has {seen}")
             if len(np.setdiff1d(seen, self.classes_, assume_unique=True)):
                 raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {seen}.")
         numbers = self._label_binarizer.transform(y).astype(np.float64)

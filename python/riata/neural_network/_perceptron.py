@@ -1,6 +1,7 @@
 """What both multi-layer perceptrons share: the network behind the coefficients, and its training."""
 
 import warnings
+from itertools import pairwise
 from numbers import Integral, Real
 
 import numpy as np
@@ -67,7 +68,7 @@ _LOSS = {"softmax": "softmax", "logistic": "logistic", "identity": "squared", "e
 
 
 class _Adaptive(Watch):
-    """scikit-learn's rule: stop after more than n_iter_no_change epochs that were not better by tol; 'adaptive' divides the step first."""
+    """scikit-learn's rule: stop after more than n_iter_no_change epochs not better by tol; 'adaptive' divides the step first."""
 
     def __init__(self, model, stepper):
         super().__init__(model.n_iter_no_change, model.tol)
@@ -99,13 +100,13 @@ class Perceptron(BaseEstimator):
                 raise InvalidParameterError(f"The {name!r} parameter of {type(self).__name__} must be {what}. "
                                             f"Got {getattr(self, name)!r} instead.")
         sizes = self.hidden_layer_sizes
-        self._hidden = [int(size) for size in (sizes if hasattr(sizes, "__iter__") else [sizes]) if _count(size) or self._refuse(sizes)]
+        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+        if not all(map(_count, sizes)):
+            raise InvalidParameterError(f"hidden_layer_sizes must be ints > 0, got {self.hidden_layer_sizes!r}.")
+        self._hidden = [int(size) for size in sizes]
         if self.solver == "lbfgs" and (self.dropout > 0 or self.l1 > 0):
             raise ValueError(f"solver='lbfgs' takes neither dropout = {self.dropout} nor l1 = {self.l1}: they leave it no smooth "
                              "objective; use 'adam' or 'sgd'")
-
-    def _refuse(self, sizes):
-        raise InvalidParameterError(f"hidden_layer_sizes must be ints > 0, got {sizes!r}.")
 
     def _fit(self, X, y, sample_weight, incremental):
         self._check_parameters()
@@ -129,9 +130,9 @@ class Perceptron(BaseEstimator):
             vars(self).pop("_stepper", None)
             vars(self).pop("_moments", None)
             self._history = History()
-        elif [W.shape for W in self.coefs_] != list(zip(self._units[:-1], self._units[1:], strict=True)):
-            raise ValueError(f"hidden_layer_sizes = {self.hidden_layer_sizes!r} or the number of outputs is not that of the last fit, "
-                             f"{[W.shape for W in self.coefs_]}: set warm_start=False")
+        elif [W.shape for W in self.coefs_] != list(pairwise(self._units)):
+            raise ValueError(f"hidden_layer_sizes = {self.hidden_layer_sizes!r} or the number of outputs is not that of the last "
+                             f"fit, {[W.shape for W in self.coefs_]}: set warm_start=False")
         seed = int(random.randint(2**31 - 1))
         self._assemble(X.dtype, seed)
         rows = self._rows(X, numbers, weights)
@@ -144,7 +145,7 @@ class Perceptron(BaseEstimator):
     def _drawn(self, random, dtype):
         """First weights, drawn as scikit-learn draws them."""
         coefs, intercepts = [], []
-        for fan_in, fan_out in zip(self._units[:-1], self._units[1:], strict=True):
+        for fan_in, fan_out in pairwise(self._units):
             bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / (fan_in + fan_out))
             coefs.append(random.uniform(-bound, bound, (fan_in, fan_out)).astype(dtype, copy=False))
             intercepts.append(random.uniform(-bound, bound, fan_out).astype(dtype, copy=False))
@@ -154,7 +155,7 @@ class Perceptron(BaseEstimator):
         """Make the engine's network of ``coefs_`` and ``intercepts_``, which become views of its parameters."""
         old, units = (self.coefs_, self.intercepts_), [self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_)]
         code, stages, dense = ACTIVATIONS.index(_OF_THE_ENGINE[self.activation]), [], []
-        for number, (fan_in, fan_out) in enumerate(zip(units[:-1], units[1:], strict=True)):
+        for number, (fan_in, fan_out) in enumerate(pairwise(units)):
             hidden = number < len(units) - 2
             dense.append(len(stages))
             stages.append(Stage(DenseOp(fan_in, fan_out, code if hidden else 0), number, fan_in * fan_out, True, float(self.l1),
@@ -193,8 +194,8 @@ class Perceptron(BaseEstimator):
         net.params[:] = result.x
         self.n_iter_, self.loss_ = int(result.nit), float(result.fun)
         if result.status != 0:
-            warnings.warn(f"lbfgs did not converge after {result.nit} iterations: {result.message}. Raise max_iter = {self.max_iter} or "
-                          "scale the columns of X.", ConvergenceWarning, stacklevel=4)
+            warnings.warn(f"lbfgs did not converge after {result.nit} iterations: {result.message}. Raise max_iter = "
+                          f"{self.max_iter} or scale the columns of X.", ConvergenceWarning, stacklevel=4)
 
     def _descend(self, rows, random, seed, incremental, y):
         """Mini-batches by adam or sgd."""
@@ -215,7 +216,8 @@ class Perceptron(BaseEstimator):
         watch, self._rows_seen = _Adaptive(self, stepper), n
         begun = len(history.loss)
         train(net, stepper, rows, batch_size=min(size, n), epochs=1 if incremental else self.max_iter, seed=seed, history=history,
-              shuffle=self.shuffle, validation=validation, score=score, watched=watched, watch=watch, restore_best=self.early_stopping,
+              shuffle=self.shuffle, validation=validation, score=score, watched=watched, watch=watch,
+              restore_best=self.early_stopping,
               per_row=True, progress=bool(self.verbose))
         if history.stopped == "diverged":
             warnings.warn(f"{type(self).__name__}: {history.message}", ConvergenceWarning, stacklevel=4)
@@ -228,7 +230,8 @@ class Perceptron(BaseEstimator):
         self.best_validation_score_ = max(history.validation_score) if history.validation_score else None
         self.best_loss_ = None if self.early_stopping else min(history.loss, default=np.inf)
         if history.stopped == "epochs" and not incremental:
-            warnings.warn(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't converged yet.",
+            warnings.warn(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
+                          "converged yet.",
                           ConvergenceWarning, stacklevel=4)
 
     def _resumed(self, incremental):

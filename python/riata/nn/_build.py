@@ -32,9 +32,10 @@ def follow(layers, input_shape):
             before = label(layers, number - 1) if number else "X"
             raise ValueError(f"{label(layers, number)} takes {misfit}, and {before} gives shape {shapes[-1]}") from None
         if isinstance(layer, Softmax) and number < len(layers) - 1:
-            raise ValueError(f"{label(layers, number)} is followed by {label(layers, number + 1)}: Softmax() is a last layer only")
+            raise ValueError(f"{label(layers, number)} is followed by {label(layers, number + 1)}: Softmax() ends a network")
         if min(shapes[-1]) < 1:
-            raise ValueError(f"{label(layers, number)} leaves nothing of shape {shapes[-2]}: {shapes[-1]}; use a smaller window or stride")
+            raise ValueError(f"{label(layers, number)} leaves nothing of shape {shapes[-2]}: {shapes[-1]}; use a smaller window "
+                             "or stride")
     return shapes
 
 
@@ -59,9 +60,9 @@ def build(layers, shapes, loss, dtype, seed):
             ends.append(len(stages))
             continue
         activation = getattr(layer, "activation", None)
-        if layer.fuses and activation is None and number < final and isinstance(layers[number + 1], _Activation):
-            if not (number + 1 == final and linked):
-                activation, taken = layers[number + 1].activation, True
+        follows = layers[number + 1] if number < final and not (number + 1 == final and linked) else None
+        if layer.fuses and activation is None and isinstance(follows, _Activation):
+            activation, taken = follows.activation, True
         op = layer.make(shapes[number], ACTIVATIONS.index(activation or "linear"), seed, number)
         if op is not None:
             if layer.weight_names:

@@ -41,7 +41,8 @@ def flat(X, dtype):
     rows = np.ascontiguousarray(X.reshape(X.shape[0], -1), dtype)
     if not np.isfinite(rows).all():
         row = int(np.argmin(np.isfinite(rows).all(axis=1)))
-        raise ValueError(f"X has NaN or infinite values ({np.dtype(dtype)}), the first in row {row}: drop such rows or replace the values")
+        raise ValueError(f"X has NaN or infinite values ({np.dtype(dtype)}), the first in row {row}: drop such rows or replace "
+                         "the values")
     return rows
 
 
@@ -71,7 +72,8 @@ def target_of(y, n, loss, last, width, classes=None):
         classes, codes = check_classes(y, n)
         if len(classes) != expected or (last == "Sigmoid" and width != 1):
             wanted = "Dense(1), Sigmoid() or Dense(2), Softmax()" if len(classes) == 2 else f"Dense({len(classes)}), Softmax()"
-            raise ValueError(f"y has {len(classes)} classes, and the network has {width} output{'s' * (width > 1)}: end with {wanted}")
+            raise ValueError(f"y has {len(classes)} classes, and the network has {width} output{'s' * (width > 1)}: end with "
+                             f"{wanted}")
     else:
         codes = codes_of(y, classes)
     return loss.targets(last, codes, None, width), classes
@@ -90,8 +92,8 @@ def codes_of(y, classes):
     if np.any(strange):
         row = int(np.argmax(strange))
         known = ", ".join(map(repr, classes[:8].tolist()))
-        raise ValueError(f"the label {y[row].item() if hasattr(y[row], 'item') else y[row]!r} in row {row} of y is none of the classes that "
-                         f"the network knows, {known}: give it a new head, Sequential.with_head")
+        raise ValueError(f"the label {y[row].item() if hasattr(y[row], 'item') else y[row]!r} in row {row} of y is none of the "
+                         f"classes that the network knows, {known}: give it a new head, Sequential.with_head")
     return codes.astype(np.intp)
 
 

@@ -75,7 +75,8 @@ def load_network(path):
         layers = [LAYERS[config.pop("layer")](**config) for config in document["layers"]]
         settings = dict(document["loss"])
         loss = LOSSES[settings.pop("name")](**settings)
-        network = Sequential(layers, loss=loss, input_shape=document["input_shape"], dtype=document["dtype"], seed=document["seed"])
+        network = Sequential(layers, loss=loss, input_shape=document["input_shape"], dtype=document["dtype"],
+                             seed=document["seed"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{Path(path).name} describes no network: {error}") from None
     network.set_weights(weights)
@@ -92,7 +93,8 @@ def read_weights(network, path):
     for number in range(max(len(here), len(there))):
         mine, other = (side[number] if number < len(side) else None for side in (here, there))
         if mine != other:
-            raise ValueError(f"{Path(path).name} is of another architecture: its layer {number} is {_said(other)}, here it is {_said(mine)}")
+            raise ValueError(f"{Path(path).name} is of another architecture: its layer {number} is {_said(other)}, here it is "
+                             f"{_said(mine)}")
     if network._net is None:
         network.build(document["input_shape"])
     network.set_weights(weights)

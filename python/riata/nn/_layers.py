@@ -25,7 +25,8 @@ class Layer:
     fuses = False                # whether its stage can take an activation in
 
     def __repr__(self):
-        shown = [f"{field.name}={getattr(self, field.name)!r}" for field in fields(self) if getattr(self, field.name) != field.default]
+        shown = [f"{field.name}={getattr(self, field.name)!r}" for field in fields(self)
+                 if getattr(self, field.name) != field.default]
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def config(self):
@@ -91,7 +92,7 @@ def _check_padding(padding, kernel):
     if isinstance(padding, bool) or not isinstance(padding, Integral) or padding < 0:
         raise ValueError(f"padding = {padding!r} must be 'valid', 'same' or an int from 0 up")
     if padding >= min(kernel):
-        raise ValueError(f"padding = {padding} must be below the size of the window, {kernel}: a window would see the border only")
+        raise ValueError(f"padding = {padding} must be below the size of the window, {kernel}, or it would see the border only")
     return int(padding)
 
 
@@ -321,8 +322,8 @@ class Dropout(Layer):
 
     Notes
     -----
-    Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting". The mask of a step is a function of
-    the network's seed, the layer and the step.
+    Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting". The mask of a step is a
+    function of the network's seed, the layer and the step.
     """
 
     rate: float = 0.5

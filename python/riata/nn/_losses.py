@@ -40,8 +40,8 @@ class CrossEntropy:
     def op(self, last, width):
         """The compiled loss behind the last layer, a name."""
         if last not in ("Softmax", "Sigmoid"):
-            raise ValueError(f"the loss cross_entropy needs probabilities, and the last layer is {last}: end with Softmax(), or with "
-                             "Sigmoid() for two classes")
+            raise ValueError(f"the loss cross_entropy needs probabilities, and the last layer is {last}: end with Softmax(), or "
+                             "with Sigmoid() for two classes")
         return LossOp(NET_LOSSES["softmax" if last == "Softmax" else "logistic"], width)
 
     def targets(self, last, labels, numbers, width):
@@ -138,7 +138,7 @@ LOSSES = {loss.name: loss for loss in (CrossEntropy, KLDivergence, Squared, Hube
 
 def _refuse_softmax(name, last):
     if last == "Softmax":
-        raise ValueError(f"the loss {name} compares numbers, and the last layer is Softmax: leave it out, or take 'cross_entropy'")
+        raise ValueError(f"the loss {name} compares numbers, and the last layer is Softmax: leave it out, or use cross_entropy")
 
 
 def check_shares(numbers):
@@ -146,8 +146,8 @@ def check_shares(numbers):
     bad = (numbers < 0).any(axis=1) | (np.abs(numbers.sum(axis=1) - 1) > SLACK)
     if bad.any():
         row = int(np.argmax(bad))
-        raise ValueError(f"row {row} of y holds {numbers[row].min():.6g} at least and sums to {numbers[row].sum():.6g}: shares of "
-                         "classes are 0 or more and sum to one")
+        raise ValueError(f"row {row} of y holds {numbers[row].min():.6g} at least and sums to {numbers[row].sum():.6g}: shares "
+                         "of classes are 0 or more and sum to one")
     return numbers
 
 

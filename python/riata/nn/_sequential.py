@@ -32,8 +32,8 @@ class Sequential:
         Shape of a row, such as (8, 8, 1), where X comes as (n, 64).
     dtype : 'float32' or 'float64', default='float32'
     seed : int, default=0
-        First weights, order of the rows, dropout and validation split are functions of it. The same call gives the same bits, whatever
-        the number of threads: a network runs on one.
+        First weights, order of the rows, dropout and validation split are functions of it. The same call gives the same bits,
+        whatever the number of threads: a network runs on one.
 
     Attributes
     ----------
@@ -51,7 +51,8 @@ class Sequential:
     >>> from sklearn.datasets import load_digits
     >>> from riata.nn import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Sequential, Softmax
     >>> X, y = load_digits(return_X_y=True)
-    >>> net = Sequential([Conv2D(16, padding="same"), ReLU(), MaxPool2D(), Flatten(), Dense(10), Softmax()], input_shape=(8, 8, 1))
+    >>> layers = [Conv2D(16, padding="same"), ReLU(), MaxPool2D(), Flatten(), Dense(10), Softmax()]
+    >>> net = Sequential(layers, input_shape=(8, 8, 1))
     >>> net.fit(X / 16, y, epochs=5).predict(X[:3] / 16).shape
     (3,)
     """
@@ -60,7 +61,8 @@ class Sequential:
         layers = list(layers)
         for number, layer in enumerate(layers):
             if not isinstance(layer, Layer):
-                remedy = f"{layer.__name__}()" if isinstance(layer, type) and issubclass(layer, Layer) else f"one of {', '.join(LAYERS)}"
+                a_class = isinstance(layer, type) and issubclass(layer, Layer)
+                remedy = f"{layer.__name__}()" if a_class else f"one of {', '.join(LAYERS)}"
                 raise TypeError(f"layer {number} is {layer!r}: give {remedy}")
         if not layers:
             raise ValueError("layers is empty; give at least one layer, such as Dense(1)")
@@ -93,8 +95,8 @@ class Sequential:
         return self
 
     def fit(self, X, y, *, sample_weight=None, epochs=10, batch_size=32, optimizer="adam", learning_rate=None, schedule=None,
-            shuffle=True, validation_data=None, validation_split=0.0, patience=None, min_delta=0.0, restore_best=True, progress=None,
-            callback=None):
+            shuffle=True, validation_data=None, validation_split=0.0, patience=None, min_delta=0.0, restore_best=True,
+            progress=None, callback=None):
         """Train from the weights as they are: the first call from drawn ones, a second call goes on.
 
         Minimises the weighted mean of the loss plus the layers' penalties.
@@ -184,14 +186,16 @@ class Sequential:
             held, _ = target_of(data[1], X.shape[0], self.loss, self._last, self._width, classes)
             return (rows, *_constant(rows, targets), *self._scored(X, held))
         n = rows.X.shape[0]
-        count = int(round(split * n))
+        count = round(split * n)
         if not 0 < count < n:
-            raise ValueError(f"validation_split = {split} of {n} rows leaves {n - count} to train and {count} to validate: neither may be 0")
+            raise ValueError(f"validation_split = {split} of {n} rows leaves {n - count} to train and {count} to validate: "
+                             "neither may be 0")
         order = permutation(n, self.seed, SPLIT)
         inside, outside = np.sort(order[count:]), np.sort(order[:count])
         weights = rows.weights
         train_rows, shift = rows_of(rows.X[inside], _some(targets, inside), None if weights is None else weights[inside])
-        return (train_rows, shift, *self._scored(rows.X[outside], _some(targets, outside), None if weights is None else weights[outside]))
+        return (train_rows, shift,
+                *self._scored(rows.X[outside], _some(targets, outside), None if weights is None else weights[outside]))
 
     def _scored(self, X, targets, weights=None):
         rows, shift = rows_of(X, targets, weights)
@@ -233,7 +237,8 @@ class Sequential:
             If the network does not end with Softmax or Sigmoid.
         """
         if self._last not in ("Softmax", "Sigmoid"):
-            raise ValueError(f"the last layer is {self._last}: only a network that ends with Softmax() or Sigmoid() has probabilities")
+            raise ValueError(f"the last layer is {self._last}: only a network that ends with Softmax() or Sigmoid() has "
+                             "probabilities")
         out = self._output(X)
         return np.hstack([1 - out, out]) if self._last == "Sigmoid" and self._width == 1 else out
 
@@ -279,7 +284,8 @@ class Sequential:
         views = {}
         for number, stage in self._stage_of.items():
             flat_view, at = self._net.view(stage), 0
-            for name, shape in zip(self.layers[number].weight_names, self.layers[number].weight_shapes(self.shapes_[number]), strict=True):
+            for name, shape in zip(self.layers[number].weight_names, self.layers[number].weight_shapes(self.shapes_[number]),
+                                   strict=True):
                 size = int(np.prod(shape))
                 views[f"{number}.{name}"] = flat_view[at : at + size].reshape(shape)
                 at += size
@@ -301,7 +307,8 @@ class Sequential:
         views = self._views()
         strange = sorted(set(weights) ^ set(views))
         if strange:
-            raise ValueError(f"weights are of another architecture: {strange[0]!r} is {'unknown here' if strange[0] in weights else 'missing'}")
+            raise ValueError(f"weights are of another architecture: {strange[0]!r} is "
+                             f"{'unknown here' if strange[0] in weights else 'missing'}")
         for key, view in views.items():
             shape = np.shape(weights[key])
             if shape != view.shape:

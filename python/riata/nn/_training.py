@@ -1,4 +1,4 @@
-"""Training of any network: epochs, validation, early stopping, divergence. Sequential and the multi-layer perceptrons share it."""
+"""Training of any network: epochs, validation, early stopping, divergence. Sequential and the perceptrons share it."""
 
 import time
 from dataclasses import dataclass, field
@@ -56,11 +56,13 @@ def schedule_of(schedule, rate, steps):
     """Step size as a function of the step, or None: "cosine", "one_cycle", "exponential", "inverse_scaling", or a callable."""
     if schedule is None or callable(schedule):
         return schedule
-    shares = {"cosine": lambda t: rate * cosine_share(t, steps, 0.0), "one_cycle": lambda t: rate * one_cycle_share(t, steps, 0.3, 0.04, 1e-4),
+    shares = {"cosine": lambda t: rate * cosine_share(t, steps, 0.0),
+              "one_cycle": lambda t: rate * one_cycle_share(t, steps, 0.3, 0.04, 1e-4),
               "exponential": lambda t: rate * exponential_share(t / max(steps, 1), 0.01),
               "inverse_scaling": lambda t: inverse_scaling(rate, 0.5, t + 1)}
     if schedule not in shares:
-        raise ValueError(f"schedule = {schedule!r} must be None, a function of the step number, or one of {', '.join(map(repr, shares))}")
+        raise ValueError(f"schedule = {schedule!r} must be None, a function of the step number, or one of "
+                         f"{', '.join(map(repr, shares))}")
     return shares[schedule]
 
 
@@ -95,7 +97,7 @@ class History:
 
 @dataclass
 class Watch:
-    """When to stop: the watched number has not fallen by more than ``min_delta`` for ``patience`` epochs in a row (None: never)."""
+    """When to stop: no fall of the watched number by more than ``min_delta`` for ``patience`` epochs in a row (None: never)."""
 
     patience: int | None = None
     min_delta: float = 0.0
@@ -112,8 +114,8 @@ class Watch:
         return self.patience is not None and self.waited >= self.patience
 
 
-def train(net, stepper, rows, *, batch_size, epochs, seed, history, shuffle=True, shift=0.0, validation=None, score=None, watched=None,
-          watch=None, restore_best=False, schedule=None, per_row=False, progress=None, callback=None):
+def train(net, stepper, rows, *, batch_size, epochs, seed, history, shuffle=True, shift=0.0, validation=None, score=None,
+          watched=None, watch=None, restore_best=False, schedule=None, per_row=False, progress=None, callback=None):
     """Train a network for some epochs.
 
     Parameters
@@ -141,12 +143,13 @@ def train(net, stepper, rows, *, batch_size, epochs, seed, history, shuffle=True
         with reporting(progress, epochs, "epochs") as report, single_threaded_blas():
             for number in range(done, done + epochs):
                 start = time.perf_counter()
-                loss = epoch(stepper, rows, batch_size, permutation(n, seed, number) if shuffle else None, schedule, per_row) + shift
+                loss = epoch(stepper, rows, batch_size, permutation(n, seed, number) if shuffle else None, schedule,
+                             per_row) + shift
                 if not (np.isfinite(loss) and net.is_finite()):
                     net.restore(state)
                     history.stopped = "diverged"
-                    history.message = (f"the loss was no longer finite in epoch {number}: the weights are those of the best epoch before; "
-                                       f"take a learning_rate below {stepper.rate:g}, or scale the columns of X")
+                    history.message = (f"the loss was no longer finite in epoch {number}: the weights are those of the best "
+                                       f"epoch before; take a learning_rate below {stepper.rate:g}, or scale the columns of X")
                     break
                 history.loss.append(loss)
                 history.learning_rate.append(stepper.rate)
@@ -168,7 +171,7 @@ def train(net, stepper, rows, *, batch_size, epochs, seed, history, shuffle=True
                     history.message = f"no improvement by more than {watch.min_delta:g} in {watch.patience} epochs"
                     break
     except KeyboardInterrupt:
-        history.stopped, history.message = "interrupted", f"interrupted in epoch {len(history.loss)}: the weights are those reached"
+        history.stopped, history.message = "interrupted", f"interrupted in epoch {len(history.loss)}, the weights as they were"
         raise
     finally:
         if restore_best and history.stopped in ("epochs", "patience", "callback"):
