@@ -107,11 +107,44 @@ cdef void slopes_of_rows(int loss, double a, const double* y, const double* w, c
     slopes_any(loss, a, y, w, eta, m, g, value)
 
 
-def losses_of_rows(int loss, double a, const double[::1] y, const double[::1] w, const double[::1] eta, double[::1] slope):
-    """Σ w ℓ(y, η); slope = w ℓ'(y, η)."""
-    cdef double value = 0
-    slopes_any(loss, a, &y[0], &w[0], &eta[0], y.shape[0], &slope[0], &value)
-    return value
+def losses_of_problems(int loss, double a, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[::1] w,
+                       const double[:, ::1] eta, double[:, ::1] slope, double[::1] value):
+    """value (B,) = Σ w ℓ(y, η), slope (B, n) = w ℓ'(y, η), at eta (B, n) and the rows ``target`` (B,) of y."""
+    cdef Py_ssize_t b
+    with nogil:
+        for b in range(eta.shape[0]):
+            slopes_any(loss, a, &y[target[b], 0], &w[0], &eta[b, 0], eta.shape[1], &slope[b, 0], &value[b])
+
+
+cdef inline double dual_at(int loss, double y, double u, double a) noexcept nogil:
+    """−ℓ*(u) of a slope u that the loss can have."""
+    if loss == SQUARED:
+        return -u * y - u * u / 2
+    if loss == HINGE:
+        return -margin_conjugate(u, y, 0, 0)
+    if loss == SQUARED_HINGE or loss == MODIFIED_HUBER:      # one parabola, of which the second keeps slopes up to 4
+        return -margin_conjugate(u, y, 0, 0.5)
+    if loss == EPSILON_INSENSITIVE:
+        return -margin_conjugate(u, y, a, 0)
+    if loss == SQUARED_EPSILON_INSENSITIVE:
+        return -margin_conjugate(u, y, a, 0.5)
+    if loss == PERCEPTRON:
+        return 0
+    return dual_of(loss, y, u, a)
+
+
+def duals_of_problems(int loss, double a, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[::1] w,
+                      const double[:, ::1] slope, const double[::1] s, double[::1] out):
+    """out (B,) = −Σ w ℓ*(s·slope / w): the loss part of the dual objective at s (B,) times slopes (B, n) of ``losses_of_problems``."""
+    cdef Py_ssize_t b, i
+    cdef double f
+    with nogil:
+        for b in range(slope.shape[0]):
+            f = 0
+            for i in range(slope.shape[1]):
+                if w[i] > 0:
+                    f += w[i] * dual_at(loss, y[target[b], i], s[b] * slope[b, i] / w[i], a)
+            out[b] = f
 
 
 cdef cloned_void words(uint64_t first, uint64_t stream, uint64_t seed, uint32_t* out) noexcept nogil:
