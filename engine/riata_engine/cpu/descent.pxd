@@ -43,7 +43,6 @@ cdef struct Run:
     Py_ssize_t n_held
     int loss
     double a
-    const double* weight                # (n)
     Py_ssize_t batch
     long epochs
     bint shuffle, intercept, lazy, validate
@@ -62,6 +61,7 @@ cdef struct Run:
 cdef struct Problem:
     # one problem: what it is, where its state is, where its history goes
     const double* y                     # (n)
+    const double* weight                # (n)
     double l1, l2, lam, lr, alpha, t0
     double* b                           # (ld) each, or NULL
     double* v

@@ -20,6 +20,7 @@ cdef extern from "riata_simd.h":
 cdef enum:
     TOGETHER = 64                       # problems of a task: one look at X from memory for all of them
     RECORD = 7
+    POLL = 64                           # mini-batches between two looks at the clock
 
 SCHEDULES = ("fixed", "inverse_scaling", "optimal", "cosine", "one_cycle", "step", "exponential", "adaptive", "armijo", "pa1", "pa2")
 REDUCTIONS = (None, "sag", "saga", "svrg")
@@ -56,12 +57,12 @@ cdef void mini_batch(const Run* R, Problem* P, int k, const int* rows, Py_ssize_
         here = min(<Py_ssize_t>ROWS, m - at)
         take_rows(R, rows + at, here, R.dropout, S.drop_stream, S.dropped, S.x)
         if not R.sparse:
-            for i in range(at + ROWS, min(at + 2 * ROWS, left)):
-                riata_rows_fetch(<const char*>R.x + rows[i] * R.p * entry_size(R), R.p * entry_size(R))
-        fits_of_rows(R, rows + at, S.x, here, P.b, k, S.eta)
+            for i in range(ROWS):
+                S.ahead[i] = <const char*>R.x + rows[min(at + ROWS + i, left - 1)] * R.p * entry_size(R)
+        fits_of_rows(R, rows + at, S.x, S.ahead, here, P.b, k, S.eta)
         for q in range(k):
             for i in range(here):
-                S.y[i], S.w[i] = P[q].y[rows[at + i]], R.weight[rows[at + i]]
+                S.y[i], S.w[i] = P[q].y[rows[at + i]], P[q].weight[rows[at + i]]
             slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta + q * ROWS, here, S.u + q * ROWS, &f)
             value[q] += f
             if P[q].memory != NULL:
@@ -121,12 +122,14 @@ cdef void end_of_epoch(const Run* R, Problem* P, long epoch, Room* S) noexcept n
     P.done[0] = epoch + 1
     H[1] = P.loss / R.n_rows
     objective = H[1] + penalty(R, P, P.b)
+    if P.start_value == 0:               # of a loss that is zero at the start, a perceptron's say: what the first epoch was like
+        P.start_value = objective
     H[0] = objective
     H[2] = least_subgradient(R, P, P.drift, 1.0 / P.n_steps)
     H[3] = sqrt(P.square / P.n_steps)
     H[4] = P.product / P.lengths if P.lengths > 0 else nan
     H[5] = P.step
-    H[6] = mean_loss(R, P.y, R.held, R.n_held, b, S, False) if R.validate else nan
+    H[6] = mean_loss(R, P, R.held, R.n_held, b, S, False) if R.validate else nan
     if isfinite(P.start_value):
         P.rises = P.rises + 1 if objective > P.before else 0
         if (not isfinite(objective) or not isfinite(H[2]) or objective > HOPELESS * (fabs(P.start_value) + 1e-300)
@@ -159,7 +162,7 @@ cdef void run_task(const Run* R, Problem* P, int K, long first, Room* S, Signal*
     cdef Py_ssize_t at, m
     for k in range(K):
         S.drop_stream = DROPS
-        P[k].start_value = mean_loss(R, P[k].y, R.rows, R.n_rows, P[k].b, S, False) + penalty(R, P + k, P[k].b)
+        P[k].start_value = mean_loss(R, P + k, R.rows, R.n_rows, P[k].b, S, False) + penalty(R, P + k, P[k].b)
         P[k].best_value = P[k].before = inf
         memcpy(P[k].best, P[k].b, R.ld * sizeof(double))
     for epoch in range(R.epochs):
@@ -188,7 +191,7 @@ cdef void run_task(const Run* R, Problem* P, int K, long first, Room* S, Signal*
                     mini_batch(R, P + k, q, S.order + at, m, R.n_rows - at, epoch, True, S)
                 k += q
             at += m
-            if signal.stop:
+            if (at // m) % POLL == 0 and attend(signal, control, owner):
                 break
         if signal.stop:
             break
@@ -226,7 +229,7 @@ cdef inline double* row_of(double[:, ::1] a, Py_ssize_t b):
 
 
 def run_descent(floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p, const int[::1] rows, const int[::1] held,
-                const double[:, ::1] y, const Py_ssize_t[::1] target, const double[::1] weight, dict settings, const double[:, ::1] problems,
+                const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] weight, dict settings, const double[:, ::1] problems,
                 dict state, double[:, :, ::1] record, signed char[::1] status, long[::1] done, const int[::1] group,
                 const int[::1] group_at, Control control, int n_threads):
     """Run B problems.
@@ -236,7 +239,7 @@ def run_descent(floating[::1] x, const long long[::1] indptr, const int[::1] ind
     x : entries of X row by row, or those of a CSR matrix with ``indptr`` (n + 1,) and ``indices``, which are None for dense X
     rows, held : rows that are learnt from, and rows of validation
     y : (T, n); target : (B,) rows of y
-    weight : (n,), of mean one over ``rows``
+    weight : (1 or B, n), of mean one over ``rows``
     settings : what all problems share; see solvers/descent.py
     problems : (B, 6)
         l1, l2, lam, lr, alpha, t0.
@@ -269,7 +272,7 @@ def run_descent(floating[::1] x, const long long[::1] indptr, const int[::1] ind
         for i in range(n):
             longest = max(longest, indptr[i + 1] - indptr[i])
     R.rows, R.n_rows, R.held, R.n_held = &rows[0], rows.shape[0], &held[0] if held.shape[0] else NULL, held.shape[0]
-    R.weight, R.loss, R.a = &weight[0], settings["loss"], settings["parameter"]
+    R.loss, R.a = settings["loss"], settings["parameter"]
     R.batch, R.epochs, R.shuffle, R.block, R.seed = (settings["batch_size"], record.shape[1], settings["shuffle"], settings["block"],
                                                      settings["seed"])
     R.intercept, R.lazy, R.validate = settings["intercept"], settings["lazy"], held.shape[0] > 0
@@ -285,7 +288,7 @@ def run_descent(floating[::1] x, const long long[::1] indptr, const int[::1] ind
     if P == NULL:
         raise MemoryError("run_descent: no room for the list of problems")
     for i in range(B):
-        P[i].y = &y[target[i], 0]
+        P[i].y, P[i].weight = &y[target[i], 0], &weight[i if weight.shape[0] > 1 else 0, 0]
         P[i].l1, P[i].l2, P[i].lam, P[i].lr, P[i].alpha, P[i].t0 = (problems[i, 0], problems[i, 1], problems[i, 2], lr[i], problems[i, 4],
                                                                    problems[i, 5])
         P[i].b, P[i].best, P[i].begin, P[i].last, P[i].drift = &b[i, 0], &best[i, 0], &begin[i, 0], &last[i, 0], &drift[i, 0]

@@ -2,11 +2,10 @@
 from libc.string cimport memcpy, memset
 
 cdef extern from "riata_rows.h":
-    void riata_rows_dots(const void* const* x, bint single, const double* c, Py_ssize_t ld, Py_ssize_t p, int problems, double* out,
+    void riata_rows_dots(const void* const* x, const void* const* next, bint single, const double* c, Py_ssize_t ld, Py_ssize_t p, int problems, double* out,
                          int level) noexcept nogil
     void riata_rows_adds(const void* const* x, bint single, const double* g, double* c, Py_ssize_t ld, Py_ssize_t p, int problems,
                          int level) noexcept nogil
-    void riata_rows_fetch(const char* row, Py_ssize_t size) noexcept nogil
 
 cdef extern from "riata_gather.h":
     void riata_column_dots_double(const double* x, const long long* indptr, const int* index, Py_ssize_t first, Py_ssize_t last,
@@ -34,8 +33,9 @@ cdef void take_rows(const Run* R, const int* rows, Py_ssize_t m, double rate, ui
         x[i] = x[m - 1]
 
 
-cdef void fits_of_rows(const Run* R, const int* rows, const void** x, Py_ssize_t m, const double* b, int k, double* eta) noexcept nogil:
-    """eta[q, i] = b0 + xᵢᵀb of k = 1 or TILE problems, b (k, ld), eta (k, ROWS)."""
+cdef void fits_of_rows(const Run* R, const int* rows, const void** x, const void** ahead, Py_ssize_t m, const double* b, int k,
+                       double* eta) noexcept nogil:
+    """eta[q, i] = b0 + xᵢᵀb of k = 1 or TILE problems, b (k, ld), eta (k, ROWS); ``ahead``: rows to come, ROWS of them."""
     cdef Py_ssize_t i, r, length
     cdef int q
     cdef double out[4 * TILE]
@@ -53,7 +53,7 @@ cdef void fits_of_rows(const Run* R, const int* rows, const void** x, Py_ssize_t
         return
     i = 0
     while i < m:
-        riata_rows_dots(x + i, R.single, b, R.ld, R.p, k, out, R.level)
+        riata_rows_dots(x + i, ahead + i, R.single, b, R.ld, R.p, k, out, R.level)
         for r in range(min(<Py_ssize_t>4, m - i)):
             for q in range(k):
                 eta[q * ROWS + i + r] = b[q * R.ld + R.wide] + out[r * k + q]

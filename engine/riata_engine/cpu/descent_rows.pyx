@@ -107,13 +107,13 @@ cdef void slopes_of_rows(int loss, double a, const double* y, const double* w, c
     slopes_any(loss, a, y, w, eta, m, g, value)
 
 
-def losses_of_problems(int loss, double a, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[::1] w,
+def losses_of_problems(int loss, double a, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] w,
                        const double[:, ::1] eta, double[:, ::1] slope, double[::1] value):
-    """value (B,) = Σ w ℓ(y, η), slope (B, n) = w ℓ'(y, η), at eta (B, n) and the rows ``target`` (B,) of y."""
+    """value (B,) = Σ w ℓ(y, η), slope (B, n) = w ℓ'(y, η), at eta (B, n) and the rows ``target`` (B,) of y; w (1 or B, n)."""
     cdef Py_ssize_t b
     with nogil:
         for b in range(eta.shape[0]):
-            slopes_any(loss, a, &y[target[b], 0], &w[0], &eta[b, 0], eta.shape[1], &slope[b, 0], &value[b])
+            slopes_any(loss, a, &y[target[b], 0], &w[b if w.shape[0] > 1 else 0, 0], &eta[b, 0], eta.shape[1], &slope[b, 0], &value[b])
 
 
 cdef inline double dual_at(int loss, double y, double u, double a) noexcept nogil:
@@ -133,17 +133,17 @@ cdef inline double dual_at(int loss, double y, double u, double a) noexcept nogi
     return dual_of(loss, y, u, a)
 
 
-def duals_of_problems(int loss, double a, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[::1] w,
+def duals_of_problems(int loss, double a, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] w,
                       const double[:, ::1] slope, const double[::1] s, double[::1] out):
     """out (B,) = −Σ w ℓ*(s·slope / w): the loss part of the dual objective at s (B,) times slopes (B, n) of ``losses_of_problems``."""
-    cdef Py_ssize_t b, i
+    cdef Py_ssize_t b, i, k
     cdef double f
     with nogil:
         for b in range(slope.shape[0]):
-            f = 0
+            f, k = 0, b if w.shape[0] > 1 else 0
             for i in range(slope.shape[1]):
-                if w[i] > 0:
-                    f += w[i] * dual_at(loss, y[target[b], i], s[b] * slope[b, i] / w[i], a)
+                if w[k, i] > 0:
+                    f += w[k, i] * dual_at(loss, y[target[b], i], s[b] * slope[b, i] / w[k, i], a)
             out[b] = f
 
 

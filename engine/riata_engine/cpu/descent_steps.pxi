@@ -17,6 +17,7 @@ cdef struct Room:
     double* trial                       # (ld)
     char* dropped
     const void* x[ROWS + 4]
+    const void* ahead[ROWS]
     double eta[TILE * ROWS]
     double u[TILE * ROWS]
     double y[ROWS]
@@ -25,16 +26,17 @@ cdef struct Room:
     uint64_t drop_stream
 
 
-cdef double mean_loss(const Run* R, const double* y, const int* rows, Py_ssize_t n, const double* b, Room* S, bint dropped) noexcept nogil:
+cdef double mean_loss(const Run* R, const Problem* P, const int* rows, Py_ssize_t n, const double* b, Room* S,
+                      bint dropped) noexcept nogil:
     """Σ w ℓ / Σ w over some rows."""
     cdef Py_ssize_t at = 0, i, m
     cdef double total = 0, weight = 0, value
     while at < n:
         m = min(<Py_ssize_t>ROWS, n - at)
         take_rows(R, rows + at, m, R.dropout if dropped else 0.0, S.drop_stream, S.dropped, S.x)
-        fits_of_rows(R, rows + at, S.x, m, b, 1, S.eta)
+        fits_of_rows(R, rows + at, S.x, S.x, m, b, 1, S.eta)
         for i in range(m):
-            S.y[i], S.w[i] = y[rows[at + i]], R.weight[rows[at + i]]
+            S.y[i], S.w[i] = P.y[rows[at + i]], P.weight[rows[at + i]]
             weight += S.w[i]
         slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta, m, S.u, &value)
         total += value
@@ -128,7 +130,7 @@ cdef void line_search(const Run* R, Problem* P, const double* g, double value, R
             d = S.trial[j] - P.b[j]
             slope += g[j] * d
             square += d * d
-        loss = mean_loss(R, P.y, R.rows, R.n_rows, S.trial, S, True)
+        loss = mean_loss(R, P, R.rows, R.n_rows, S.trial, S, True)
         if loss <= value + slope + square / (2 * P.lr) + 1e-13 * fabs(value):
             break
         P.lr /= 2

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from riata_engine.cpu.descent import ENDED, HISTORY, REDUCTIONS, SCHEDULES, run_descent
-from riata_engine.cpu.descent_rows import LOSSES
+from riata_engine.cpu.descent_rows import LOSSES, duals_of_problems
 from riata_engine.cpu.steps import OPTIMISERS, STATE
 from riata_engine.solvers.descent_gap import Certificate
 from riata_engine.solvers.descent_step import automatic_step, loss_curvature, smoothness
@@ -29,13 +29,13 @@ class Descent:
     X : (n, p), dense or CSR, float32 or float64; dense X that is not by rows is copied once
     Y : (n, T) float64; labels ±1 for the losses of a margin
     loss : one of ``LOSSES``; ``parameter`` its number, if it has one
-    weights : (n,) or None; only their ratios count, unless ``keep_weights``
+    weights : (n,), (B, n) or None; only their ratios count, unless ``keep_weights``
     target : (B,) column of Y
     alpha, l1_ratio : (B,)
     groups : None or (order of the features group by group, where each group begins and the last ends)
     optimizer : one of ``OPTIMISERS`` or of "sag", "saga", "svrg"
     step : "auto", float or (B,)
-    schedule : one of ``SCHEDULES``, with the numbers s0, s1, s2 (formulas/steps.py)
+    schedule : one of ``SCHEDULES``, with the numbers s0, s1, s2 (formulas/steps.py); "optimal" has t0 and ``rate_alpha`` (None: alpha)
     batch_size, epochs, shuffle, seed, clip (0: none), dropout : what all share
     average_from : step after which iterates are averaged, −1: never
     held : rows of validation, that are not learnt from
@@ -67,6 +67,7 @@ class Descent:
     s1: float = 0.0
     s2: float = 0.0
     t0: float = 1.0
+    rate_alpha: float | None = None
     batch_size: int = 256
     epochs: int = 100
     shuffle: bool = True
@@ -145,9 +146,9 @@ def run(problem, control, n_threads):
     entries = by_rows(X)
     held = np.zeros(0, np.int32) if problem.held is None else np.asarray(problem.held, np.int32)
     rows = np.setdiff1d(np.arange(n, dtype=np.int32), held).astype(np.int32)
-    weights = np.ones(n) if problem.weights is None else np.array(problem.weights, dtype=float)
+    weights = np.ones((1, n)) if problem.weights is None else np.array(problem.weights, dtype=float, ndmin=2, order="C")
     if not problem.keep_weights:
-        weights *= len(rows) / weights[rows].sum()
+        weights *= len(rows) / weights[:, rows].sum(axis=1, keepdims=True)
     reduction = problem.optimizer if problem.optimizer in REDUCTIONS else None
     optimizer = "sgd" if reduction else problem.optimizer
     batch = min(problem.batch_size, len(rows))
@@ -156,8 +157,8 @@ def run(problem, control, n_threads):
     L = np.nan
     if own and problem.state is None:
         part = X if not len(held) else X[rows]
-        scale = loss_curvature(problem.loss, problem.parameter, problem.Y[:, 0], weights)
-        L = scale * smoothness(part, weights[rows], batch, problem.intercept)
+        scale = loss_curvature(problem.loss, problem.parameter, problem.Y[:, 0], weights[0])
+        L = scale * smoothness(part, weights.max(axis=0)[rows], batch, problem.intercept)
         lr = np.full(B, automatic_step(L, optimizer, problem.beta1, batch == len(rows), reduction is not None))
     else:
         lr = np.broadcast_to(np.asarray(1.0 if own else problem.step, float), (B,)).copy()
@@ -166,7 +167,11 @@ def run(problem, control, n_threads):
             problem.schedule != "armijo" and len(entries[0]) / max(n, 1) * batch < entries[3] / 4)
     average = problem.average_from >= 0
     for halvings in range(RETRIES + 1):
-        state = problem.state or fresh_state(B, entries[3], optimizer, reduction, average, n, lr, problem.start, lazy)
+        state = problem.state
+        if state is not None and lazy:                            # rows that are sparse now, and were not before
+            state.setdefault("v", np.ones_like(state["b"]))
+            state.setdefault("s", np.zeros_like(state["b"]))
+        state = state or fresh_state(B, entries[3], optimizer, reduction, average, n, lr, problem.start, lazy)
         record, status, done = _run(problem, entries, rows, held, weights, optimizer, reduction, batch, lazy, state, control, n_threads)
         diverged = status == ENDED.index("diverged")
         if not (own and problem.state is None and diverged.any()) or control.stopped or halvings == RETRIES:
@@ -190,7 +195,9 @@ def _run(problem, entries, rows, held, weights, optimizer, reduction, batch, laz
     l1 = problem.alpha * problem.l1_ratio
     grouped = problem.groups is not None
     problems = np.column_stack([np.zeros(B) if grouped else l1, problem.alpha * (1 - problem.l1_ratio),
-                                l1 if grouped else np.zeros(B), np.zeros(B), problem.alpha, np.full(B, problem.t0)])
+                                l1 if grouped else np.zeros(B), np.zeros(B),
+                                problem.alpha if problem.rate_alpha is None else np.full(B, problem.rate_alpha),
+                                np.full(B, problem.t0)])
     record = np.full((B, problem.epochs, len(HISTORY)), np.nan)
     status, done = np.zeros(B, np.int8), np.zeros(B, np.int64)
     group, group_at = (None, None) if not grouped else (np.asarray(part, np.int32) for part in problem.groups)
@@ -213,19 +220,20 @@ def _answers(problem, weights, rows, state, record, status, done, L, halvings, h
     answer[best] = state["best"][best]
     bad = ~np.isfinite(answer).all(axis=1)                    # stopped within an epoch that overflowed
     answer[bad], status[bad] = state["best"][bad], ENDED.index("diverged")
-    coef, intercept = answer[:, :p].copy(), answer[:, -8].copy()
+    coef, intercept = answer[:, :p] + 0.0, answer[:, -8].copy()                  # no negative zeros
     objective, gap, absolute = (np.full(len(coef), np.nan) for _ in range(3))
     if problem.certify:
         v = weights.copy()
-        v[held] = 0
-        v /= v.sum()
+        v[:, held] = 0
+        v /= v.sum(axis=1, keepdims=True)
         l1 = problem.alpha * problem.l1_ratio
         l2 = problem.alpha * (1 - problem.l1_ratio)
         y = np.ascontiguousarray(problem.Y.T, dtype=float)
         size = max(1, CHUNK // n)
         for at in range(0, len(coef), size):
             some = slice(at, at + size)
-            measure = Certificate(problem.X, y, np.ascontiguousarray(problem.target[some], dtype=np.intp), v, problem.loss,
+            measure = Certificate(problem.X, y, np.ascontiguousarray(problem.target[some], dtype=np.intp),
+                                  v[some] if len(v) > 1 else v, problem.loss,
                                   problem.parameter, problem.intercept, problem.groups)
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 objective[some], absolute[some] = measure(coef[some], intercept[some], l1[some], l2[some], l1[some])
@@ -239,8 +247,6 @@ def least_loss(measure):
     """(B,) Σ v min_η ℓ(y, η): the dual value at slope 0, of which every loss is the conjugate."""
     B = len(measure.target)
     out = np.empty(B)
-    from riata_engine.cpu.descent_rows import duals_of_problems
-
     duals_of_problems(measure.code, measure.parameter, measure.y, measure.target, measure.weights,
                       np.zeros((B, measure.y.shape[1])), np.ones(B), out)
     return out

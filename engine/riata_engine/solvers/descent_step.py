@@ -40,7 +40,7 @@ def loss_curvature(loss, parameter, y, weights):
     if loss in KINKED:
         return 1.0
     level = np.log(max(np.average(y, weights=weights), 1e-6))
-    h, ones, most = 1e-4, np.ones(len(y)), 0.0
+    h, ones, most = 1e-4, np.ones((1, len(y))), 0.0
     for at in (0.0, level):
         slope, value = np.empty((2, len(y))), np.empty(2)
         eta = np.repeat([[at - h], [at + h]], len(y), axis=1)
