@@ -1,19 +1,48 @@
 # One step of an optimiser on flat arrays: a loop is compiled for each optimiser and each type (formulas/steps.py).
 from cython cimport floating
-from libc.math cimport INFINITY as inf
+from libc.math cimport INFINITY as inf, cos, pow, sqrt
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
     ctypedef void inlined_void "RIATA_INLINED_VOID"
 
 include "../formulas/penalties.py"
-include "step_table.pxi"
+include "../formulas/steps.py"
 
 #: the names of the optimisers; their order is the code
 OPTIMISERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
 #: whether an optimiser keeps a velocity, and whether it keeps squares
 STATE = {"sgd": (False, False), "momentum": (True, False), "nesterov": (True, False), "adagrad": (False, True),
          "rmsprop": (False, True), "adam": (True, True), "adamw": (True, True)}
+
+
+cdef inline floating advanced(int kind, floating b, floating g, floating* v, floating* s, floating lr, floating beta1, floating beta2,
+                              floating eps, floating decay, floating inverse1, floating inverse2, floating l1,
+                              floating l2) noexcept nogil:
+    """The next b of a coordinate, its state brought up to date, and the proximal step of an elastic net taken.
+
+    inverse1 and inverse2 are 1/c1 and 1/c2.
+    """
+    cdef floating h = lr, d = g
+    if kind == MOMENTUM or kind == NESTEROV:
+        v[0] = velocity(v[0], g, beta1)
+        d = v[0] if kind == MOMENTUM else nesterov_direction(v[0], g, beta1)
+        b -= lr * d
+        return elastic_net_prox(b, momentum_reach(lr, beta1), l1, l2)
+    if kind == ADAGRAD:
+        s[0] += g * g
+        h = adaptive_reach(s[0], lr, eps)
+    elif kind == RMSPROP:
+        s[0] = running_mean(s[0], g * g, beta2)
+        h = adaptive_reach(s[0], lr, eps)
+    elif kind >= ADAM:
+        if kind == ADAMW:
+            b = decayed(b, lr, decay)
+        v[0] = running_mean(v[0], g, beta1)
+        s[0] = running_mean(s[0], g * g, beta2)
+        d = v[0] * inverse1
+        h = adaptive_reach(s[0] * inverse2, lr, eps)
+    return elastic_net_prox(b - h * d, h, l1, l2)
 
 
 cdef inlined_void sweep(int kind, const Optimiser* O, floating* b, const floating* g, floating* v, floating* s, Py_ssize_t n,
@@ -43,6 +72,18 @@ cdef cloned_void sweep_any(const Optimiser* O, floating* b, const floating* g, f
         sweep(ADAM, O, b, g, v, s, n, l1, l2)
     else:
         sweep(ADAMW, O, b, g, v, s, n, l1, l2)
+
+
+cdef void optimiser_at(Optimiser* O, double lr, double t) noexcept nogil:
+    """Step size and bias corrections of step t = 1, 2, …"""
+    O.lr = lr
+    O.correct1 = bias_correction(O.beta1, t) if O.kind >= ADAM else 1
+    O.correct2 = bias_correction(O.beta2, t) if O.kind >= ADAM else 1
+
+
+cdef void advance(const Optimiser* O, double* b, const double* g, double* v, double* s, Py_ssize_t n, double l1, double l2) noexcept nogil:
+    """One step of n coordinates, in place; v and s may be NULL where the optimiser keeps none."""
+    sweep_any(O, b, g, v, s, n, l1, l2)
 
 
 def step(int optimiser, floating[::1] params, const floating[::1] grads, floating[::1] velocity, floating[::1] squares, double t,

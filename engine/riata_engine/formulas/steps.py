@@ -1,7 +1,7 @@
 """First-order optimisers: what one coordinate does with its gradient, and step sizes over time.
 
-g is the gradient, lr the step size, and every optimiser moves b ← b − lr·direction. State: a velocity or mean v, and a sum or mean
-of squares s. Conventions are those of torch.optim, so that a run there and here is the same numbers:
+g is the gradient, lr the step size, and every optimiser moves b ← b − lr·direction. State: a velocity or mean v, and a sum or
+mean of squares s. Conventions are those of torch.optim, so that a run there and here is the same numbers:
 
 | optimiser | state | direction |
 |---|---|---|
@@ -24,7 +24,7 @@ except ImportError:                                   # run time without Cython
     from riata_engine.formulas import plain as cython
 
 if not cython.compiled:
-    from math import cos, pow, sqrt  # noqa: A004
+    from math import cos, pow, sqrt
 
 
 @cython.cfunc
@@ -96,15 +96,6 @@ def decayed(b: cython.floating, lr: cython.floating, decay: cython.floating) -> 
 @cython.inline
 @cython.nogil
 @cython.exceptval(check=False)
-def variance_reduced(g: cython.floating, stale: cython.floating, mean: cython.floating) -> cython.floating:
-    """SAGA (Defazio et al. 2014) and SVRG (Johnson & Zhang 2013): the gradient, less what it was, plus the mean of what it was."""
-    return g - stale + mean
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.exceptval(check=False)
 def inverse_scaling(eta0: cython.double, power: cython.double, t: cython.double) -> cython.double:
     """eta0 / t^power at t = 1, 2, … (Robbins & Monro 1951)."""
     return eta0 / pow(t, power)
@@ -135,8 +126,8 @@ def cosine_share(t: cython.double, total: cython.double, floor: cython.double) -
 @cython.exceptval(check=False)
 def one_cycle_share(t: cython.double, total: cython.double, rise: cython.double, start: cython.double,
                     end: cython.double) -> cython.double:
-    """Share of the largest step size: a half cosine up from ``start`` over the first ``rise`` of the time, another down to ``end``
-    (Smith & Topin 2019)."""
+    """Share of the largest step size: a half cosine up from ``start`` over the first ``rise`` of the time, another down to
+    ``end`` (Smith & Topin 2019)."""
     top: cython.double
     top = rise * total
     if t < top:
