@@ -18,7 +18,7 @@ DOORS = {"riata_engine.batch", "riata_engine.ragged", "riata_engine.concave", "r
          "riata_engine.margins", "riata_engine.multinomial", "riata_engine.slope", "riata_engine.backend", "riata_engine.random",
          "riata_engine.memory", "riata_engine.descent", "riata_engine.nets"}
 #: libraries that the thin package may import inside a function only
-LAZY = {"sklearn", "pandas", "polars", "pyarrow", "matplotlib", "typer", "rich", "numba"}
+LAZY = {"sklearn", "pandas", "polars", "pyarrow", "matplotlib", "typer", "rich", "numba", "onnx", "onnxruntime"}
 #: parts of the thin package that are themselves imported lazily, and what they may load at once
 OPEN = {"linear_model": {"sklearn"}, "neural_network": {"sklearn"}, "feature_selection": {"sklearn"}, "svm": {"sklearn"},
         "cli": {"typer", "rich"}}

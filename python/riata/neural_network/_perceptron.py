@@ -11,8 +11,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from riata.linear_model._parameters import InvalidParameterError
-from riata.nn._training import History, Optimizer, Watch, train
-from riata_engine.nets import ACTIVATIONS, NET_LOSSES, DenseOp, DropoutOp, LossOp, Net, Rows, Stage, single_threaded_blas
+from riata.nn._training import History, Watch, train
+from riata_engine.nets import ACTIVATIONS, NET_LOSSES, DenseOp, DropoutOp, LossOp, Net, Rows, Stage, Stepper, single_threaded_blas
 
 ROOM = 2**31 - 1
 
@@ -237,11 +237,10 @@ class Perceptron(BaseEstimator):
     def _resumed(self, incremental):
         """The optimiser; for a further call of partial_fit with the state of the last."""
         if self.solver == "adam":
-            optimizer = Optimizer("adam", self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
+            stepper = Stepper(self._net, "adam", self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
         else:
             name = "sgd" if self.momentum == 0 else "nesterov" if self.nesterovs_momentum else "momentum"
-            optimizer = Optimizer(name, self.learning_rate_init, self.momentum)
-        stepper = optimizer.stepper(self._net)
+            stepper = Stepper(self._net, name, self.learning_rate_init, self.momentum)
         if incremental and hasattr(self, "_moments"):
             stepper.velocity, stepper.squares, stepper.t, stepper.rate = self._moments
         elif incremental and hasattr(self, "_stepper"):

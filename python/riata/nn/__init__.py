@@ -7,7 +7,7 @@ from ._file import load_network
 from ._layers import AvgPool2D, BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, Sigmoid, Softmax, Tanh
 from ._losses import CrossEntropy, Huber, KLDivergence, Squared
 from ._sequential import Sequential
-from ._training import History, Optimizer
+from ._training import History
 
 __all__ = [
     "AvgPool2D",
@@ -21,7 +21,6 @@ __all__ = [
     "Huber",
     "KLDivergence",
     "MaxPool2D",
-    "Optimizer",
     "ReLU",
     "Sequential",
     "Sigmoid",

@@ -13,7 +13,7 @@ from ._build import arrange, build, follow, label
 from ._data import flat, input_of, rows_of, target_of
 from ._layers import LAYERS, Layer
 from ._losses import check_loss
-from ._training import History, Optimizer, Watch, schedule_of, train
+from ._training import History, Watch, schedule_of, stepper_of, train
 
 #: streams of random numbers below the layers': the rows of a validation split
 SPLIT = 1 << 60
@@ -109,12 +109,13 @@ class Sequential:
         epochs : int, default=10
         batch_size : int, default=32
             At most n; the last mini-batch of an epoch has what is left.
-        optimizer : str or Optimizer, default='adam'
-            'sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam', 'adamw'.
+        optimizer : str or one of `riata.optim`, default='adam'
+            'sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam', 'adamw', or with its numbers: ``riata.optim.Adam(beta1=0.8)``.
         learning_rate : float > 0, optional
-            Default: that of the optimiser.
-        schedule : None, 'cosine', 'one_cycle', 'exponential', 'inverse_scaling' or callable, default=None
-            The step size from ``learning_rate`` on; a callable gives it for a step number.
+            Default: 0.001 for adam and adamw, 0.01 for the others.
+        schedule : None, str, one of `riata.optim` or callable, default=None
+            The step size from ``learning_rate`` on: 'cosine', 'one_cycle', 'exponential', 'step', 'inverse_scaling'; a callable gives
+            it for a step number.
         shuffle : bool, default=True
             A new order of the rows for each epoch.
         validation_data : (X, y), optional
@@ -155,22 +156,20 @@ class Sequential:
         epochs, batch_size = check_count(epochs, "epochs", 2**31 - 1), check_count(batch_size, "batch_size", 2**31 - 1)
         if batch_size > n:
             raise ValueError(f"batch_size = {batch_size} is larger than the {n} training rows: take at most {n}")
-        optimizer = optimizer if isinstance(optimizer, Optimizer) else Optimizer(optimizer)
-        if learning_rate is not None:
-            optimizer = replace(optimizer, learning_rate=learning_rate)
         if patience is not None:
             patience = check_count(patience, "patience", 2**31 - 1)
         watch = Watch(patience, check_number(min_delta, "min_delta", 0, high_open=True))
+        arrange(self.layers, self._net)
+        stepper = stepper_of(self._net, optimizer, learning_rate)
+        schedule = schedule_of(schedule, stepper.rate, epochs, -(-n // batch_size))
         if classes is not None:
             self.classes_ = classes
-        arrange(self.layers, self._net)
-        stepper = optimizer.stepper(self._net)
         train(self._net, stepper, rows, batch_size=batch_size, epochs=epochs, seed=self.seed, history=self.history_,
               shuffle=check_flag(shuffle, "shuffle"), shift=shift,
               validation=None if held_out is None else lambda: self._net.value(held) + held_shift,
               score=None if held_out is None else score, watch=watch,
               restore_best=check_flag(restore_best, "restore_best") and held_out is not None,
-              schedule=schedule_of(schedule, stepper.rate, epochs * -(-n // batch_size)), progress=progress, callback=callback)
+              schedule=schedule, progress=progress, callback=callback)
         return self
 
     def _held_out(self, rows, targets, data, split, classes):

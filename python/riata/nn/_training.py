@@ -1,69 +1,56 @@
 """Training of any network: epochs, validation, early stopping, divergence. Sequential and the perceptrons share it."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 
 import numpy as np
 
+from riata.optim.optimizers import check_optimizer
+from riata.optim.schedules import check_schedule
 from riata.progress import reporting
 from riata.validation import check_number
-from riata_engine.formulas.steps import cosine_share, exponential_share, inverse_scaling, one_cycle_share
+from riata_engine.formulas.steps import cosine_share, exponential_share, inverse_scaling, one_cycle_share, step_share
 from riata_engine.nets import RATES, Stepper, epoch, single_threaded_blas
 from riata_engine.random import permutation
 
 
-@dataclass(frozen=True)
-class Optimizer:
-    """An optimiser and its parameters; conventions are those of torch.optim.
+def stepper_of(net, optimizer, learning_rate=None):
+    """The engine's optimiser for a network, of a name or one of `riata.optim`.
 
-    Parameters
-    ----------
-    name : 'sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam' or 'adamw', default='adam'
-    learning_rate : float > 0 or None
-        None: 0.001 for adam and adamw, 0.01 for the others.
-    momentum : float in [0, 1), default=0.9
-        Of momentum and nesterov; the mean of gradients (beta1) of adam and adamw.
-    beta2 : float in [0, 1), default=0.999
-        The mean of squares of rmsprop, adam and adamw.
-    epsilon : float > 0, default=1e-8
-    weight_decay : float >= 0, default=0.0
-        Of adamw, apart from the gradient.
+    Raises
+    ------
+    ValueError
+        For an unknown name, one that keeps a slope for each row of a linear model, and a step that is not positive.
     """
-
-    name: str = "adam"
-    learning_rate: float | None = None
-    momentum: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    weight_decay: float = 0.0
-
-    def __post_init__(self):
-        if not isinstance(self.name, str) or self.name not in RATES:
-            raise ValueError(f"optimizer = {self.name!r} must be one of {', '.join(map(repr, RATES))}, or a riata.nn.Optimizer")
-        if self.learning_rate is not None:
-            check_number(self.learning_rate, "learning_rate", 0, low_open=True, high_open=True)
-        check_number(self.momentum, "momentum", 0, 1, high_open=True)
-        check_number(self.beta2, "beta2", 0, 1, high_open=True)
-        check_number(self.epsilon, "epsilon", 0, low_open=True, high_open=True)
-        check_number(self.weight_decay, "weight_decay", 0, high_open=True)
-
-    def stepper(self, net):
-        """The engine's optimiser for a network."""
-        return Stepper(net, self.name, self.learning_rate, self.momentum, self.beta2, self.epsilon, self.weight_decay)
+    optimizer = check_optimizer(optimizer)
+    if optimizer.name not in RATES:
+        raise ValueError(f"optimizer = {optimizer.name!r} is for linear models: a network takes {', '.join(map(repr, RATES))}")
+    if learning_rate is not None:
+        learning_rate = check_number(learning_rate, "learning_rate", 0, low_open=True, high_open=True)
+    return Stepper(net, optimizer.name, learning_rate, **asdict(optimizer))
 
 
-def schedule_of(schedule, rate, steps):
-    """Step size as a function of the step, or None: "cosine", "one_cycle", "exponential", "inverse_scaling", or a callable."""
-    if schedule is None or callable(schedule):
+def schedule_of(schedule, rate, epochs, per_epoch):
+    """The step size as a function of the step number 0, 1, …, or None where it stays; a callable is taken as it is.
+
+    ``schedule`` is a name or one of `riata.optim`; ``per_epoch`` are the steps of an epoch.
+    """
+    if schedule is None or (callable(schedule) and not isinstance(schedule, type)):
         return schedule
-    shares = {"cosine": lambda t: rate * cosine_share(t, steps, 0.0),
-              "one_cycle": lambda t: rate * one_cycle_share(t, steps, 0.3, 0.04, 1e-4),
-              "exponential": lambda t: rate * exponential_share(t / max(steps, 1), 0.01),
-              "inverse_scaling": lambda t: inverse_scaling(rate, 0.5, t + 1)}
-    if schedule not in shares:
-        raise ValueError(f"schedule = {schedule!r} must be None, a function of the step number, or one of "
-                         f"{', '.join(map(repr, shares))}")
-    return shares[schedule]
+    schedule, steps = check_schedule(schedule), epochs * per_epoch
+    shares = {"inverse_scaling": lambda t, power: inverse_scaling(1.0, power, t + 1),
+              "cosine": lambda t, floor: cosine_share(t, steps, floor),
+              "one_cycle": lambda t, *shape: one_cycle_share(t, steps, *shape),
+              "step": lambda t, every, factor: step_share(t // per_epoch, every, factor),
+              "exponential": lambda t, factor: exponential_share(t // per_epoch, factor)}
+    if schedule.name == "fixed":
+        return None
+    if schedule.name not in shares:
+        raise ValueError(f"schedule = {schedule.name!r} is for linear models: a network takes 'fixed', "
+                         f"{', '.join(map(repr, shares))}, or "
+                         "a function of the step number")
+    share, shape = shares[schedule.name], astuple(schedule)
+    return lambda t: rate * share(t, *shape)
 
 
 @dataclass
