@@ -13,7 +13,8 @@ from riata.transfer import fit_head
 
 def network(classes, seed=0):
     """Two convolutions and a head."""
-    return Sequential([Conv2D(16, padding="same"), ReLU(), MaxPool2D(), Conv2D(32, padding="same"), ReLU(), MaxPool2D(), Flatten(),
+    return Sequential([Conv2D(16, padding="same"), ReLU(), MaxPool2D(), Conv2D(32, padding="same"), ReLU(), MaxPool2D(),
+                       Flatten(),
                        Dense(classes), Softmax()], seed=seed)
 
 

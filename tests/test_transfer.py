@@ -85,7 +85,8 @@ def test_an_onnx_file_is_a_backbone(digits, tmp_path):
     X, _ = digits
     W = np.random.default_rng(0).normal(size=(64, 7)).astype(np.float32)
     graph = helper.make_graph(
-        [helper.make_node("MatMul", ["x", "W"], ["z"]), helper.make_node("Relu", ["z"], ["h"]), helper.make_node("Neg", ["h"], ["out"])],
+        [helper.make_node("MatMul", ["x", "W"], ["z"]), helper.make_node("Relu", ["z"], ["h"]),
+         helper.make_node("Neg", ["h"], ["out"])],
         "small", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 64])],
         [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["n", 7])], [numpy_helper.from_array(W, "W")])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "small.onnx")

@@ -45,7 +45,8 @@ class ConvolutionalNetwork:
 
         torch.set_num_threads(1)
         X, y = torch.tensor(self.X).permute(0, 3, 1, 2).contiguous(), torch.tensor(self.y)
-        net = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(),
+        net = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1),
+                            nn.ReLU(),
                             nn.MaxPool2d(2), nn.Flatten(), nn.Linear(128, 10))
         optimizer, loss = torch.optim.Adam(net.parameters()), nn.CrossEntropyLoss()
 
@@ -82,6 +83,7 @@ class Perceptron:
         self.fit(riata.neural_network, batch_size)
 
     def track_times_as_fast_as_scikit_learn(self, batch_size):
-        return speed_ratio(lambda: self.fit(sklearn.neural_network, batch_size), lambda: self.fit(riata.neural_network, batch_size))
+        return speed_ratio(lambda: self.fit(sklearn.neural_network, batch_size),
+                           lambda: self.fit(riata.neural_network, batch_size))
 
     track_times_as_fast_as_scikit_learn.unit = "of scikit-learn"

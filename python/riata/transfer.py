@@ -60,7 +60,8 @@ class OnnxBackbone:
 
     def __call__(self, X):
         """The tensor for a batch of rows."""
-        dtype = {"tensor(double)": np.float64, "tensor(int64)": np.int64, "tensor(int32)": np.int32}.get(self._input.type, np.float32)
+        dtype = {"tensor(double)": np.float64, "tensor(int64)": np.int64, "tensor(int32)": np.int32}.get(self._input.type,
+                                                                                                         np.float32)
         return self._session.run([self.output], {self._input.name: np.ascontiguousarray(X, dtype)})[0]
 
 
@@ -109,10 +110,12 @@ def extract_features(backbone, X, *, layer=-3, batch_size=256):
         rows = X[start : start + batch_size]
         part = np.asarray(run(rows))
         if part.shape[:1] != (len(rows),):
-            raise ValueError(f"the backbone gave an array of shape {part.shape} for {len(rows)} rows: it must give one row for each")
+            raise ValueError(f"the backbone gave an array of shape {part.shape} for {len(rows)} rows: it must give one row for "
+                             "each")
         part = part.reshape(len(rows), -1)
         if parts and part.shape[1] != parts[0].shape[1]:
-            raise ValueError(f"the backbone gave {part.shape[1]} features for rows from {start} on, and {parts[0].shape[1]} before")
+            raise ValueError(f"the backbone gave {part.shape[1]} features for rows from {start} on, and {parts[0].shape[1]} "
+                             "before")
         parts.append(part if part.dtype == np.float32 else part.astype(np.float64))
     features = np.concatenate(parts)
     if not np.isfinite(features).all():
@@ -125,7 +128,8 @@ def _function_of(backbone):
     if isinstance(backbone, (str, Path)):
         return OnnxBackbone(backbone)
     if not callable(backbone):
-        raise TypeError(f"backbone = {backbone!r} must be a riata.nn.Sequential, a function of a batch of rows, or the path of an ONNX file")
+        raise TypeError(f"backbone = {backbone!r} must be a riata.nn.Sequential, a function of a batch of rows, or the path of "
+                        "an ONNX file")
     return backbone
 
 
@@ -176,7 +180,8 @@ class TransferModel:
         if not isinstance(self.backbone, Sequential):
             raise ValueError("only a riata.nn.Sequential can be trained on: the backbone is a function, whose weights are its own")
         size, number = len(self.backbone.layers), self.backbone._number(self.layer)
-        step, path = self.head.index(rule), self.head.path
+        ratio, step = self.head.index(rule)
+        path = self.head.paths[ratio]
         if isinstance(self.head, MultinomialCVResult):
             head, W, b, classes = [Dense(path.n_classes, l2=l2), Softmax()], path.coef[step].T, path.intercept[step], path.classes
         else:

@@ -110,12 +110,13 @@ class Sequential:
         batch_size : int, default=32
             At most n; the last mini-batch of an epoch has what is left.
         optimizer : str or one of `riata.optim`, default='adam'
-            'sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam', 'adamw', or with its numbers: ``riata.optim.Adam(beta1=0.8)``.
+            'sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam', 'adamw', or with its numbers:
+            ``riata.optim.Adam(beta1=0.8)``.
         learning_rate : float > 0, optional
             Default: 0.001 for adam and adamw, 0.01 for the others.
         schedule : None, str, one of `riata.optim` or callable, default=None
-            The step size from ``learning_rate`` on: 'cosine', 'one_cycle', 'exponential', 'step', 'inverse_scaling'; a callable gives
-            it for a step number.
+            The step size from ``learning_rate`` on: 'cosine', 'one_cycle', 'exponential', 'step', 'inverse_scaling'; a callable
+            gives it for a step number.
         shuffle : bool, default=True
             A new order of the rows for each epoch.
         validation_data : (X, y), optional
