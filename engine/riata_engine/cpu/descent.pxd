@@ -78,6 +78,6 @@ cdef struct Problem:
     long* done                          # epochs
     double t, averaged, best_value, start_value, before
     long idle, rises
-    double loss, weight, square, product, lengths, step, previous
+    double loss, square, product, lengths, step, previous
     long n_steps
     bint ended
