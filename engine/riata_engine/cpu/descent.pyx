@@ -56,9 +56,9 @@ cdef void mini_batch(const Run* R, Problem* P, int k, const int* rows, Py_ssize_
     while at < m:
         here = min(<Py_ssize_t>ROWS, m - at)
         take_rows(R, rows + at, here, R.dropout, S.drop_stream, S.dropped, S.x)
-        if not R.sparse:
-            for i in range(ROWS):
-                S.ahead[i] = <const char*>R.x + rows[min(at + ROWS + i, left - 1)] * R.p * entry_size(R)
+        for i in range(ROWS):
+            j = rows[min(at + ROWS + i, left - 1)]
+            S.ahead[i] = <const char*>R.x + (R.indptr[j] if R.sparse else j * R.p) * entry_size(R)
         fits_of_rows(R, rows + at, S.x, S.ahead, here, P.b, k, S.eta)
         for q in range(k):
             for i in range(here):
@@ -121,7 +121,7 @@ cdef void end_of_epoch(const Run* R, Problem* P, long epoch, Room* S) noexcept n
         catch_up_all(R, P)
     P.done[0] = epoch + 1
     H[1] = P.loss / R.n_rows
-    objective = H[1] + penalty(R, P, P.b)
+    objective = H[1] + penalty(R, P, P.begin)                # with all rows in a batch this is the objective at P.begin
     if P.start_value == 0:               # of a loss that is zero at the start, a perceptron's say: what the first epoch was like
         P.start_value = objective
     H[0] = objective

@@ -8,6 +8,7 @@ cdef extern from "riata_rows.h":
                          int level) noexcept nogil
 
 cdef extern from "riata_gather.h":
+    void riata_prefetch(const void* address) noexcept nogil
     void riata_column_dots_double(const double* x, const long long* indptr, const int* index, Py_ssize_t first, Py_ssize_t last,
                                   const double* r, double* out) noexcept nogil
     void riata_column_dots_float(const float* x, const long long* indptr, const int* index, Py_ssize_t first, Py_ssize_t last,
@@ -44,6 +45,11 @@ cdef void fits_of_rows(const Run* R, const int* rows, const void** x, const void
         ends[0] = 0
         for i in range(m):
             ends[1] = R.indptr[rows[i] + 1] - R.indptr[rows[i]]
+            r = (<const char*>ahead[i] - <const char*>R.x) // entry_size(R)
+            for length in range(0, ends[1], 8):
+                riata_prefetch(<const char*>ahead[i] + length * entry_size(R))
+            for length in range(0, ends[1], 16):
+                riata_prefetch(<const char*>(R.indices + r + length))
             for q in range(k):
                 if R.single:
                     riata_column_dots_float(<const float*>x[i], ends, R.indices + R.indptr[rows[i]], 0, 1, b + q * R.ld, out)

@@ -6,6 +6,9 @@ include "../formulas/groups.py"
 include "../formulas/steps.py"
 include "descent_products.pxi"
 
+cdef extern from "riata_simd.h":
+    ctypedef void cloned_void "RIATA_CLONED_VOID"
+
 cdef double SMALL = 1e-120                    # a product of shrinkages below this starts again from one
 
 
@@ -153,41 +156,56 @@ cdef void passive_aggressive(const Run* R, Problem* P, const double* g, double v
             P.step = value / w / (square + 0.5 / P.lr)
 
 
+cdef cloned_void watched_gradient(double* g, double unit, double l2, const double* b, double* drift, double* last, Py_ssize_t d,
+                                  double* square, double* product) noexcept nogil:
+    """g times unit, added to the sum of the epoch; its square with that of the ridge penalty, and the product with the last one."""
+    cdef Py_ssize_t j
+    cdef double z, s = 0, t = 0
+    for j in range(d):
+        g[j] *= unit
+        drift[j] += g[j]
+        z = g[j] + l2 * b[j]
+        s += z * z
+        t += z * last[j]
+        last[j] = z
+    g[d] *= unit                                              # the intercept
+    drift[d] += g[d]
+    square[0] = s + g[d] * g[d]
+    product[0] = t + g[d] * last[d]
+    last[d] = g[d]
+
+
 cdef void take_step(const Run* R, Problem* P, double* g, Py_ssize_t m, double value, long epoch, Room* S) noexcept nogil:
     """One step of the optimiser from the sum g of the gradients of m rows."""
     cdef Py_ssize_t j, d = R.wide + 1
-    cdef double unit = 1.0 / m, square = 0, product = 0, share = <double>m / R.n_rows, shrink, z, old
+    cdef double unit = 1.0 / m, square = 0, product = 0, share = <double>m / R.n_rows, shrink, old
     cdef Optimiser O = R.optimiser
     if not R.intercept:
         g[R.wide] = 0
-    for j in range(d):
-        g[j] *= unit
-    if R.reduction == SAG:
+    if R.reduction == PLAIN:
+        watched_gradient(g, unit, P.l2, P.b, P.drift, P.last, R.wide, &square, &product)
+    else:
         for j in range(d):
-            P.mean[j] += g[j] * share
-            g[j] = P.mean[j]
-    elif R.reduction != PLAIN:
-        for j in range(d):
+            g[j] *= unit
             old = P.mean[j]
-            if R.reduction == SAGA:
+            if R.reduction != SVRG:
                 P.mean[j] += g[j] * share
-            g[j] += old
-    for j in range(d):
-        P.drift[j] += g[j]
-        z = g[j] + P.l2 * P.b[j] if j < R.wide else g[j]
-        square += z * z
-        product += z * P.last[j]
-        P.last[j] = z
+            g[j] = P.mean[j] if R.reduction == SAG else g[j] + old
+        watched_gradient(g, 1, P.l2, P.b, P.drift, P.last, R.wide, &square, &product)
     P.square += square
     if P.previous > 0:
         P.product += product
         P.lengths += sqrt(square) * P.previous
     P.previous = sqrt(square)
     P.n_steps += 1
-    if R.clip > 0 and square > R.clip * R.clip:
-        shrink = R.clip / sqrt(square)
+    if R.clip > 0:
+        square = 0                                            # of the loss alone: the penalty's step is not clipped
         for j in range(d):
-            g[j] *= shrink
+            square += g[j] * g[j]
+        if square > R.clip * R.clip:
+            shrink = R.clip / sqrt(square)
+            for j in range(d):
+                g[j] *= shrink
     P.t += 1
     if R.schedule == ARMIJO:
         line_search(R, P, g, value, S)

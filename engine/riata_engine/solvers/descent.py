@@ -35,8 +35,8 @@ class Descent:
     groups : None or (order of the features group by group, where each group begins and the last ends)
     optimizer : one of ``OPTIMISERS`` or of "sag", "saga", "svrg"
     step : "auto", float or (B,)
-    schedule : one of ``SCHEDULES``, with the numbers s0, s1, s2 (formulas/steps.py); "optimal" has t0 and ``rate_alpha`` (None: alpha)
-    batch_size, epochs, shuffle, seed, clip (0: none), dropout : what all share
+    schedule : one of ``SCHEDULES``, with the numbers s0, s1, s2 (formulas/steps.py); "optimal" has t0 and ``rate_alpha`` (None:
+    alpha) batch_size, epochs, shuffle, seed, clip (0: none), dropout : what all share
     average_from : step after which iterates are averaged, −1: never
     held : rows of validation, that are not learnt from
     patience, tol : stop after ``patience`` epochs without an improvement by ``tol``; tol −inf: never
@@ -88,8 +88,8 @@ class Descent:
 
 @dataclass
 class Answers:
-    """Of B problems. ``history`` maps the names of ``HISTORY`` to (B, epochs), NaN behind the last epoch; ``gap`` is divided by the
-    null objective less its least, ``curvature`` the smoothness that an automatic step was made from (NaN if given)."""
+    """Of B problems. ``history`` maps the names of ``HISTORY`` to (B, epochs), NaN behind the last epoch; ``gap`` is divided by
+    the null objective less its least, ``curvature`` the smoothness that an automatic step was made from (NaN if given)."""
 
     coef: np.ndarray
     intercept: np.ndarray
@@ -172,7 +172,8 @@ def run(problem, control, n_threads):
             state.setdefault("v", np.ones_like(state["b"]))
             state.setdefault("s", np.zeros_like(state["b"]))
         state = state or fresh_state(B, entries[3], optimizer, reduction, average, n, lr, problem.start, lazy)
-        record, status, done = _run(problem, entries, rows, held, weights, optimizer, reduction, batch, lazy, state, control, n_threads)
+        record, status, done = _run(problem, entries, rows, held, weights, optimizer, reduction, batch, lazy, state, control,
+                                    n_threads)
         diverged = status == ENDED.index("diverged")
         if not (own and problem.state is None and diverged.any()) or control.stopped or halvings == RETRIES:
             break
@@ -203,8 +204,8 @@ def _run(problem, entries, rows, held, weights, optimizer, reduction, batch, laz
     group, group_at = (None, None) if not grouped else (np.asarray(part, np.int32) for part in problem.groups)
     control.total = control.total or B
     run_descent(x, indptr, indices, p, rows, held, np.ascontiguousarray(problem.Y.T, dtype=float),
-                np.ascontiguousarray(problem.target, dtype=np.intp), weights, settings, np.ascontiguousarray(problems), state, record,
-                status, done, group, group_at, control, n_threads)
+                np.ascontiguousarray(problem.target, dtype=np.intp), weights, settings, np.ascontiguousarray(problems), state,
+                record, status, done, group, group_at, control, n_threads)
     state["epoch"] += int(done.max(initial=0))
     return record, status, done
 
@@ -236,7 +237,7 @@ def _answers(problem, weights, rows, state, record, status, done, L, halvings, h
                                   v[some] if len(v) > 1 else v, problem.loss,
                                   problem.parameter, problem.intercept, problem.groups)
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                objective[some], absolute[some] = measure(coef[some], intercept[some], l1[some], l2[some], l1[some])
+                objective[some], absolute[some] = measure(coef[some], intercept[some], l1[some], l2[some])
                 null = measure.null(len(coef[some])) - least_loss(measure)
                 gap[some] = absolute[some] / np.where(null > 0, null, 1.0)
     history = {name: record[:, :, k] for k, name in enumerate(HISTORY)}

@@ -2,8 +2,8 @@
 
     primal  P(b0, b) = Σ v ℓ(y, η) + g(b)          dual  D(s) = −Σ v ℓ*(s u) − g*(−s Zᵀ(v u)),   v of sum one
 
-u are the slopes of the loss at b, with the intercept moved to its optimum and the heavier sign scaled down until Σ v u = 0: a slope
-that is made smaller is still one of the loss. Valid for losses with a kink too, where it need not go to zero.
+u are the slopes of the loss at b, with the intercept moved to its optimum and the heavier sign scaled down until Σ v u = 0: a
+slope that is made smaller is still one of the loss. Valid for losses with a kink too, where it need not go to zero.
 """
 
 import numpy as np
@@ -58,18 +58,18 @@ class Certificate:
         order, at = self.groups
         return np.sqrt(np.add.reduceat(b[:, order] ** 2, at[:-1], axis=1)), np.sqrt(np.diff(at))
 
-    def penalty(self, b, l1, l2, lam):
-        value = l1 * np.abs(b).sum(axis=1) + l2 / 2 * (b * b).sum(axis=1)
-        if self.groups is not None:
-            norms, factor = self.norms(b)
-            value += lam * (norms * factor).sum(axis=1)
-        return value
+    def penalty(self, b, l1, l2):
+        ridge = l2 / 2 * (b * b).sum(axis=1)
+        if self.groups is None:
+            return l1 * np.abs(b).sum(axis=1) + ridge
+        norms, factor = self.norms(b)
+        return l1 * (norms * factor).sum(axis=1) + ridge
 
-    def conjugate(self, t, b, l1, l2, lam):
+    def conjugate(self, t, b, l1, l2):
         """(s, g*(s t)): the largest s ≤ 1 that the penalty allows, and its conjugate there."""
         if self.groups is not None:
             size, factor = self.norms(t)
-            edge = lam[:, None] * factor
+            edge = l1[:, None] * factor
             reach = 2 * (self.norms(b)[0] + REACH)
         else:
             size, edge, reach = np.abs(t), np.broadcast_to(l1[:, None], t.shape), 2 * (np.abs(b) + REACH)
@@ -81,16 +81,16 @@ class Certificate:
         bare = np.where(edge > 0, 0.0, s[:, None] * size * reach).sum(axis=1)
         return s, np.where(l2 > 0, curved, bare)
 
-    def __call__(self, b, b0, l1, l2, lam):
-        """(objective, absolute gap), (B,) each."""
+    def __call__(self, b, b0, l1, l2):
+        """(objective, absolute gap), (B,) each; with groups l1 is the factor of their norms."""
         eta = np.ascontiguousarray(np.asarray(self.X @ b.T, float).T) + b0[:, None]
         value = self.slopes(eta)[1]
         slope, _ = self.balanced(eta)
         t = -np.asarray(self.X.T @ slope.T, float).T
-        s, conjugate = self.conjugate(t, b, l1, l2, lam)
+        s, conjugate = self.conjugate(t, b, l1, l2)
         dual = np.empty(len(b))
         duals_of_problems(self.code, self.parameter, self.y, self.target, self.weights, slope, s, dual)
-        objective = value + self.penalty(b, l1, l2, lam)
+        objective = value + self.penalty(b, l1, l2)
         gap = objective - dual + conjugate
         return objective, np.where(gap > -1e-10 * (1 + np.abs(objective)), np.maximum(gap, 0.0), np.inf)
 

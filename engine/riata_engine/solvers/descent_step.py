@@ -5,8 +5,8 @@ import numpy as np
 from riata_engine.cpu.descent_rows import LOSSES, losses_of_problems
 
 #: the largest second derivative of a loss; of those that are not named it depends on the data
-BOUND = {"squared": 1.0, "logistic": 0.25, "huber": 1.0, "squared_hinge": 2.0, "squared_epsilon_insensitive": 2.0, "modified_huber": 2.0}
-#: losses with a kink, which no curvature bounds
+BOUND = {"squared": 1.0, "logistic": 0.25, "huber": 1.0, "squared_hinge": 2.0, "squared_epsilon_insensitive": 2.0,
+"modified_huber": 2.0} #: losses with a kink, which no curvature bounds
 KINKED = {"hinge", "epsilon_insensitive", "perceptron"}
 #: step sizes that do not depend on the units of the gradient
 CUSTOMARY = {"adagrad": 1e-2, "rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3}
@@ -44,7 +44,8 @@ def loss_curvature(loss, parameter, y, weights):
     for at in (0.0, level):
         slope, value = np.empty((2, len(y))), np.empty(2)
         eta = np.repeat([[at - h], [at + h]], len(y), axis=1)
-        losses_of_problems(LOSSES.index(loss), parameter, np.ascontiguousarray(y)[None], np.zeros(2, np.intp), ones, eta, slope, value)
+        losses_of_problems(LOSSES.index(loss), parameter, np.ascontiguousarray(y)[None], np.zeros(2, np.intp), ones, eta, slope,
+                           value)
         most = max(most, float(((slope[1] - slope[0]) / (2 * h)).max()))
     return most
 
@@ -57,10 +58,10 @@ def row_norms(X):
 
 
 def smoothness(X, weights, batch, intercept):
-    """The expected smoothness of mini-batches of ``batch`` rows, for a loss of curvature one (Gower et al. 2019, proposition 3.8).
+    """The expected smoothness of mini-batches of ``batch`` rows, for a loss of curvature one.
 
-    Between the largest ‖x‖² (one row) and the largest eigenvalue of XᵀX/n (all rows); the eigenvalue is that of some rows where the
-    batch is not all, with a margin.
+    Gower et al. (2019), proposition 3.8. Between the largest ‖x‖² (one row) and the largest eigenvalue of XᵀX/n (all rows);
+    the eigenvalue is that of some rows where the batch is not all, with a margin.
     """
     n = X.shape[0]
     full = batch >= n

@@ -19,8 +19,10 @@ from ._parameters import InvalidParameterError
 #: scikit-learn's names of losses -> those here
 LOSS_NAMES = {"squared_error": "squared", "log_loss": "logistic"}
 #: scikit-learn's names of schedules -> those of the engine
-SCHEDULE_NAMES = {"constant": "fixed", "invscaling": "inverse_scaling", "optimal": "optimal", "adaptive": "adaptive", "pa1": "pa1",
+SCHEDULE_NAMES = {"constant": "fixed", "invscaling": "inverse_scaling", "optimal": "optimal", "adaptive": "adaptive", "pa1":
+"pa1",
                   "pa2": "pa2", "cosine": "cosine", "one_cycle": "one_cycle", "auto": "fixed"}
+ONE_CYCLE = {"s0": 0.3, "s1": 0.04, "s2": 4e-6}
 PENALTIES = ("l2", "l1", "elasticnet", None)
 
 
@@ -62,7 +64,8 @@ class StochasticLinear(LinearPredictor):
     def _check_sgd(self, losses, partial=False):
         name = type(self).__name__
         if self.loss not in losses:
-            raise InvalidParameterError(f"The 'loss' parameter of {name} must be one of {tuple(losses)}. Got {self.loss!r} instead.")
+            raise InvalidParameterError(f"The 'loss' parameter of {name} must be one of {tuple(losses)}. "
+                                        f"Got {self.loss!r} instead.")
         for what, (allowed, expected) in _CHECKS.items():
             value = getattr(self, what)
             if what == "l1_ratio" and value is None and self.penalty != "elasticnet":
@@ -73,10 +76,11 @@ class StochasticLinear(LinearPredictor):
         if partial and self.early_stopping:
             raise ValueError("early_stopping should be False with partial_fit: it needs all rows at once")
         if partial and optimizer.name in ("sag", "saga", "svrg"):
-            raise ValueError(f"optimizer={optimizer.name!r} keeps a slope of every row, and cannot be used with partial_fit: take 'sgd' or "
-                             "another that needs none")
+            raise ValueError(f"optimizer={optimizer.name!r} keeps a slope of every row, and cannot be used with partial_fit: "
+                             "take 'sgd' or another that needs none")
         if self.learning_rate == "optimal" and self.alpha == 0:
-            raise ValueError("alpha must be > 0 since learning_rate is 'optimal', which is made from it: give learning_rate='constant'")
+            raise ValueError("alpha must be > 0 since learning_rate is 'optimal', which is made from it: "
+                             "give learning_rate='constant'")
         if self.learning_rate in ("pa1", "pa2"):
             needed = "hinge" if "hinge" in losses else "epsilon_insensitive"
             if self.loss != needed:
@@ -86,19 +90,20 @@ class StochasticLinear(LinearPredictor):
                                  f"optimizer={optimizer.name!r} and batch_size={self.batch_size!r}")
 
     def _problem(self, X, Y, weights, held=None, start=None, partial=False):
-        """The engine's ``Descent`` of checked data; Y (n, B) coded for the loss. ``partial``: one epoch from where the last call ended,
-        weights as they are."""
+        """The engine's ``Descent`` of checked data; Y (n, B) coded for the loss. ``partial``: one epoch from where the last call
+        ended, weights as they are."""
         optimizer = check_optimizer(self.optimizer)
         B = Y.shape[1]
         ratio = {"l1": 1.0, "l2": 0.0, None: 0.0}.get(self.penalty, self.l1_ratio)
         alpha = 0.0 if self.penalty is None else float(self.alpha)
         learnt = X.shape[0] - (0 if held is None else len(held))
         batch = learnt if self.batch_size is None else min(self.batch_size, learnt)
-        numbers = {"invscaling": {"s0": float(self.power_t)}, "one_cycle": {"s0": 0.3, "s1": 0.04, "s2": 4e-6}}.get(self.learning_rate, {})
-        seed = self.random_state if isinstance(self.random_state, Integral) and self.random_state >= 0 else int(
-            check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        numbers = {"invscaling": {"s0": float(self.power_t)}, "one_cycle": ONE_CYCLE}.get(self.learning_rate, {})
+        seed = self.random_state
+        if not isinstance(seed, Integral) or seed < 0:
+            seed = int(check_random_state(seed).randint(np.iinfo(np.int32).max))
         t0 = 1.0
-        if self.learning_rate == "optimal":       # scikit-learn's: a first step about as long as the coefficients are expected to be
+        if self.learning_rate == "optimal":       # scikit-learn's: a first step as long as coefficients are expected to be
             t0 = 1 / (np.sqrt(1 / np.sqrt(self.alpha)) * self.alpha)
         return Descent(
             X, Y, LOSS_NAMES.get(self.loss, self.loss), np.full(B, alpha), np.full(B, float(ratio)),
@@ -127,7 +132,8 @@ class StochasticLinear(LinearPredictor):
             warnings.warn(f"{type(self).__name__}: {MEANING['diverged']}. Give a smaller eta0, learning_rate='auto', or scale X.",
                           ConvergenceWarning, stacklevel=4)
         elif problem.certify and self.tol is not None and "max_epochs" in names:
-            warnings.warn("Maximum number of iteration reached before convergence. Consider increasing max_iter to improve the fit.",
+            warnings.warn("Maximum number of iteration reached before convergence. Consider increasing max_iter to improve the "
+                          "fit.",
                           ConvergenceWarning, stacklevel=4)
         return answers
 

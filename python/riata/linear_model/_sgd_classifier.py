@@ -20,7 +20,8 @@ REGRESSIONS = ("squared_error", "huber", "epsilon_insensitive", "squared_epsilon
 def _has_probabilities(estimator):
     if estimator.loss in ("log_loss", "modified_huber"):
         return True
-    raise AttributeError(f"probability estimates are not available for loss={estimator.loss!r}: use 'log_loss' or 'modified_huber'")
+    raise AttributeError(f"probability estimates are not available for loss={estimator.loss!r}: use 'log_loss' or "
+                         "'modified_huber'")
 
 
 class SGDClassifier(LinearClassifierMixin, SparseCoefMixin, StochasticLinear):
@@ -30,14 +31,15 @@ class SGDClassifier(LinearClassifierMixin, SparseCoefMixin, StochasticLinear):
 
         Σ_i w_i ℓ(y_i, b0 + x_iᵀb) / Σ_i w_i  +  alpha · ( l1_ratio·‖b‖₁ + (1 − l1_ratio)/2 · ‖b‖₂² )
 
-    with y = ±1, ``sample_weight`` times ``class_weight`` for w: the objective of ``sklearn.linear_model.SGDClassifier``, with true
-    mini-batches, other optimisers, a history and a certificate. The penalty is taken by its proximal step.
+    with y = ±1, ``sample_weight`` times ``class_weight`` for w: the objective of ``sklearn.linear_model.SGDClassifier``, with
+    true mini-batches, other optimisers, a history and a certificate. The penalty is taken by its proximal step.
 
     Parameters
     ----------
     loss : str, default='hinge'
         'hinge', 'log_loss', 'modified_huber', 'squared_hinge', 'perceptron', or a loss of `SGDRegressor`, for targets ±1.
-    penalty, alpha, l1_ratio, fit_intercept, max_iter, tol, shuffle, verbose, epsilon, random_state, eta0, power_t, early_stopping, \
+    penalty, alpha, l1_ratio, fit_intercept, max_iter, tol, shuffle, verbose, epsilon, random_state, eta0, power_t,
+    early_stopping, \
 validation_fraction, n_iter_no_change, warm_start, average, batch_size, optimizer, dropout
         As in `SGDRegressor`; rows of validation are stratified.
     n_jobs : int or None, default=None
@@ -59,15 +61,15 @@ validation_fraction, n_iter_no_change, warm_start, average, batch_size, optimize
     history_ : riata.optim.History
         Of more than two classes arrays (n_classes, n_iter_).
     gap_ : float or ndarray of shape (n_classes,)
-        Duality gap of the objective above over that of the intercept alone. For 'hinge', 'epsilon_insensitive' and 'perceptron' an
-        upper bound that does not go to zero.
+        Duality gap of the objective above over that of the intercept alone. For 'hinge', 'epsilon_insensitive' and 'perceptron'
+        an upper bound that does not go to zero.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
     Notes
     -----
-    Only ratios of weights count in ``fit``; in ``partial_fit`` they are factors on the gradient, as in scikit-learn. Early stopping goes
-    by the loss on the rows of validation, not by the score.
+    Only ratios of weights count in ``fit``; in ``partial_fit`` they are factors on the gradient, as in scikit-learn. Early
+    stopping goes by the loss on the rows of validation, not by the score.
 
     References
     ----------
@@ -76,9 +78,9 @@ validation_fraction, n_iter_no_change, warm_start, average, batch_size, optimize
     """
 
     def __init__(self, loss="hinge", *, penalty="l2", alpha=0.0001, l1_ratio=0.15, fit_intercept=True, max_iter=1000, tol=1e-3,
-                 shuffle=True, verbose=0, epsilon=0.1, n_jobs=None, random_state=None, learning_rate="optimal", eta0=0.01, power_t=0.5,
-                 early_stopping=False, validation_fraction=0.1, n_iter_no_change=5, class_weight=None, warm_start=False, average=False,
-                 batch_size=1, optimizer="sgd", dropout=0.0):
+                 shuffle=True, verbose=0, epsilon=0.1, n_jobs=None, random_state=None, learning_rate="optimal", eta0=0.01,
+                 power_t=0.5, early_stopping=False, validation_fraction=0.1, n_iter_no_change=5, class_weight=None,
+                 warm_start=False, average=False, batch_size=1, optimizer="sgd", dropout=0.0):
         self._keep(locals())
 
     def predict(self, X):
@@ -96,7 +98,9 @@ validation_fraction, n_iter_no_change, warm_start, average, batch_size, optimize
 
     @available_if(_has_probabilities)
     def predict_proba(self, X):
-        """Probabilities of the classes, for the losses 'log_loss' and 'modified_huber'; one against the rest, brought to a sum of one.
+        """Probabilities of the classes, for the losses 'log_loss' and 'modified_huber'.
+
+        More than two: one against the rest, brought to a sum of one.
 
         Parameters
         ----------
@@ -189,8 +193,8 @@ validation_fraction, n_iter_no_change, warm_start, average, batch_size, optimize
         """
         self._check_sgd(LOSSES, partial=True)
         if isinstance(self.class_weight, str):
-            raise ValueError("class_weight='balanced' is not supported for partial_fit, which does not see all rows: give a dict, from "
-                             "sklearn.utils.class_weight.compute_class_weight")
+            raise ValueError("class_weight='balanced' is not supported for partial_fit, which does not see all rows: give a "
+                             "dict, from sklearn.utils.class_weight.compute_class_weight")
         first = not hasattr(self, "classes_")
         if first and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")

@@ -18,8 +18,8 @@ class SGDRegressor(RegressorMixin, StochasticLinear):
 
         Σ_i w_i ℓ(y_i, b0 + x_iᵀb) / Σ_i w_i  +  alpha · ( l1_ratio·‖b‖₁ + (1 − l1_ratio)/2 · ‖b‖₂² )
 
-    the objective of ``sklearn.linear_model.SGDRegressor``, with true mini-batches, other optimisers, a history and a certificate. The
-    penalty is taken by its proximal step.
+    the objective of ``sklearn.linear_model.SGDRegressor``, with true mini-batches, other optimisers, a history and a
+    certificate. The penalty is taken by its proximal step.
 
     Parameters
     ----------
@@ -33,17 +33,17 @@ class SGDRegressor(RegressorMixin, StochasticLinear):
     max_iter : int, default=1000
         Epochs.
     tol : float or None, default=1e-3
-        Stop after ``n_iter_no_change`` epochs in which the objective (``early_stopping``: the validation loss) was not below the best
-        by this. None: never.
+        Stop after ``n_iter_no_change`` epochs in which the objective (``early_stopping``: the validation loss) was not below the
+        best by this. None: never.
     shuffle : bool, default=True
     verbose : int, default=0
         No-op.
     epsilon : float, default=0.1
     random_state : int, RandomState instance or None, default=None
     learning_rate : str, default='invscaling'
-        'constant' (eta0), 'optimal' (1 / (alpha·(t0 + t)), Bottou's), 'invscaling' (eta0 / t^power_t), 'adaptive' (eta0, divided by 5
-        where it would stop), 'pa1' and 'pa2' (passive-aggressive, eta0 their C; loss 'epsilon_insensitive'), 'cosine' and 'one_cycle'
-        (over max_iter epochs), 'auto' (from the smoothness of the loss). t counts steps.
+        'constant' (eta0), 'optimal' (1 / (alpha·(t0 + t)), Bottou's), 'invscaling' (eta0 / t^power_t), 'adaptive' (eta0, divided
+        by 5 where it would stop), 'pa1' and 'pa2' (passive-aggressive, eta0 their C; loss 'epsilon_insensitive'), 'cosine' and
+        'one_cycle' (over max_iter epochs), 'auto' (from the smoothness of the loss). t counts steps.
     eta0 : float, default=0.01
     power_t : float, default=0.25
     early_stopping : bool, default=False
@@ -84,10 +84,10 @@ class SGDRegressor(RegressorMixin, StochasticLinear):
     machine learning. SIAM Review 60.
     """
 
-    def __init__(self, loss="squared_error", *, penalty="l2", alpha=0.0001, l1_ratio=0.15, fit_intercept=True, max_iter=1000, tol=1e-3,
-                 shuffle=True, verbose=0, epsilon=0.1, random_state=None, learning_rate="invscaling", eta0=0.01, power_t=0.25,
-                 early_stopping=False, validation_fraction=0.1, n_iter_no_change=5, warm_start=False, average=False, batch_size=1,
-                 optimizer="sgd", dropout=0.0):
+    def __init__(self, loss="squared_error", *, penalty="l2", alpha=0.0001, l1_ratio=0.15, fit_intercept=True, max_iter=1000,
+                 tol=1e-3, shuffle=True, verbose=0, epsilon=0.1, random_state=None, learning_rate="invscaling", eta0=0.01,
+                 power_t=0.25, early_stopping=False, validation_fraction=0.1, n_iter_no_change=5, warm_start=False, average=False,
+                 batch_size=1, optimizer="sgd", dropout=0.0):
         self._keep(locals())
 
     def fit(self, X, y, coef_init=None, intercept_init=None, sample_weight=None):
@@ -140,7 +140,8 @@ class SGDRegressor(RegressorMixin, StochasticLinear):
         return self._fitted(X, self._run(self._problem(X, y[:, None], weights, partial=True)))
 
     def _checked(self, X, y, sample_weight, reset=True):
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS, order="C", y_numeric=True, multi_output=False, reset=reset)
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS, order="C", y_numeric=True, multi_output=False,
+                             reset=reset)
         return X, column_or_1d(y).astype(float), checked_weights(sample_weight, X.shape[0])
 
     def _fitted(self, X, answers):
@@ -157,7 +158,7 @@ def starting_point(coef, intercept, problems, n_features):
     for name, values, shape in (("coef_init", coef, (problems, n_features)), ("intercept_init", intercept, (problems,))):
         values = np.zeros(shape) if values is None else np.asarray(values, dtype=float)
         if values.size != np.prod(shape):
-            raise ValueError(f"{name} has shape {values.shape}, and does not match {problems} problem{'s' * (problems > 1)} of {n_features} "
-                             "features")
+            raise ValueError(f"{name} has shape {values.shape}, and does not match {problems} "
+                             f"problem{'s' * (problems > 1)} of {n_features} features")
         out.append(values.reshape(shape))
     return tuple(out)

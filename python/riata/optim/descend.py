@@ -39,7 +39,7 @@ ADAPTIVE = ("adagrad", "rmsprop", "adam", "adamw")
 
 @native
 def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optimizer="sgd", step="auto", schedule="fixed",
-            batch_size=256, epochs=100, shuffle=True, weights=None, intercept=True, average=False, clip=None, dropout=0.0,
+            batch_size="auto", epochs=100, shuffle=True, weights=None, intercept=True, average=False, clip=None, dropout=0.0,
             validation=None, tol=None, patience=5, restore_best=True, epsilon=0.1, start=None, seed=0, n_threads=None,
             time_budget=None) -> DescentResult:
     """Fit a linear model by gradient descent, whole epochs in compiled code, with its history and a certificate.
@@ -49,7 +49,8 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
         Σ_i w_i ℓ(y_i, b0 + x_iᵀb) / Σ_i w_i + alpha·( l1_ratio·‖b‖₁ + (1 − l1_ratio)/2·‖b‖₂² )
 
     by steps on the mean gradients of mini-batches; the penalty is taken by its proximal step, so that coefficients become exactly
-    zero. With `groups` the 1-norm is Σ_g √|g|·‖b_g‖₂. Several targets, or several alphas, are a batch: one look at the rows for all.
+    zero. With `groups` the 1-norm is Σ_g √|g|·‖b_g‖₂. Several targets, or several alphas, are a batch: one look at the rows for
+    all.
 
     Parameters
     ----------
@@ -63,21 +64,23 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
     alpha : float or array_like of shape (B,), default=0.0
     l1_ratio : float in [0, 1], default=0.0
     groups : optional
-        Labels of the features' groups (p,), as in `riata.fit_group_path`. For "sgd", "momentum", "nesterov", "sag", "saga", "svrg".
+        Labels of the features' groups (p,), as in `riata.fit_group_path`. For "sgd", "momentum", "nesterov", "sag", "saga",
+        "svrg".
     optimizer : str or one of riata.optim's classes, default="sgd"
         "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "sag", "saga", "svrg".
     step : float, array_like of shape (B,) or "auto", default="auto"
-        Step size (learning rate). "auto" takes it from the expected smoothness of a mini-batch (Gower et al. 2019): 1/L for all rows
-        at once, 1/(2 L) for mini-batches (times 1 − beta1 with a momentum), 1/(3 L) for "sag", "saga" and "svrg"; the adaptive ones
-        have 0.01 ("adagrad") or 0.001. Where it diverges (the losses with a log link have no L) the run begins again with a quarter.
+        Step size (learning rate). "auto" takes it from the expected smoothness of a mini-batch (Gower et al. 2019): 1/L for all
+        rows at once, 1/(2 L) for mini-batches (times 1 − beta1 with a momentum), 1/(3 L) for "sag", "saga" and "svrg"; the
+        adaptive ones have 0.01 ("adagrad") or 0.001. Where it diverges (the losses with a log link have no L) the run begins
+        again with a quarter.
     schedule : str or one of riata.optim's classes, default="fixed"
         "fixed", "inverse_scaling", "cosine", "one_cycle", "step", "exponential"; "armijo" for "sgd" with all rows in a batch.
-    batch_size : int or None, default=256
-        Rows of a step; None: all. More than there are is a ValueError.
+    batch_size : int, None or "auto", default="auto"
+        Rows of a step; None: all. More than there are is a ValueError. "auto": 256, or all where there are fewer.
     epochs : int, default=100
     shuffle : bool, default=True
-        Whether each epoch goes by an order of its own: a function of `seed` and the epoch. Rows next to each other go together, in
-        blocks of up to 32 and 4 kB, where X is larger than a megabyte.
+        Whether each epoch goes by an order of its own: a function of `seed` and the epoch. Rows next to each other go together,
+        in blocks of up to 32 and 4 kB, where X is larger than a megabyte.
     weights : array_like of shape (n,), optional
     intercept : bool, default=True
         Never penalised.
@@ -86,8 +89,8 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
     clip : float, optional
         Largest norm of a gradient; longer ones are scaled down.
     dropout : float in [0, 1), default=0.0
-        Rate at which inputs are set to zero while learning, the others divided by 1 − rate. The certificate is that of the objective
-        above, without it.
+        Rate at which inputs are set to zero while learning, the others divided by 1 − rate. The certificate is that of the
+        objective above, without it.
     validation : float in (0, 1) or array_like of row numbers, optional
         Rows that are not learnt from: their loss is in the history.
     tol : float, optional
@@ -159,16 +162,21 @@ def prepared(given):
     B = _count(Y.shape[1], alpha, step)
     held = _held(given["validation"], n, given["seed"])
     learnt = n - len(held)
-    batch = learnt if given["batch_size"] is None else check_count(given["batch_size"], "batch_size", learnt)
+    batch = {"None": learnt, "auto": min(256, learnt)}.get(str(given["batch_size"]))
+    if batch is None:
+        batch = check_count(given["batch_size"], "batch_size", learnt)
     if schedule.name == "armijo" and (optimizer.name != "sgd" or batch < learnt or given["clip"] is not None):
-        raise ValueError(f"schedule = 'armijo' looks at all rows before a step: it goes with optimizer='sgd' and batch_size=None, without "
-                         f"clip; got optimizer={optimizer.name!r}, batch_size={given['batch_size']!r}")
+        raise ValueError(f"schedule = 'armijo' looks at all rows before a step: it goes with optimizer='sgd' and "
+                         f"batch_size=None, without clip; got optimizer={optimizer.name!r}, batch_size={given['batch_size']!r}")
     if given["groups"] is not None and optimizer.name in ADAPTIVE:
-        raise ValueError(f"groups with optimizer = {optimizer.name!r}: a group has no common step size there. Use 'sgd', 'momentum', "
-                         "'nesterov', 'sag', 'saga' or 'svrg'")
+        raise ValueError(f"groups with optimizer = {optimizer.name!r}: a group has no common step size there. Use 'sgd', "
+                         "'momentum', 'nesterov', 'sag', 'saga' or 'svrg'")
     weights = check_weights(given["weights"], n)
     average = given["average"]
-    average = (learnt // batch if average else -1) if isinstance(average, (bool, np.bool_)) else check_count(average, "average", 2**31)
+    if isinstance(average, (bool, np.bool_)):
+        average = learnt // batch if average else -1
+    else:
+        average = check_count(average, "average", 2**31)
     start = given["start"]
     if start is not None:
         start = (np.asarray(start[0], float), np.asarray(start[1], float))
@@ -177,6 +185,7 @@ def prepared(given):
     parameter = check_number(given["epsilon"], "epsilon", 0.0, high_open=True) if measure in TUBES else 0.0
     if isinstance(measure, Loss):
         parameter = measure.parameter if measure.parameter is not None else LOSS[measure.name].default or 0.0
+    budget = given["time_budget"]
     problem = Descent(
         X, Y, measure if plain else measure.name, np.broadcast_to(alpha, B).copy(), np.full(B, check_l1_ratio(given["l1_ratio"])),
         np.arange(B) if Y.shape[1] == B else np.zeros(B, np.intp), parameter=float(parameter), weights=weights,
@@ -189,7 +198,7 @@ def prepared(given):
         tol=-np.inf if given["tol"] is None else check_number(given["tol"], "tol", 0.0, high_open=True),
         restore=check_flag(given["restore_best"], "restore_best"), start=start,
         n_threads=None if given["n_threads"] is None else check_count(given["n_threads"], "n_threads", MOST_THREADS),
-        time_budget=None if given["time_budget"] is None else check_number(given["time_budget"], "time_budget", 0.0, low_open=True),
+        time_budget=None if budget is None else check_number(budget, "time_budget", 0.0, low_open=True),
         **optimizer.settings, **schedule.settings)
     return problem, measure, classes, single and B == 1
 
@@ -202,7 +211,8 @@ def result_of(answers, problem, measure, classes, single, warn=False):
     lost = int(np.count_nonzero(status == "diverged"))
     one = (lambda values: values[0]) if single else (lambda values: values)
     history = {name: values[0][:answers.n_epochs[0]] if single else values for name, values in answers.history.items()}
-    setting = {"optimizer": problem.optimizer, "schedule": problem.schedule, "batch_size": problem.batch_size, "beta1": problem.beta1,
+    setting = {"optimizer": problem.optimizer, "schedule": problem.schedule, "batch_size": problem.batch_size, "beta1":
+    problem.beta1,
                "rows": problem.X.shape[0] - len(problem.held)}
     result = DescentResult(one(answers.coef), one(answers.intercept), History(**history), str(status[0]) if single else status,
                            int(answers.n_epochs[0]) if single else answers.n_epochs, one(answers.objective), one(answers.gap),
@@ -212,8 +222,8 @@ def result_of(answers, problem, measure, classes, single, warn=False):
 
         from sklearn.exceptions import ConvergenceWarning
 
-        warnings.warn(f"{lost} of {len(status)} runs diverged: {result.message}. Give a smaller step (riata.optim.diagnose suggests one), "
-                      "or step='auto'", ConvergenceWarning, stacklevel=4)
+        warnings.warn(f"{lost} of {len(status)} runs diverged: {result.message}. Give a smaller step (riata.optim.diagnose "
+                      "suggests one), or step='auto'", ConvergenceWarning, stacklevel=4)
     return result
 
 
@@ -232,7 +242,8 @@ def _target(y, n, measure):
     name = measure if isinstance(measure, str) else measure.name
     labels = np.asarray(y)
     if labels.ndim not in (1, 2) or len(labels) != n:
-        raise ValueError(f"y has shape {labels.shape}, X has {n} rows: give one value for each row, (n,), or a column for each problem")
+        raise ValueError(f"y has shape {labels.shape}, X has {n} rows: give one value for each row, (n,), or "
+                         "a column for each problem")
     classes = None
     if name == "logistic" or name in MARGINS:
         if labels.ndim == 1:
@@ -280,8 +291,8 @@ def _held(validation, n, seed):
         share = check_number(validation, "validation", 0.0, 1.0, low_open=True, high_open=True)
         count = round(share * n)
         if not 1 <= count < n:
-            raise ValueError(f"validation = {validation!r} of {n} rows leaves {count} rows for validation and {n - count} to learn from: "
-                             "both must have one at least")
+            raise ValueError(f"validation = {validation!r} of {n} rows leaves {count} rows for validation and {n - count} to "
+                             "learn from: both must have one at least")
         return np.sort(permutation(n, check_seed(seed, "the rows of validation are"), HELD)[:count]).astype(np.int32)
     rows = np.asarray(validation)
     if rows.ndim != 1 or rows.dtype.kind not in "iu" or not len(rows) or rows.min() < 0 or rows.max() >= n:

@@ -32,8 +32,8 @@ class Diagnosis:
     message : str
         A sentence with the numbers.
     evidence : dict
-        What it rests on: "step_times_curvature" (NaN if the curvature is not known), "gradient_ratio" (last over first norm), "growth"
-        (factor of the gradient from epoch to epoch at the end), "alignment" (cosine of successive gradients at the end),
+        What it rests on: "step_times_curvature" (NaN if the curvature is not known), "gradient_ratio" (last over first norm),
+        "growth" (factor of the gradient from epoch to epoch at the end), "alignment" (cosine of successive gradients at the end),
         "signal" (norm of the mean gradient over the root mean square norm of a mini-batch's), "progress" (share of the objective
         gained in the last third), "gap".
     suggested_step : float or None
@@ -59,8 +59,8 @@ def diagnose(run, X=None, y=None, *, curvature=None):
     run : DescentResult or History
         Of one problem, or the result of a batch.
     X, y : optional
-        The rows that were learnt from: the curvature is then computed, by power iteration on XᵀX/n with a column of ones, times the
-        largest second derivative of the loss.
+        The rows that were learnt from: the curvature is then computed, by power iteration on XᵀX/n with a column of ones, times
+        the largest second derivative of the loss.
     curvature : float, optional
         Largest eigenvalue of the Hessian of the loss, if known. Default: what an automatic step was made from.
 
@@ -96,7 +96,8 @@ def _curvature(result, X, y):
         name, parameter = ("squared", 0.0) if result is None else (getattr(result.loss, "name", result.loss),
                                                                    getattr(result.loss, "parameter", None) or 0.0)
         ones = np.ones(X.shape[0])
-        bend = loss_curvature(name, parameter, ones if y is None else np.asarray(y, dtype=float).reshape(len(ones), -1)[:, 0], ones)
+        bend = loss_curvature(name, parameter, ones if y is None else np.asarray(y, dtype=float).reshape(len(ones), -1)[:, 0],
+                              ones)
         return bend * largest_curvature(X, ones)
     return np.nan if result is None else result.smoothness
 
@@ -124,15 +125,17 @@ def _diagnose(history, curvature, status, gap, optimizer, beta1, full):
             "growth": float(np.exp(np.mean(np.diff(np.log(norm[tail]))))) if len(norm) > 1 and (norm[tail] > 0).all() else np.nan,
             "alignment": float(np.nanmean(history.alignment[tail])) if np.isfinite(history.alignment[tail]).any() else np.nan,
             "signal": float(np.median((history.gradient_norm / history.gradient_rms)[seen][tail])) if seen.any() else np.nan,
-            "progress": float((objective[tail][0] - objective[-1]) / np.ptp(objective)) if len(objective) and np.ptp(objective) else 0.0,
-            "gap": gap,
+            "progress": float((objective[tail][0] - objective[-1]) / np.ptp(objective)) if len(objective) and np.ptp(objective)
+            else 0.0, "gap": gap,
         }
     if full is None:                                  # one batch an epoch: its mean gradient is the gradient
         full = evidence["signal"] > 1 - 1e-9
     limit = {"momentum": 2 * (1 + beta1), "nesterov": 2 * (1 + beta1) / (1 + 2 * beta1), "sgd": 2.0}.get(optimizer, np.nan)
     verdict = _verdict(evidence, status, full, limit, optimizer, bool(seen.all()))
     suggestion, advice = _remedy(verdict, evidence, step, curvature, full)
-    numbers = f"step {step:.3g}" + (f", times the curvature {evidence['step_times_curvature']:.3g}" if curvature == curvature else "")
+    numbers = f"step {step:.3g}"
+    if curvature == curvature:
+        numbers += f", times the curvature {evidence['step_times_curvature']:.3g}"
     message = (f"{verdict}: {VERDICTS[verdict]} ({numbers}; gradient norm now {evidence['gradient_ratio']:.2g} of the first; "
                f"successive gradients' cosine {evidence['alignment']:.2f})")
     return Diagnosis(verdict, message, evidence, suggestion, advice)
@@ -145,7 +148,7 @@ def _verdict(evidence, status, full, limit, optimizer, finite):
     if ratio < ZERO or evidence["gap"] < ZERO:
         return "converged"
     if full:
-        if evidence["alignment"] < -0.5 or (optimizer == "sgd" and 1 + 1e-9 < product):
+        if evidence["alignment"] < -0.5 or (optimizer == "sgd" and product > 1 + 1e-9):
             return "oscillating"
         if evidence["alignment"] > 0.9 and (product < 0.1 or (product != product and ratio > 0.5)):
             return "too slow"
@@ -168,5 +171,6 @@ def _remedy(verdict, evidence, step, curvature, full):
     if verdict == "too slow":
         return (10 * step if safe is None else safe), "take the suggested step, or optimizer='nesterov'"
     if verdict == "noise floor":
-        return step / 10, "let the step fall (schedule='cosine'), average=True, larger batches, or optimizer='saga', which has no floor"
+        return step / 10, ("let the step fall (schedule='cosine'), average=True, larger batches, or optimizer='saga', "
+                           "which has no floor")
     return None, "go on" if verdict == "converging" else "nothing to do"

@@ -65,16 +65,16 @@ class RangeTest:
 
 @native
 def lr_range_test(X, y, *, low=None, high=None, count=40, epochs=3, loss="squared", alpha=0.0, l1_ratio=0.0, optimizer="sgd",
-                  batch_size=256, weights=None, intercept=True, seed=0, n_threads=None) -> RangeTest:
+                  batch_size="auto", weights=None, intercept=True, seed=0, n_threads=None) -> RangeTest:
     """Run a few epochs with each of many step sizes, from the same start and in one batch (after Smith 2017).
 
-    Smith's test raises the step within one run; here every step size has a run of its own, so that a large one does not profit from
-    what smaller ones gained.
+    Smith's test raises the step within one run; here every step size has a run of its own, so that a large one does not profit
+    from what smaller ones gained.
 
     Parameters
     ----------
     X, y, loss, alpha, l1_ratio, optimizer, batch_size, weights, intercept, seed, n_threads
-        As in `riata.optim.descend`; one target, one alpha. A batch_size above the number of rows means all.
+        As in `riata.optim.descend`; one target, one alpha.
     low, high : float, optional
         Least and largest step size; by default 1e-4 and 100 times the automatic one.
     count : int, default=40
@@ -92,10 +92,10 @@ def lr_range_test(X, y, *, low=None, high=None, count=40, epochs=3, loss="square
     """
     given = dict(  # noqa: C408
         loss=loss, alpha=alpha, l1_ratio=l1_ratio, groups=None, optimizer=optimizer, schedule="fixed", shuffle=True,
-                 weights=weights, intercept=intercept, average=False, clip=None, dropout=0.0, validation=None, tol=None, patience=5,
-                 restore_best=True, epsilon=0.1, start=None, seed=seed, n_threads=n_threads, time_budget=None, X=X, y=y)
-    n = np.shape(y)[0]
-    given["batch_size"] = None if batch_size is None or batch_size > n else batch_size
+                 weights=weights, intercept=intercept, average=False, clip=None, dropout=0.0, validation=None, tol=None,
+                 patience=5, restore_best=True, epsilon=0.1, start=None, seed=seed, n_threads=n_threads, time_budget=None, X=X,
+                 y=y)
+    given["batch_size"] = batch_size
     if low is None or high is None:
         problem = prepared(given | {"step": "auto", "epochs": 1})[0]
         own = float(run(problem).step[0])
@@ -110,7 +110,8 @@ def lr_range_test(X, y, *, low=None, high=None, count=40, epochs=3, loss="square
     start = float(_at_start(problem))
     objective = np.where(np.isfinite(objective), objective, np.inf)
     fine = objective <= start
-    return RangeTest(steps, objective, start, float(steps[objective.argmin()]), float(steps[fine].max()) if fine.any() else np.nan)
+    largest = float(steps[fine].max()) if fine.any() else np.nan
+    return RangeTest(steps, objective, start, float(steps[objective.argmin()]), largest)
 
 
 def _at_start(problem):

@@ -71,8 +71,8 @@ class DescentResult:
     objective : float
         Loss plus penalty at `coef`, computed afresh.
     gap : float
-        Duality gap: `objective` is at most so much above the least one, divided by the loss of the intercept alone above its least
-        value. Losses with a kink ("hinge", "epsilon_insensitive", "perceptron"): an upper bound that does not go to zero.
+        Duality gap: `objective` is at most so much above the least one, divided by the loss of the intercept alone above its
+        least value. Losses with a kink ("hinge", "epsilon_insensitive", "perceptron"): an upper bound that does not go to zero.
     absolute_gap : float
         The same, not divided.
     step : float

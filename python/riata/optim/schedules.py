@@ -50,7 +50,10 @@ class Cosine(Schedule):
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """From ``start`` of the step size up to it over the first ``rise`` of the time, then down to ``end`` of it (Smith & Topin 2019)."""
+    """From ``start`` of the step size up to it over the first ``rise`` of the time, then down to ``end`` of it.
+
+    Smith and Topin (2019), Super-convergence.
+    """
 
     rise: float = 0.3
     start: float = 0.04
