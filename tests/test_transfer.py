@@ -65,7 +65,7 @@ def test_any_function_is_a_backbone(digits):
     assert seen == [60, 60, 30]
     np.testing.assert_allclose(extract_features(halves, X), X)
     assert np.mean(model.predict(X) == y) > 0.9
-    with pytest.raises(ValueError, match="its own"):
+    with pytest.raises(ValueError, match="of its own"):
         model.to_network()
 
 

@@ -16,7 +16,7 @@ from .measure import speed_ratio
 class ConvolutionalNetwork:
     """conv 16, pool, conv 32, pool, dense: 6090 parameters, Adam, float32."""
 
-    params = (32, 128)
+    params = ((32, 128),)
     param_names = ("batch_size",)
     timeout = 600
 
@@ -66,7 +66,7 @@ class ConvolutionalNetwork:
 class Perceptron:
     """MLPClassifier(128), five epochs of Adam."""
 
-    params = (32, 200)
+    params = ((32, 200),)
     param_names = ("batch_size",)
     timeout = 600
 

@@ -19,6 +19,10 @@ from riata.validation import check_count
 __all__ = ["OnnxBackbone", "TransferModel", "extract_features", "fit_head"]
 
 
+#: types of an ONNX input other than float32
+_TYPES = {"tensor(double)": np.float64, "tensor(int64)": np.int64, "tensor(int32)": np.int32}
+
+
 class OnnxBackbone:
     """A model of an ONNX file as a function of rows, run by onnxruntime on one thread.
 
@@ -60,8 +64,7 @@ class OnnxBackbone:
 
     def __call__(self, X):
         """The tensor for a batch of rows."""
-        dtype = {"tensor(double)": np.float64, "tensor(int64)": np.int64, "tensor(int32)": np.int32}.get(self._input.type,
-                                                                                                         np.float32)
+        dtype = _TYPES.get(self._input.type, np.float32)
         return self._session.run([self.output], {self._input.name: np.ascontiguousarray(X, dtype)})[0]
 
 
@@ -178,12 +181,13 @@ class TransferModel:
             If the backbone is no Sequential.
         """
         if not isinstance(self.backbone, Sequential):
-            raise ValueError("only a riata.nn.Sequential can be trained on: the backbone is a function, whose weights are its own")
+            raise ValueError("only a riata.nn.Sequential can be trained on: the backbone is a function with weights of its own")
         size, number = len(self.backbone.layers), self.backbone._number(self.layer)
         ratio, step = self.head.index(rule)
         path = self.head.paths[ratio]
         if isinstance(self.head, MultinomialCVResult):
-            head, W, b, classes = [Dense(path.n_classes, l2=l2), Softmax()], path.coef[step].T, path.intercept[step], path.classes
+            head, classes = [Dense(path.n_classes, l2=l2), Softmax()], path.classes
+            W, b = path.coef[step].T, path.intercept[step]
         else:
             classes = path.classes
             head = [Dense(1, l2=l2)] + ([] if classes is None else [Sigmoid()])
