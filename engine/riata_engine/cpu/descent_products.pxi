@@ -1,7 +1,7 @@
 # Products of a few rows with the coefficients of a few problems, dense or CSR, dropout applied. Taken in by ``include``.
 from libc.string cimport memcpy, memset
 
-cdef extern from "riata_rows.h":
+cdef extern from "riata_row_products.h":
     void riata_rows_dots(const void* const* x, const void* const* next, bint single, const double* c, Py_ssize_t ld, Py_ssize_t p, int problems, double* out,
                          int level) noexcept nogil
     void riata_rows_adds(const void* const* x, bint single, const double* g, double* c, Py_ssize_t ld, Py_ssize_t p, int problems,
