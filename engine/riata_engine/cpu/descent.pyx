@@ -32,7 +32,7 @@ ORDER, DROPOUT = (1 << 63 | purpose << 40 for purpose in (20, 21))
 
 cdef uint64_t ORDERS = <uint64_t>1 << 63 | <uint64_t>20 << 40
 cdef uint64_t DROPS = <uint64_t>1 << 63 | <uint64_t>21 << 40
-cdef double HOPELESS = 1e6              # times the objective at the start: diverged
+cdef double HOPELESS = 1e6              # times the objective at the start: diverged, unless the step size falls
 cdef long RISES = 10                    # or risen in so many epochs one after another, to more than twice that
 
 
@@ -116,6 +116,7 @@ cdef void end_of_epoch(const Run* R, Problem* P, long epoch, Room* S) noexcept n
     """History, and whether this problem goes on."""
     cdef double* H = P.record + epoch * RECORD
     cdef double objective, monitor
+    cdef bint lasting
     cdef const double* b = P.average if P.averaged > 0 else P.b
     if R.lazy:
         catch_up_all(R, P)
@@ -132,8 +133,10 @@ cdef void end_of_epoch(const Run* R, Problem* P, long epoch, Room* S) noexcept n
     H[6] = mean_loss(R, P, R.held, R.n_held, b, S, False) if R.validate else nan
     if isfinite(P.start_value):
         P.rises = P.rises + 1 if objective > P.before else 0
-        if (not isfinite(objective) or not isfinite(H[2]) or objective > HOPELESS * (fabs(P.start_value) + 1e-300)
-                or (P.rises >= RISES and objective > 2 * fabs(P.start_value))):
+        lasting = R.schedule in (FIXED, ADAPTIVE, ARMIJO)     # a step size that falls may begin far too large, and mend that
+        if (not isfinite(objective) or not isfinite(H[2])
+                or (lasting and objective > HOPELESS * (fabs(P.start_value) + 1e-300))
+                or (lasting and P.rises >= RISES and objective > 2 * fabs(P.start_value))):
             P.ended, P.status[0] = True, DIVERGED
             memcpy(P.b, P.best, R.ld * sizeof(double))
             return
@@ -228,7 +231,7 @@ cdef inline double* row_of(double[:, ::1] a, Py_ssize_t b):
     return &a[b, 0] if a is not None and a.shape[0] else NULL
 
 
-def run_descent(floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p, const int[::1] rows, const int[::1] held,
+def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p, const int[::1] rows, const int[::1] held,
                 const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] weight, dict settings, const double[:, ::1] problems,
                 dict state, double[:, :, ::1] record, signed char[::1] status, long[::1] done, const int[::1] group,
                 const int[::1] group_at, Control control, int n_threads):
