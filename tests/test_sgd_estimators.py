@@ -21,7 +21,8 @@ KNOWN = {f"check_sample_weight_equivalence_on_{kind}_data": "a mini-batch of one
 
 @parametrize_with_checks([SGDClassifier(), SGDRegressor(),
                           SGDClassifier(loss="log_loss", optimizer="adam", learning_rate="constant"),
-                          SGDRegressor(optimizer="nesterov", learning_rate="auto", batch_size=8)], expected_failed_checks=lambda model: KNOWN)
+                          SGDRegressor(optimizer="nesterov", learning_rate="auto", batch_size=8)],
+                         expected_failed_checks=lambda model: KNOWN)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
@@ -43,6 +44,8 @@ def objective(model, X, y, loss):
 def test_no_worse_than_scikit_learn_on_its_own_objective(loss, batch_size):
     X, y = data()
     kwargs = {"loss": loss, "alpha": 0.01, "max_iter": 60, "tol": None, "random_state": 0}
+    if loss == "squared_hinge":                       # the "optimal" rate begins beyond what its curvature allows: both diverge
+        kwargs |= {"learning_rate": "invscaling", "eta0": 0.005 * batch_size**0.5}
     ours = SGDClassifier(batch_size=batch_size, **kwargs).fit(X, y)
     peer = theirs.SGDClassifier(**kwargs).fit(X, y)
     assert objective(ours, X, y, loss) <= 1.1 * objective(peer, X, y, loss)

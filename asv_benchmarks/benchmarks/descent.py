@@ -27,8 +27,8 @@ class Epochs:
             self.X = sparse.csr_matrix(sparse.random_array((ROWS, 100 * FEATURES), density=0.01, rng=rng, format="csr"))
         eta = self.X @ rng.normal(size=self.X.shape[1])
         self.y = (eta > rng.normal(size=ROWS) * eta.std()).astype(float)
-        self.settings = {"loss": "logistic", "alpha": 1e-4, "l1_ratio": 0.15, "optimizer": optimizer, "step": 0.1, "epochs": EPOCHS,
-                         "n_threads": 1}
+        self.settings = {"loss": "logistic", "alpha": 1e-4, "l1_ratio": 0.15, "optimizer": optimizer, "step": 0.1,
+                         "epochs": EPOCHS, "n_threads": 1}
 
     def time_fit(self, storage, optimizer):
         descend(self.X, self.y, **self.settings)

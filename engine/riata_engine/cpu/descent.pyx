@@ -9,7 +9,7 @@ from cython.parallel cimport parallel, threadid
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from riata_engine.cpu.control cimport Control, Signal, attend, fetch_add, wait_for_others
-from riata_engine.cpu.descent_rows cimport Words, drop_out, open_words, shuffle_rows, slopes_of_rows
+from riata_engine.cpu.descent_rows cimport Words, open_words, shuffle_rows, slopes_of_rows
 from riata_engine.cpu.steps cimport SGD, advance, optimiser_at
 
 include "descent_steps.pxi"
@@ -32,7 +32,7 @@ ORDER, DROPOUT = (1 << 63 | purpose << 40 for purpose in (20, 21))
 
 cdef uint64_t ORDERS = <uint64_t>1 << 63 | <uint64_t>20 << 40
 cdef uint64_t DROPS = <uint64_t>1 << 63 | <uint64_t>21 << 40
-cdef double HOPELESS = 1e6              # times the objective at the start: diverged, unless the step size falls
+cdef double HOPELESS = 1e6              # times the objective at the start: diverged
 cdef long RISES = 10                    # or risen in so many epochs one after another, to more than twice that
 
 
@@ -116,7 +116,6 @@ cdef void end_of_epoch(const Run* R, Problem* P, long epoch, Room* S) noexcept n
     """History, and whether this problem goes on."""
     cdef double* H = P.record + epoch * RECORD
     cdef double objective, monitor
-    cdef bint lasting
     cdef const double* b = P.average if P.averaged > 0 else P.b
     if R.lazy:
         catch_up_all(R, P)
@@ -133,10 +132,8 @@ cdef void end_of_epoch(const Run* R, Problem* P, long epoch, Room* S) noexcept n
     H[6] = mean_loss(R, P, R.held, R.n_held, b, S, False) if R.validate else nan
     if isfinite(P.start_value):
         P.rises = P.rises + 1 if objective > P.before else 0
-        lasting = R.schedule in (FIXED, ADAPTIVE, ARMIJO)     # a step size that falls may begin far too large, and mend that
-        if (not isfinite(objective) or not isfinite(H[2])
-                or (lasting and objective > HOPELESS * (fabs(P.start_value) + 1e-300))
-                or (lasting and P.rises >= RISES and objective > 2 * fabs(P.start_value))):
+        if (not isfinite(objective) or not isfinite(H[2]) or objective > HOPELESS * (fabs(P.start_value) + 1e-300)
+                or (P.rises >= RISES and objective > 2 * fabs(P.start_value))):
             P.ended, P.status[0] = True, DIVERGED
             memcpy(P.b, P.best, R.ld * sizeof(double))
             return
@@ -231,9 +228,9 @@ cdef inline double* row_of(double[:, ::1] a, Py_ssize_t b):
     return &a[b, 0] if a is not None and a.shape[0] else NULL
 
 
-def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p, const int[::1] rows, const int[::1] held,
-                const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] weight, dict settings, const double[:, ::1] problems,
-                dict state, double[:, :, ::1] record, signed char[::1] status, long[::1] done, const int[::1] group,
+def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p, const int[::1] rows,
+                const int[::1] held, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] weight, dict settings,
+                const double[:, ::1] problems, dict state, double[:, :, ::1] record, signed char[::1] status, long[::1] done, const int[::1] group,
                 const int[::1] group_at, Control control, int n_threads):
     """Run B problems.
 
@@ -292,8 +289,8 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
         raise MemoryError("run_descent: no room for the list of problems")
     for i in range(B):
         P[i].y, P[i].weight = &y[target[i], 0], &weight[i if weight.shape[0] > 1 else 0, 0]
-        P[i].l1, P[i].l2, P[i].lam, P[i].lr, P[i].alpha, P[i].t0 = (problems[i, 0], problems[i, 1], problems[i, 2], lr[i], problems[i, 4],
-                                                                   problems[i, 5])
+        P[i].l1, P[i].l2, P[i].lam = problems[i, 0], problems[i, 1], problems[i, 2]
+        P[i].lr, P[i].alpha, P[i].t0 = lr[i], problems[i, 4], problems[i, 5]
         P[i].b, P[i].best, P[i].begin, P[i].last, P[i].drift = &b[i, 0], &best[i, 0], &begin[i, 0], &last[i, 0], &drift[i, 0]
         P[i].v, P[i].s, P[i].average, P[i].mean = row_of(v, i), row_of(s, i), row_of(average, i), row_of(mean, i)
         P[i].memory = row_of(memory, i)

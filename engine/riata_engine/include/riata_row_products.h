@@ -3,8 +3,8 @@
  * Four rows at a time; a problem's sums run along the features in lanes that do not depend on how many problems go together, so that its
  * bits are the same alone and beside others. Coefficients and gradients are float64, with zeros up to a multiple of RIATA_ROWS_PAD
  * features; rows are float64 or float32. */
-#ifndef RIATA_ROWS_H
-#define RIATA_ROWS_H
+#ifndef RIATA_ROW_PRODUCTS_H
+#define RIATA_ROW_PRODUCTS_H
 #include <stddef.h>
 #include <string.h>
 #include "riata_gram.h"
