@@ -102,7 +102,7 @@ def test_mini_batches_reach_their_noise_floor():
     found = diagnose(floor)
     assert found.verdict == "noise floor"
     assert found.suggested_step < 0.2
-    assert descend(X, y, step=found.suggested_step, batch_size=10, epochs=60).absolute_gap < floor.absolute_gap
+    assert descend(X, y, step=found.suggested_step, batch_size=10, epochs=60).objective < floor.objective
     assert diagnose(descend(X, y, optimizer="saga", batch_size=10, epochs=60)).verdict == "converged"
 
 

@@ -9,7 +9,7 @@ from cython.parallel cimport parallel, threadid
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from riata_engine.cpu.control cimport Control, Signal, attend, fetch_add, wait_for_others
-from riata_engine.cpu.descent_rows cimport Words, drop_out, open_words, shuffle_rows, slopes_of_rows
+from riata_engine.cpu.descent_rows cimport Words, open_words, shuffle_rows, slopes_of_rows
 from riata_engine.cpu.steps cimport SGD, advance, optimiser_at
 
 include "descent_steps.pxi"
@@ -228,9 +228,9 @@ cdef inline double* row_of(double[:, ::1] a, Py_ssize_t b):
     return &a[b, 0] if a is not None and a.shape[0] else NULL
 
 
-def run_descent(floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p, const int[::1] rows, const int[::1] held,
-                const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] weight, dict settings, const double[:, ::1] problems,
-                dict state, double[:, :, ::1] record, signed char[::1] status, long[::1] done, const int[::1] group,
+def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p, const int[::1] rows,
+                const int[::1] held, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] weight, dict settings,
+                const double[:, ::1] problems, dict state, double[:, :, ::1] record, signed char[::1] status, long[::1] done, const int[::1] group,
                 const int[::1] group_at, Control control, int n_threads):
     """Run B problems.
 
@@ -289,8 +289,8 @@ def run_descent(floating[::1] x, const long long[::1] indptr, const int[::1] ind
         raise MemoryError("run_descent: no room for the list of problems")
     for i in range(B):
         P[i].y, P[i].weight = &y[target[i], 0], &weight[i if weight.shape[0] > 1 else 0, 0]
-        P[i].l1, P[i].l2, P[i].lam, P[i].lr, P[i].alpha, P[i].t0 = (problems[i, 0], problems[i, 1], problems[i, 2], lr[i], problems[i, 4],
-                                                                   problems[i, 5])
+        P[i].l1, P[i].l2, P[i].lam = problems[i, 0], problems[i, 1], problems[i, 2]
+        P[i].lr, P[i].alpha, P[i].t0 = lr[i], problems[i, 4], problems[i, 5]
         P[i].b, P[i].best, P[i].begin, P[i].last, P[i].drift = &b[i, 0], &best[i, 0], &begin[i, 0], &last[i, 0], &drift[i, 0]
         P[i].v, P[i].s, P[i].average, P[i].mean = row_of(v, i), row_of(s, i), row_of(average, i), row_of(mean, i)
         P[i].memory = row_of(memory, i)

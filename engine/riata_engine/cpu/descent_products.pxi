@@ -1,9 +1,11 @@
 # Products of a few rows with the coefficients of a few problems, dense or CSR, dropout applied. Taken in by ``include``.
+from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
+from riata_engine.cpu.descent_rows cimport drop_out
 
 cdef extern from "riata_row_products.h":
-    void riata_rows_dots(const void* const* x, const void* const* next, bint single, const double* c, Py_ssize_t ld, Py_ssize_t p, int problems, double* out,
-                         int level) noexcept nogil
+    void riata_rows_dots(const void* const* x, const void* const* next, bint single, const double* c, Py_ssize_t ld, Py_ssize_t p,
+                         int problems, double* out, int level) noexcept nogil
     void riata_rows_adds(const void* const* x, bint single, const double* g, double* c, Py_ssize_t ld, Py_ssize_t p, int problems,
                          int level) noexcept nogil
 

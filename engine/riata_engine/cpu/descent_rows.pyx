@@ -241,7 +241,8 @@ cdef cloned_void drop(const double* x, const float* f, bint single, Py_ssize_t p
         j += WORDS
 
 
-cdef void drop_out(const void* x, bint single, Py_ssize_t p, double rate, uint64_t seed, uint64_t stream, uint64_t row, void* out) noexcept nogil:
+cdef void drop_out(const void* x, bint single, Py_ssize_t p, double rate, uint64_t seed, uint64_t stream, uint64_t row,
+                   void* out) noexcept nogil:
     """Inverted dropout of p numbers: each is 0 with probability ``rate``, else 1/(1 − rate) times what it was.
 
     The words depend on (seed, stream, row) and the place in the row only.
