@@ -22,7 +22,8 @@ from compare import names, timing  # noqa: E402
 from peers import __main__ as command_line  # noqa: E402
 from peers import cliff, environment, exchange, publish, report, rows, runner, solver_table  # noqa: E402
 
-MODULES = ("batches", "paths", "cross_validation", "estimators", "kernels", "nonconvex", "groups")
+MODULES = ("batches", "cox", "cross_validation", "estimators", "groups", "kernels", "losses", "margins", "multinomial",
+           "nonconvex", "paths")
 
 
 def objective(X, y, b0, b, alpha, l1_ratio):
@@ -107,7 +108,7 @@ def test_every_benchmark_class_runs_at_tiny_size(kind, monkeypatch):
     dense, sparse_columns, targets = datasets.dense, datasets.sparse_columns, datasets.targets
     monkeypatch.setattr(datasets, "dense", lambda n, p, **more: dense(**(wide if n < p else tall), **more))
     monkeypatch.setattr(datasets, "sparse_columns", lambda n, p, density: sparse_columns(**wide, density=0.2))
-    monkeypatch.setattr(datasets, "targets", lambda n, p, count: targets(40, 12, 4))
+    monkeypatch.setattr(datasets, "targets", lambda n, p, count, **more: targets(40, 12, 4))
     params = getattr(kind, "params", ())
     for values in ([v[0] for v in params], [v[-1] for v in params]):
         bench = kind()
@@ -122,7 +123,7 @@ def test_every_benchmark_class_runs_at_tiny_size(kind, monkeypatch):
                 found = method(*values)
                 assert np.isfinite(found)
                 if name == "track_largest_gap":
-                    assert found <= 1.05 * bench.tol
+                    assert found <= 1.05 * getattr(bench, "tol", 1e-6)          # the default of all
         if hasattr(bench, "teardown"):
             bench.teardown(*values)
 
@@ -298,7 +299,7 @@ def test_publish_fills_the_marked_places_and_draws(tmp_path):
 
 
 def test_the_documents_have_the_places_that_publish_fills():
-    for file, marks in (("README.md", ["peers-table"]), ("docs/performance.md", ["peers-table", "machine"])):
+    for file, marks in (("README.md", ["peers-table"]), ("docs/performance.md", ["peers-table", "machine", "families-table"])):
         text = (TOP.parent / file).read_text()
         for mark in marks:
             assert text.count(f"<!-- {mark} -->") == text.count(f"<!-- /{mark} -->") == 1

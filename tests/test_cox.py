@@ -174,6 +174,16 @@ def test_held_out_deviance_is_that_of_all_rows_less_that_of_the_training_rows():
     assert model.concordance_path_[1, 0] == pytest.approx(reference.concordance(time[40:], event[40:], X[40:] @ b), abs=5e-3)
 
 
+def test_c_index_chooses_as_scoring_says():
+    X, time, event, weights, _, _ = survival()
+    options = {"cv": 4, "alphas": 8}
+    model, same = (CoxRegressorCV(scoring=scoring, **options).fit(X, time, event, sample_weight=weights)
+                   for scoring in ("c_index", "concordance"))
+    assert model.alpha_ == same.alpha_ == model.alphas_[np.nanargmax(model.mean_concordance_)]
+    with pytest.raises(ValueError, match="'deviance' or 'c_index'"):
+        CoxRegressorCV(scoring="auc", **options).fit(X, time, event)
+
+
 def test_ways_to_pass_times_and_events():
     pandas = pytest.importorskip("pandas")
     X, time, event, *_ = survival()

@@ -14,7 +14,7 @@ from sklearn.model_selection import KFold, ShuffleSplit, TimeSeriesSplit
 
 import riata
 from riata.arguments import RIDGE_MIN_RATIO
-from riata.cv_result import choose
+from riata.cv_choice import choose
 from riata.status import CONSTANT_TARGET, END_OF_GRID
 
 OPTIONS = {"alphas": [1.0, 0.3, 0.1, 0.03], "l1_ratio": [0.5, 1.0], "tol": 1e-14}

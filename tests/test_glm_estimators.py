@@ -3,6 +3,7 @@ numbers."""
 
 import inspect
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -17,14 +18,7 @@ from riata.linear_model import GammaRegressor, HuberRegressor, LogisticRegressio
 ESTIMATORS = [LogisticRegression, PoissonRegressor, GammaRegressor, TweedieRegressor, HuberRegressor]
 
 
-def _known(estimator):
-    """15 rows of whole numbers, nearly all fitted exactly by 10 features: the scale has no minimum above zero there."""
-    why = "the scale tends to zero on the data of this check: Huber's regression becomes that of least absolute deviations"
-    checks = ("check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data")
-    return dict.fromkeys(checks, why) if isinstance(estimator, HuberRegressor) else {}
-
-
-@parametrize_with_checks([Model() for Model in ESTIMATORS], expected_failed_checks=_known)
+@parametrize_with_checks([Model() for Model in ESTIMATORS])
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
@@ -132,6 +126,33 @@ def test_huber_regressor_equals_scikit_learn(epsilon, alpha):
     assert objective(ours) <= objective(theirs) * (1 + 1e-9)
     np.testing.assert_allclose(ours.scale_, theirs.scale_, rtol=1e-3)
     assert (ours.outliers_ == theirs.outliers_).mean() > 0.99
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("p", "off"), [(10, 0), (10, 2), (30, 0), (30, 3)])
+def test_huber_regressor_without_a_scale_is_least_absolute_deviations(p, off, weighted):
+    rng = np.random.default_rng(p + off)
+    X = rng.normal(size=(20, p))
+    y = X[:, :3].sum(axis=1)
+    y[:off] += 5.0
+    w = rng.uniform(0.5, 2.0, 20) if weighted else np.ones(20)
+    alpha, epsilon = 1e-4, 1.35
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ours = HuberRegressor(alpha=alpha).fit(X, y, sample_weight=w if weighted else None)
+
+    def objective(b0, b, scale):
+        z = np.abs(y - X @ b - b0) / scale
+        return (w * scale * (1 + np.where(z < epsilon, z**2, 2 * epsilon * z - epsilon**2))).sum() + alpha * b @ b
+
+    assert ours.scale_ < 1e-12
+    assert ours.outliers_.sum() == (off if p == 10 else 0)
+    best = objective(ours.intercept_, ours.coef_, ours.scale_)
+    for _ in range(200):
+        step = rng.normal(size=p + 1) * 10.0 ** rng.uniform(-6, 0)
+        for scale in (1e-10, 1e-6, 1e-3, 0.1):
+            assert objective(ours.intercept_ + step[0], ours.coef_ + step[1:], scale) >= best * (1 - 1e-9)
+            assert objective(ours.intercept_, ours.coef_, scale) >= best * (1 - 1e-9)
 
 
 @pytest.mark.parametrize(("Model", "y", "word"), [

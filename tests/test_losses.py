@@ -117,6 +117,28 @@ def test_many_columns_go_by_working_sets(loss, kind, l1_ratio):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_many_short_sparse_columns(loss, dtype, intercept):
+    """Enough columns in play that models go by the residual (cpu/sparse_model.pyx): nearly all, and three without a penalty."""
+    rng = np.random.default_rng(5)
+    X = sparse.random(300, 700, 0.02, format="csc", random_state=rng, data_rvs=rng.standard_normal, dtype=dtype)
+    y = np.random.default_rng(6).permutation(draw(loss, seed=5, n=300)[1])
+    factor = np.where(np.arange(700) < 3, 0.0, 1.0)
+    path = riata.fit_path(X, y, loss=loss_of(loss), l1_ratio=0.2, alphas=6, alpha_min_ratio=0.02, intercept=intercept)
+    assert (path.status == "converged").all()
+    assert path.df[-1] > 200
+    for l in range(6):
+        true = referee.gap(loss, X, y, path.alphas[l], 0.2, path.coef[l], path.intercept[l], fit_intercept=intercept)
+        assert true <= path.gap[l] * 1.01 + 1e-9
+    settings = {"loss": loss_of(loss), "alphas": path.alphas[3:], "l1_ratio": 0.2, "intercept": intercept, "tol": 1e-10}
+    both = [riata.fit_path(M, y, penalty_factor=factor, lower=-0.3, **settings) for M in (X, X.toarray())]
+    np.testing.assert_allclose(X @ both[0].coef.T, X @ both[1].coef.T, atol=2e-4)
+    assert both[0].coef.min() >= -0.3
+    assert (both[0].status == "converged").all()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
 def test_held_out_deviance_is_that_of_fits_without_the_fold(loss):
     X, y = draw(loss, seed=11)
     folds = np.arange(len(y)) % 4
@@ -225,10 +247,3 @@ def test_offsets_that_vary_are_in_the_certificate(loss, p):
     for l in range(8):
         true = referee.gap(loss, X, y, path.alphas[l], 1.0, path.coef[l], path.intercept[l], offset=offset)
         assert true <= max(path.gap[l], 1e-9) * 1.01 + 1e-9
-
-
-def test_models_with_a_link_are_not_saved_as_linear_models(tmp_path):
-    X, y = draw("logistic")
-    path = riata.fit_path(X, y, loss="logistic", alphas=[0.05])
-    with pytest.raises(ValueError, match="through a link"):
-        riata.save_model(path, tmp_path / "model.json")

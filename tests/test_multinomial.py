@@ -281,8 +281,9 @@ def test_cross_validation():
     np.testing.assert_allclose(-np.log(proba[np.arange(len(rows)), y[rows]]).mean(), result.log_loss[0, 10, 2], rtol=1e-3)
     assert (result.predict(X) == labels).mean() > 0.97
     assert result.predict_proba(X, rule="1se").shape == (178, 3)
-    by_accuracy = riata.cross_validate_multinomial(X, labels, standardize=True, cv=5, alphas=10, measure="accuracy")
-    assert by_accuracy.score_mean.min() == pytest.approx(1 - by_accuracy.accuracy.mean(axis=-1).max())
+    by_accuracy = riata.cross_validate_multinomial(X, labels, standardize=True, cv=5, alphas=10, scoring="accuracy")
+    best = by_accuracy.score_mean[by_accuracy.index_min]
+    assert best == by_accuracy.score_mean.max() == by_accuracy.accuracy.mean(axis=-1).max()
     assert "MultinomialCVResult" in repr(result)
 
 
@@ -326,8 +327,8 @@ def test_bad_folds_and_names():
     X, y = IRIS
     with pytest.raises(ValueError, match=r"class 0 has no row.*fold 0"):
         riata.cross_validate_multinomial(X, y, cv=[(np.arange(50, 150), np.arange(50)), (np.arange(100), np.arange(100, 150))])
-    with pytest.raises(ValueError, match="measure"):
-        riata.cross_validate_multinomial(X, y, measure="auc")
+    with pytest.raises(ValueError, match="scoring"):
+        riata.cross_validate_multinomial(X, y, scoring="c_index")
     with pytest.raises(TypeError, match="weights"):
         riata.fit_multinomial_path(X, y, sample_weight=np.ones(150))
 

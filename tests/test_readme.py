@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = ("README.md", "docs/user-guide.md", "docs/scikit-learn.md", "docs/performance.md")
+DOCUMENTS = ("README.md", "docs/user-guide.md", "docs/custom-losses.md", "docs/scikit-learn.md", "docs/performance.md")
 LINK = re.compile(r"\]\(([^)#:]+)\)")
 
 

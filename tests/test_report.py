@@ -165,7 +165,7 @@ def test_a_report_says_where_the_grid_ends_too_early():
 
 
 @pytest.mark.parametrize(("ratios", "said"), [
-    ([0.9, 0.5], "The smallest held-out error lies at the largest l1_ratio that was tried, 0.9: larger ones, up to 1, the lasso, "
+    ([0.9, 0.5], "The best held-out score lies at the largest l1_ratio that was tried, 0.9: larger ones, up to 1, the lasso, "
                  "may do better."),
     ([0.5, 0.9, 1.0], None), ([0.9], None)])
 def test_a_report_says_where_the_list_of_l1_ratios_ends_too_early(ratios, said):

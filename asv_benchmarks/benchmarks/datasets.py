@@ -115,6 +115,30 @@ def claims(n, *, n_numbers=10, levels=(20, 20), seed=0):
     return X, rng.poisson(np.exp(eta)).astype(float)
 
 
+def softmax_labels(X, n_classes, *, n_informative=20, seed=1):
+    """Labels 0, 1, ... of a softmax model, each class on ``n_informative`` columns of its own choice."""
+    rng = np.random.default_rng(seed)
+    B = np.zeros((X.shape[1], n_classes))
+    for k in range(n_classes):
+        B[rng.choice(X.shape[1], min(n_informative, X.shape[1]), replace=False), k] = rng.standard_normal(
+            min(n_informative, X.shape[1]))
+    return (X @ B + rng.gumbel(size=(len(X), n_classes))).argmax(axis=1)
+
+
+def survival_times(y, *, seed=0):
+    """Times and events of proportional hazards exp(y / its deviation), censored at random.
+
+    Returns
+    -------
+    dict of time : (n,) ndarray of float64, all different
+    and event : (n,) ndarray of bool
+    """
+    rng = np.random.default_rng(seed)
+    death = rng.exponential(size=len(y)) * np.exp(-y / y.std())
+    censored = rng.exponential(size=len(y)) * np.quantile(death, 0.7)
+    return {"time": np.minimum(death, censored), "event": death <= censored}
+
+
 def alpha_grid(X, y, l1_ratio, n_alphas=100, alpha_min_ratio=1e-2):
     """Geometric grid from the smallest alpha with an all-zero solution down to ``alpha_min_ratio`` times it."""
     correlation = np.abs(X.T @ (y - y.mean())).max() / len(y)

@@ -5,7 +5,7 @@ import numpy as np
 import riata
 import riata.linear_model
 
-from . import datasets
+from . import datasets, family_referee
 from .measure import THREADS, size
 
 
@@ -33,7 +33,9 @@ class GroupPaths:
         self.run()
 
     def track_largest_gap(self, sparsity):
-        return largest_gap(self.X, self.y, self.groups, self.run(), sparsity)
+        path = self.run()
+        primal, dual = family_referee.group_bounds(self.X, self.y, self.groups, path.coef, path.alphas, sparsity)
+        return float((primal - dual).max())
 
     track_largest_gap.unit = "gap"
 
@@ -50,35 +52,3 @@ class Tasks:
 
     def time_cv(self):
         riata.linear_model.MultiTaskLassoCV(cv=5, eps=1e-2, tol=1e-6, max_iter=100_000, n_jobs=THREADS).fit(self.X, self.Y)
-
-
-def largest_gap(X, y, groups, path, sparsity):
-    """Of a path without a ridge part; the dual point is the residual, scaled until every group's penalty holds it."""
-    n, y = len(y), y - y.mean()
-    members = [np.flatnonzero(groups == g) for g in np.unique(groups)]
-    worst = 0.0
-    X = X - X.mean(axis=0)
-    for coef, alpha in zip(path.coef, path.alphas, strict=True):
-        r = y - X @ coef
-        slopes, penalty, scale = X.T @ r / n, 0.0, 1.0
-        for g in members:
-            lam, l1 = alpha * (1 - sparsity) * np.sqrt(len(g)), alpha * sparsity
-            penalty += lam * np.linalg.norm(coef[g]) + l1 * np.abs(coef[g]).sum()
-            if beyond(scale * slopes[g], lam, l1):
-                scale = held(slopes[g], lam, l1, scale)
-        dual = scale * (r @ y) - scale * scale / 2 * (r @ r)
-        worst = max(worst, (r @ r / 2 - dual + n * penalty) / (y @ y / 2))
-    return worst
-
-
-def beyond(slopes, lam, l1):
-    return np.linalg.norm(np.maximum(np.abs(slopes) - l1, 0)) > lam
-
-
-def held(slopes, lam, l1, high):
-    """The largest multiple of the slopes, below ``high``, that is not ``beyond``: by bisection, from below."""
-    low = 0.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if beyond(middle * slopes, lam, l1) else (middle, high)
-    return low

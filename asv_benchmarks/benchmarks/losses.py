@@ -1,52 +1,15 @@
 """Paths of other losses than the squared one: two classes on many columns, many small ones, counts on tall data."""
 
-import numpy as np
-from scipy.special import xlogy
-
 import riata
 
-from . import datasets
+from . import datasets, family_referee
 from .measure import THREADS, size
-
-#: value, gradient and conjugate of a loss at η, y and u, for the judge below
-FORMULAS = {
-    "logistic": (lambda y, eta: np.logaddexp(0, eta) - y * eta,
-                 lambda y, eta: 1 / (1 + np.exp(-eta)) - y,
-                 lambda y, u: xlogy(u + y, u + y) + xlogy(1 - u - y, 1 - u - y)),
-    "poisson": (lambda y, eta: np.exp(eta) - y * eta,
-                lambda y, eta: np.exp(eta) - y,
-                lambda y, u: xlogy(u + y, u + y) - u - y),
-}
 
 
 def largest_gap(loss, X, y, path):
-    """Largest duality gap of a path with an intercept, over half its null deviance, by numpy from X and coefficients.
-
-    θ = −s ∇ℓ / n, with the intercept at its optimum (bisection) and, for a lasso, s as large as the penalty allows, up to 1.
-    """
-    value, gradient, conjugate = FORMULAS[loss]
-    saturated = -conjugate(y, np.zeros_like(y)).mean()
-    null = value(y, _level(gradient, y, np.zeros_like(y))).mean() - saturated
-    found = []
-    for alpha, coef in zip(path.alphas, path.coef, strict=True):
-        eta = X @ coef
-        eta = eta + _level(gradient, y, eta)
-        u = gradient(y, eta)
-        t = np.abs(X.T @ u) / len(y)
-        l1, l2 = alpha * path.l1_ratio, alpha * (1 - path.l1_ratio)
-        s = 1.0 if l2 else min(1.0, l1 / t.max())
-        primal = value(y, eta).mean() + l1 * np.abs(coef).sum() + l2 / 2 * coef @ coef
-        dual = -conjugate(y, s * u).mean() - (np.square(np.maximum(t - l1, 0)).sum() / (2 * l2) if l2 else 0.0)
-        found.append((primal - dual) / null)
-    return float(max(found))
-
-
-def _level(gradient, y, eta, low=-50.0, high=50.0):
-    """The intercept at which the gradients of all rows add up to zero."""
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if gradient(y, eta + middle).sum() < 0 else (low, middle)
-    return middle
+    """Largest duality gap of a path with an intercept."""
+    primal, dual = family_referee.smooth_bounds(loss, X, y, path.coef, path.alphas, path.l1_ratio, fit_intercept=True)
+    return float((primal - dual).max())
 
 
 class WideLogistic:
@@ -127,3 +90,40 @@ class TallPoisson:
         return largest_gap("poisson", self.X, self.y, self.run(l1_ratio))
 
     track_largest_gap.unit = "gap"
+
+
+class OwnLogistic:
+    """The logistic loss as a user writes it, compiled by numba, with and without its conjugate."""
+
+    params = ((False, True),)
+    param_names = ("conjugate",)
+    timeout = 600
+
+    def setup(self, conjugate):
+        from math import exp, log, log1p
+
+        def value(y, eta):
+            return max(eta, 0.0) - y * eta + log1p(exp(-abs(eta)))
+
+        def slope(y, eta):
+            return 1 / (1 + exp(-eta)) - y
+
+        def curvature(y, eta):
+            z = exp(-abs(eta))
+            return z / ((1 + z) * (1 + z))
+
+        def dual(y, u):
+            q = min(max(y + u, 0.0), 1.0)
+            return (q * log(q) if q > 0 else 0.0) + ((1 - q) * log(1 - q) if q < 1 else 0.0)
+
+        self.X, y = datasets.dense(size(500, 2000), size(30, 200))
+        self.y = (y > np.median(y)) * 1.0
+        self.loss = riata.losses.custom(value, slope, curvature, name="own logistic", conjugate=dual if conjugate else None,
+                                        link="logit", low=0.0, high=1.0)
+
+    def time_path(self, conjugate):
+        riata.fit_path(self.X, self.y, loss=self.loss, alphas=50, alpha_min_ratio=0.01, n_threads=THREADS)
+
+    def track_largest_gap(self, conjugate):
+        path = riata.fit_path(self.X, self.y, loss=self.loss, alphas=50, alpha_min_ratio=0.01, n_threads=THREADS)
+        return largest_gap("logistic", self.X, self.y, path)

@@ -4,7 +4,7 @@ import numpy as np
 
 import riata
 
-from . import datasets
+from . import datasets, family_referee
 from .measure import THREADS, size
 
 
@@ -14,6 +14,7 @@ class Concave:
     params = (("mcp", "scad"),)
     param_names = ("penalty",)
     timeout = 600
+    gamma = 4.0
 
     def setup(self, penalty):
         X, y = datasets.dense(size(200, 1000), size(1000, 10_000), rho=0.5)
@@ -21,7 +22,7 @@ class Concave:
         self.fit = {"mcp": riata.mcp_path, "scad": riata.scad_path}[penalty]
 
     def run(self):
-        return self.fit(self.X, self.y, alphas=100, alpha_min_ratio=1e-2, standardize=False, gamma=4.0, n_threads=THREADS)
+        return self.fit(self.X, self.y, alphas=100, alpha_min_ratio=1e-2, standardize=False, gamma=self.gamma, n_threads=THREADS)
 
     def time_path(self, penalty):
         self.run()
@@ -30,14 +31,10 @@ class Concave:
         self.run()
 
     def track_largest_kkt(self, penalty):
-        """Over the columns without a coefficient and those beyond gamma·alpha, where both penalties are flat."""
         path = self.run()
-        R = self.y - path.intercept[:, None] - path.coef @ self.X.T
-        T = np.abs(R @ self.X) / len(self.y)
-        a = path.alphas[:, None]
-        size_of = np.abs(path.coef)
-        off = np.where(path.coef == 0, T - a, np.where(size_of > 4.0 * a, T, 0.0))
-        return float(off.max() / self.y.std())
+        y = self.y - path.intercept.mean()                       # columns are centred: every alpha has the same intercept
+        worst = family_referee.concave_violations(self.X, y, penalty, self.gamma, path.coef, path.alphas).max()
+        return float(worst / self.y.std())
 
     track_largest_kkt.unit = "kkt"
 
@@ -62,13 +59,7 @@ class Slope:
 
     def track_largest_gap(self):
         path = self.run()
-        r = self.y - path.intercept[:, None] - path.coef @ self.X.T
-        y = self.y - self.y.mean()
-        inside = np.cumsum(np.sort(np.abs(r @ self.X), axis=1)[:, ::-1], axis=1) / len(y) / np.cumsum(path.sequence)
-        share = np.minimum(1.0, path.alphas / inside.max(axis=1))
-        norm = np.sort(np.abs(path.coef), axis=1)[:, ::-1] @ path.sequence
-        square = np.mean(r**2, axis=1)
-        gap = square / 2 + path.alphas * norm - share * np.mean(r * y, axis=1) + share**2 * square / 2
-        return float((gap / (np.mean(y**2) / 2)).max())
+        primal, dual = family_referee.slope_bounds(self.X, self.y, path.sequence, path.coef, path.intercept, path.alphas)
+        return float((primal - dual).max())
 
     track_largest_gap.unit = "gap"

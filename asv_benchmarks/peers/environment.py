@@ -1,4 +1,4 @@
-"""Make the environments that hold the peers: two, because adelie 1.1.52 needs numpy < 2.
+"""Make the environments that hold the peers: adelie 1.1.52 needs numpy < 2; those of few rows stay out of the others' way.
 
     python environment.py [--root DIR]        default: build/ at the top of the repository
 
@@ -16,6 +16,7 @@ TOP = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = {
     "peers-venv": ["scikit-learn>=1.9.1", "celer>=0.7.4", "skglm>=0.5", "glmstar>=0.6"],
     "peers-adelie": ["adelie==1.1.52"],
+    "peers-more": ["glum>=3.4.1", "sortedl1>=1.11"],
 }
 
 

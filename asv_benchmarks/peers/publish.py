@@ -2,16 +2,20 @@
 
 The tables stand between ``<!-- peers-table -->`` and ``<!-- /peers-table -->``, the machine between ``<!-- machine -->`` and
 ``<!-- /machine -->``; what threads.json and scaling.json hold between the same of ``threads-table`` and ``scaling-table``,
-in docs/performance.md alone. The words around them are a person's.
+in docs/performance.md alone, as do the rows of other losses and penalties (``families-table``), of which README has two as well.
+The words around them are a person's.
 """
 
 import re
 from pathlib import Path
 
-from . import curves, report
+from . import curves, families, report
 from . import scaling as scaling_table
 
-COLUMNS = ("riata", "scikit_learn", "scikit_learn_joblib", "celer", "skglm", "adelie", "glmstar", "glmnet")
+COLUMNS = ("riata", "scikit_learn", "scikit_learn_joblib", "celer", "skglm", "adelie", "glmstar", "glmnet", "glum",
+           "glum_categories", "sortedl1")
+#: rows of families.py that stand in README beside those of the squared loss
+IN_README = ("logistic-p5000", "logistic-many")
 #: the same method by another of its routes counts for the solver: the faster of the two
 ROUTES = {"adelie": ("adelie", "adelie_covariance"), "glmstar": ("glmstar", "glmstar_covariance"),
           "glmnet": ("glmnet", "glmnet_covariance"), "scikit_learn_joblib": ("scikit_learn_joblib", "scikit_learn_threads")}
@@ -20,19 +24,29 @@ ROUTES = {"adelie": ("adelie", "adelie_covariance"), "glmstar": ("glmstar", "glm
 def publish(result, top):
     """Fill both files and draw the picture; the files must hold the marks."""
     top = Path(top)
-    levels = sorted({level for row in result["rows"] for level in row["levels"]})
-    _fill(top / "README.md", "peers-table", table(result, levels[0]))
-    _fill(top / "docs" / "performance.md", "peers-table", "\n\n".join(table(result, level) for level in levels))
-    _fill(top / "docs" / "performance.md", "machine", machine(result))
-    curves.draw(result, top / "docs" / "images" / "time-against-gap.png")
+    docs = top / "docs" / "performance.md"
+    squared = {**result, "rows": [row for row in result["rows"] if row["task"] not in families.TASKS]}
+    others = {**result, "rows": [row for row in result["rows"] if row["task"] in families.TASKS]}
+    if others["rows"]:
+        _fill(docs, "families-table", "\n\n".join([machine(others), *(table(others, level) for level in levels_of(others))]))
+    if squared["rows"]:
+        chosen = {**result, "rows": squared["rows"] + [row for row in others["rows"] if row["name"] in IN_README]}
+        _fill(top / "README.md", "peers-table", table(chosen, levels_of(chosen)[0], squared))
+        _fill(docs, "peers-table", "\n\n".join(table(squared, level) for level in levels_of(squared)))
+        _fill(docs, "machine", machine(squared))
+        curves.draw(squared, top / "docs" / "images" / "time-against-gap.png")
+
+
+def levels_of(result):
+    """The gaps at which its solvers are compared, the tightest first."""
+    return sorted({level for row in result["rows"] for level in row["levels"]})
 
 
 def publish_batches(top, threads=None, scaling=None):
     """Fill the places of ``python -m peers threads`` and ``scaling`` in docs/performance.md with those that are given."""
     file = Path(top) / "docs" / "performance.md"
     if threads is not None:
-        levels = sorted({level for row in threads["rows"] for level in row["levels"]})
-        _fill(file, "threads-table", "\n\n".join([machine(threads), *(table(threads, level) for level in levels)]))
+        _fill(file, "threads-table", "\n\n".join([machine(threads), *(table(threads, level) for level in levels_of(threads))]))
     if scaling is not None:
         _fill(file, "scaling-table", f"{scaling_table.about(scaling)}\n\n{scaling_table.table(scaling)}")
 
@@ -44,9 +58,9 @@ def merged(results):
             **{part: {name: value for result in results for name, value in result[part].items()} for part in ("cold", "titles")}}
 
 
-def table(result, level):
-    """Seconds at a certified gap: a row a problem, a column a solver, the fastest in bold."""
-    columns = [name for name in COLUMNS if any(_runs(row, name) for row in result["rows"])]
+def table(result, level, columns_of=None):
+    """Seconds at a certified gap: a row a problem, a column a solver (of ``columns_of``, if given), the fastest in bold."""
+    columns = [name for name in COLUMNS if any(_runs(row, name) for row in (columns_of or result)["rows"])]
     lines = [f"| seconds at a certified gap ≤ {level:.0e} | ".replace("e-0", "e-")
              + " | ".join(result["titles"][name] for name in columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for row in result["rows"]:

@@ -5,6 +5,8 @@ import os
 import platform
 from pathlib import Path
 
+from . import families
+
 PLAYER = "riata"
 
 
@@ -58,7 +60,7 @@ def markdown(result):
 
 def level_table(result, solvers, level, measure="gap"):
     rows = [row for row in result["rows"]
-            if level in row["levels"] and (measure == "gap" or row["task"] not in ("cv", "many_cv"))]
+            if level in row["levels"] and (measure == "gap" or row["task"] not in ("cv", "many_cv", *families.BY_KKT))]
     lines = ["| problem | " + " | ".join(result["titles"][name] for name in solvers) + " |",
              "|---" * (len(solvers) + 1) + "|"]
     for row in rows:

@@ -9,17 +9,21 @@ targets  B paths on one X, each target on a grid of its own, no intercept
 many     B paths, each on an X, a target and a grid of its own, no intercept
 many_cv  the same with K folds each and an intercept
 boots    paths of one problem under B row weights (counts of a bootstrap) on one grid, no intercept
+
+Those of other losses and penalties are in families.py.
 """
 
 import hashlib
 import inspect
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import datasets
+
+from . import families
 
 CV_RATIOS = (0.1, 0.5, 0.7, 0.9, 1.0)
 
@@ -39,11 +43,13 @@ class Row:
     l1_ratios: tuple = CV_RATIOS
     time_limit: float = 60.0                # seconds of one run; a slower one is reported as "> N s"
     levels: tuple = (1e-4, 1e-6)            # certified gaps at which solvers are compared
-    tags: frozenset = field(default_factory=frozenset)
+    alpha: float | None = None              # one alpha, in place of a grid
+    quantile: float = 0.5
+    gamma: float = 3.0                      # of a concave penalty
 
     @property
     def fit_intercept(self):
-        return self.task in ("fit", "cv", "many_cv")
+        return self.task in ("fit", "cv", "many_cv", *families.WITH_INTERCEPT)
 
 
 ROWS = (
@@ -85,6 +91,37 @@ ROWS = (
         generator="many", l1_ratio=0.5, alpha_min_ratio=1e-3, n_folds=10),
     Row("bootstraps", "300 bootstraps of a 100-alpha lasso path, n=500, p=100", "boots",
         {"n": 500, "p": 100, "n_boot": 300}, {"n": 40, "p": 8, "n_boot": 3}, generator="bootstraps", alpha_min_ratio=1e-3),
+    Row("logistic-p5000", "l1 logistic, n=2000, p=5000, 50 alphas to 1/50", "logistic", {"n": 2000, "p": 5000},
+        {"n": 60, "p": 100}, generator="two_classes", n_alphas=50, alpha_min_ratio=0.02),
+    Row("logistic-sparse", "l1 logistic, sparse 20 000 x 100 000, density 5e-4, 50 alphas to 1/10", "logistic",
+        {"n": 20_000, "p": 100_000, "density": 5e-4}, {"n": 200, "p": 400, "density": 2e-2}, generator="two_classes",
+        n_alphas=50, alpha_min_ratio=0.1),
+    Row("logistic-many", "100 l1 logistic problems, n=200, p=30, 50 alphas each", "many_logistic",
+        {"n": 200, "p": 30, "n_targets": 100}, {"n": 40, "p": 6, "n_targets": 3}, generator="many_targets", n_alphas=50),
+    Row("poisson-tall", "Poisson, n=600 000, ten numbers and two one-hot blocks of 20, alpha 1e-3, ridge", "poisson",
+        {"n": 600_000, "p": 50, "family": "poisson"}, {"n": 400, "p": 20, "family": "poisson"}, generator="claims",
+        l1_ratio=0.0, alpha=1e-3),
+    Row("gamma-tall", "gamma, the same", "gamma", {"n": 600_000, "p": 50, "family": "gamma"},
+        {"n": 400, "p": 20, "family": "gamma"}, generator="claims", l1_ratio=0.0, alpha=1e-3),
+    Row("multinomial", "multinomial, n=2000, p=1000, 10 classes, 50 alphas to 1/50", "multinomial",
+        {"n": 2000, "p": 1000, "n_classes": 10}, {"n": 120, "p": 40, "n_classes": 3}, generator="many_classes", n_alphas=50,
+        alpha_min_ratio=0.02),
+    Row("group-lasso", "group lasso, n=1000, p=10 000, groups of 10", "group", {"n": 1000, "p": 10_000, "size": 10},
+        {"n": 60, "p": 100, "size": 5}, generator="grouped"),
+    Row("svc-l2", "LinearSVC, squared hinge, l2, C=1, n=20 000, p=500", "svc", {"n": 20_000, "p": 500}, {"n": 200, "p": 20},
+        generator="signs", l1_ratio=0.0, alpha=1 / 20_000),
+    Row("svc-l1", "LinearSVC, squared hinge, l1, C=.01, n=20 000, p=500", "svc", {"n": 20_000, "p": 500}, {"n": 200, "p": 20},
+        generator="signs", alpha=1 / 200),
+    Row("cox", "Cox, n=1000, p=2000, 50 alphas to 1/20", "cox", {"n": 1000, "p": 2000}, {"n": 80, "p": 40},
+        generator="survival", n_alphas=50, alpha_min_ratio=0.05),
+    Row("quantile", "median regression, l1, n=2000, p=50, alpha 1e-3", "quantile", {"n": 2000, "p": 50}, {"n": 100, "p": 10},
+        generator="plain", alpha=1e-3),
+    Row("mcp", "MCP, gamma 3, n=1000, p=10 000 (KKT violation)", "mcp", {"n": 1000, "p": 10_000}, {"n": 60, "p": 100},
+        generator="unit"),
+    Row("scad", "SCAD, gamma 3.7, n=1000, p=10 000 (KKT violation)", "scad", {"n": 1000, "p": 10_000}, {"n": 60, "p": 100},
+        generator="unit", gamma=3.7),
+    Row("slope", "SLOPE, \"bh\" with q=.1, n=500, p=2000, 50 alphas to .03", "slope", {"n": 500, "p": 2000},
+        {"n": 50, "p": 100}, generator="plain", n_alphas=50, alpha_min_ratio=0.03),
 )
 WARM_UP = {"dense": {"n": 40, "p": 60}, "sparse_columns": {"n": 40, "p": 60, "density": 0.2},
            "targets": {"n": 40, "p": 12, "n_targets": 2}, "many": {"n_problems": 2, "n": (20, 40), "p": (3, 12)},
@@ -111,15 +148,22 @@ def write(row, root, *, size="full"):
 
     The folder's name holds a digest of the row and of the generators, so that an edit of either makes new data.
     """
-    arguments = {"full": row.data, "quick": row.quick, "warm": WARM_UP[row.generator]}[size]
-    recipe = json.dumps(asdict(row), sort_keys=True, default=str) + inspect.getsource(datasets) + size
+    family = row.task in families.TASKS
+    arguments = {"full": row.data, "quick": row.quick, "warm": row.quick if family else WARM_UP.get(row.generator)}[size]
+    recipe = json.dumps(asdict(row), sort_keys=True, default=str) + inspect.getsource(datasets) + size + (
+        inspect.getsource(families) if family else "")
     folder = Path(root) / f"{row.name}-{size}-{hashlib.sha256(recipe.encode()).hexdigest()[:10]}"
     if (folder / "complete").exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    X, y, *more = getattr(datasets, row.generator)(**arguments)
-    arrays = {"y": np.concatenate(y) if isinstance(y, list) else y, "l1_ratio": np.array([row.l1_ratio]),
-              "intercept": np.array([int(row.fit_intercept)], np.int32)}
+    arrays = {"l1_ratio": np.array([row.l1_ratio]), "intercept": np.array([int(row.fit_intercept)], np.int32)}
+    if family:
+        arrays |= families.arrays(row, arguments)
+        arrays |= {"gamma": np.array([row.gamma]), "quantile": np.array([row.quantile])}
+        X, y, more = arrays.pop("X"), arrays.get("y"), []
+    else:
+        X, y, *more = getattr(datasets, row.generator)(**arguments)
+        arrays["y"] = np.concatenate(y) if isinstance(y, list) else y
     if hasattr(X, "indptr"):
         arrays |= {"X_data": X.data, "X_indices": X.indices, "X_indptr": X.indptr,
                    "X_shape": np.array(X.shape, np.int32)}

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import environment
+from . import environment, families
 
 HERE = Path(__file__).resolve().parent
 
@@ -63,13 +63,18 @@ class Solver:
 
 
 SOLVERS = (
-    Solver("riata", "riata", "project", decades(3, 13), 1e-6, (*TASKS, "targets")),
-    Solver("scikit_learn", "scikit-learn", "peers-venv", decades(3, 12), 1e-4, (*TASKS, "targets")),
-    Solver("celer", "celer", "peers-venv", decades(4, 10), 1e-6),
-    Solver("skglm", "skglm", "peers-venv", decades(2, 9), None, ("path", "fit", "cv")),
-    Solver("adelie", "adelie", "peers-adelie", decades(7, 16), 1e-7),
+    Solver("riata", "riata", "project", decades(3, 13), 1e-6, (*TASKS, "targets", *families.TASKS)),
+    Solver("scikit_learn", "scikit-learn", "peers-venv", decades(3, 12), 1e-4,
+           (*TASKS, "targets", "logistic", "many_logistic", "poisson", "gamma", "svc", "quantile")),
+    Solver("celer", "celer", "peers-venv", decades(4, 10), 1e-6, (*TASKS, "logistic", "many_logistic")),
+    Solver("skglm", "skglm", "peers-venv", decades(2, 9), None, ("path", "fit", "cv", "logistic", "mcp", "scad")),
+    Solver("adelie", "adelie", "peers-adelie", decades(7, 16), 1e-7, (*TASKS, "logistic", "many_logistic", "group", "cox")),
     Solver("adelie_covariance", "adelie (covariance)", "peers-adelie", decades(7, 16), 1e-7, ("path",), gram=True),
-    Solver("glmstar", "glmstar", "peers-venv", decades(7, 16), 1e-7),
+    Solver("glmstar", "glmstar", "peers-venv", decades(7, 16), 1e-7,
+           (*TASKS, "logistic", "many_logistic", "multinomial", "cox")),
+    Solver("glum", "glum", "peers-more", decades(3, 9), 1e-4, ("poisson", "gamma")),
+    Solver("glum_categories", "glum (categories)", "peers-more", decades(3, 9), 1e-4, ("poisson", "gamma")),
+    Solver("sortedl1", "sortedl1", "peers-more", decades(3, 9), None, ("slope",)),
     Solver("glmstar_covariance", "glmstar (covariance)", "peers-venv", decades(7, 16), 1e-7, ("path", "cv"), gram=True),
     Solver("glmnet", "R glmnet", "R", decades(7, 16), 1e-7),
     Solver("glmnet_covariance", "R glmnet (covariance)", "R", decades(7, 16), 1e-7, ("path", "cv"), gram=True),

@@ -25,7 +25,8 @@ def run(solver, job, cache):
     folder = job["data"]
     if folder not in cache:
         cache.clear()
-        cache[folder] = exchange.read_data(folder)
+        data = exchange.read_data(folder)
+        cache[folder] = solver.prepare(data) if hasattr(solver, "prepare") else data
     task = getattr(solver, job["task"])
     inner = int(job.get("inner", 1))
     data, tol = cache[folder], float(job["tol"])

@@ -1,5 +1,6 @@
 """The one door of the engine: a ``Batch`` of penalised least-squares paths in, a ``Solution`` with certificates out."""
 
+import warnings
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -23,7 +24,7 @@ from riata_engine.solvers.null_model import null_gradient
 from riata_engine.solvers.options import Options
 from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, MAX_ITER, NOT_FINITE, SKIPPED, STATUS, TIME_BUDGET, PathStore
 from riata_engine.solvers.problems import SOLVERS, Batch, canonical
-from riata_engine.solvers.prox_newton import loss_paths, solve_losses
+from riata_engine.solvers.prox_newton import fault_of, loss_paths, solve_losses
 from riata_engine.solvers.residual import solve_residual
 from riata_engine.solvers.ridge import RidgeDecomposition
 from riata_engine.solvers.ridge_bounds import solve_ridge_bounds
@@ -263,6 +264,8 @@ def _solve_loss(batch, control, clock):
         return _nothing(batch, control, clock)
     control.total = max(control.total, alphas.size)
     answers = solve_losses(batch, alphas, own, gradient, options, control, clock)
+    if own.faults:
+        warnings.warn(fault_of(own), RuntimeWarning, stacklevel=5)
     return _solution(answers, batch, alphas, 2 * own.scale, np.ones(len(alphas)), control, clock, "prox_newton")
 
 

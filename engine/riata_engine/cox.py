@@ -23,6 +23,10 @@ from riata_engine.threads import single_threaded_blas, thread_count
 __all__ = ["STATUS", "Cox", "CoxSolution", "baseline_hazard", "concordance", "risk_order", "solve_cox"]
 
 
+#: scores (k · n) that are counted sooner than further threads start
+FEW_SCORES = 2**15
+
+
 @dataclass
 class Cox:
     """Paths of Cox models on one X; all checked and converted by the caller.
@@ -252,8 +256,9 @@ def concordance(time, event, scores, weights=None, strata=None, n_threads=None):
     scores = np.ascontiguousarray(np.asarray(scores, float)[:, order])
     w = np.ones(scores.shape) if weights is None else np.array(np.broadcast_to(weights, scores.shape), float)[:, order]
     stratum = np.zeros(len(order), np.intp) if strata is None else np.asarray(strata, np.intp)[order]
+    threads = 1 if scores.size < FEW_SCORES else thread_count(n_threads)
     return concordance_counts(np.asarray(time, float)[order], np.asarray(event, bool)[order].astype(np.uint8), stratum,
-                              np.ascontiguousarray(w), _ranks(scores), thread_count(n_threads))
+                              np.ascontiguousarray(w), _ranks(scores), threads)
 
 
 def baseline_hazard(cox, linear_predictor):

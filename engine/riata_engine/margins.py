@@ -64,8 +64,7 @@ class Margins:
 @dataclass
 class MarginSolution:
     """Answers of ``Margins``: (T, L), and coef (T, L, p). ``gap`` is the duality gap over ``null_objective`` (T,), the
-    objective
-    without features; ``status`` has codes of ``STATUS``; ``dev_ratio`` is 1 − loss / loss without features."""
+    objective without features; ``status`` has codes of ``STATUS``; ``dev_ratio`` is 1 − loss / loss without features."""
 
     alphas: np.ndarray
     coef: np.ndarray

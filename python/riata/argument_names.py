@@ -28,6 +28,7 @@ NAMES = {
     **dict.fromkeys(("inner_folds", "n_inner_folds"), ("inner_cv", "")),
     **dict.fromkeys(("random_state", "random_seed"), ("seed", "an int")),
     **dict.fromkeys(("family", "loss_function", "objective"), ("loss", "a name such as 'logistic'")),
+    **dict.fromkeys(("type_measure", "measure", "metric"), ("scoring", "a name such as 'auc', or a scorer")),
     "stratified": ("stratify", "a number of quantile bins of y"),
     "y": ("Y", "targets (n,) or (n, B)"),
     "Y": ("y", "one target; riata.fit_batch takes many"),
@@ -38,11 +39,11 @@ NEEDLESS = {
     **dict.fromkeys(("copy_X", "copy_x"), "X is never changed"),
     **dict.fromkeys(("warm_start", "coef_init", "selection", "precompute", "Xy"),
                     "the engine chooses its own way, and every answer is certified"),
-    **dict.fromkeys(("scoring", "type_measure"), "folds are scored by the mean squared error"),
 }
 #: arguments that not every function has -> which has it
 ELSEWHERE = {**dict.fromkeys(("cv", "seed", "groups", "stratify", "n_repeats"), "cross_validate_path"), "loss": "fit_path",
-            "max_memory": "fit_batch", "inner_cv": "cross_validate_path", "rule": "nested_cross_validate"}
+            "max_memory": "fit_batch", "inner_cv": "cross_validate_path",
+            "scoring": "cross_validate_path", "rule": "nested_cross_validate"}
 
 
 def native(function):

@@ -11,7 +11,7 @@ from riata.bootstrap_draws import BootstrapDraws
 from riata.bootstrap_result import BootstrapResult
 from riata.chunks import Sequence
 from riata.cross_validation import all_fits, cross_validate
-from riata.cv_result import RULES
+from riata.cv_choice import RULES
 from riata.folds import make_folds
 from riata.no_memory import answer_fits
 from riata.paths import fitted_path

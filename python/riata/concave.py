@@ -1,17 +1,16 @@
 """Paths of non-convex penalties: MCP and SCAD, certified by the KKT conditions."""
 
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from riata.argument_names import native
-from riata.arguments import check_arguments
-from riata.no_memory import answer_fits
-from riata.results import PathResult, path_of, status_counts
+from riata.penalty_paths import check_penalty_arguments, penalty_path
+from riata.results import PathResult, status_counts
 from riata.tables import dataframe
 from riata.validation import check_l1_ratio, check_number
-from riata_engine.concave import LEAST_GAMMA, ConcaveBatch, Interrupted, solve_concave
+from riata_engine.concave import LEAST_GAMMA, ConcaveBatch, solve_concave
 
 #: what `status` means where there is no duality gap
 MEANING = {"max_iter": "the KKT violation did not reach tol", "time_budget": "the time budget was used up",
@@ -186,29 +185,19 @@ n_threads, time_budget, progress
 def _concave_path(penalty, arguments):
     given, l1_ratio, gamma = checked_concave(penalty, arguments)
 
-    def result_of(solution):
-        base = path_of(solution, 0, given, l1_ratio)
-        own = {name: given.grid.restore(getattr(solution, name)[0], 0) for name in ("kkt", "curvature")}
-        return ConcavePathResult(**{field.name: getattr(base, field.name) for field in fields(PathResult)}, **own,
-                                 penalty=penalty, gamma=gamma)
+    def own(solution):
+        certificates = {name: given.grid.restore(getattr(solution, name)[0], 0) for name in ("kkt", "curvature")}
+        return {**certificates, "penalty": penalty, "gamma": gamma}
 
-    batch = ConcaveBatch(given.X, given.y[:, None], weights=given.weights, l1_ratio=l1_ratio, penalty=penalty, gamma=gamma,
-                         **given.grid.keywords, **given.settings)
-    with answer_fits(1, given.grid.size, given.X.shape[1], "alphas"):
-        try:
-            path = result_of(solve_concave(batch, given.progress))
-        except Interrupted as stopped:
-            stopped.result = result_of(stopped.solution)
-            stopped.args = ("interrupted; .result holds what is done",)
-            raise
+    path = penalty_path(ConcavePathResult, solve_concave, given, ConcaveBatch, own, l1_ratio=l1_ratio, penalty=penalty,
+                        gamma=gamma)
     warn_of_kkt(path.status, path.kkt, path.tol, stacklevel=4)
     return path
 
 
 def checked_concave(penalty, arguments):
     """(`Arguments`, l1_ratio, gamma) of a native function of MCP or SCAD, from its ``locals()``."""
-    fixed = {"lower": None, "upper": None, "positive": False, "solver": "auto", "backend": "cpu"}
-    given = check_arguments({**arguments, **fixed})
+    given = check_penalty_arguments(arguments)
     l1_ratio = check_l1_ratio(arguments["l1_ratio"])
     if l1_ratio == 0:
         raise ValueError(f"l1_ratio = 0 leaves nothing of {penalty.upper()}: give more than 0, or use riata.fit_path with "

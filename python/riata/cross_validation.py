@@ -1,13 +1,18 @@
 """Cross-validated regularisation paths: all l1_ratios and all folds as one batch on one design."""
 
+import warnings
+
 import numpy as np
 
 from riata.argument_names import native
 from riata.arguments import check_arguments, derived_alphas
+from riata.calibration import OutOfFold
 from riata.cv_batch import CVBatch, grid_batch
+from riata.cv_choice import require_defined, undefined_note
 from riata.cv_result import CVResult
 from riata.folds import make_folds
 from riata.losses import check_loss
+from riata.measures import MEASURES, check_scoring
 from riata.no_memory import answer_fits
 from riata.results import path_of, solved
 from riata.status import status_names, warn_of_unconverged
@@ -15,11 +20,11 @@ from riata.validation import check_l1_ratios
 
 
 @native
-def cross_validate_path(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, cv=10, inner_cv=None, groups=None, stratify=None,
-                        n_repeats=1, seed=0, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None,
-                        lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
-                        max_epochs=100_000, n_threads=None,
-                        time_budget=None, backend="cpu", progress=None) -> CVResult:
+def cross_validate_path(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, cv=10, inner_cv=None, scoring="deviance",
+                        groups=None, stratify=None, n_repeats=1, seed=0, alpha_min_ratio=None, weights=None, offset=None,
+                        penalty_factor=None, lower=None, upper=None, positive=False, intercept=True, standardize=False,
+                        solver="auto", tol=1e-6, max_epochs=100_000, n_threads=None, time_budget=None, backend="cpu",
+                        progress=None) -> CVResult:
     """Choose alpha and l1_ratio by cross-validation.
 
     The paths of all l1_ratios, on all rows and without the rows of each fold, are one batch: a fold is a set of rows
@@ -41,10 +46,17 @@ def cross_validate_path(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, cv=10
         its output, or the number of the fold of each row (negative: never held out).
     inner_cv : int, splitter, or integer array of shape (n,), optional
         Hand over to `riata.nested_cross_validate`: `cv` are the outer folds, on which the choice by these inner ones is scored.
+    scoring : str or callable, default="deviance"
+        What chooses, of the predictions of held-out rows: "deviance", "mse", "mae", "r2" or "c_index", of two classes also
+        "log_loss", "brier", "auc", "accuracy" or "class" (the misclassification error): see `riata.measures`. These are computed
+        for all alphas at once, and weighted. Else the name of a scikit-learn scorer, such as "f1", or a scorer, a function of
+        (estimator, X, y): it is called with a fitted model for every alpha, l1_ratio and fold in turn, which takes longer; a
+        metric of scikit-learn stands for its scorer. A scorer's values are made large.
     groups : array_like of shape (n,), optional
         With an int `cv`, rows of one group stay together. A splitter receives them.
-    stratify : int, optional
-        With an int `cv`: spread each of this many quantile bins of y evenly over the folds.
+    stratify : int or False, optional
+        With an int `cv`: spread each of this many quantile bins of y evenly over the folds. By default two classes are spread
+        evenly, as scikit-learn does it, unless there are `groups`; False is for folds at random.
     n_repeats : int, default=1
         With an int `cv`: make the folds this many times, K = cv · n_repeats in all.
     seed : int, default=0
@@ -62,6 +74,8 @@ max_epochs, n_threads, time_budget, backend, progress
     ------
     ValueError, TypeError
         For bad arguments, naming the argument, the value and the remedy.
+    ValueError
+        Where the training rows of a fold are of one class, or no fold has a value of `scoring`.
     RuntimeError
         If no alpha was fitted in every fold.
     MemoryError
@@ -74,6 +88,8 @@ max_epochs, n_threads, time_budget, backend, progress
     -----
     sklearn.exceptions.ConvergenceWarning
         Once, with counts over all fits.
+    UserWarning
+        If some folds, which it names, have no value of `scoring`, as AUC where a fold holds out one class only.
 
     References
     ----------
@@ -85,26 +101,59 @@ max_epochs, n_threads, time_budget, backend, progress
 
         if check_loss(arguments.pop("loss")).name != "squared":
             raise ValueError(f"loss = {loss!r}: nested cross-validation is for squared loss. Leave inner_cv out")
+        if arguments.pop("scoring") != "deviance":
+            raise ValueError(f"scoring = {scoring!r}: nested cross-validation chooses by the mean squared error. Leave inner_cv "
+                             "or scoring out")
         return nested_cross_validate(**arguments)
     given = check_arguments(arguments)
     l1_ratios = check_l1_ratios(l1_ratio)
-    folds = make_folds(cv, len(given.y), y=given.y, X=given.X, weights=given.weights, groups=groups, stratify=stratify,
-                       n_repeats=n_repeats, seed=seed)
-    result = cross_validate(given, folds, l1_ratios)
+    measure = check_scoring(scoring, given.loss, given.classes, given.weights)
+    folds = make_folds(cv, len(given.y), y=given.y, X=given.X, weights=given.weights, groups=groups,
+                       stratify=None if stratify is False else stratify, n_repeats=n_repeats, seed=seed,
+                       strata=None if given.classes is None or stratify is False else given.y)
+    check_trained_folds(given.y, given.weights, given.loss, given.classes, folds)
+    result = cross_validate(given, folds, l1_ratios, measure)
+    if len(result.undefined_folds):
+        warnings.warn(undefined_note(result), UserWarning, stacklevel=3)
     warn_of_unconverged(*all_fits(result), tol, result.n_at_limit, stacklevel=3)
     return result
 
 
-def cross_validate(given, folds, l1_ratios):
-    """`cross_validate_path` on checked `Arguments`, without its warning."""
+def check_trained_folds(y, weights, loss, classes, folds):
+    """Refuse folds whose training rows leave a loss without a minimum: of one class, or all counts 0.
+
+    Raises
+    ------
+    ValueError
+    """
+    if loss.link == "identity":
+        return
+    counted = np.ones(len(y), bool) if weights is None else weights > 0
+    kinds = [counted & (y > 0)] + ([counted & (y < 1)] if loss.link == "logit" else [])
+    for k, test in enumerate(folds.test):
+        held_out = np.zeros(len(y), bool)
+        held_out[test] = True
+        trained = ~held_out if folds.train is None else np.bincount(folds.train[k], minlength=len(y)) > 0
+        for rows, value in zip(kinds, (0, 1), strict=False):
+            if not (trained & rows).any():
+                label = value if classes is None else classes[value]
+                remedy = ("use fewer folds, or such that" if classes is None else
+                          "leave stratify at its default with an int cv, or give folds that")
+                raise ValueError(f"y is {label!s} in every training row of fold {k} of cv, where the {loss.name} loss has "
+                                 f"no minimum: {remedy} train on rows of both kinds")
+
+
+def cross_validate(given, folds, l1_ratios, measure=MEASURES["deviance"]):
+    """`cross_validate_path` on checked `Arguments`, without its warnings."""
     problems = len(l1_ratios) * (len(folds) + 1)
     with answer_fits(problems, given.grid.size, given.X.shape[1], "alphas, l1_ratios or folds"):
-        result = _solve_folds(given, folds, l1_ratios)
+        result = _solve_folds(given, folds, l1_ratios, measure)
+    require_defined(result)
     result.index("min")                                # raises where nothing can be chosen
     return result
 
 
-def _solve_folds(given, folds, l1_ratios):
+def _solve_folds(given, folds, l1_ratios, measure):
     grid = given.grid
     if grid.alphas is None:
         alphas, columns = derived_alphas(grid_batch(given.X, given.y[:, None], l1_ratios, weights=given.weights,
@@ -115,21 +164,39 @@ def _solve_folds(given, folds, l1_ratios):
     batch = CVBatch(given.X, given.y, folds, given.weights, l1_ratios, given.settings)
     back = slice(None) if grid.back is None else grid.back
 
+    def in_order(values):
+        """(R, L, K) in the caller's order of alphas, of values (R, K, L)."""
+        return np.ascontiguousarray(values.transpose(0, 2, 1)[:, back])
+
     def result_of(solution):
         paths = [path_of(solution, b, given, l1_ratio) for b, l1_ratio in zip(batch.full, l1_ratios, strict=True)]
-        deviance = batch.deviance(solution).transpose(0, 2, 1)[:, back]
+        deviance = batch.deviance(solution)
+        own = measure.name == "deviance"
+        score = deviance if own else batch.scores(solution, measure, given.loss, given.classes, given.weights)
+        label = "mean squared error" if own and given.loss.name == "squared" else measure.label
         result = CVResult(
-            l1_ratios=l1_ratios, alphas=np.stack([path.alphas for path in paths]), deviance=np.ascontiguousarray(deviance),
-            paths=paths, folds=folds.test,
-            fold_status=status_names(solution.status[batch.held_out]).transpose(0, 2, 1)[:, back],
-            fold_gap=solution.gap[batch.held_out].transpose(0, 2, 1)[:, back])
+            l1_ratios=l1_ratios, alphas=np.stack([path.alphas for path in paths]), deviance=in_order(deviance), paths=paths,
+            folds=folds.test, fold_status=status_names(in_order(solution.status[batch.held_out])),
+            fold_gap=in_order(solution.gap[batch.held_out]), score=in_order(score), scoring=measure.name,
+            score_label=label, greater_is_better=measure.greater_is_better)
         if result.chosen:
-            r, i = result.index_min
-            eta = batch.held_out_prediction(solution, r, i if grid.back is None else grid.back[i])
-            result.oof_prediction = given.loss.response(eta)
+            _predict_held_out(result, batch, solution, given)
         return result
 
     return solved(batch.problems(alphas, columns), given.progress, result_of)
+
+
+def _predict_held_out(result, batch, solution, given):
+    """Set what the models of the folds say of the rows that they held out, at the chosen pairs."""
+    def link(rule):
+        r, i = result.index(rule)
+        return batch.held_out_prediction(solution, r, i if given.grid.back is None else given.grid.back[i])
+
+    links = {"min": link("min")}
+    result.oof_prediction = given.loss.response(links["min"])
+    if given.loss.name == "logistic" and given.classes is not None:
+        links["1se"] = links["min"] if result.index_1se == result.index_min else link("1se")
+        result.out_of_fold = OutOfFold(given.y, given.weights, links)
 
 
 def all_fits(result):

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from riata.folds import Folds
+from riata.measures import HeldOut
 from riata.prediction import linear_predictor
 from riata_engine.batch import Batch, deviances
 
@@ -13,6 +14,8 @@ from riata_engine.batch import Batch, deviances
 SMALL = 2**20
 #: folds whose rows one pass over X predicts, where these are more than one in SHARE of all: to pick rows takes longer
 TOGETHER, SHARE = 16, 16
+#: predictions of held-out rows that are scored at a time (128 MiB)
+SCORED = 2**24
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class CVBatch:
     l1_ratios : ndarray of shape (R,)
     settings : dict
         Further keywords of the engine's `Batch`, the same for all problems.
+    whole : bool
+        Whether the problems on all rows are there.
     """
 
     X: object
@@ -37,29 +42,34 @@ class CVBatch:
     weights: np.ndarray | None
     l1_ratios: np.ndarray
     settings: dict
+    whole: bool = True
+
+    @property
+    def n_groups(self):
+        return len(self.folds) + self.whole
 
     @property
     def full(self):
-        """(R,) problems on all rows."""
-        return np.arange(len(self.l1_ratios)) * (len(self.folds) + 1)
+        """(R,) problems on all rows, where these are there."""
+        return np.arange(len(self.l1_ratios)) * self.n_groups
 
     @property
     def held_out(self):
         """(R, K) problems that leave a fold out."""
-        return self.full[:, None] + 1 + np.arange(len(self.folds))
+        return self.full[:, None] + int(self.whole) + np.arange(len(self.folds))
 
     def problems(self, alphas, columns=None):
-        """The engine's batch at alphas (R, L), where the units of the columns may be known from the grid.
+        """The engine's batch at alphas (R, L) or (R, groups, L), where the units of the columns may be known from the grid.
 
         Few of a fold's coefficients are needed, so that it keeps them sparse, unless there are so few that to make them sparse
         would take as long as to solve for them.
         """
-        R, groups = len(self.l1_ratios), len(self.folds) + 1
-        store = "dense" if alphas.size * groups * self.X.shape[1] <= SMALL else "sparse"
+        R, groups = len(self.l1_ratios), self.n_groups
+        alphas = np.repeat(alphas, groups, axis=0) if alphas.ndim == 2 else alphas.reshape(R * groups, -1)
+        store = "dense" if alphas.size * self.X.shape[1] <= SMALL else "sparse"
         batch = Batch(self.X, self.y[:, None], target=np.zeros(R * groups, dtype=np.intp),
                       group=np.tile(np.arange(groups, dtype=np.intp), R), l1_ratio=np.repeat(self.l1_ratios, groups),
-                      alphas=np.repeat(alphas, groups, axis=0), store=store,
-                      **row_sets(self.folds, self.weights, len(self.y)), **self.settings)
+                      alphas=alphas, store=store, **row_sets(self.folds, self.weights, len(self.y), self.whole), **self.settings)
         if self.folds.train is None:                   # otherwise each group has weights of its own
             batch.columns = columns
         return batch
@@ -81,6 +91,27 @@ class CVBatch:
                     deviance[r, k, fitted] = deviances(self.settings.get("loss", "squared"), self.settings.get("loss_parameter"),
                                                        self.y[test], prediction, test_weights)
         return deviance
+
+    def scores(self, solution, measure, loss, classes, weights):
+        """(R, K, L) values of a `riata.measures.Measure` on the held-out rows, weighted; NaN where a fold was not fitted."""
+        (R, K), L = self.held_out.shape, solution.alphas.shape[1]
+        out = np.full((K, R * L), np.nan)
+        offset, n_threads = self.settings.get("offset"), self.settings.get("n_threads")
+        for k, test in enumerate(self.folds.test):
+            problems = self.held_out[:, k]
+            intercept = solution.intercept[problems].ravel()
+            fitted = np.flatnonzero(np.isfinite(intercept))
+            most = max(1, SCORED // max(1, len(test)))
+            for some in (fitted[first:first + most] for first in range(0, len(fitted), most)):
+                coef = self._models(solution, problems, some)
+                held = HeldOut(
+                    self.y[test], linear_predictor(self.X, coef, intercept[some], offset, test, n_threads),
+                    None if weights is None else weights[test], loss, classes, n_threads,
+                    X=lambda test=test: rows_of(self.X, test),
+                    coef=lambda at, coef=coef, b0=intercept[some]: (coef[[at]], b0[[at]]),
+                    offset=None if offset is None else offset[test])
+                out[k, some] = measure(held)
+        return out.reshape(K, R, L).swapaxes(0, 1)
 
     def held_out_prediction(self, solution, r, step):
         """(n,) predictions at alpha number `step` of l1_ratio r: means over the folds that hold a row out, else NaN."""
@@ -104,9 +135,21 @@ class CVBatch:
             return solution.coef[problems, step]
         return sparse.vstack([solution.coef[b][[step]] for b in problems], format="csr")
 
+    @staticmethod
+    def _models(solution, problems, which):
+        """Coefficients of some of the alphas of some problems, numbered in turn."""
+        if isinstance(solution.coef, np.ndarray):
+            return solution.coef[problems].reshape(-1, solution.coef.shape[-1])[which]
+        return sparse.vstack([solution.coef[b] for b in problems], format="csr")[which]
+
     def _predict(self, solution, b, steps, rows):
         return linear_predictor(self.X, solution.coef[b][steps], solution.intercept[b, steps], self.settings.get("offset"),
                                 rows)
+
+
+def rows_of(X, rows):
+    """Some rows of a dense or sparse matrix."""
+    return X[rows] if isinstance(X, np.ndarray) else X.tocsr()[rows]
 
 
 class HeldOutMean:
@@ -132,13 +175,13 @@ def grid_batch(X, Y, l1_ratios, *, weights, settings, **grid):
     return Batch(X, Y, weights=weights, target=zeros, group=zeros, l1_ratio=l1_ratios, **settings, **grid)
 
 
-def row_sets(folds, weights, n):
-    """The groups 0 (all rows), 1, ..., K of a batch: held-out rows where folds are taken away from the whole."""
+def row_sets(folds, weights, n, whole=True):
+    """The groups 0 (all rows, if `whole`), 1, ..., K of a batch: held-out rows where folds are taken away from the whole."""
     if folds.train is None:
-        return {"weights": weights, "held_out": [np.empty(0, dtype=np.intp), *folds.test]}
+        return {"weights": weights, "held_out": [*([np.empty(0, dtype=np.intp)] if whole else []), *folds.test]}
     base = np.ones(n) if weights is None else weights
     columns = np.empty((n, len(folds) + 1), order="F")
     columns[:, 0] = base
     for k, train in enumerate(folds.train):
         columns[:, k + 1] = base * np.bincount(train, minlength=n)
-    return {"weights": columns}
+    return {"weights": columns if whole else columns[:, 1:]}

@@ -32,8 +32,8 @@ class Folds:
         return len(self.test)
 
 
-def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stratify=None, n_repeats=1, seed=0,
-               first_repeat=0, rows=None, name="cv"):
+def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stratify=None, strata=None, n_repeats=1,
+               seed=0, first_repeat=0, rows=None, name="cv"):
     """Folds from an int, a scikit-learn splitter, an iterable of (train, test), an array of fold ids, or a plan.
 
     Parameters
@@ -54,6 +54,8 @@ def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stra
         Rows of one group stay in one fold (int `cv`), or what the splitter makes of them.
     stratify : int, optional
         Number of quantile bins of y whose rows are spread evenly over the folds (int `cv` only).
+    strata : ndarray of shape (n,), optional
+        Bins (classes) that an int `cv` spreads evenly where `stratify` and `groups` are not given.
     n_repeats : int, default=1
         The folds are made that many times, shuffled anew each time (int `cv` only).
     seed, first_repeat : int, default=0
@@ -84,7 +86,7 @@ def make_folds(cv, n_samples, *, y=None, X=None, weights=None, groups=None, stra
     if isinstance(cv, Integral):
         if weights is not None:
             rows = rows[weights[rows] > 0]
-        return _shuffled(int(cv), rows, y, groups, stratify, int(n_repeats), seed, first_repeat, name)
+        return _shuffled(int(cv), rows, y, groups, stratify, strata, int(n_repeats), seed, first_repeat, name)
     if n_repeats > 1:
         raise ValueError(f"n_repeats = {n_repeats} works with an int cv only; pass "
                          "sklearn.model_selection.RepeatedKFold as cv instead")
@@ -140,7 +142,7 @@ def group_numbers(groups, n_samples):
         raise ValueError("groups mixes values that cannot be compared, such as text and numbers: use one kind") from None
 
 
-def _shuffled(n_folds, rows, y, groups, stratify, n_repeats, seed, first_repeat, name):
+def _shuffled(n_folds, rows, y, groups, stratify, strata, n_repeats, seed, first_repeat, name):
     units = len(rows) if groups is None else len(np.unique(groups[rows]))
     what = "rows with a positive weight" if groups is None else "groups"
     if n_folds < 2:
@@ -149,25 +151,29 @@ def _shuffled(n_folds, rows, y, groups, stratify, n_repeats, seed, first_repeat,
         raise ValueError(f"cross-validation needs at least 2 {what}, got {units}")
     if n_folds > units:
         raise ValueError(f"{name} = {n_folds} is more than the {units} {what}; use {name} <= {units}")
+    bins = None if strata is None else strata[rows]
     if stratify is not None:
         if groups is not None:
             raise ValueError("stratify and groups cannot be combined here; pass a splitter such as "
                              "sklearn.model_selection.StratifiedGroupKFold on bins of y, or its folds, as cv")
-        if isinstance(stratify, bool) or not isinstance(stratify, Integral) or not 2 <= stratify <= units:
-            given = repr(stratify) if np.ndim(stratify) == 0 else f"(an array of shape {np.shape(stratify)})"
-            raise ValueError(f"stratify = {given} must be None or the number of quantile bins of y, 2 to {units}")
-        values = y[rows]
-        bins = np.searchsorted(np.quantile(values, np.arange(1, stratify) / stratify), values, side="left")
+        bins = _quantile_bins(y[rows], stratify, units)
     test = []
     for repeat in range(first_repeat, first_repeat + n_repeats):
         if groups is not None:
             ids = group_kfold_ids(groups[rows], n_folds, seed, repeat)
-        elif stratify is not None:
+        elif bins is not None:
             ids = stratified_kfold_ids(bins, n_folds, seed, repeat)
         else:
             ids = kfold_ids(len(rows), n_folds, seed, repeat)
         test += [rows[ids == k] for k in range(n_folds)]
     return Folds(test)
+
+
+def _quantile_bins(values, stratify, units):
+    if isinstance(stratify, bool) or not isinstance(stratify, Integral) or not 2 <= stratify <= units:
+        given = repr(stratify) if np.ndim(stratify) == 0 else f"(an array of shape {np.shape(stratify)})"
+        raise ValueError(f"stratify = {given} must be None or the number of quantile bins of y, 2 to {units}")
+    return np.searchsorted(np.quantile(values, np.arange(1, stratify) / stratify), values, side="left")
 
 
 def fold_ids_of(cv):

@@ -14,17 +14,32 @@ With η = b0 + xᵀb (+ offset) the linear predictor, ℓ(y, η) is
     huber               ½ r² for |r| = |y − η| ≤ a, a |r| − ½ a² beyond         robust regression
 
 The deviance of a row is 2 (ℓ − its least value over η), so that for squared loss it is the squared error.
+
+A convex loss of your own is `custom(value, gradient, curvature)`; docs/custom-losses.md shows it.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from riata.class_labels import missing_labels
+from riata.links import inverse_link
+from riata.loss_check import check_derivatives
 from riata.validation import check_number
 from riata_engine.batch import LOSS
+from riata_engine.custom import NotCompiled, compile_loss
 
-__all__ = ["SQUARED", "Loss", "huber", "negative_binomial", "tweedie"]
+__all__ = [
+    "SQUARED",
+    "CustomLoss",
+    "Loss",
+    "check_derivatives",
+    "custom",
+    "huber",
+    "negative_binomial",
+    "tweedie",
+]
 
 #: rows that a message names
 NAMED = 5
@@ -42,9 +57,19 @@ class Loss:
             raise ValueError(f"loss = {self.name!r} must be one of {', '.join(map(repr, LOSS))}")
 
     @property
+    def engine(self):
+        """What the engine knows of the loss."""
+        return LOSS[self.name]
+
+    @property
     def link(self):
         """"identity", "log" or "logit"."""
-        return LOSS[self.name].link
+        return self.engine.link
+
+    @property
+    def curvature_is_bound(self):
+        """Whether the curvature that steps are made with is above the second derivative somewhere."""
+        return self.name == "huber"
 
     @property
     def settings(self):
@@ -53,14 +78,7 @@ class Loss:
 
     def response(self, eta):
         """The mean of y at a linear predictor: its inverse link."""
-        if self.link == "log":
-            with np.errstate(over="ignore"):
-                return np.exp(eta)
-        if self.link == "logit":
-            from scipy.special import expit
-
-            return expit(eta)
-        return eta
+        return inverse_link(self.link, eta)
 
     def check(self, y, name="y", weights=None):
         """Refuse a target (n,) or (n, B) that the loss is not defined for, or that has nothing to tell.
@@ -70,7 +88,7 @@ class Loss:
         ValueError
             Naming the first rows that are outside.
         """
-        loss = LOSS[self.name]
+        loss = self.engine
         bad = np.flatnonzero(loss.misses(y).reshape(len(y), -1).any(axis=1))
         if len(bad):
             rows = ", ".join(map(str, bad[:NAMED])) + (f" and {len(bad) - NAMED} more" if len(bad) > NAMED else "")
@@ -89,6 +107,55 @@ class Loss:
                                  "its intercept would be infinite. Give rows of both kinds")
 
 
+@dataclass(frozen=True)
+class CustomLoss(Loss):
+    """A loss of functions that a user wrote: see `custom`. Its functions are compiled when it is first fitted."""
+
+    functions: tuple = ()
+    link_name: str = "identity"
+    low: float = -np.inf
+    high: float = np.inf
+    closed: bool = True
+    bound: bool = False
+
+    def __post_init__(self):
+        """The name may be any that is not in the tables."""
+
+    def __getstate__(self):
+        return {name: value for name, value in self.__dict__.items() if name != "engine"}
+
+    @cached_property
+    def engine(self):
+        """The compiled loss."""
+        functions = dict(zip(("value", "gradient", "curvature", "conjugate"), self.functions, strict=True))
+        try:
+            return compile_loss(self.name, functions, n_parameters=int(self.parameter is not None), link=self.link_name,
+                                low=self.low, high=self.high, closed=self.closed)
+        except ModuleNotFoundError as error:
+            raise ImportError(f"{self.name}: a loss of your own is compiled by numba, which is not installed: "
+                              "pip install numba") from error
+        except NotCompiled as error:
+            arguments = "(y, u" if error.function == "conjugate" else "(y, eta"
+            arguments += ")" if self.parameter is None else ", a)"
+            raise TypeError(f"{self.name}: numba cannot compile {error.function}{arguments}, which must take numbers and return "
+                            f"one, by Python's arithmetic, math and numpy: {error}") from None
+
+    @property
+    def link(self):
+        """"identity", "log" or "logit"."""
+        return self.link_name
+
+    @property
+    def curvature_is_bound(self):
+        """Whether the curvature is an upper bound of the second derivative."""
+        return self.bound
+
+    @property
+    def settings(self):
+        """Keywords of the engine's `Batch`."""
+        return {"loss": self.engine, "loss_parameter": self.parameter}
+
+
 SQUARED = Loss("squared")
 
 
@@ -105,6 +172,80 @@ def tweedie(power=1.5):
 def negative_binomial(size=1.0):
     """Counts of variance μ + μ²/size, log link; `size` above 0 is known."""
     return Loss("negative_binomial", check_number(size, "size", 0.0, low_open=True, high_open=True))
+
+
+def custom(value, gradient, curvature, *, name=None, conjugate=None, parameter=None, link="identity", low=-np.inf, high=np.inf,
+           closed=True, curvature_is_bound=False):
+    """A convex loss of your own, for every function that has the argument `loss`.
+
+    The functions take and return single numbers; numba compiles them, so that they may use Python's arithmetic, ``math``,
+    numpy's functions of numbers, and other functions of that kind. They are checked on a grid (`check_derivatives`).
+
+    Parameters
+    ----------
+    value, gradient, curvature : callable
+        ``value(y, eta)`` is the loss of a target at a linear predictor, convex in eta and bounded below; the others are its first
+        and second derivative with respect to eta.
+    name : str, optional
+        What messages and results call it. Default: the name of `value`.
+    conjugate : callable, optional
+        ``conjugate(y, u)``, the maximum over eta of u·eta − value(y, eta), for the duality gap. Default: found by a search in
+        each row, to rounding and on the safe side: a gap is never reported too small for it. To give it makes fits up to three
+        times as fast.
+    parameter : float, optional
+        A number that all functions take as their last argument. Losses that differ in it share what was compiled; a number that
+        the functions take from where they are defined is fixed when they are compiled.
+    link : {"identity", "log", "logit"}, default="identity"
+        How predictions come from eta on the scale of y, and where a fit begins.
+    low, high : float, optional
+        Range of y. A target outside of it is refused.
+    closed : bool, default=True
+        Whether y may be `low` itself.
+    curvature_is_bound : bool, default=False
+        Whether `curvature` is an upper bound of the second derivative. Steps take it as it is, so that it may be above it where
+        that is 0 (as beyond the delta of Huber's loss); solutions do not depend on it, and their certificates neither.
+
+    Returns
+    -------
+    CustomLoss
+        It can be pickled if its functions can, and is compiled again where it is loaded.
+
+    Raises
+    ------
+    ImportError
+        Without numba: ``pip install numba``.
+    TypeError
+        If numba cannot compile a function.
+    ValueError
+        If the functions contradict one another, or the loss is not convex: see `check_derivatives`.
+
+    Notes
+    -----
+    Compiling takes one to three seconds. For functions that are written in a file or a notebook it is kept on disk, where numba
+    keeps its files (``__pycache__``, or ``NUMBA_CACHE_DIR``), and read back in a tenth of a second as long as neither the
+    functions nor anything that they refer to changes. A function typed at a plain Python prompt is compiled in every session,
+    and so is one that refers to an object that is not a number, an array, a function or a module.
+
+    A value, gradient or curvature that turns out NaN in a fit ends the path there, with the status `not_finite` and a warning
+    that names the function, y and eta. If that happens to the null model of every problem it is a `ValueError`.
+    """
+    for what, function in (("value", value), ("gradient", gradient), ("curvature", curvature), ("conjugate", conjugate)):
+        if not callable(function) and not (what == "conjugate" and function is None):
+            raise TypeError(f"{what} = {function!r} must be a function of (y, {'u' if what == 'conjugate' else 'eta'})")
+    if link not in ("identity", "log", "logit"):
+        raise ValueError(f"link = {link!r} must be 'identity', 'log' or 'logit'")
+    name = getattr(value, "__name__", "custom").replace("<lambda>", "custom") if name is None else name
+    if not isinstance(name, str) or name in LOSS:
+        raise ValueError(f"name = {name!r} must be a text, and not the name of a loss that riata has")
+    if parameter is not None:
+        parameter = check_number(parameter, "parameter", -np.inf, low_open=True, high_open=True)
+    low, high = (check_number(end, what, -np.inf) for end, what in ((low, "low"), (high, "high")))
+    if not low < high:
+        raise ValueError(f"low = {low:g} and high = {high:g}: no y lies between them")
+    loss = CustomLoss(name, parameter, (value, gradient, curvature, conjugate), link, low, high, bool(closed),
+                      bool(curvature_is_bound))
+    check_derivatives(loss)
+    return loss
 
 
 def check_loss(loss):
@@ -156,5 +297,7 @@ def encoded_target(y, loss, name="y"):
 
 def _range(loss):
     if loss.high < np.inf:
-        return f"values from {loss.low:g} to {loss.high:g} (or labels of two classes)"
-    return "finite values" if loss.low == -np.inf else f"values {'of 0 or more' if loss.closed else 'above 0'}"
+        return f"values from {loss.low:g} to {loss.high:g}" + " (or labels of two classes)" * (loss.name == "logistic")
+    if loss.low == 0:
+        return f"values {'of 0 or more' if loss.closed else 'above 0'}"
+    return "finite values" if loss.low == -np.inf else f"values {'from' if loss.closed else 'above'} {loss.low:g}"

@@ -4,7 +4,7 @@ import numpy as np
 
 from riata import information
 from riata.columns import begins, spread
-from riata.cv_result import choose_each, standard_error
+from riata.cv_choice import choose_each, standard_error
 from riata.many_solve import CONVERGED, SKIPPED
 from riata.status import MEANING, OVERFLOW, UNDERFLOW, worse, worst
 from riata_engine.batch import STATUS

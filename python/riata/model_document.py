@@ -6,7 +6,8 @@ never an error of the code that would have used it.
 import json
 
 FORMAT = "riata-linear-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2            # with a link and classes
+PLAIN_VERSION = 1             # of a model without
 REWRITE = "save the model again"
 LONGEST_INTEGER = 309         # digits: the largest float64 has as many
 SHOWN = 40                    # characters of a wrong value
@@ -52,9 +53,10 @@ def check_format(document):
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ValueError(f"not a riata model: the field 'format' should be {FORMAT!r}; give a file that save_model "
                          "or riata fit wrote")
-    if document.get("format_version") != FORMAT_VERSION:
-        raise ValueError(f"format_version is {document.get('format_version')!r}, this riata reads "
-                         f"{FORMAT_VERSION}: load it with riata {document.get('riata', '(unknown)')} or newer")
+    version = document.get("format_version")
+    if isinstance(version, bool) or version not in (PLAIN_VERSION, FORMAT_VERSION):
+        raise ValueError(f"format_version is {version!r}, this riata reads {PLAIN_VERSION} and {FORMAT_VERSION}: load it with "
+                         f"riata {document.get('riata', '(unknown)')} or newer")
 
 
 def entry(document, key, kind, where=""):
@@ -62,6 +64,13 @@ def entry(document, key, kind, where=""):
     if key not in document:
         raise Damaged(f"{key!r} is missing{where}")
     return _of_kind(document[key], kind, f"{key!r}{where}")
+
+
+def optional(document, key, kind):
+    """A field of an object that is there, and null or of a kind."""
+    if key not in document:
+        raise Damaged(f"{key!r} is missing")
+    return None if document[key] is None else entry(document, key, kind)
 
 
 def entries(document, key, kind, where=""):

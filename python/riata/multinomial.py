@@ -1,11 +1,16 @@
 """Multinomial (softmax) logistic regression: paths, and their cross-validation."""
 
+import warnings
+
 import numpy as np
 
 from riata.argument_names import native
 from riata.class_labels import check_class_offset, check_classes, check_reference, check_trained
-from riata.folds import Folds, make_folds
-from riata.multinomial_result import MEASURES, MultinomialCVResult, MultinomialPathResult, log_softmax_of, predictors
+from riata.cv_batch import SCORED, rows_of
+from riata.cv_choice import require_defined, undefined_note
+from riata.folds import make_folds
+from riata.measures import MULTINOMIAL, HeldOut, check_scoring
+from riata.multinomial_result import MultinomialCVResult, MultinomialPathResult, predictors
 from riata.no_memory import answer_fits
 from riata.status import status_names, warn_of_unconverged
 from riata.validation import (
@@ -23,7 +28,6 @@ from riata.validation import (
     check_weights,
 )
 from riata_engine.multinomial import Multinomial, MultinomialInterrupted, multinomial_grid, solve_multinomial
-from riata_engine.random import stratified_kfold_ids
 
 #: last alpha / first alpha of a derived grid for l1_ratio 0, whose first alpha is that of l1_ratio 0.001
 RIDGE_MIN_RATIO = 1e-8
@@ -112,7 +116,7 @@ def fit_multinomial_path(X, y, *, l1_ratio=1.0, alphas=100, alpha_min_ratio=None
 
 
 @native
-def cross_validate_multinomial(X, y, *, l1_ratio=1.0, alphas=100, cv=10, groups=None, n_repeats=1, seed=0, measure="deviance",
+def cross_validate_multinomial(X, y, *, l1_ratio=1.0, alphas=100, cv=10, groups=None, n_repeats=1, seed=0, scoring="deviance",
                                alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, reference=None,
                                intercept=True, standardize=False, tol=1e-6, max_epochs=100_000, n_threads=None,
                                time_budget=None, progress=None) -> MultinomialCVResult:
@@ -131,8 +135,10 @@ def cross_validate_multinomial(X, y, *, l1_ratio=1.0, alphas=100, cv=10, groups=
         `riata.cross_validate_path`.
     groups, n_repeats, seed
         As in `riata.cross_validate_path`.
-    measure : {"deviance", "log_loss", "accuracy"}, default="deviance"
-        What the choice is made by; the others are there as well.
+    scoring : str or callable, default="deviance"
+        What chooses: "deviance", "log_loss", "brier", "accuracy", "class" (the misclassification error) or "auc" (the mean over
+        the classes of each against the rest), all alphas at once. Else a scikit-learn name or scorer, as in
+        `riata.cross_validate_path`. Deviance, log-loss and accuracy are there in any case.
     alpha_min_ratio, weights, offset, penalty_factor, reference, intercept, standardize, tol, max_epochs, n_threads, \
 time_budget, progress
         As in `fit_multinomial_path`.
@@ -145,6 +151,8 @@ time_budget, progress
     ------
     ValueError, TypeError
         For bad arguments, and for folds that leave a class out of the training rows.
+    ValueError
+        Where no fold has a value of `scoring`.
     RuntimeError
         If no alpha was fitted in every fold.
     riata_engine.multinomial.MultinomialInterrupted
@@ -154,12 +162,14 @@ time_budget, progress
     -----
     sklearn.exceptions.ConvergenceWarning
         Once, with counts over all fits.
+    UserWarning
+        If some folds, which it names, have no value of `scoring`.
     """
     given = _Given(locals())
-    if measure not in MEASURES:
-        raise ValueError(f"measure = {measure!r} must be one of {', '.join(map(repr, MEASURES))}")
     l1_ratios = check_l1_ratios(l1_ratio)
-    folds = _folds(given, cv, groups, n_repeats, seed)
+    measure = check_scoring(scoring, None, given.classes, given.weights)
+    folds = make_folds(cv, given.n, y=given.codes.astype(float), X=given.X, weights=given.weights, groups=groups,
+                       strata=given.codes, n_repeats=n_repeats, seed=seed)
     R, F = len(l1_ratios), len(folds)
     base = np.ones(given.n) if given.weights is None else given.weights
     weights = np.vstack([base, *(_training(base, folds, k, given) for k in range(F))])
@@ -169,7 +179,10 @@ time_budget, progress
                             alphas=np.repeat(grids, F + 1, axis=0))
         solution = _solved(batch, progress, lambda solution: solution)
     result = _cv_result(given, solution, folds, l1_ratios, base, measure)
+    require_defined(result)
     result.index("min")                                # raises where nothing can be chosen
+    if len(result.undefined_folds):
+        warnings.warn(undefined_note(result), UserWarning, stacklevel=3)
     warn_of_unconverged(status_names(solution.status), solution.gap, tol, 0, stacklevel=3)
     return result
 
@@ -242,19 +255,6 @@ def _solved(batch, progress, result_of):
         raise
 
 
-def _folds(given, cv, groups, n_repeats, seed):
-    folds = make_folds(cv, given.n, y=given.codes.astype(float), X=given.X, weights=given.weights, groups=groups,
-                       n_repeats=n_repeats, seed=seed)
-    if not isinstance(cv, (int, np.integer)) or groups is not None:
-        return folds
-    rows = np.arange(given.n) if given.weights is None else np.flatnonzero(given.weights > 0)
-    test = []
-    for repeat in range(n_repeats):
-        ids = stratified_kfold_ids(given.codes[rows], int(cv), int(seed), repeat)
-        test += [rows[ids == k] for k in range(int(cv))]
-    return Folds(test)
-
-
 def _training(base, folds, k, given):
     """Row weights without the rows that fold k holds out."""
     if folds.train is None:
@@ -267,24 +267,40 @@ def _training(base, folds, k, given):
 
 
 def _cv_result(given, solution, folds, l1_ratios, base, measure):
-    R, F, L = len(l1_ratios), len(folds), solution.alphas.shape[1]
-    log_loss, accuracy = np.empty((2, R, L, F))
-    offset = given.settings["offset"]
-    for k, rows in enumerate(folds.test):
-        at = np.arange(R) * (F + 1) + 1 + k
-        coef = solution.coef[at].reshape(R * L, len(given.classes), given.p)
-        eta = predictors(given.X[rows], coef, solution.intercept[at].reshape(R * L, -1))
-        if offset is not None:
-            eta = eta + offset[rows][:, None]
-        share = base[rows] / base[rows].sum()
-        log_loss[:, :, k] = -(share @ log_softmax_of(eta, given.codes[rows])).reshape(R, L)
-        right = np.where(np.isnan(eta[..., 0]), np.nan, eta.argmax(axis=-1) == given.codes[rows][:, None])
-        accuracy[:, :, k] = (share @ right).reshape(R, L)
+    R, F = len(l1_ratios), len(folds)
+    held = np.arange(R)[:, None] * (F + 1) + 1 + np.arange(F)
+    values = held_out_scores([measure, MULTINOMIAL["log_loss"], MULTINOMIAL["accuracy"]], given.X, given.codes, given.classes,
+                             folds, solution, held, base, given.settings["offset"], given.settings["n_threads"])
     back = slice(None) if given.grid.back is None else given.grid.back
-    held = np.array([[r * (F + 1) + 1 + k for k in range(F)] for r in range(R)])
+
+    def in_order(of):
+        """(R, L, F) in the caller's order of alphas, of (R, F, L)."""
+        return np.ascontiguousarray(of.swapaxes(1, 2)[:, back])
+
+    score, log_loss, accuracy = map(in_order, values)
     paths = [given.path(solution, r * (F + 1), ratio) for r, ratio in enumerate(l1_ratios)]
     return MultinomialCVResult(
-        l1_ratios=l1_ratios, alphas=np.stack([path.alphas for path in paths]), log_loss=log_loss[:, back],
-        accuracy=accuracy[:, back], measure=measure, paths=paths, folds=folds.test,
-        fold_status=status_names(solution.status[held]).transpose(0, 2, 1)[:, back],
-        fold_gap=solution.gap[held].transpose(0, 2, 1)[:, back])
+        l1_ratios=l1_ratios, alphas=np.stack([path.alphas for path in paths]), log_loss=log_loss, accuracy=accuracy, score=score,
+        scoring=measure.name, score_label=measure.label, greater_is_better=measure.greater_is_better, paths=paths,
+        folds=folds.test, fold_status=status_names(in_order(solution.status[held])), fold_gap=in_order(solution.gap[held]))
+
+
+def held_out_scores(measures, X, codes, classes, folds, solution, problems, weights, offset=None, n_threads=None):
+    """(len(measures), R, F, L) values on the rows that each fold holds out, of problems (R, F); NaN where nothing was fitted."""
+    (R, F), (_, L, n_classes, p) = problems.shape, solution.coef.shape
+    values = np.full((len(measures), F, R * L), np.nan)
+    for k, rows in enumerate(folds.test):
+        at = problems[:, k]
+        coef, intercept = solution.coef[at].reshape(R * L, n_classes, p), solution.intercept[at].reshape(R * L, -1)
+        test = rows_of(X, rows)
+        fitted = np.flatnonzero(np.isfinite(intercept).all(axis=1))
+        most = max(1, SCORED // max(1, len(rows) * n_classes))
+        for some in (fitted[first:first + most] for first in range(0, len(fitted), most)):
+            eta = predictors(test, coef[some], intercept[some])
+            held = HeldOut(codes[rows], eta if offset is None else eta + offset[rows][:, None],
+                           None if weights is None else weights[rows], None, classes, n_threads, X=lambda test=test: test,
+                           coef=lambda at, some=some, coef=coef, b0=intercept: (coef[some[at]], b0[some[at]]),
+                           offset=None if offset is None else offset[rows])
+            for value, measure in zip(values, measures, strict=True):
+                value[k, some] = measure(held)
+    return values.reshape(len(measures), F, R, L).swapaxes(1, 2)

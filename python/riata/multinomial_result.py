@@ -1,16 +1,14 @@
 """What multinomial paths and their cross-validation hand back."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from riata.cv_result import choose, standard_error
+from riata.cv_choice import CVChoice, standard_error
 from riata.prediction import linear_predictor
 from riata.results import check_same_features, largest_gap, not_fitted, positions, status_counts
 from riata.validation import check_design, check_number
 
-MEASURES = ("deviance", "log_loss", "accuracy")
 SEPARABLE = ("The classes can be told apart without error, and without a penalty no finite coefficients are the best: these are "
              "as far as tol asks for.")
 
@@ -19,13 +17,6 @@ def softmax(eta, axis=-1):
     """exp(η) / Σ exp(η), without overflow; NaN stays NaN."""
     z = np.exp(eta - eta.max(axis=axis, keepdims=True))
     return z / z.sum(axis=axis, keepdims=True)
-
-
-def log_softmax_of(eta, codes):
-    """log softmax(η)_c of each row's class c, η (n, ..., K)."""
-    top = eta.max(axis=-1)
-    chosen = np.take_along_axis(eta, codes.reshape(-1, *(1,) * (eta.ndim - 1)), axis=-1)[..., 0]
-    return chosen - top - np.log(np.exp(eta - top[..., None]).sum(axis=-1))
 
 
 @dataclass(eq=False, repr=False)
@@ -124,15 +115,32 @@ class MultinomialPathResult:
         """Probabilities (n, K) of the classes at one of `alphas`, (n, L, K) for None."""
         return softmax(self.decision_function(X, alpha, offset))
 
-    def predict(self, X, alpha=None, offset=None):
-        """The most probable class of each row: (n,) at one of `alphas`, (n, L) for None.
+    def predict(self, X, alpha=None, offset=None, kind="class"):
+        """Predictions for new rows.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or table of shape (n, p)
+        alpha : float, optional
+            One of `alphas`. Default: all of them.
+        offset : array_like of shape (n, K), optional
+        kind : {"class", "response", "link"}, default="class"
+            The most probable class, the probabilities, or the linear predictors.
+
+        Returns
+        -------
+        ndarray of shape (n,) of classes at one alpha, (n, L) for None; an axis K after these of the other kinds
 
         Raises
         ------
         ValueError
-            For None where some alpha was not fitted: no label could stand for it.
+            For classes at None where some alpha was not fitted: no label could stand for it.
         """
+        if kind not in ("class", "response", "link"):
+            raise ValueError(f"kind = {kind!r} must be 'class', 'response' or 'link'")
         eta = self.decision_function(X, alpha, offset)
+        if kind != "class":
+            return eta if kind == "link" else softmax(eta)
         if np.isnan(eta).any():
             raise ValueError("some alphas were not fitted (see .status), and have no labels: pass alpha= one that was")
         return self.classes[eta.argmax(axis=-1)]
@@ -154,7 +162,7 @@ def predictors(matrix, coef, intercept):
 
 
 @dataclass(eq=False, repr=False)
-class MultinomialCVResult:
+class MultinomialCVResult(CVChoice):
     """Cross-validated multinomial paths over alphas and l1_ratios.
 
     Attributes
@@ -164,10 +172,13 @@ class MultinomialCVResult:
     deviance, log_loss, accuracy : ndarray of shape (R, L, K)
         On the rows that each of the K folds holds out, weighted: twice the mean of −log p of the class that it is, half of that,
         and the share of rows whose most probable class it is.
-    measure : str
-        The one that is chosen by.
-    score_mean, score_se : ndarray of shape (R, L)
-        Mean over the folds of what is made small (deviance, log_loss, or 1 − accuracy), and its standard error.
+    scoring : str
+        The measure that is chosen by.
+    greater_is_better : bool
+    score : ndarray of shape (R, L, K)
+        Its values.
+    score_mean, score_se, deviance_mean, deviance_se : ndarray of shape (R, L)
+        Means over the folds, and their standard errors.
     paths : list of R MultinomialPathResult
         Fitted on all rows.
     folds : list of K integer arrays
@@ -181,7 +192,10 @@ class MultinomialCVResult:
     alphas: np.ndarray
     log_loss: np.ndarray
     accuracy: np.ndarray
-    measure: str
+    score: np.ndarray
+    scoring: str
+    score_label: str
+    greater_is_better: bool
     paths: list
     folds: list
     fold_status: np.ndarray
@@ -191,69 +205,23 @@ class MultinomialCVResult:
     def deviance(self):
         return 2 * self.log_loss
 
-    @cached_property
-    def _score(self):
-        return 1 - self.accuracy if self.measure == "accuracy" else getattr(self, self.measure)
+    @property
+    def deviance_mean(self):
+        return self.deviance.mean(axis=-1)
 
     @property
-    def score_mean(self):
-        return self._score.mean(axis=-1)
-
-    @property
-    def score_se(self):
-        return standard_error(self._score)
-
-    @cached_property
-    def _choice(self):
-        return choose(self.score_mean, self.score_se, self.alphas)
-
-    @property
-    def index_min(self):
-        return self._choice[0]
-
-    @property
-    def index_1se(self):
-        return self._choice[1]
-
-    @property
-    def alpha_min(self):
-        return float(self.alphas[self.index_min])
-
-    @property
-    def alpha_1se(self):
-        return float(self.alphas[self.index_1se])
-
-    @property
-    def l1_ratio_min(self):
-        return float(self.l1_ratios[self.index_min[0]])
-
-    @property
-    def path(self):
-        return self.paths[self.index_min[0]]
+    def deviance_se(self):
+        return standard_error(self.deviance)
 
     @property
     def classes(self):
         return self.paths[0].classes
 
-    def index(self, rule="min"):
-        """(index of the l1_ratio, index of the alpha) that a rule, "min" or "1se", chooses."""
-        if rule not in ("min", "1se"):
-            raise ValueError(f"rule = {rule!r} must be 'min' or '1se'")
-        return self.index_min if rule == "min" else self.index_1se
-
     def predict_proba(self, X, rule="min", offset=None):
         """Probabilities (n, K) by the model that `rule` chooses, fitted on all rows."""
-        r, i = self.index(rule)
-        return self.paths[r].predict_proba(X, alpha=self.alphas[r, i], offset=offset)
+        return self.predict(X, rule, offset, kind="response")
 
-    def predict(self, X, rule="min", offset=None):
-        """Classes (n,) by the model that `rule` chooses, fitted on all rows."""
+    def predict(self, X, rule="min", offset=None, kind="class"):
+        """Classes (n,) by the model that `rule` chooses, fitted on all rows; `kind` as in `MultinomialPathResult.predict`."""
         r, i = self.index(rule)
-        return self.paths[r].predict(X, alpha=self.alphas[r, i], offset=offset)
-
-    def __repr__(self):
-        r, i = self.index_min
-        return (f"MultinomialCVResult({len(self.folds)} folds, alpha_min={self.alpha_min:.4g}, "
-                f"l1_ratio_min={self.l1_ratio_min:g}, "
-                f"log-loss {self.log_loss[r, i].mean():.4g}, accuracy {self.accuracy[r, i].mean():.4g}, "
-                f"{status_counts(self.fold_status.ravel())} in the folds)")
+        return self.paths[r].predict(X, alpha=self.alphas[r, i], offset=offset, kind=kind)

@@ -10,7 +10,8 @@ from riata.argument_names import native
 from riata.arguments import check_arguments
 from riata.cross_validation import all_fits, cross_validate
 from riata.cv_batch import HeldOutMean
-from riata.cv_result import RULES, CVResult, standard_error
+from riata.cv_choice import RULES, standard_error
+from riata.cv_result import CVResult
 from riata.folds import make_folds
 from riata.prediction import linear_predictor
 from riata.status import warn_of_unconverged

@@ -1,19 +1,19 @@
 """Fitted linear models as JSON: readable by people, exact to the last bit, safe to load.
 
 The document holds plain data and no code. Python writes a float64 with the shortest digits that give the same float64
-back, so ``load_model(save_model(...))`` predicts bit for bit what the fit predicted.
+back, so ``load_model(save_model(...))`` predicts bit for bit what the fit predicted: a number, a mean behind a link, or a class.
 """
 import errno
 import json
 import os
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from .model_document import FORMAT, FORMAT_VERSION, REWRITE, Damaged, check_format, entries, entry, number, parse
+from .model_document import REWRITE, Damaged, parse
+from .saved_model import LinearModel, meaning_of
 
 
 def refuse_unwritable(path):
@@ -70,181 +70,6 @@ def write_text(path, text):
         temporary.write_text(text, encoding="utf-8")
 
 
-@dataclass
-class LinearModel:
-    """A fitted linear model: prediction is ``intercept + X @ coef``.
-
-    Parameters
-    ----------
-    coef : array (p,) or (T, p)
-        Coefficients on the scale of X, one row per target where there are several.
-    intercept : float or array (T,)
-    feature_names : list of str (p,), optional
-        Default ``x0, x1, ...``. Must be distinct.
-    target_names : list of str, optional
-        Default ``["y"]`` or ``["y0", "y1", ...]``.
-    alpha, l1_ratio : float, optional
-        The penalty that it was solved for.
-    encoding : dict, optional
-        How the columns of a table become the features (as `riata.cli.encode.Encoding.to_dict` writes it). None: the
-        columns of a table are the features.
-    notes : dict
-        Anything else that JSON can hold: how the model was chosen, versions, scores.
-
-    Raises
-    ------
-    ValueError
-        If shapes disagree, names repeat, or a coefficient or intercept is not finite.
-    """
-
-    coef: np.ndarray
-    intercept: object = 0.0
-    feature_names: list = None
-    target_names: list = None
-    alpha: float = None
-    l1_ratio: float = None
-    encoding: dict = None
-    notes: dict = field(default_factory=dict)
-
-    def __post_init__(self):
-        self.coef = np.array(self.coef, dtype=np.float64)
-        if self.coef.ndim not in (1, 2):
-            raise ValueError(f"coef has shape {self.coef.shape}: give (p,) or (n_targets, p)")
-        p, targets = self.coef.shape[-1], self.coef.shape[:-1]
-        try:
-            intercept = np.asarray(self.intercept, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise ValueError(f"intercept = {self.intercept!r} is not a number: give one number per target") from None
-        try:
-            self.intercept = np.broadcast_to(intercept, targets).copy()[()]
-        except ValueError:
-            raise ValueError(f"intercept has shape {np.shape(self.intercept)}, coef has shape {self.coef.shape}: "
-                             "give one intercept per target") from None
-        if not (np.isfinite(self.coef).all() and np.isfinite(self.intercept).all()):
-            raise ValueError("coef or intercept is not finite: this alpha was not solved, choose one that converged")
-        self.feature_names = _checked_names(self.feature_names, p, "feature_names", "x")
-        if self.target_names is None and not targets:
-            self.target_names = ["y"]
-        self.target_names = _checked_names(self.target_names, int(np.prod(targets, dtype=int)), "target_names", "y")
-
-    @property
-    def needed_columns(self):
-        """Names of the table columns that a prediction reads: those with a coefficient that is not zero."""
-        from .cli.encode import Encoding
-        used = np.flatnonzero(np.any(np.atleast_2d(self.coef) != 0, axis=0))
-        if self.encoding is None:
-            return [self.feature_names[j] for j in used]
-        return Encoding.from_dict(self.encoding).columns_of({self.feature_names[j] for j in used})
-
-    def predict(self, X):
-        """Predict from an array or a table.
-
-        Parameters
-        ----------
-        X : array (n, p) or table
-            An array or sparse matrix must have the p features in the order of ``feature_names``. Of a table (pandas,
-            polars, Arrow, or a dict of columns), the columns are taken by name; only those in ``needed_columns`` are
-            read, in any order.
-
-        Returns
-        -------
-        array (n,) or (n, T)
-
-        Raises
-        ------
-        ValueError
-            If columns are absent, hold missing values, text that is not a number, or a category that the fit did not
-            see.
-        """
-        if hasattr(X, "columns") or isinstance(X, dict):
-            return self._predict_table(X)
-        from scipy import sparse
-        X = X if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
-        if X.ndim != 2 or X.shape[1] != self.coef.shape[-1]:
-            raise ValueError(f"X has shape {X.shape}, the model has {self.coef.shape[-1]} features: give (n, p)")
-        return X @ self.coef.T + self.intercept
-
-    def _predict_table(self, table):
-        from .cli.encode import Encoding, as_polars
-        table = as_polars(table)
-        needed = self.needed_columns
-        encoding = Encoding.of_numbers(needed) if self.encoding is None else Encoding.from_dict(self.encoding)
-        features, names = encoding.transform(table, only=set(needed))
-        at = {name: j for j, name in enumerate(self.feature_names)}
-        return features @ self.coef[..., [at[name] for name in names]].T + self.intercept
-
-    def to_dict(self):
-        """The document that `save_model` writes."""
-        from . import __version__
-        coef, intercept = np.atleast_2d(self.coef), np.atleast_1d(self.intercept)
-        targets = [{"name": name, "intercept": float(b0),
-                    "coefficients": {self.feature_names[j]: float(row[j]) for j in np.flatnonzero(row)}}
-                   for name, b0, row in zip(self.target_names, intercept, coef, strict=True)]
-        return {"format": FORMAT, "format_version": FORMAT_VERSION, "riata": __version__,
-                "penalty": {"alpha": _plain(self.alpha), "l1_ratio": _plain(self.l1_ratio)},
-                "several_targets": self.coef.ndim == 2, "targets": targets, "features": self.feature_names,
-                "encoding": self.encoding, "notes": self.notes}
-
-    @classmethod
-    def from_dict(cls, document):
-        """The model of a document; a ValueError says what is wrong with one that is none."""
-        check_format(document)
-        try:
-            return cls(**_fields(document))
-        except ValueError as error:
-            raise ValueError(f"damaged riata model: {error}; {REWRITE}") from None
-
-
-def _fields(document):
-    """The arguments of `LinearModel` that a document holds, each checked."""
-    features, targets = entries(document, "features", str), entries(document, "targets", dict)
-    if not targets:
-        raise Damaged("'targets' is empty")
-    several = entry(document, "several_targets", bool)
-    if not several and len(targets) > 1:
-        raise Damaged(f"'several_targets' is false and 'targets' holds {len(targets)}")
-    at = {name: j for j, name in enumerate(features)}
-    coef, intercept, names = np.zeros((len(targets), len(features))), [], []
-    for row, target in zip(coef, targets, strict=True):
-        names.append(entry(target, "name", str, " in a target"))
-        where = f" of target {names[-1]!r}"
-        if "intercept" not in target:
-            raise Damaged(f"'intercept'{where} is missing")
-        intercept.append(number(target["intercept"], "intercept"))
-        for name, value in entry(target, "coefficients", dict, where).items():
-            if name not in at:
-                raise Damaged(f"the coefficient of {name!r} belongs to no feature")
-            row[at[name]] = number(value, f"the coefficient of {name!r}")
-    if "encoding" not in document:
-        raise Damaged("'encoding' is missing")
-    encoding = document["encoding"]
-    if encoding is not None:
-        from .cli.encode import Encoding
-        if Encoding.from_dict(encoding).feature_names != features:
-            raise Damaged("'encoding' makes other features than 'features' names")
-    penalty = entry(document, "penalty", dict)
-    penalty = {name: None if penalty.get(name) is None else number(penalty[name], name) for name in ("alpha", "l1_ratio")}
-    return {"coef": coef if several else coef[0], "intercept": intercept if several else intercept[0],
-            "feature_names": features, "target_names": names, "encoding": encoding, "notes": entry(document, "notes", dict),
-            **penalty}
-
-
-def _checked_names(names, count, argument, letter):
-    if names is None:
-        return [f"{letter}{j}" for j in range(count)]
-    names = [str(name) for name in names]
-    if len(names) != count:
-        raise ValueError(f"{argument} has {len(names)} names for {count} columns: give one per column")
-    if len(set(names)) != count:
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{argument} holds {twice!r} more than once: rename one of the columns")
-    return names
-
-
-def _plain(value):
-    return None if value is None else float(value)
-
-
 def save_model(model, path, *, rule="min", alpha=None, target_names=None, encoding=None, notes=None):
     """Write a fitted linear model as JSON.
 
@@ -252,7 +77,9 @@ def save_model(model, path, *, rule="min", alpha=None, target_names=None, encodi
 
     Parameters
     ----------
-    model : LinearModel, CVResult, PathResult or a fitted estimator with ``coef_`` and ``intercept_``
+    model : LinearModel, CVResult, PathResult, their multinomial kin, or a fitted estimator with ``coef_``
+        Of any loss. riata's classifiers and models with a link are saved with both; of other libraries only linear models without
+        a link.
     path : str or path
         Written as a whole or not at all.
     rule : {"min", "1se"}, default "min"
@@ -272,7 +99,7 @@ def save_model(model, path, *, rule="min", alpha=None, target_names=None, encodi
     ------
     ValueError
         If ``rule`` is unknown, the path has several alphas and none is named, ``alpha`` is given with what is no path, two
-        columns have one name, or the estimator is not fitted.
+        columns have one name, the estimator is not fitted, or it is another library's with a link or classes.
     OSError
         If the file cannot be written, or ``path`` is a folder.
     TypeError
@@ -286,51 +113,62 @@ def save_model(model, path, *, rule="min", alpha=None, target_names=None, encodi
 def as_linear_model(model, *, rule="min", alpha=None, target_names=None, encoding=None, notes=None):
     """The `LinearModel` of a fitted result; arguments as in `save_model`."""
     _refuse_wholes(model)
-    _refuse_losses(model)
-    if alpha is not None and not _is_path(model):
-        if hasattr(model, "coef_min"):
-            raise ValueError(f"alpha = {alpha!r} is for a path, and the alpha of a CVResult is chosen by rule: leave it out, or "
-                             f"save the path on all rows at one of its alphas, save_model(cv.path, path, alpha={alpha!r})")
+    chosen = hasattr(model, "index_min") and hasattr(model, "paths")        # a cross-validation
+    if alpha is not None and (chosen or not _is_path(model)):
+        if chosen:
+            raise ValueError(f"alpha = {alpha!r} is for a path, and the alpha of a {type(model).__name__} is chosen by rule: "
+                             f"leave it out, or save the path on all rows at one of its alphas, save_model(cv.path, path, "
+                             f"alpha={alpha!r})")
         raise ValueError(f"alpha = {alpha!r} is for a path, and a {type(model).__name__} has one alpha: leave it out, or fit "
                          "again with that alpha")
     if isinstance(model, LinearModel):
         return model
     extra = {"target_names": target_names, "encoding": encoding, "notes": {} if notes is None else notes}
-    if hasattr(model, "coef_min"):                                          # CVResult
+    if chosen:
         if rule not in ("min", "1se"):
             raise ValueError(f"rule is {rule!r}: give 'min' or '1se'")
-        coef, intercept, alpha, l1_ratio = (getattr(model, f"{name}_{rule}")
-                                            for name in ("coef", "intercept", "alpha", "l1_ratio"))
-        return LinearModel(coef, intercept, model.path.feature_names, alpha=alpha, l1_ratio=l1_ratio, **extra)
+        r, i = model.index(rule)
+        return _of_path(model.paths[r], i, extra)
     if _is_path(model):
         if alpha is None and len(model.alphas) != 1:
             raise ValueError(f"the path has {len(model.alphas)} alphas: say which one to save with alpha=")
-        i = 0 if alpha is None else model.at(alpha)
-        return LinearModel(model.coef[i], model.intercept[i], model.feature_names, alpha=model.alphas[i],
-                           l1_ratio=model.l1_ratio, **extra)
-    if hasattr(model, "coef_"):                                             # fitted estimator
-        coef = model.coef_.toarray() if hasattr(model.coef_, "toarray") else np.asarray(model.coef_)
-        penalty = [getattr(model, f"{name}_", getattr(model, name, None)) for name in ("alpha", "l1_ratio")]
-        penalty = [value if np.ndim(value) == 0 and not isinstance(value, str) else None for value in penalty]
-        return LinearModel(coef, model.intercept_, getattr(model, "feature_names_in_", None), alpha=penalty[0],
-                           l1_ratio=penalty[1], **extra)
+        return _of_path(model, 0 if alpha is None else model.at(alpha), extra)
+    if hasattr(model, "coef_"):
+        return _of_estimator(model, extra)
     if hasattr(model, "fit"):
         raise ValueError(f"this {type(model).__name__} is not fitted, or has no coef_: call fit before saving it")
     raise TypeError(f"cannot save a {type(model).__name__}: give a LinearModel, a CVResult, a PathResult "
                     "or a fitted linear estimator")
 
 
-def _refuse_losses(model):
-    """A `LinearModel` predicts by coefficients alone: that would be the linear predictor of a model with a link."""
-    loss = getattr(getattr(model, "path", model), "loss", None)
-    name = getattr(loss, "name", None)
-    if name is None and hasattr(model, "classes_"):
-        name = type(model).__name__
-    if name is None and hasattr(model, "_loss"):
-        name = model._loss().name
-    if name not in (None, "squared", "huber"):
-        raise ValueError(f"save_model keeps linear models, and this one ({name}) predicts through a link: pickle it, or use "
-                         "joblib")
+def _of_path(path, i, extra):
+    """The model of a path at its alpha number `i`."""
+    loss, classes = getattr(path, "loss", None), getattr(path, "classes", None)
+    if loss is None and classes is not None:
+        meaning = meaning_of("multinomial", "softmax", classes, "class")
+    elif loss is None or loss.link == "identity":
+        meaning = {}
+    else:
+        meaning = meaning_of(loss, loss.link, np.array([0, 1]) if classes is None and loss.link == "logit" else classes)
+    return LinearModel(path.coef[i], path.intercept[i], path.feature_names, alpha=path.alphas[i], l1_ratio=path.l1_ratio,
+                       **meaning, **extra)
+
+
+def _of_estimator(model, extra):
+    """The model of a fitted estimator; riata's own say by ``_saved_meaning`` what they predict."""
+    own = getattr(model, "_saved_meaning", None)
+    if own is None and (hasattr(model, "classes_") or hasattr(model, "_base_loss")):
+        raise ValueError(f"this {type(model).__module__}.{type(model).__name__} predicts through a link that save_model does not "
+                         "know: fit riata's class of that name, or pickle this one")
+    meaning = {} if own is None else own()
+    coef = model.coef_.toarray() if hasattr(model.coef_, "toarray") else np.asarray(model.coef_)
+    intercept = getattr(model, "intercept_", 0.0)
+    if meaning.get("classes") is not None and coef.ndim == 2 and len(coef) == 1:            # two classes, one row
+        coef, intercept = coef[0], np.ravel(intercept)[0]
+    penalty = [getattr(model, f"{name}_", getattr(model, name, None)) for name in ("alpha", "l1_ratio")]
+    penalty = [value if np.ndim(value) == 0 and not isinstance(value, str) else None for value in penalty]
+    return LinearModel(coef, intercept, getattr(model, "feature_names_in_", None), alpha=penalty[0], l1_ratio=penalty[1],
+                       **meaning, **extra)
 
 
 def _is_path(model):

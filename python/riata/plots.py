@@ -13,9 +13,19 @@ import numpy as np
 
 from .plot_axes import alpha_axis, count_axis, label_ends, mark_alphas
 from .plot_style import GREY, INK, PALETTE, axes_of, names_of, new_axes, ratio_labels, shorten, styled, verbatim
+from .plots_calibration import plot_calibration
 from .results import status_counts
 
-__all__ = ["coefficients_height", "cv_marks", "new_axes", "plot_coefficients", "plot_cv", "plot_heatmap", "plot_path"]
+__all__ = [
+    "coefficients_height",
+    "cv_marks",
+    "new_axes",
+    "plot_calibration",
+    "plot_coefficients",
+    "plot_cv",
+    "plot_heatmap",
+    "plot_path",
+]
 
 
 @styled
@@ -114,17 +124,17 @@ def _largest_features(alphas, coef, marks, top):
 
 @styled
 def plot_cv(cv, ax=None, *, title=None):
-    """Draw held-out error against log alpha with one standard error to each side.
+    """Draw the held-out score against log alpha with one standard error to each side.
 
-    The best l1_ratio is drawn with error bars, the others as thin lines. The shaded band reaches from the smallest mean
-    to one standard error above it; the 1-SE choice is the largest alpha (at that l1_ratio) whose mean lies in the band
+    The best l1_ratio is drawn with error bars, the others as thin lines. The shaded band reaches from the best mean to one
+    standard error on the worse side of it; the 1-SE choice is the largest alpha (at that l1_ratio) whose mean lies in the band
     (Breiman et al., Classification and Regression Trees, 1984, section 3.4.3).
 
     Parameters
     ----------
     cv : CVResult
-        Has ``l1_ratios (R,)``, ``alphas (R, L)``, ``deviance_mean (R, L)``, ``deviance_se (R, L)``, ``index_min``,
-        ``index_1se``, ``paths``.
+        Has ``l1_ratios (R,)``, ``alphas (R, L)``, ``score_mean (R, L)``, ``score_se (R, L)``, ``score_label``,
+        ``greater_is_better``, ``index_min``, ``index_1se``, ``paths``.
     ax : matplotlib Axes, optional
         Where to draw; default a new figure of 7.4 × 4.2 inches.
     title : str, optional
@@ -136,18 +146,20 @@ def plot_cv(cv, ax=None, *, title=None):
     from matplotlib import colormaps
 
     ax = axes_of(ax, 7.4, 4.2)
-    alphas, mean, se = (np.asarray(a, float) for a in (cv.alphas, cv.deviance_mean, cv.deviance_se))
+    alphas, mean, se = (np.asarray(a, float) for a in (cv.alphas, cv.score_mean, cv.score_se))
     ratios = np.asarray(cv.l1_ratios, float)
     best, i = cv.index_min
     se = np.nan_to_num(se)                                      # a single fold has no standard error
-    bottom, band = mean[best, i], mean[best, i] + se[best, i]
+    towards = -1 if cv.greater_is_better else 1                 # worse
+    bottom, band = mean[best, i], mean[best, i] + towards * se[best, i]
     null = _null_error(mean[best], alphas[best])
     chosen = [(name, marker, alphas[index], mean[index]) for name, marker, index in _choices(cv)]
     shown = _drawable(alphas)
     alpha_axis(ax, alphas[:, shown], zero=(alphas == 0).any())
     alphas, mean, se = alphas[:, shown], mean[:, shown], se[:, shown]
     upper = np.where((np.arange(ratios.size) == best)[:, None], mean + se, mean)          # the upper edge of what is drawn
-    ax.axhspan(bottom, band, color=PALETTE[5], alpha=0.28, lw=0, zorder=0.5, label="minimum to + 1 SE")
+    ax.axhspan(bottom, band, color=PALETTE[5], alpha=0.28, lw=0, zorder=0.5,
+               label="maximum to − 1 SE" if towards < 0 else "minimum to + 1 SE")
     shades = colormaps["viridis"](np.linspace(0.0, 0.88, max(ratios.size, 2)))
     texts = ratio_labels(ratios)
     for r in range(ratios.size):
@@ -160,9 +172,9 @@ def plot_cv(cv, ax=None, *, title=None):
     for name, marker, alpha, error in chosen:
         _mark(ax, alpha, error, marker, ms=7, mfc="none", mec=INK, mew=1.3, zorder=4, clip_on=False,
               label=f"{name}: {_alpha_label(alpha)}")
-    floor, ceiling = min(np.nanmin(mean[best] - se[best]), np.nanmin(mean), bottom), max(np.nanmax(upper), band)
-    _error_axis(ax, floor, ceiling, null, bottom)
-    count_axis(ax, alphas[best], (np.nan_to_num(cv.paths[best].coef) != 0).sum(axis=1)[shown])
+    floor, ceiling = min(np.nanmin(mean[best] - se[best]), np.nanmin(mean), bottom, band), max(np.nanmax(upper), bottom, band)
+    _score_axis(ax, floor, ceiling, None if cv.greater_is_better else null, bottom, f"held-out {cv.score_label}")
+    count_axis(ax, alphas[best], _selected(cv.paths[best].coef)[shown])
     every = np.unique(alphas)
     edges = [np.interp(np.log(every), np.log(alphas[r, ::-1]), upper[r, ::-1], left=-np.inf, right=-np.inf)
              for r in range(ratios.size)]
@@ -170,7 +182,7 @@ def plot_cv(cv, ax=None, *, title=None):
     mark_alphas(ax, marks, every, np.max(edges, axis=0))
     handles, labels = ax.get_legend_handles_labels()
     order = sorted(range(len(labels)), key=lambda k: ("best" not in labels[k], "alpha" not in labels[k],
-                                                      "to + 1" not in labels[k], k))
+                                                      "imum to" not in labels[k], k))
     ax.legend([handles[k] for k in order], [labels[k] for k in order], loc="upper left",
               bbox_to_anchor=(1.01, 1.0), handlelength=1.6, labelspacing=0.4, borderaxespad=0.0)
     folds = np.asarray(cv.deviance).shape[-1]
@@ -178,11 +190,16 @@ def plot_cv(cv, ax=None, *, title=None):
     return ax
 
 
-def _error_axis(ax, floor, ceiling, null, smallest):
-    """Limits that take in every curve; a log axis where one of them climbs beyond four times the null model's error."""
+def _selected(coef):
+    """Features with a coefficient other than 0 (for any class), of coefficients (L, p) or (L, K, p)."""
+    used = np.nan_to_num(coef) != 0
+    return (used if used.ndim == 2 else used.any(axis=1)).sum(axis=1)
+
+
+def _score_axis(ax, floor, ceiling, null, smallest, label):
+    """Limits that take in every curve; a log axis where an error climbs beyond four times that of the null model."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-    label = "held-out mean squared error"
-    if ceiling > 4 * null and smallest > 0:
+    if null is not None and ceiling > 4 * null and smallest > 0:
         ax.set_yscale("log")
         floor = floor if floor > smallest / 4 else smallest / 4         # an error bar may reach below 0
         ax.set_ylim(floor / (ceiling / floor) ** 0.05, ceiling * (ceiling / floor) ** 0.07)
@@ -207,7 +224,7 @@ def _drawable(alphas):
 
 def _choices(cv):
     """(name, marker, index) of what the two rules choose."""
-    return ("minimum", "o", cv.index_min), ("1-SE", "s", cv.index_1se)
+    return (_best_name(cv), "o", cv.index_min), ("1-SE", "s", cv.index_1se)
 
 
 def _mark(ax, alpha, height, marker, **style):
@@ -227,22 +244,27 @@ def _null_error(mean, alphas):
 
 def cv_marks(cv):
     """Alphas chosen by a cross-validation, by the names that the plots use: ``{"minimum": ..., "1-SE": ...}``."""
-    return {"minimum": float(cv.alpha_min), "1-SE": float(cv.alpha_1se)}
+    return {_best_name(cv): float(cv.alpha_min), "1-SE": float(cv.alpha_1se)}
+
+
+def _best_name(cv):
+    return "maximum" if getattr(cv, "greater_is_better", False) else "minimum"
 
 
 @styled
 def plot_heatmap(cv, ax=None, *, title=None):
-    """Draw held-out error over (alpha, l1_ratio), the chosen cells marked.
+    """Draw the held-out score over (alpha, l1_ratio), the chosen cells marked.
 
     Each row is one l1_ratio with its own grid of alphas (alpha_max grows as l1_ratio falls), so rows begin and end at
-    different alphas. A dot marks the best alpha of each row, a circle the minimum, a square the 1-SE choice. The colour
-    scale ends at the error of the null model, or two standard errors above the minimum where that is more: cells worse
-    than that share the last colour.
+    different alphas. A dot marks the best alpha of each row, a circle the best of all, a square the 1-SE choice. The colour
+    scale ends at the score of the null model, or two standard errors from the best where that is worse: cells worse than that
+    share the last colour.
 
     Parameters
     ----------
     cv : CVResult
-        Has ``l1_ratios (R,)``, ``alphas (R, L)``, ``deviance_mean (R, L)``, ``index_min``, ``index_1se``.
+        Has ``l1_ratios (R,)``, ``alphas (R, L)``, ``score_mean (R, L)``, ``score_label``, ``greater_is_better``, ``index_min``,
+        ``index_1se``.
     ax : matplotlib Axes, optional
         Where to draw; default a new figure of 6.8 × (2 + 0.38 R) inches.
     title : str, optional
@@ -252,13 +274,14 @@ def plot_heatmap(cv, ax=None, *, title=None):
     matplotlib Axes
     """
     from matplotlib.colors import PowerNorm
+    from matplotlib.ticker import FuncFormatter
 
-    ratios, alphas, mean = (np.asarray(a, float) for a in (cv.l1_ratios, cv.alphas, cv.deviance_mean))
+    ratios, alphas, mean = (np.asarray(a, float) for a in (cv.l1_ratios, cv.alphas, cv.loss_mean))
     ax = axes_of(ax, 6.8, 2.0 + 0.38 * ratios.size)
     rows = np.argsort(ratios, kind="stable")
     floor, null = np.nanmin(mean), _null_error(mean[cv.index_min[0]], alphas[cv.index_min[0]])
-    end = max(null * 1.02, floor + 2 * np.nan_to_num(np.asarray(cv.deviance_se, float)[cv.index_min]))
-    ceiling = max(min(np.nanmax(mean), end), floor * (1 + 1e-9) + 1e-300)
+    end = max(null + 0.02 * abs(null), floor + 2 * np.nan_to_num(np.asarray(cv.score_se, float)[cv.index_min]))
+    ceiling = max(min(np.nanmax(mean), end), floor + 1e-9 * abs(floor) + 1e-300)
     norm = PowerNorm(0.5, vmin=floor, vmax=ceiling)       # most colours go to the flat valley around the minimum
     shown = _drawable(alphas)
     alpha_axis(ax, alphas[:, shown], zero=(alphas == 0).any(),
@@ -284,12 +307,15 @@ def plot_heatmap(cv, ax=None, *, title=None):
     ax.spines["left"].set_visible(False)
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.015, aspect=18,
                              extend="max" if np.nanmax(mean) > ceiling else "neither")
-    bar.set_label("held-out mean squared error")
+    bar.set_label(f"held-out {cv.score_label}")
+    if cv.greater_is_better:                              # drawn with its sign turned, so that the best has the first colour
+        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{-loss:g}"))
     bar.outline.set_visible(False)
     legend = ax.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, columnspacing=1.3, handletextpad=0.4,
                        borderaxespad=0.1)
     legend.set_in_layout(False)        # it may reach over the colour bar; the title's pad keeps its height free
-    ax.set_title("Held-out error over (alpha, l1_ratio)" if title is None else verbatim(title), pad=24)
+    what = "score" if cv.greater_is_better else "error"
+    ax.set_title(f"Held-out {what} over (alpha, l1_ratio)" if title is None else verbatim(title), pad=24)
     return ax
 
 

@@ -224,10 +224,10 @@ class PathResult(CriteriaOfFits):
                 f"solver={self.solver!r})")
 
 
-def solved(batch, progress, result_of):
-    """The result of a batch; on Ctrl-C the exception carries that of what is done as `.result`."""
+def solved(batch, progress, result_of, door=None):
+    """The result of a batch, solved at a door of the engine; on Ctrl-C the exception has that of what is done as `.result`."""
     try:
-        solution = solve(batch, progress=progress)
+        solution = (door or solve)(batch, progress=progress)
         result = result_of(solution)
     except Interrupted as stopped:
         stopped.result = result_of(stopped.solution)

@@ -6,7 +6,7 @@ import numpy as np
 
 from riata.argument_names import native
 from riata.arguments import check_arguments, derived_alphas
-from riata.cv_result import choose
+from riata.cv_choice import choose
 from riata.folds import Folds, make_folds
 from riata.prediction import linear_predictor
 from riata.results import check_same_features

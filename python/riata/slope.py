@@ -1,17 +1,16 @@
 """Paths of the sorted l1 norm (SLOPE), certified by duality gaps."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from riata.argument_names import native
-from riata.arguments import check_arguments
-from riata.no_memory import answer_fits
-from riata.results import PathResult, path_of
+from riata.penalty_paths import check_penalty_arguments, penalty_path
+from riata.results import PathResult
 from riata.status import warn_of_unconverged
 from riata.tables import vector
 from riata.validation import check_number
-from riata_engine.slope import SEQUENCES, Interrupted, SlopeBatch, sequence, solve_slope
+from riata_engine.slope import SEQUENCES, SlopeBatch, sequence, solve_slope
 
 
 @dataclass(eq=False, repr=False)
@@ -92,24 +91,9 @@ def slope_path(X, y, *, sequence="bh", q=0.1, alphas=100, alpha_min_ratio=None, 
     >>> riata.slope_path(X, y, sequence=[3.0, 1.0, 1.0], alphas=[1.0], intercept=False).coef.round(4).tolist()
     [[2.5, 2.5, 0.0]]
     """
-    arguments = locals()
-    fixed = {"lower": None, "upper": None, "positive": False, "solver": "auto", "backend": "cpu", "penalty_factor": None}
-    given = check_arguments({**arguments, **fixed})
-    n, p = given.X.shape
-    lam = check_sequence(sequence, q, p, int(given.rows_used))
-
-    def result_of(solution):
-        base = path_of(solution, 0, given, 1.0)
-        return SlopePathResult(**{field.name: getattr(base, field.name) for field in fields(PathResult)}, sequence=lam)
-
-    batch = SlopeBatch(given.X, given.y[:, None], weights=given.weights, sequence=lam, **given.grid.keywords, **given.settings)
-    with answer_fits(1, given.grid.size, p, "alphas"):
-        try:
-            path = result_of(solve_slope(batch, given.progress))
-        except Interrupted as stopped:
-            stopped.result = result_of(stopped.solution)
-            stopped.args = ("interrupted; .result holds what is done",)
-            raise
+    given = check_penalty_arguments(locals(), penalty_factor=None)
+    lam = check_sequence(sequence, q, given.X.shape[1], int(given.rows_used))
+    path = penalty_path(SlopePathResult, solve_slope, given, SlopeBatch, lambda solution: {"sequence": lam}, sequence=lam)
     warn_of_unconverged(path.status, path.gap, tol, path.n_at_limit, stacklevel=3)
     return path
 

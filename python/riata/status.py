@@ -27,9 +27,11 @@ TINY_ALPHA = "for an alpha below 1e-12 of the largest that matters, alpha_max, u
 EPSILON = float(np.finfo(np.float64).eps)
 ONE_FOLD = ("One fold has no standard error: the one-standard-error rule chooses what the minimum does. More folds (cv=10, say) "
             "would give it one.")
-END_OF_GRID = ("The smallest held-out error lies at the smallest alpha of the grid: a longer grid (a smaller alpha_min_ratio, "
+END_OF_GRID = ("The best held-out score lies at the smallest alpha of the grid: a longer grid (a smaller alpha_min_ratio, "
                "--alpha-min-ratio on the command line, or smaller alphas) may do better.")
-END_OF_L1_RATIOS = ("The smallest held-out error lies at the {which} l1_ratio that was tried, {ratio:g}: {more} ones, {to}, may "
+UNDEFINED_FOLDS = ("scoring = {scoring!r} has no value in fold{plural} {folds} (AUC needs rows of both classes there), so that "
+                   "the means are over the other folds: stratify the folds, or use fewer.")
+END_OF_L1_RATIOS = ("The best held-out score lies at the {which} l1_ratio that was tried, {ratio:g}: {more} ones, {to}, may "
                     "do better.")
 WORTH_A_WARNING = ("max_iter", "time_budget", "not_finite", "degenerate")
 

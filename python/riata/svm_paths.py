@@ -51,8 +51,8 @@ class SVMPathResult:
 
 
 def fit_svm_path(X, y, Cs=10, *, loss="squared_hinge", penalty="l2", epsilon=0.0, weights=None, class_weight=None,
-        fit_intercept=True,
-                 intercept_scaling=1.0, tol=1e-6, max_iter=1000, n_threads=None, time_budget=None, progress=None):
+                 fit_intercept=True, intercept_scaling=1.0, tol=1e-6, max_iter=1000, n_threads=None, time_budget=None,
+                 progress=None):
     """Linear support vector machines at each of several C, from small to large, each from the one before.
 
     Minimises, for each class against the rest where there are more than two, with y = ±1::
@@ -107,7 +107,7 @@ def fit_svm_path(X, y, Cs=10, *, loss="squared_hinge", penalty="l2", epsilon=0.0
     if not len(Cs) or not (np.isfinite(Cs) & (Cs > 0)).all():
         raise ValueError(f"Cs={Cs!r}: give one or more finite numbers > 0.")
     common = {"tol": tol, "max_iter": max_iter, "fit_intercept": fit_intercept, "intercept_scaling": intercept_scaling,
-    "loss": loss}
+              "loss": loss}
     if labels:
         model = LinearSVC(class_weight=class_weight, **common)
     elif class_weight is not None:
@@ -121,8 +121,7 @@ def fit_svm_path(X, y, Cs=10, *, loss="squared_hinge", penalty="l2", epsilon=0.0
                           weights=weights, epsilon=float(epsilon), intercept=fit_intercept, intercept_scaling=intercept_scaling,
                           tol=tol, max_iter=max_iter, n_threads=n_threads, time_budget=time_budget)
     return SVMPathResult(Cs, getattr(model, "classes_", None), np.ascontiguousarray(found.coef.swapaxes(0, 1)),
-            found.intercept.T.copy(),
-                         found.gap.T.copy(), np.array(STATUS)[found.status.T], found.n_iter.T.copy())
+                         found.intercept.T.copy(), found.gap.T.copy(), np.array(STATUS)[found.status.T], found.n_iter.T.copy())
 
 
 def solve_checked(owner, X, Y, progress=None, **settings):

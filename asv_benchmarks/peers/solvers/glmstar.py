@@ -8,8 +8,13 @@ The early stop of the path is switched off, so that every alpha of the grid is s
 from importlib.metadata import version
 
 import numpy as np
+from glmnet.cox import CoxFamily
+from glmnet.paths import LogNet
+from glmnet.paths.coxnet import CoxNet
 from glmnet.paths.fastnet import FastNetControl
 from glmnet.paths.gaussnet import GaussNet
+from glmnet.paths.multiclassnet import MultiClassNet
+from pandas import DataFrame
 
 from . import loops
 from .fold_loop import cross_validate
@@ -28,9 +33,8 @@ def translate(data):
 
 def path(data, tol):
     lambda_values, alpha = translate(data)
-    control = FastNetControl(fdev=0.0, devmax=1.0, thresh=tol, maxit=1_000_000_000)
     model = GaussNet(lambda_values=lambda_values, alpha=alpha, standardize=False, fit_intercept=data["intercept"],
-                     covariance=COVARIANCE, control=control)
+                     covariance=COVARIANCE, control=_control(tol))
     model.fit(data["X"], data["y"])
     return model.coefs_, model.intercepts_
 
@@ -43,3 +47,32 @@ def cv(data, tol):
 
 
 many, many_cv, boots = loops.many(path), loops.many_cv(cv), loops.boots(path)
+
+
+def _control(tol):
+    return FastNetControl(fdev=0.0, devmax=1.0, thresh=tol, maxit=1_000_000_000)
+
+
+def logistic(data, tol):
+    model = LogNet(lambda_values=data["alphas"], alpha=data["l1_ratio"], standardize=False, fit_intercept=data["intercept"],
+                   control=_control(tol))
+    model.fit(data["X"], data["y"])
+    return model.coefs_, model.intercepts_
+
+
+many_logistic = loops.targets(logistic)
+
+
+def multinomial(data, tol):
+    model = MultiClassNet(lambda_values=data["alphas"], alpha=data["l1_ratio"], standardize=False, control=_control(tol))
+    model.fit(data["X"], data["y"])
+    K, p = data["y"].max() + 1, data["X"].shape[1]
+    coef = model.coefs_ if model.coefs_.shape[1:] == (K, p) else np.moveaxis(model.coefs_, 2, 1)
+    return coef.reshape(-1, p), model.intercepts_.ravel()
+
+
+def cox(data, tol):
+    model = CoxNet(family=CoxFamily(tie_breaking="breslow"), lambda_values=data["alphas"], alpha=data["l1_ratio"],
+                   standardize=False, control=_control(tol))
+    model.fit(data["X"], DataFrame({"event": data["time"], "status": data["event"].astype(int)}))
+    return model.coefs_, 0.0

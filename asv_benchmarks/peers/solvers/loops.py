@@ -48,3 +48,11 @@ def drawn(path, data, counts, tol):
     """The path of one bootstrap, each row as often as it was drawn."""
     rows = np.repeat(np.arange(len(counts)), counts)
     return path(data | {"X": np.asfortranarray(data["X"][rows]), "y": data["y"][rows]}, tol)
+
+
+def targets(path):
+    """Paths of B targets on one X, each on a grid of its own: (B·L, p) coefficients and intercepts."""
+    def run(data, tol):
+        found = [path(data | {"y": y, "alphas": alphas}, tol) for y, alphas in zip(data["y"].T, data["alphas"], strict=True)]
+        return np.concatenate([coef for coef, _ in found]), 0.0
+    return run

@@ -1,8 +1,13 @@
 """riata, by its native functions."""
 
+from functools import partial
+
 import numpy as np
 
 import riata
+from riata.linear_model import QuantileRegressor
+from riata.svm import LinearSVC
+from riata_engine.cox import Cox, solve_cox
 from riata_engine.ragged import Ragged, solve_ragged
 
 from . import N_THREADS
@@ -60,3 +65,61 @@ def boots(data, tol):
     result = riata.fit_batch(data["X"], data["y"], weights=data["counts"], l1_ratio=data["l1_ratio"], alphas=data["alphas"],
                              intercept=False, tol=tol, n_threads=N_THREADS)
     return result.coef.reshape(-1, data["X"].shape[1]), 0.0
+
+
+def _glm(loss, data, tol):
+    result = riata.fit_path(data["X"], data["y"], loss=loss, l1_ratio=data["l1_ratio"], alphas=data["alphas"],
+                            intercept=data["intercept"], tol=tol, n_threads=N_THREADS)
+    return result.coef, result.intercept
+
+
+logistic, poisson, gamma = (partial(_glm, loss) for loss in ("logistic", "poisson", "gamma"))
+
+
+def many_logistic(data, tol):
+    result = riata.fit_batch(data["X"], data["y"], loss="logistic", l1_ratio=data["l1_ratio"], alphas=data["alphas"],
+                             intercept=False, tol=tol, n_threads=N_THREADS)
+    return result.coef.reshape(-1, data["X"].shape[1]), 0.0
+
+
+def multinomial(data, tol):
+    result = riata.fit_multinomial_path(data["X"], data["y"], l1_ratio=data["l1_ratio"], alphas=data["alphas"], tol=tol,
+                                        n_threads=N_THREADS)
+    return result.coef.reshape(-1, data["X"].shape[1]), result.intercept.ravel()
+
+
+def group(data, tol):
+    result = riata.fit_group_path(data["X"], data["y"], data["groups"], alphas=data["alphas"], tol=tol, n_threads=N_THREADS)
+    return result.coef, result.intercept
+
+
+def svc(data, tol):
+    X, penalty = data["X"], "l1" if data["l1_ratio"] else "l2"
+    model = LinearSVC(penalty=penalty, C=1 / (data["alphas"][0] * len(X)), tol=tol).fit(X, data["y"])
+    return model.coef_, model.intercept_
+
+
+def cox(data, tol):
+    result = solve_cox(Cox(data["X"], data["time"], data["event"], ties="breslow", alphas=data["alphas"], tol=tol,
+                           n_threads=N_THREADS))
+    return result.coef[0], 0.0
+
+
+def quantile(data, tol):
+    model = QuantileRegressor(alpha=data["alphas"][0], quantile=data["quantile"][0], tol=tol).fit(data["X"], data["y"])
+    return model.coef_[None, :], [model.intercept_]
+
+
+def _concave(path, data, tol):
+    result = path(data["X"], data["y"], gamma=data["gamma"][0], alphas=data["alphas"], intercept=False, standardize=False,
+                  tol=tol, n_threads=N_THREADS)
+    return result.coef, 0.0
+
+
+mcp, scad = partial(_concave, riata.mcp_path), partial(_concave, riata.scad_path)
+
+
+def slope(data, tol):
+    result = riata.slope_path(data["X"], data["y"], sequence=data["sequence"], alphas=data["alphas"], tol=tol,
+                              n_threads=N_THREADS)
+    return result.coef, result.intercept

@@ -1,9 +1,20 @@
 """scikit-learn: enet_path (Gram form where it chooses so), ElasticNet, ElasticNetCV."""
 
+from functools import partial
+
 import numpy as np
 import sklearn
-from sklearn.linear_model import ElasticNet, ElasticNetCV, enet_path
+from sklearn.linear_model import (
+    ElasticNet,
+    ElasticNetCV,
+    GammaRegressor,
+    LogisticRegression,
+    PoissonRegressor,
+    QuantileRegressor,
+    enet_path,
+)
 from sklearn.model_selection import PredefinedSplit
+from sklearn.svm import LinearSVC
 
 from . import loops
 
@@ -41,3 +52,35 @@ def targets(data, tol):
 
 
 many, many_cv, boots = loops.many(path), loops.many_cv(cv), loops.boots(path)
+
+
+def logistic(data, tol):
+    """liblinear, fit by fit: it has no warm start."""
+    X, y = data["X"], data["y"]
+    coef = [LogisticRegression(l1_ratio=1, solver="liblinear", C=1 / (len(y) * alpha), fit_intercept=False, tol=tol,
+                               max_iter=MAX_ITER).fit(X, y).coef_ for alpha in data["alphas"]]
+    return np.concatenate(coef), 0.0
+
+
+many_logistic = loops.targets(logistic)
+
+
+def _glm(Model, data, tol):
+    model = Model(alpha=data["alphas"][0], solver="newton-cholesky", tol=tol, max_iter=1000).fit(data["X"], data["y"])
+    return model.coef_[None, :], [model.intercept_]
+
+
+poisson, gamma = partial(_glm, PoissonRegressor), partial(_glm, GammaRegressor)
+
+
+def svc(data, tol):
+    X, penalty = data["X"], "l1" if data["l1_ratio"] else "l2"
+    model = LinearSVC(penalty=penalty, C=1 / (data["alphas"][0] * len(X)), dual=False, tol=tol, max_iter=MAX_ITER)
+    model.fit(X, data["y"])
+    return model.coef_, model.intercept_
+
+
+def quantile(data, tol):
+    """HiGHS, which has tolerances of its own."""
+    model = QuantileRegressor(alpha=data["alphas"][0], quantile=data["quantile"][0]).fit(data["X"], data["y"])
+    return model.coef_[None, :], [model.intercept_]

@@ -4,11 +4,14 @@ Its tolerance is a distance to the subdifferential in the units of the gradient;
 largest alpha·l1_ratio, so that one list of tolerances serves data of any scale.
 """
 
+from functools import partial
+
 import numpy as np
 import skglm
-from skglm.datafits import Quadratic
-from skglm.penalties import L1, L1_plus_L2
-from skglm.solvers import AndersonCD
+from skglm import GeneralizedLinearEstimator
+from skglm.datafits import Logistic, Quadratic
+from skglm.penalties import L1, SCAD, L1_plus_L2, MCPenalty
+from skglm.solvers import AndersonCD, ProxNewton
 
 from .fold_loop import cross_validate
 
@@ -30,3 +33,25 @@ fit = path
 
 def cv(data, tol):
     return cross_validate(path, data, tol)
+
+
+def logistic(data, tol):
+    alphas, X = data["alphas"], data["X"]
+    solver = ProxNewton(tol=tol * alphas[0], max_iter=1000, fit_intercept=False, warm_start=True)
+    model = GeneralizedLinearEstimator(Logistic(), L1(alphas[0]), solver)
+    coef = np.empty((len(alphas), X.shape[1]))
+    for alpha, row in zip(alphas, coef, strict=True):
+        model.penalty.alpha = alpha
+        row[:] = model.fit(X, 2 * data["y"] - 1).coef_
+    return coef, 0.0
+
+
+def _concave(Penalty, data, tol):
+    """Here the tolerance is that of the KKT conditions themselves, in the units of the data."""
+    solver = AndersonCD(tol=tol, max_iter=1000, fit_intercept=False)
+    _, coef, _ = solver.path(data["X"], data["y"], Quadratic(), Penalty(data["alphas"][0], data["gamma"][0]),
+                             alphas=data["alphas"])
+    return coef.T, 0.0
+
+
+mcp, scad = partial(_concave, MCPenalty), partial(_concave, SCAD)

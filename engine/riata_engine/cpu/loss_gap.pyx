@@ -14,8 +14,8 @@ cdef double REACH = 10                  # a feature without penalty is looked at
 
 
 cdef double gap_of_loss(const Task* P, const double* f1, const double* f2, const double* lower, const double* upper, const double* t,
-                        const double* b, const double* r, double value, double l1, double l2) noexcept nogil:
-    """P − D over the m features of a task, from t = Zᵀr and the value of the loss."""
+                        const double* b, const double* eta, const double* r, double value, double l1, double l2) noexcept nogil:
+    """P − D over the m features of a task, from t = Zᵀr and the value of the loss at η."""
     cdef Py_ssize_t q, i
     cdef double s = 1, a, c, edge, gap = value, conjugate = 0
     for q in range(P.m):
@@ -39,5 +39,5 @@ cdef double gap_of_loss(const Task* P, const double* f1, const double* f2, const
     if P.offset != NULL:
         for i in range(P.rows.n):
             gap += s * r[i] * P.offset[i]
-    gap += conjugate - dual_of_rows(&P.rows, r, s)
+    gap += conjugate - dual_of_rows(&P.rows, eta, r, s)
     return max(gap, 0.0) if gap > -1e-10 * (fabs(value) + P.scale) else inf

@@ -1,4 +1,8 @@
-# Sums of a loss over rows: value, gradient and curvature in one sweep, dual values, deviances. A loop is compiled for each loss.
+# Sums of a loss over rows: value, gradient and curvature in one sweep, dual values, deviances. A loop is compiled for each loss; a loss
+# that a user brings has loops of its own, compiled elsewhere, whose addresses ``register_loss`` takes.
+import numpy as np
+
+from libc.math cimport isfinite, NAN as nan
 include "loss_table.pxi"
 
 cdef extern from "riata_simd.h":
@@ -9,6 +13,43 @@ cdef double FLAT = 1e-8                 # added to the curvature of a row: the m
 
 #: the names of the losses; their order is the code in ``Rows``
 LOSSES = ("squared", "logistic", "poisson", "gamma", "tweedie", "negative_binomial", "huber")
+
+cdef enum:
+    ROOM = 4096                         # losses that users bring, at a time
+
+cdef struct Loops:
+    # the same sums, over the rows of one loss; see riata_engine/jit/loss_loops.py
+    void (*sweep)(Py_ssize_t n, const double* y, const double* v, double a, const double* eta, double flat, double* r, double* w,
+                  double* out) noexcept nogil
+    void (*moved)(Py_ssize_t n, const double* y, const double* v, double a, const double* eta, const double* move, double step,
+                  double shift, double* out) noexcept nogil
+    void (*duals)(Py_ssize_t n, const double* y, const double* v, double a, const double* eta, const double* r, double s,
+                  double* out) noexcept nogil
+    void (*saturated)(Py_ssize_t n, const double* y, const double* v, double a, double* out) noexcept nogil
+
+cdef Loops loops[ROOM]                  # in one place for good: compiled loops read it while others are registered
+cdef list vacant = list(range(ROOM - 1, -1, -1))
+
+
+def register_loss(size_t sweep, size_t moved, size_t duals, size_t saturated):
+    """The code of a loss by the addresses of its loops (``Loops``), until ``release_loss``. Under a lock of the caller.
+
+    Raises
+    ------
+    MemoryError
+        If too many are registered.
+    """
+    if not vacant:
+        raise MemoryError(f"{ROOM} losses of your own are held at a time: drop some, or let one take a parameter")
+    cdef Py_ssize_t k = vacant.pop()
+    cdef size_t* L = <size_t*>&loops[k]
+    L[0], L[1], L[2], L[3] = sweep, moved, duals, saturated
+    return BROUGHT + k
+
+
+def release_loss(int code):
+    """No problem is of this loss any more."""
+    vacant.append(code - BROUGHT)
 
 
 cdef inlined_void sweep(int loss, const Rows* P, const double* eta, double* r, double* w, Sums* out) noexcept nogil:
@@ -95,43 +136,105 @@ cdef cloned_void duals_any(const Rows* P, const double* r, double s, double* out
         duals(HUBER, P, r, s, out)
 
 
+cdef inline const Loops* loops_of(const Rows* P) noexcept nogil:
+    return &loops[P.loss - BROUGHT]
+
+
 cdef void evaluate(const Rows* P, const double* eta, double* r, double* w, Sums* out) noexcept nogil:
     """r = −v ℓ'(y, η), w = v ℓ''(y, η), and their sums."""
-    sweep_any(P, eta, r, w, out)
+    cdef double sums[5]
+    if P.loss < BROUGHT:
+        sweep_any(P, eta, r, w, out)
+        return
+    sums[0] = nan                       # stays where the loop raises
+    loops_of(P).sweep(P.n, P.y, P.v, P.a, eta, FLAT, r, w, sums)
+    out.value, out.slope, out.size, out.weight, out.square = sums[0], sums[1], sums[2], sums[3], sums[4]
 
 
 cdef double value_of_rows(const Rows* P, const double* eta, const double* move, double step, double shift) noexcept nogil:
     """Σ v ℓ(y, η + step·(move + shift))"""
-    cdef double out = 0
-    moved_any(P, eta, move, step, shift, &out)
+    cdef double out = nan
+    if P.loss < BROUGHT:
+        moved_any(P, eta, move, step, shift, &out)
+    else:
+        loops_of(P).moved(P.n, P.y, P.v, P.a, eta, move, step, shift, &out)
     return out
 
 
-cdef double dual_of_rows(const Rows* P, const double* r, double s) noexcept nogil:
-    """−Σ v ℓ*(−s r / v): the loss part of the dual objective at s times r = −v ℓ'."""
-    cdef double out = 0
-    duals_any(P, r, s, &out)
+cdef double dual_of_rows(const Rows* P, const double* eta, const double* r, double s) noexcept nogil:
+    """−Σ v ℓ*(−s r / v): the loss part of the dual objective at s times r = −v ℓ'(y, η), 0 ≤ s ≤ 1."""
+    cdef double out = nan
+    if P.loss < BROUGHT:
+        duals_any(P, r, s, &out)
+    else:
+        loops_of(P).duals(P.n, P.y, P.v, P.a, eta, r, s, &out)
     return out
 
 
 cdef double saturated_of_rows(const Rows* P) noexcept nogil:
     cdef Py_ssize_t i
     cdef double f = 0
+    if P.loss >= BROUGHT:
+        f = nan
+        loops_of(P).saturated(P.n, P.y, P.v, P.a, &f)
+        return f
     for i in range(P.n):
         if P.v[i] > 0:
             f += P.v[i] * saturated_of(P.loss, P.y[i], P.a)
     return f
 
 
-cdef double deviance_of(const Rows* P, const double* eta, const Py_ssize_t* rows, Py_ssize_t count, const double* w) noexcept nogil:
-    """Mean deviance 2 (ℓ − saturated) of some rows, weighted."""
+cdef double value_of_some(const Rows* P, const double* eta, const Py_ssize_t* rows, Py_ssize_t count, const double* w) noexcept nogil:
+    """Mean of ℓ over some rows, weighted."""
     cdef Py_ssize_t k, i
-    cdef double f = 0, weight = 0
+    cdef double f = 0, weight = 0, one, nought = 0
     for k in range(count):
         i = rows[k]
-        f += w[i] * 2 * (value_of(P.loss, P.y[i], eta[i], P.a) - saturated_of(P.loss, P.y[i], P.a))
+        if P.loss < BROUGHT:
+            f += w[i] * value_of(P.loss, P.y[i], eta[i], P.a)
+        else:
+            one = nan
+            loops_of(P).moved(1, &P.y[i], &w[i], P.a, &eta[i], &nought, 0, 0, &one)
+            f += one
         weight += w[i]
     return f / weight
+
+
+cdef double saturated_of_some(const Rows* P, const Py_ssize_t* rows, Py_ssize_t count, const double* w) noexcept nogil:
+    """Mean of the least values of some rows, weighted."""
+    cdef Py_ssize_t k, i
+    cdef double f = 0, weight = 0, one
+    for k in range(count):
+        i = rows[k]
+        if P.loss < BROUGHT:
+            f += w[i] * saturated_of(P.loss, P.y[i], P.a)
+        else:
+            one = nan
+            loops_of(P).saturated(1, &P.y[i], &w[i], P.a, &one)
+            f += one
+        weight += w[i]
+    return f / weight
+
+
+cdef bint sound(const Sums* sums) noexcept nogil:
+    """Whether value, gradients and curvatures are numbers, and no curvature is below 0."""
+    return isfinite(sums.value + sums.size + sums.weight)
+
+
+cdef void find_fault(const Rows* P, const double* eta, const double* r, const double* w, double* fault) noexcept nogil:
+    """The first row at fault where sums are not ``sound``: fault[0] is 1 for its value, 2 its gradient, 3 its curvature; y and η."""
+    cdef Py_ssize_t i
+    cdef int kind
+    cdef double one, v = 1, nought = 0
+    for i in range(P.n):
+        if not P.v[i] > 0:
+            continue
+        one = nan
+        loops_of(P).moved(1, &P.y[i], &v, P.a, &eta[i], &nought, 0, 0, &one)
+        kind = 1 if not isfinite(one) else 2 if not isfinite(r[i]) else 3 if not (isfinite(w[i]) and w[i] > 0) else 0
+        if kind:
+            fault[0], fault[1], fault[2] = kind, P.y[i], eta[i]
+            return
 
 
 def deviances_of_rows(int loss, double parameter, const double[::1] y, const double[:, ::1] eta, const double[::1] w, double[::1] out):
@@ -144,3 +247,33 @@ def deviances_of_rows(int loss, double parameter, const double[::1] y, const dou
         least = saturated_of_rows(&P)
         for l in range(eta.shape[0]):
             out[l] = 2 * (value_of_rows(&P, &eta[l, 0], &eta[l, 0], 0, 0) - least)
+
+
+def rows_of_loss(int loss, double parameter, const double[::1] y, const double[::1] eta, const double[::1] s):
+    """(4, k): value, gradient and curvature of each row, and its dual value at the gradient times s."""
+    out = np.empty((4, y.shape[0]))
+    cdef double[:, ::1] F = out
+    cdef Rows P
+    cdef Sums sums
+    cdef Py_ssize_t i
+    cdef double one = 1, r, w
+    P.loss, P.a, P.n, P.v = loss, parameter, 1, &one
+    for i in range(y.shape[0]):
+        P.y, r, w = &y[i], nan, nan
+        evaluate(&P, &eta[i], &r, &w, &sums)
+        F[0, i], F[1, i], F[2, i], F[3, i] = sums.value, -r, w - FLAT, dual_of_rows(&P, &eta[i], &r, s[i])
+    return out
+
+
+def least_of_rows(int loss, double parameter, const double[::1] y):
+    """(k,) min_η ℓ(y, η)"""
+    out = np.empty(y.shape[0])
+    cdef double[::1] f = out
+    cdef Rows P
+    cdef Py_ssize_t i
+    cdef double one = 1
+    P.loss, P.a, P.n, P.v = loss, parameter, 1, &one
+    for i in range(y.shape[0]):
+        P.y = &y[i]
+        f[i] = saturated_of_rows(&P)
+    return out

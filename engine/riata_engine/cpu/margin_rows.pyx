@@ -10,6 +10,9 @@ from riata_engine.cpu.control cimport Control, Signal, poll, worth
 from riata_engine.cpu.control import Stopped
 from riata_engine.cpu.design cimport Columns, Design, pack
 
+cdef double inf = INFINITY                # of the formulas
+
+include "riata_engine/formulas/penalties.py"
 include "riata_engine/formulas/margins.py"
 
 cdef extern from "riata_simd.h":

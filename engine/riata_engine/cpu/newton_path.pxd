@@ -36,6 +36,8 @@ cdef struct Task:
     int* epochs
     int* newtons
     double* residual            # (L, n) v ℓ' with the sign turned, or NULL
+    double* predictor           # (L, n) η, or NULL
+    double* fault               # (3) what is not finite, at which y and η (loss_rows.pyx), or NULL
     double* curvature           # (L, m) Σ w (z − z̄)² at the solution, or NULL
 
 cdef struct Walk:
@@ -52,7 +54,8 @@ cdef struct Walk:
     double* upper
     double* b
     double* d
-    double* step
+    double* trial               # (m) coefficients that the model asks for
+    double* step                # (m) and how far they are
     Py_ssize_t* where           # (m) position in the block, or −1
     Py_ssize_t* pooled          # (m) position in the pool, or −1
     Py_ssize_t* pool            # (m) features whose Gram rows are there, and their columns of X
@@ -70,5 +73,7 @@ cdef struct Walk:
     Sums sums
     Block A
     bint open                   # whether A is
+    bint short                  # columns are sparse and short: models go by the residual, without a Gram matrix
+    double* rest                # (n) of such a model
 
 cdef int solve_task(const Task* P, Signal* signal, void* control, bint owner) noexcept nogil

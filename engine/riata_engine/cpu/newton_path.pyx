@@ -15,9 +15,10 @@ from riata_engine.cpu.column_sums cimport add_columns, dot_columns, gram_of_colu
 from riata_engine.cpu.control cimport attend, fetch_add
 from riata_engine.cpu.gram_entries cimport triangle_row
 from riata_engine.cpu.loss_gap cimport gap_of_loss
-from riata_engine.cpu.loss_rows cimport deviance_of, evaluate, value_of_rows
+from riata_engine.cpu.loss_rows cimport BROUGHT, evaluate, find_fault, saturated_of_some, sound, value_of_rows, value_of_some
 from riata_engine.cpu.newton_step cimport newton_flops, newton_step
-from riata_engine.cpu.status cimport CONVERGED, MAX_ITER, SKIPPED, TIME_BUDGET
+from riata_engine.cpu.sparse_model cimport SparseModel, sparse_model_epoch, sparse_model_gap, sparse_model_open, sparse_model_pays
+from riata_engine.cpu.status cimport CONVERGED, MAX_ITER, NOT_FINITE, SKIPPED, TIME_BUDGET
 from riata_engine.cpu.support_factor cimport factor_reset
 
 include "../formulas/early_stop.py"
@@ -43,7 +44,7 @@ cdef int solve_task(const Task* P, Signal* signal, void* control, bint owner) no
     cdef Py_ssize_t n = P.X.n, m = P.m, l
     cdef int code
     memset(&W, 0, sizeof(Walk))
-    W.eta = <double*>calloc(6 * n + 9 * m + 1, sizeof(double))
+    W.eta = <double*>calloc(7 * n + 10 * m + 1, sizeof(double))
     W.where = <Py_ssize_t*>malloc((5 * m + 1) * sizeof(Py_ssize_t))
     for l in range(P.L):
         P.status[l] = SKIPPED
@@ -62,12 +63,13 @@ cdef int solve_task(const Task* P, Signal* signal, void* control, bint owner) no
 
 cdef int walk(const Task* P, Walk* W, Signal* signal, void* control, bint owner) noexcept nogil:
     cdef Py_ssize_t n = P.X.n, m = P.m, l, k, q
-    cdef double before = P.start_l1, dev = 0, dev_before, gap
+    cdef double before = P.start_l1, dev = 0, dev_before, gap, least = 0
     cdef int code
     W.r, W.w, W.old_w, W.move, W.nought = W.eta + n, W.eta + 2 * n, W.eta + 3 * n, W.eta + 4 * n, W.eta + 5 * n
-    W.g = W.eta + 6 * n
+    W.rest, W.g = W.eta + 6 * n, W.eta + 7 * n
     W.f1, W.f2, W.lower, W.upper, W.b = W.g + m, W.g + 2 * m, W.g + 3 * m, W.g + 4 * m, W.g + 5 * m
-    W.d, W.step, W.mean = W.g + 6 * m, W.g + 7 * m, W.g + 8 * m
+    W.d, W.step, W.mean, W.trial = W.g + 6 * m, W.g + 7 * m, W.g + 8 * m, W.g + 9 * m
+    W.short = sparse_model_pays(P.X, P.list, m)
     W.pooled, W.pool, W.columns, W.some = W.where + m, W.where + 2 * m, W.where + 3 * m, W.where + 4 * m
     for q in range(m):
         W.f1[q], W.f2[q], W.lower[q], W.upper[q] = P.f1[P.list[q]], P.f2[P.list[q]], P.lower[P.list[q]], P.upper[P.list[q]]
@@ -77,6 +79,11 @@ cdef int walk(const Task* P, Walk* W, Signal* signal, void* control, bint owner)
         W.eta[k] = (P.offset[k] if P.offset != NULL else 0) + W.level
     add_columns(P.X, P.list, m, W.b, W.eta)
     look(P, W)
+    if not sound(&W.sums):
+        give_up(P, W, 0)
+        return 0
+    if P.n_held:
+        least = saturated_of_some(&P.rows, P.held, P.n_held, P.held_weight)
     for l in range(P.L):
         if attend(signal, control, owner):
             for k in range(l, P.L):
@@ -89,12 +96,17 @@ cdef int walk(const Task* P, Walk* W, Signal* signal, void* control, bint owner)
             for k in range(l, P.L):
                 P.status[k] = TIME_BUDGET if signal.stop == 2 else SKIPPED
             return 0
+        if P.status[l] == NOT_FINITE:
+            give_up(P, W, l)
+            return 0
         memcpy(P.coef + l * m, W.b, m * sizeof(double))
         P.level[l], P.gap[l], P.value[l] = W.level, gap / P.scale, W.value
         if P.residual != NULL:
             memcpy(P.residual + l * n, W.r, n * sizeof(double))
+        if P.predictor != NULL:
+            memcpy(P.predictor + l * n, W.eta, n * sizeof(double))
         if P.n_held:
-            P.held_out[l] = deviance_of(&P.rows, W.eta, P.held, P.n_held, P.held_weight)
+            P.held_out[l] = 2 * (value_of_some(&P.rows, W.eta, P.held, P.n_held, P.held_weight) - least)
         before = P.l1[l]
         fetch_add(&signal.done, 1)
         dev_before = dev
@@ -104,6 +116,15 @@ cdef int walk(const Task* P, Walk* W, Signal* signal, void* control, bint owner)
     memcpy(P.start, W.b, m * sizeof(double))
     P.start[m] = W.level
     return 0
+
+
+cdef void give_up(const Task* P, const Walk* W, Py_ssize_t first) noexcept nogil:
+    """The loss is not finite, or not convex, where the path is: no coefficients from this alpha on."""
+    cdef Py_ssize_t l
+    for l in range(first, P.L):
+        P.status[l] = NOT_FINITE
+    if P.fault != NULL and P.rows.loss >= BROUGHT:
+        find_fault(&P.rows, W.eta, W.r, W.w, P.fault)
 
 
 cdef void look(const Task* P, Walk* W) noexcept nogil:
@@ -153,11 +174,11 @@ cdef int solve_alpha(const Task* P, Walk* W, Py_ssize_t l, double before, double
                      bint owner) noexcept nogil:
     """Newton steps until the gap is small enough. Non-zero when memory is short; the status stays SKIPPED where the call is stopped."""
     cdef double l1 = P.l1[l], l2 = P.l2[l], goal = P.tol * P.scale, last = inf
-    cdef double gain
+    cdef double gain, target
     cdef int _, slow = 0, idle = 0, code
     cdef bint fresh
-    code = take_in(P, W, max(2 * l1 - before, 0.0) if before >= l1 else l1)
-    gap[0] = gap_of_loss(P, W.f1, W.f2, W.lower, W.upper, W.g, W.b, W.r, W.value, l1, l2)
+    code = 0 if W.short else take_in(P, W, max(2 * l1 - before, 0.0) if before >= l1 else l1)
+    gap[0] = gap_of_loss(P, W.f1, W.f2, W.lower, W.upper, W.g, W.b, W.eta, W.r, W.value, l1, l2)
     for _ in range(STEPS):
         if code == SHORT_OF_MEMORY:
             return code
@@ -168,21 +189,28 @@ cdef int solve_alpha(const Task* P, Walk* W, Py_ssize_t l, double before, double
             break
         if attend(signal, control, owner):
             return 0
-        fresh = not W.open or cheap(P, W) or slow > 0
+        fresh = not W.short and (not W.open or cheap(P, W) or slow > 0)
         if fresh and renew(P, W):
             return SHORT_OF_MEMORY
-        solve_model(P, W, l, l1, l2, max(0.3 * goal, 0.02 * gap[0] if gap[0] < inf else 0.0), signal, control, owner)
+        target = max(0.3 * goal, 0.02 * gap[0] if gap[0] < inf else 0.0)
+        if W.short:
+            solve_short(P, W, l, l1, l2, target, signal, control, owner)
+        else:
+            solve_model(P, W, l, l1, l2, target, signal, control, owner)
         gain = step_along(P, W, l1, l2)
         if signal.stop:
             return 0
         P.newtons[l] += 1
         if gain >= 0:
             look(P, W)
+            if not sound(&W.sums):
+                P.status[l] = NOT_FINITE
+                return 0
         last = gap[0]
-        gap[0] = gap_of_loss(P, W.f1, W.f2, W.lower, W.upper, W.g, W.b, W.r, W.value, l1, l2)
+        gap[0] = gap_of_loss(P, W.f1, W.f2, W.lower, W.upper, W.g, W.b, W.eta, W.r, W.value, l1, l2)
         slow = slow + 1 if not (gain >= 0 and gap[0] <= GAINS * last) else 0
         idle = idle + 1 if slow and gain <= IDLE * P.scale else 0
-        code = take_in(P, W, l1)
+        code = 0 if W.short else take_in(P, W, l1)
         if code > 1:                               # features came in: the next step is another one
             slow, idle = 0, 0
         elif idle > ROUNDING_STEPS and not gap[0] < 0.9 * last:
@@ -337,19 +365,50 @@ cdef void solve_model(const Task* P, Walk* W, Py_ssize_t l, double l1, double l2
         last = gap
 
 
+cdef void solve_short(const Task* P, Walk* W, Py_ssize_t l, double l1, double l2, double target, Signal* signal, void* control,
+                      bint owner) noexcept nogil:
+    """The same on short columns: epochs over the support between those over all columns, at the curvature of now."""
+    cdef SparseModel M
+    cdef double decrease, gap
+    cdef int count = 0
+    begin(P, W)
+    memcpy(W.trial, W.b, P.m * sizeof(double))
+    M.X, M.list, M.m, M.w, M.weight, M.r, M.g, M.square = P.X, P.list, P.m, W.old_w, W.old_weight, W.r, W.g, W.sums.square
+    M.f1, M.f2, M.lower, M.upper = W.f1, W.f2, W.lower, W.upper
+    M.rest, M.b, M.h, M.xw, M.slope, M.start = W.rest, W.trial, W.d, W.mean, W.step, W.b
+    sparse_model_open(&M)
+    while not signal.stop:
+        decrease = sparse_model_epoch(&M, l1, l2, count % 4 != 0)
+        P.epochs[l] += 1
+        count += 1
+        if count % 4 == 1:                         # an epoch over all columns has just ended
+            gap = sparse_model_gap(&M, l1, l2)
+            if gap == inf:                         # of features without a penalty, as above
+                gap = sqrt(decrease * P.scale)
+            if gap <= target or decrease <= FLOOR * P.scale or P.epochs[l] >= P.max_epochs:
+                break
+            attend(signal, control, owner)
+    if P.intercept:                                # step_along takes the means of the columns
+        for count in range(P.m):
+            W.mean[count] /= W.old_weight
+
+
 cdef double step_along(const Task* P, Walk* W, double l1, double l2) noexcept nogil:
     """A line search towards the solution of the model: by how much the objective falls, or −1 where nothing moves."""
     cdef Block* A = &W.A
     cdef Py_ssize_t a, i, q, k = 0
     cdef double shift = 0, slope = 0, before, value, after, t = 1, descent
     cdef int _
-    for a in range(A.m if W.open else 0):
-        q = W.pool[A.index[a]]
-        W.step[q] = A.b[a] - W.b[q]
+    if not W.short:
+        memcpy(W.trial, W.b, P.m * sizeof(double))
+        for a in range(A.m if W.open else 0):
+            W.trial[W.pool[A.index[a]]] = A.b[a]
+    for q in range(P.m):
+        W.step[q] = W.trial[q] - W.b[q]
         if W.step[q] != 0:
             W.some[k] = P.list[q]
             W.d[k] = W.step[q]
-            shift -= W.d[k] * W.mean[A.index[a]]
+            shift -= W.d[k] * W.mean[q if W.short else W.pooled[q]]
             slope -= W.g[q] * W.d[k]
             k += 1
     if k == 0:
@@ -362,9 +421,7 @@ cdef double step_along(const Task* P, Walk* W, double l1, double l2) noexcept no
     memset(W.move, 0, P.X.n * sizeof(double))
     add_columns(P.X, W.some, k, W.d, W.move)
     before = penalty(W, P.m, W.b, l1, l2)
-    for a in range(A.m):
-        q = W.pool[A.index[a]]
-        W.b[q] = A.b[a]
+    memcpy(W.b, W.trial, P.m * sizeof(double))
     after = penalty(W, P.m, W.b, l1, l2)
     descent = slope + after - before               # of the model's linear part: below zero
     for _ in range(HALVINGS):
@@ -375,11 +432,9 @@ cdef double step_along(const Task* P, Walk* W, double l1, double l2) noexcept no
             W.level += t * shift
             return max(W.value + before - value - after, 0.0)
         t *= 0.5
-        for a in range(A.m):
-            q = W.pool[A.index[a]]
-            W.b[q] = A.b[a] - (1 - t) * W.step[q]
+        for q in range(P.m):
+            W.b[q] = W.trial[q] - (1 - t) * W.step[q]
         after = penalty(W, P.m, W.b, l1, l2)
-    for a in range(A.m):
-        q = W.pool[A.index[a]]
-        W.b[q] = A.b[a] - W.step[q]
+    for q in range(P.m):
+        W.b[q] = W.trial[q] - W.step[q]
     return -1

@@ -17,7 +17,8 @@ def newton_paths(Design design, int loss, double parameter, const double[:, ::1]
                  double stop_dev_change, bint intercept, const Py_ssize_t[::1] held_ptr, const Py_ssize_t[::1] held,
                  const double[::1] held_weight, double[::1] start, const Py_ssize_t[::1] start_at, double[::1] coef,
                  const Py_ssize_t[::1] coef_at, double[:, ::1] level, double[:, ::1] gap, double[:, ::1] value, double[:, ::1] held_out,
-                 signed char[:, ::1] status, int[:, ::1] epochs, int[:, ::1] newtons, residual, Control control, int n_threads):
+                 signed char[:, ::1] status, int[:, ::1] epochs, int[:, ::1] newtons, residual, predictor,
+                 double[:, ::1] fault, Control control, int n_threads):
     """Solve B paths of L alphas, each on its own list of columns.
 
     Parameters
@@ -40,13 +41,17 @@ def newton_paths(Design design, int loss, double parameter, const double[:, ::1]
         Answers; the last two are added to.
     residual : (B, L, n) array or None
         r = −v ℓ'(y, η) at each alpha.
+    predictor : (B, L, n) array or None
+        η at each alpha.
+    fault : (B, 3)
+        Of a problem of status NOT_FINITE: the function at fault, and the y and η of the row (loss_rows.pyx).
     """
     cdef Py_ssize_t b, B = l1.shape[0], n = design.view.n, g
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
     cdef long begun = 0, finished = 0, failed = 0
     cdef const double[::1] o = offset
-    cdef double[:, :, ::1] R = residual
+    cdef double[:, :, ::1] R = residual, E = predictor
     cdef Task* tasks = <Task*>calloc(B + 1, sizeof(Task))
     cdef Task* T
     if tasks == NULL:
@@ -69,6 +74,8 @@ def newton_paths(Design design, int loss, double parameter, const double[:, ::1]
         T.level, T.gap, T.value, T.held_out = &level[b, 0], &gap[b, 0], &value[b, 0], &held_out[b, 0]
         T.status, T.epochs, T.newtons = &status[b, 0], &epochs[b, 0], &newtons[b, 0]
         T.residual = &R[b, 0, 0] if R is not None else NULL
+        T.predictor = &E[b, 0, 0] if E is not None else NULL
+        T.fault = &fault[b, 0]
     n_threads = max(1, min(n_threads, <int>B))
     with nogil, parallel(num_threads=n_threads):
         while True:
@@ -99,10 +106,11 @@ def saturated_values(int loss, double parameter, const double[:, ::1] y, const P
 def gaps_of_losses(int loss, double parameter, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] V,
                    const Py_ssize_t[::1] group, const double[:, ::1] f1, const double[:, ::1] f2, const double[::1] lower,
                    const double[::1] upper, const double[::1] l1, const double[::1] l2, const double[::1] scale, const double[:, ::1] T,
-                   const double[:, ::1] b, const double[:, ::1] r, const double[::1] value, offset, double[::1] out):
+                   const double[:, ::1] b, const double[:, ::1] eta, const double[:, ::1] r, const double[::1] value, offset,
+                   double[::1] out):
     """out[k] = the gap of solution k over all p features, in units of its ``scale``.
 
-    T (K, p) = Zᵀr, b (K, p), r (K, n), offset (n,) or None, and (K,) each of all else; ``target`` and ``group`` name the data of
+    T (K, p) = Zᵀr, b (K, p), eta and r (K, n), offset (n,) or None, and (K,) each of all else; ``target`` and ``group`` name the data of
     solution k.
     """
     cdef Task P
@@ -114,5 +122,5 @@ def gaps_of_losses(int loss, double parameter, const double[:, ::1] y, const Py_
         for k in range(T.shape[0]):
             g = group[k] if f1.shape[0] > 1 else 0
             P.rows.y, P.rows.v, P.scale = &y[target[k], 0], &V[group[k], 0], scale[k]
-            out[k] = gap_of_loss(&P, &f1[g, 0], &f2[g, 0], &lower[0], &upper[0], &T[k, 0], &b[k, 0], &r[k, 0], value[k], l1[k],
-                                 l2[k]) / scale[k]
+            out[k] = gap_of_loss(&P, &f1[g, 0], &f2[g, 0], &lower[0], &upper[0], &T[k, 0], &b[k, 0], &eta[k, 0], &r[k, 0],
+                                 value[k], l1[k], l2[k]) / scale[k]

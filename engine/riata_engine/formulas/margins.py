@@ -1,6 +1,6 @@
 """Losses of a margin: hinge, epsilon-insensitive and pinball loss, and their squares, as one family.
 
-With e = η − y the residual and S(e) = sign(e)·(|e| − eps)₊ what lies outside the tube,
+With e = η − y the residual and S(e) = sign(e)·(|e| − eps)₊, its soft threshold, what lies outside the tube,
 
     ℓ(e) = max over lo ≤ a ≤ hi of  a·e − eps·|a| − ½ kappa·a²
 
@@ -12,38 +12,28 @@ With e = η − y the residual and S(e) = sign(e)·(|e| − eps)₊ what lies ou
 | its square | real | −inf, inf | eps | ½ |
 | pinball q(−e)₊ + (1 − q)e₊ | real | −q, 1 − q | 0 | 0 |
 
-The maximiser a is the slope of ℓ. A loss with kappa = 0 is piecewise linear; with kappa = t it becomes its Moreau
-envelope, the
-smoothing of the augmented Lagrangian. Compiled into the CPU kernels by ``include``, taken as they stand by numba.
+The maximiser a is the slope of ℓ. A loss with kappa = 0 is piecewise linear; with kappa = t it becomes its Moreau envelope, the
+smoothing of the augmented Lagrangian. Compiled into the CPU kernels by ``include`` behind penalties.py, taken as they stand by
+numba.
 """
 try:
     import cython
 except ImportError:                                   # run time without Cython
     from riata_engine.formulas import plain as cython
 
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.exceptval(check=False)
-def outside_tube(e: cython.double, eps: cython.double) -> cython.double:
-    """S(e) = sign(e)·(|e| − eps)₊"""
-    if e > eps:
-        return e - eps
-    if e < -eps:
-        return e + eps
-    return 0
+if not cython.compiled:
+    from riata_engine.formulas.penalties import soft_threshold
 
 
 @cython.cfunc
 @cython.inline
 @cython.nogil
 @cython.exceptval(check=False)
-def margin_slope(e: cython.double, eps: cython.double, steep: cython.double, lo: cython.double,
-        hi: cython.double) -> cython.double:
+def margin_slope(e: cython.double, eps: cython.double, steep: cython.double,
+                 lo: cython.double, hi: cython.double) -> cython.double:
     """ℓ'(e) for kappa = 1/steep > 0: S(e)·steep within lo … hi."""
     a: cython.double
-    a = steep * outside_tube(e, eps)
+    a = steep * soft_threshold(e, eps)
     if a < lo:
         return lo
     if a > hi:
@@ -55,13 +45,13 @@ def margin_slope(e: cython.double, eps: cython.double, steep: cython.double, lo:
 @cython.inline
 @cython.nogil
 @cython.exceptval(check=False)
-def margin_curved(e: cython.double, eps: cython.double, steep: cython.double, lo: cython.double,
-        hi: cython.double) -> cython.bint:
+def margin_curved(e: cython.double, eps: cython.double, steep: cython.double,
+                  lo: cython.double, hi: cython.double) -> cython.bint:
     """Whether ℓ''(e) is ``steep``; elsewhere it is 0."""
     a: cython.double
     if eps > 0 and -eps <= e <= eps:
         return False
-    a = steep * outside_tube(e, eps)
+    a = steep * soft_threshold(e, eps)
     return lo < a < hi
 
 
@@ -69,12 +59,12 @@ def margin_curved(e: cython.double, eps: cython.double, steep: cython.double, lo
 @cython.inline
 @cython.nogil
 @cython.exceptval(check=False)
-def margin_loss(e: cython.double, eps: cython.double, kappa: cython.double, lo: cython.double,
-        hi: cython.double) -> cython.double:
+def margin_loss(e: cython.double, eps: cython.double, kappa: cython.double,
+                lo: cython.double, hi: cython.double) -> cython.double:
     """ℓ(e)"""
     t: cython.double
     a: cython.double
-    t = outside_tube(e, eps)
+    t = soft_threshold(e, eps)
     if kappa > 0:
         a = margin_slope(e, eps, 1 / kappa, lo, hi)
         return a * t - kappa * a * a / 2

@@ -8,7 +8,8 @@ The problems of a call share X, times and strata and differ in their weights (fo
 
 import numpy as np
 
-from riata_engine.cpu.cox_path import CoxPaths, certify
+from riata_engine.cpu.cox_gap import certify
+from riata_engine.cpu.cox_path import CoxPaths
 from riata_engine.cpu.screen import screen
 from riata_engine.solvers.column_lists import ColumnLists
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, NOT_FINITE

@@ -14,7 +14,7 @@ import numpy as np
 
 from riata_engine.cpu.control import Stopped
 from riata_engine.cpu.newton_paths import gaps_of_losses
-from riata_engine.solvers.path_store import CONVERGED, MAX_ITER
+from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, NOT_FINITE
 
 #: most alphas of a block
 BLOCK = 8
@@ -80,10 +80,11 @@ def _one_round(own, states, going, l1, l2, inside, tight, options, control, answ
     control.done = done
     if control.stopped:
         raise Stopped
+    failed = (found.status == NOT_FINITE).any(axis=1)
     solved = [(i, l) for i in range(len(going)) for l in range(lengths[i]) if found.status[i, l] <= MAX_ITER]
-    rows = np.array([i for i, _ in solved]), np.array([l for _, l in solved])
-    R = np.ascontiguousarray(found.residual[rows])
-    T = own.design.transposed_matvec(R, len(R), control, options.n_threads)
+    rows = tuple(np.array(solved, np.intp).reshape(-1, 2).T)
+    R, E = np.ascontiguousarray(found.residual[rows]), np.ascontiguousarray(found.predictor[rows])
+    T = own.design.transposed_matvec(R, len(R), control, options.n_threads) if len(R) else np.zeros((0, p))
     answers.n_passes += 1
     full = np.zeros((len(R), p))
     for q, (i, l) in enumerate(solved):
@@ -91,11 +92,15 @@ def _one_round(own, states, going, l1, l2, inside, tight, options, control, answ
     gaps = np.empty(len(R))
     which = problems[rows[0]]
     gaps_of_losses(own.loss.code, own.parameter, own.Y, own.target[which], own.V, own.group[which], own.form.f1, own.form.f2,
-                   own.form.lower, own.form.upper, block1[rows], block2[rows], own.scale[which], T, full, R, found.value[rows],
-                   own.offset, gaps)
+                   own.form.lower, own.form.upper, block1[rows], block2[rows], own.scale[which], T, full, E, R,
+                   found.value[rows], own.offset, gaps)
     for i, b in enumerate(going):
-        mine = np.flatnonzero(rows[0] == i)
-        _take(own, states[b], i, b, lists[i], mine, gaps[mine], T[mine], full[mine], found, options, answers, l1, control)
+        mine, block = np.flatnonzero(rows[0] == i), states[b].at
+        if len(mine):
+            _take(own, states[b], i, b, lists[i], mine, gaps[mine], T[mine], full[mine], found, options, answers, l1, control)
+        if failed[i] and states[b].at >= block + len(mine):            # behind what is solved the loss is not finite
+            answers.status[b, block + len(mine):] = NOT_FINITE
+            states[b].at = L
 
 
 def _take(own, state, i, b, columns, mine, gaps, T, full, found, options, answers, l1, control):

@@ -43,12 +43,24 @@ def _table():
     return {name: Loss(name, code, **rows[name]) for code, name in enumerate(LOSSES)}
 
 
+class _Losses(dict):
+    """The losses by name; a `Loss` that is in no table stands for itself."""
+
+    def __missing__(self, loss):
+        if isinstance(loss, Loss):
+            return loss
+        raise KeyError(loss)
+
+
 #: the losses by name
-LOSS = _table()
+LOSS = _Losses(_table())
 
 
 def deviances(name, parameter, y, eta, weights=None):
-    """(L,) mean deviances 2 (ℓ − its least value) of rows y (n,) at linear predictors eta (n, L); ``weights`` (n,) or None."""
+    """(L,) mean deviances 2 (ℓ − its least value) of rows y (n,) at linear predictors eta (n, L); ``weights`` (n,) or None.
+
+    ``name`` is that of a loss, or a `Loss`.
+    """
     loss = LOSS[name]
     if name == "squared":
         return np.average((y[:, None] - eta) ** 2, axis=0, weights=weights)

@@ -1,10 +1,9 @@
 """Problems with margin losses in standard form: what ``margin_newton`` works on.
 
-Columns are seen as z_j = (x_j − center_j)·multiplier_j, multipliers powers of two near one over the standard
-deviation. They are
-centred where X is dense and the intercept is not penalised, so that centring changes nothing but the intercept. Real
-targets are
-divided by a power of two near their spread. The intercept is the last coordinate where there is one, with a penalty of its own.
+Columns are seen as z_j = (x_j − center_j)·multiplier_j, multipliers powers of two near one over the standard deviation. They
+are centred where X is dense and the intercept is not penalised, so that centring changes nothing but the intercept. Real
+targets are divided by a power of two near their spread. The intercept is the last coordinate where there is one, with a
+penalty of its own.
 """
 
 from dataclasses import dataclass, replace

@@ -18,9 +18,8 @@ def relative_gap(form, l1, l2, b, sums, gradient, null):
     l1, l2, b : (k, m)
     sums : (k, 4) of ``Problems.slopes``
     gradient : (k, m)
-        Zᵀ(c a), and Σ c a for the intercept. Where a coefficient has no penalty a dual point has 0 there: what is left
-        counts for
-        coefficients up to 2 (|b_j| + 1), in units of the standard deviation of column and target.
+        Zᵀ(c a), and Σ c a for the intercept. Where a coefficient has no penalty a dual point has 0 there: what is left counts
+        for coefficients up to 2 (|b_j| + 1), in units of the standard deviation of column and target.
     """
     size = np.abs(gradient)
     primal = sums[:, 0] + (l1 * np.abs(b)).sum(axis=1) + 0.5 * (l2 * b * b).sum(axis=1)

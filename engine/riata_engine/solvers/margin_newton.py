@@ -1,16 +1,14 @@
 """Newton's method for problems with margin losses, in lock step over a batch.
 
-A squared loss is piecewise quadratic: a semismooth Newton step takes the Gram matrix of the rows with curvature, the
-search along it
-is exact, and the zone of those rows settles after a few steps (Mangasarian 2002; Keerthi and DeCoste 2005). A
-piecewise linear loss is
-smoothed by the proximal method of multipliers (Rockafellar 1976; Li, Sun and Toh 2018): with multipliers a⁰ and width tau
+A squared loss is piecewise quadratic: a semismooth Newton step takes the Gram matrix of the rows with curvature, the search
+along it is exact, and the zone of those rows settles after a few steps (Mangasarian 2002; Keerthi and DeCoste 2005). A
+piecewise linear loss is smoothed by the proximal method of multipliers (Rockafellar 1976; Li, Sun and Toh 2018): with
+multipliers a⁰ and width tau
 
     min over b  Σ c M_tau(η + tau a⁰) + P(b) + ½ rho |b − b⁰|²
 
-is such a problem, M_tau the Moreau envelope of the loss; the slopes at its minimum are the next multipliers, so that
-the true loss is
-solved at a tau far above 0. Slopes always lie within the loss's bounds: they are a dual point, and the certificate is
+is such a problem, M_tau the Moreau envelope of the loss; the slopes at its minimum are the next multipliers, so that the true
+loss is solved at a tau far above 0. Slopes always lie within the loss's bounds: they are a dual point, and the certificate is
 that of the loss.
 """
 

@@ -1,11 +1,9 @@
 """Paths of problems with margin losses: which solver takes them, alpha after alpha, and where the answers go.
 
-``newton``: all columns, by Gram matrices of the rows with curvature. ``kernel`` (l2, more columns than rows): the same
-on the columns
-of a Cholesky factor of the kernel XXᵀ, coefficients by the representer theorem. ``working_set`` (l1, many columns):
-the same on the columns that the strong rule lets in, with those added that the gradient of all columns asks for.
-Whatever solved a
-problem, its gap is computed on X.
+``newton``: all columns, by Gram matrices of the rows with curvature. ``kernel`` (l2, more columns than rows): the same on the
+columns of a Cholesky factor of the kernel XXᵀ, coefficients by the representer theorem. ``working_set`` (l1, many columns):
+the same on the columns that the strong rule lets in, with those added that the gradient of all columns asks for. Whatever
+solved a problem, its gap is computed on X.
 """
 
 import numpy as np

@@ -5,7 +5,7 @@ time, and one pass over X checks all of them (loss_working_set.py).
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -45,6 +45,7 @@ class LossForm:
     scale: np.ndarray                # (B,) loss of the null model beyond it: half its deviance
     start: np.ndarray                # (B,) intercept of the null model
     held: tuple                      # (pointers, rows, weights) of what is held out
+    faults: dict = field(default_factory=dict)          # of a problem whose loss failed: what did, at which y and η
 
     def run(self, problems, columns, begin, end, l1, l2, lengths, start_l1, start, start_at, options, control, residual=False):
         """The compiled paths of some problems; see ``newton_paths``. Returns a namespace of arrays."""
@@ -59,7 +60,8 @@ class LossForm:
                      np.ascontiguousarray(l2), lengths, start_l1, self.scale[problems], self.saturated[problems], options.tol,
                      options.max_epochs, options.stop_dev_ratio, options.stop_dev_change, self.intercept, *self.held, start,
                      start_at, found.coef, found.at, found.level, found.gap, found.value, found.held_out, found.status,
-                     found.epochs, found.newtons, found.residual, control, options.n_threads)
+                     found.epochs, found.newtons, found.residual, found.predictor, found.fault, control, options.n_threads)
+        self.faults.update((int(problems[i]), found.fault[i]) for i in np.flatnonzero(found.fault[:, 0]))
         return found
 
 
@@ -70,7 +72,8 @@ class Found:
         self.level, self.gap, self.value, self.held_out = np.full((4, k, L), np.nan)
         self.status = np.zeros((k, L), np.int8)
         self.epochs, self.newtons = np.zeros((2, k, L), np.int32)
-        self.residual = None if n is None else np.zeros((k, L, n))
+        self.residual, self.predictor = (None, None) if n is None else np.zeros((2, k, L, n))
+        self.fault = np.zeros((k, 3))
 
     def coefficients(self, i):
         """(L, m) of problem i of the call, on its columns."""
@@ -132,15 +135,30 @@ def _loss_form(batch, control, options):
     own = LossForm(form, design, loss, 0.0 if parameter is None else float(parameter), Y, V, offset, batch.target, batch.group,
                    batch.intercept, saturated, np.ones(B), np.zeros(B), held)
     saturated_values(loss.code, own.parameter, Y, own.target, V, own.group, saturated)
+    if (saturated == -np.inf).all():
+        raise ValueError(f"the {loss.name} loss has no minimum over eta at some of these y: give one that is bounded below")
     if batch.intercept:
         mean = np.einsum("bn,bn->b", Y[own.target], V[own.group]) if B < 64 else _means(own)
         shift = 0.0 if offset is None else (V @ offset)[own.group]
         own.start = loss.level(mean) - shift
     found = _null_models(own, np.empty(0, np.intp), own.start[:, None], options, control)
+    if len(own.faults) == B:
+        raise ValueError(fault_of(own))
     own.start = np.where(np.isfinite(found.level[:, 0]), found.level[:, 0], 0.0)
     own.scale = found.value[:, 0] - saturated
     own.scale[~(own.scale > 1e-14 * np.maximum(np.abs(saturated), 1e-300))] = 1.0
     return own, found
+
+
+def fault_of(own):
+    """A sentence about the loss of the problems that came to no number, a user's: what failed first, and where."""
+    first = min(own.faults)
+    kind, y, eta = own.faults[first]
+    function = ("value", "gradient", "curvature")[int(kind) - 1]
+    what = "is below 0 or not a number: it is not convex there, or" if function == "curvature" else "is not a finite number:"
+    where = f"in {len(own.faults)} of {len(own.target)} problems, first in problem {first}"
+    return (f"the {own.loss.name} loss failed {where}: {function}(y={y:.17g}, eta={eta:.17g}) {what} mend it for such "
+            "arguments, or rescale X or y")
 
 
 def _means(own):

@@ -16,9 +16,11 @@ from ._huber import HuberRegressor
 from ._linear_svc import LinearSVC
 from ._linear_svr import LinearSVR
 from ._logistic import LogisticRegression
+from ._logistic_cv import LogisticRegressionCV
 from ._multi_task import MultiTaskElasticNet, MultiTaskLasso
 from ._multi_task_cv import MultiTaskElasticNetCV, MultiTaskLassoCV
 from ._paths import enet_path, lasso_path
+from ._penalized import PenalizedClassifier, PenalizedRegressor
 from ._quantile import QuantileRegressor
 from ._ridge import Ridge
 from ._ridge_cv import RidgeCV
@@ -41,11 +43,14 @@ __all__ = [
     "LinearSVC",
     "LinearSVR",
     "LogisticRegression",
+    "LogisticRegressionCV",
     "MCPRegressor",
     "MultiTaskElasticNet",
     "MultiTaskElasticNetCV",
     "MultiTaskLasso",
     "MultiTaskLassoCV",
+    "PenalizedClassifier",
+    "PenalizedRegressor",
     "PoissonRegressor",
     "QuantileRegressor",
     "RelaxedLasso",

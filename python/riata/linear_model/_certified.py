@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from riata.status import AT_LIMIT, TINY_ALPHA, count_at_limit
 from riata_engine.batch import STATUS, Interrupted, solve
 
-_DEFAULT_MAX_EPOCHS = 100_000   # for max_iter=None
+DEFAULT_MAX_EPOCHS = 100_000   # for max_iter=None
 
 _LEAST_TOL = 1e-13             # what rounding leaves a duality gap of losses
 
@@ -44,10 +44,12 @@ def solve_certified(owner, batch, verbose=0, door=None):
         advice = f" For {at_limit} of them, {AT_LIMIT}: scale X or y, or raise tol or alpha; {TINY_ALPHA}." if at_limit else ""
         if at_limit < counts["max_iter"]:
             advice += f" Raise max_iter, tol or alpha{' for the others' * bool(at_limit)}."
-        worst = float(np.nanmax(solution.gap[codes == _CODE["max_iter"]]))
+        certificate, what = ((solution.gap, "relative duality gap") if getattr(solution, "kkt", None) is None else
+                             (solution.kkt, "violation of the KKT conditions"))
+        worst = float(np.nanmax(certificate[codes == _CODE["max_iter"]]))
         warnings.warn(
             f"{owner}: {counts['max_iter']} of {codes.size} fits {how} with a "
-            f"relative duality gap above tol={batch.tol:g} (the largest is {worst:.3g}).{advice}",
+            f"{what} above tol={batch.tol:g} (the largest is {worst:.3g}).{advice}",
             ConvergenceWarning,
             stacklevel=3,
         )
@@ -68,14 +70,14 @@ def engine_settings(parameters, n_features):
         "lower": np.zeros(n_features) if parameters["positive"] else None,
         "intercept": bool(parameters["fit_intercept"]),
         "tol": float(parameters["tol"]),
-        "max_epochs": _DEFAULT_MAX_EPOCHS if max_iter is None else int(max_iter),
+        "max_epochs": DEFAULT_MAX_EPOCHS if max_iter is None else int(max_iter),
     }
 
 
 def tight_settings(tol, max_iter):
     """Engine settings for a ``tol`` that stands for the accuracy of the coefficients: the gap is of the order of its square."""
     return {"tol": max(float(tol) ** 2, _LEAST_TOL),
-            "max_epochs": _DEFAULT_MAX_EPOCHS if max_iter is None else 100 * int(max_iter)}
+            "max_epochs": DEFAULT_MAX_EPOCHS if max_iter is None else 100 * int(max_iter)}
 
 
 def dual_gap(solution):

@@ -12,10 +12,8 @@ from riata.folds import make_folds
 from riata_engine.batch import STATUS, Batch
 
 from ._base import LinearPredictor, checked_data
+from ._certified import DEFAULT_MAX_EPOCHS, solve_certified
 from ._parameters import InvalidParameterError, descending_alphas
-
-#: of ``max_iter=None``
-DEFAULT_MAX_EPOCHS = 100_000
 
 
 class ChosenAlpha(RegressorMixin, LinearPredictor):
@@ -46,6 +44,7 @@ class ChosenAlpha(RegressorMixin, LinearPredictor):
         self._check_own_parameters()
         X, Y, weights, _ = checked_data(self, X, y, sample_weight, single_target=True)
         y = Y[:, 0]
+        self._prepare(X, weights)
         if self.alpha is None:
             folds = make_folds(list(check_cv(self.cv).split(X, y)), X.shape[0], weights=weights)
             self._choose(X, y, weights, folds)
@@ -54,6 +53,9 @@ class ChosenAlpha(RegressorMixin, LinearPredictor):
                 vars(self).pop(name, None)
             self._fit_one(X, y, weights)
         return self
+
+    def _prepare(self, X, weights):
+        """What the penalty takes from the data before any fit."""
 
     def _check_own_parameters(self):
         if self.alpha is not None:
@@ -93,7 +95,7 @@ class ChosenAlpha(RegressorMixin, LinearPredictor):
 
 
 class InRounds(ChosenAlpha):
-    """Estimators whose problems go to a door of the engine that takes a batch derived from ``Batch``."""
+    """Estimators whose problems go to a ``_door`` of the engine, in a batch ``_derived`` from ``Batch``."""
 
     def _settings(self):
         return {"intercept": bool(self.fit_intercept), "standardize": bool(self.standardize), "tol": float(self.tol),
@@ -117,22 +119,7 @@ class InRounds(ChosenAlpha):
         self._keep_certificate(solution, step)
 
     def _solved(self, batch):
-        """The solution of a ``Batch`` under this estimator's penalty; warns once, with counts, if something fell short."""
-        solution = self._solve(batch)
-        counts = {name: int(np.count_nonzero(solution.status == code)) for code, name in enumerate(STATUS)}
-        owner = type(self).__name__
-        if counts["not_finite"]:
-            raise ValueError(
-                f"{owner}: {counts['not_finite']} of {solution.status.size} fits gave coefficients that are not finite. "
-                "Very large or very small values in X or y do this: scale them first.")
-        if counts["max_iter"]:
-            import warnings
-
-            from sklearn.exceptions import ConvergenceWarning
-
-            warnings.warn(f"{owner}: {counts['max_iter']} of {solution.status.size} fits stopped above tol={self.tol:g}. Raise "
-                          "max_iter, tol or alpha.", ConvergenceWarning, stacklevel=4)
-        return solution
+        return solve_certified(type(self).__name__, self._derived(batch), door=self._door)
 
 
 def derived(kind, batch, **own):

@@ -1,7 +1,5 @@
 """MCPRegressor and SCADRegressor."""
 
-import numpy as np
-
 from riata.concave import mcp_path, scad_path
 from riata_engine.concave import LEAST_GAMMA, ConcaveBatch, solve_concave
 
@@ -9,17 +7,17 @@ from ._chosen import InRounds, derived
 
 
 class _ConcaveRegressor(InRounds):
+    _door = staticmethod(solve_concave)
+
     def _check_own_parameters(self):
         super()._check_own_parameters()
         least = LEAST_GAMMA[self._penalty]
         self._must_be_number("gamma", least, f"{least:g}")
         self._must("l1_ratio", self.l1_ratio > 0, "a number in (0, 1]")
-        self._must("standardize", isinstance(self.standardize, (bool, np.bool_)), "True or False")
 
-    def _solve(self, batch):
+    def _derived(self, batch):
         batch.l1_ratio[:] = self.l1_ratio
-        single = len(batch.target) == 1
-        return solve_concave(derived(ConcaveBatch, batch, penalty=self._penalty, gamma=float(self.gamma), diagnose=single))
+        return derived(ConcaveBatch, batch, penalty=self._penalty, gamma=float(self.gamma), diagnose=len(batch.target) == 1)
 
     def _keep_certificate(self, solution, step):
         self.kkt_, self.curvature_ = float(solution.kkt[0, step]), float(solution.curvature[0, step])

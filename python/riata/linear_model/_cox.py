@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from riata.saved_model import meaning_of
 from riata_engine.batch import Interrupted
 from riata_engine.cox import STATUS, Cox, baseline_hazard, concordance, solve_cox
 
@@ -83,6 +84,9 @@ class SurvivalPredictor(BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=("csr", "csc", "coo"), dtype=(np.float64, np.float32), reset=False)
         return X @ self.coef_
+
+    def _saved_meaning(self):
+        return meaning_of("cox", "log", predicts="link")
 
     def predict_hazard_ratio(self, X):
         """exp of ``predict``: the hazard in units of that at x = 0."""
@@ -249,8 +253,7 @@ class CoxRegressor(SurvivalPredictor):
     D. R. Cox (1972), Regression models and life-tables. JRSS B 34, 187–220.
     B. Efron (1977), The efficiency of Cox's likelihood function for censored data. JASA 72, 557–565.
     N. Simon, J. Friedman, T. Hastie and R. Tibshirani (2011), Regularization paths for Cox's proportional hazards model via
-    coordinate
-    descent. Journal of Statistical Software 39(5).
+    coordinate descent. Journal of Statistical Software 39(5).
 
     Examples
     --------
@@ -282,16 +285,14 @@ class CoxRegressor(SurvivalPredictor):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data; float32 and float64 are kept as given. Without missing values.
         y : array-like
-            A structured array of (event, time), as scikit-survival has it; an array (n_samples, 2) of event and time, or a table
-            with
-            columns ``event`` and ``time``; or the times (n_samples,), all of them deaths unless ``event`` says otherwise. Times
-            > 0.
+            A structured array of (event, time), as scikit-survival has it; an array (n_samples, 2) of event and time, or a
+            table with columns ``event`` and ``time``; or the times (n_samples,), all of them deaths unless ``event`` says
+            otherwise. Times > 0.
         event : array-like of shape (n_samples,), default=None
             True or 1 for a death, False or 0 for a row censored at its time; where y holds the times only.
         sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights >= 0. With ``ties="breslow"`` a weight of 2 is the row twice; Efron's ties take tied deaths with their mean
-            weight, as in
-            R's survival.
+            Weights >= 0. With ``ties="breslow"`` a weight of 2 is the row twice; Efron's ties take tied deaths with their
+            mean weight, as in R's survival.
         strata : array-like of shape (n_samples,), default=None
             Groups with baseline hazards of their own.
         offset : array-like of shape (n_samples,), default=None

@@ -10,7 +10,7 @@ from riata_engine.cox import Cox, concordance
 from ._cox import SurvivalPredictor, solve_survival
 from ._parameters import InvalidParameterError, descending_alphas
 
-SCORING = ("deviance", "concordance")
+SCORING = ("deviance", "c_index", "concordance")
 
 
 class CoxRegressorCV(SurvivalPredictor):
@@ -32,8 +32,9 @@ class CoxRegressorCV(SurvivalPredictor):
     cv : int, splitter, iterable or None, default=None
         None is 5 folds; an int that many, each with its share of the deaths (not shuffled); else any splitter or (train, test)
         pairs.
-    scoring : {'deviance', 'concordance'}, default='deviance'
-        What chooses: the smallest deviance, or the largest mean concordance of the held-out rows of a fold among themselves.
+    scoring : {'deviance', 'c_index'}, default='deviance'
+        What chooses: the smallest deviance, or the largest mean concordance (Harrell's C-index, weighted) of the held-out rows
+        of a fold among themselves. 'concordance' is the same as 'c_index'.
     ties, standardize, penalty_factor, max_iter, tol, n_jobs
         As in :class:`CoxRegressor`.
 
@@ -88,8 +89,7 @@ class CoxRegressorCV(SurvivalPredictor):
         self._check_parameters(l1_ratio="l1_ratios", eps=None if self.eps is None else "eps")
         if self.scoring not in SCORING:
             raise InvalidParameterError(f"The 'scoring' parameter of {type(self).__name__} must be 'deviance' or "
-                                        f"'concordance'. Got "
-                                        f"{self.scoring!r} instead.")
+                                        f"'c_index'. Got {self.scoring!r} instead.")
         X, fields = self._checked(X, y, event, sample_weight, strata, offset)
         ratios = np.atleast_1d(np.asarray(self.l1_ratio, float))
         if ratios.ndim != 1 or not ratios.size or not ((ratios >= 0) & (ratios <= 1)).all():

@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from riata.losses import Loss
-from riata_engine.batch import Batch, deviances
+from riata.saved_model import meaning_of
+from riata_engine.batch import LOSS, Batch, deviances
 
 from ._base import LinearPredictor, checked_data
 from ._certified import dual_gap, solve_certified, tight_settings
@@ -41,6 +42,18 @@ _ATTRIBUTES = """coef_ : ndarray of shape (n_features,)
         Duality gap of the objective at the solution.
     n_features_in_, feature_names_in_
         As everywhere in scikit-learn."""
+
+
+def deviance_explained(loss, eta, y, sample_weight):
+    """D² of linear predictors (n,): 1 − D(y, prediction) / D(y, mean of y)."""
+    y = np.asarray(y, dtype=np.float64).ravel()
+    weights = None if sample_weight is None else np.broadcast_to(np.asarray(sample_weight, float), y.shape)
+    loss.check(y, weights=weights)
+    mean = np.average(y, weights=weights)
+    engine, parameter = loss.settings["loss"], loss.settings.get("loss_parameter")
+    null = np.full(len(y), LOSS[engine].level(mean))
+    parts = deviances(engine, parameter, y, np.column_stack([np.asarray(eta, np.float64), null]), weights)
+    return float(1.0 - parts[0] / parts[1])
 
 
 class _GLMRegressor(RegressorMixin, LinearPredictor):
@@ -112,15 +125,11 @@ class _GLMRegressor(RegressorMixin, LinearPredictor):
         -------
         float
         """
+        return deviance_explained(self._loss(), super().predict(X), y, sample_weight)
+
+    def _saved_meaning(self):
         loss = self._loss()
-        eta = np.asarray(super().predict(X), dtype=np.float64)
-        y = np.asarray(y, dtype=np.float64).ravel()
-        weights = None if sample_weight is None else np.broadcast_to(np.asarray(sample_weight, float), y.shape)
-        loss.check(y, weights=weights)
-        mean = np.average(y, weights=weights)
-        null = np.full(len(y), np.log(mean) if loss.link == "log" else mean)
-        parts = deviances(loss.name, loss.parameter, y, np.column_stack([eta, null]), weights)
-        return float(1.0 - parts[0] / parts[1])
+        return {} if loss.link == "identity" else meaning_of(loss, loss.link)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

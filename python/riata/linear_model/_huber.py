@@ -8,9 +8,16 @@ from riata_engine.batch import Batch
 
 from ._base import LinearPredictor, checked_data
 from ._certified import solve_certified, tight_settings
+from ._margins import fit_margins
 
 #: relative accuracy of the scale
 _ACCURACY = 1e-9
+#: of the spread of y: a scale below it is none
+_LEAST_SCALE = 1e-13
+#: of the spread of y: a residual below it is rounding
+_EXACT = 1e-9
+#: of the least absolute deviations: their duality gap, and Newton steps
+_LEAST_TOL, _STEPS = 1e-12, 1000
 
 
 class HuberRegressor(RegressorMixin, LinearPredictor):
@@ -23,7 +30,7 @@ class HuberRegressor(RegressorMixin, LinearPredictor):
 
     the objective of ``sklearn.linear_model.HuberRegressor``. For a given σ this is Huber's loss with delta = epsilon·σ and a
     ridge penalty, which the engine solves and certifies; the profile over σ is convex, and its minimum the root of a monotone
-    function.
+    function. Where that is at σ = 0 (most rows can be fitted exactly) the answer is that of the limit, least absolute deviations.
 
     Parameters
     ----------
@@ -44,7 +51,7 @@ class HuberRegressor(RegressorMixin, LinearPredictor):
     coef_ : ndarray of shape (n_features,)
     intercept_ : float
     scale_ : float
-        σ.
+        σ; where the objective is least at 0, 1e-13 of the mean absolute deviation of y from its median.
     outliers_ : ndarray of bool, shape (n_samples,)
         Rows whose residual is beyond epsilon·σ.
     n_iter_ : int
@@ -101,22 +108,66 @@ class HuberRegressor(RegressorMixin, LinearPredictor):
             z = np.minimum(residuals(scale) / scale, self.epsilon)
             return 1.0 - w @ z**2 / total
 
-        scale = _root(slope, np.average(np.abs(y - np.median(y)), weights=w))
-        residual = residuals(scale)
-        coef, intercept, _ = fits[scale]
+        spread = np.average(np.abs(y - np.median(y)), weights=w) or 1.0
+        limit = _Limit(self, X, Y, weights, spread)
+        scale = _root(slope, spread, limit.is_the_minimum)
+        if scale is None:
+            scale, residual, coef, intercept = _LEAST_SCALE * spread, limit.residual, limit.coef, limit.intercept
+        else:
+            residual = residuals(scale)
+            coef, intercept, _ = fits[scale]
         self._set_coefficients(coef[None], np.array([intercept]), X.dtype, 1)
         self.scale_, self.outliers_, self.n_iter_ = float(scale), residual > self.epsilon * scale, len(fits)
         return self
 
 
-def _root(slope, guess):
-    """The σ at which a function of log σ that rises changes its sign; next to nothing where y is fitted exactly."""
-    middle = np.log(guess) if guess > 0 else 0.0
+class _Limit:
+    """The objective at σ → 0: 2 epsilon Σ w |r| + alpha ‖b‖², least absolute deviations with a ridge."""
+
+    def __init__(self, model, X, Y, weights, spread):
+        self.model, self.X, self.Y, self.spread = model, X, Y, spread
+        self.w = np.ones(len(Y)) if weights is None else weights
+
+    def is_the_minimum(self):
+        """Whether the objective, at its least over b0 and b, rises from σ = 0 on.
+
+        Its slope there is Σ w (1 − z²), with z = epsilon·sign(r) where r is not 0, and of the z of the other rows, which balance
+        the gradient in b and b0, those of the least Σ w z².
+        """
+        model, w, y = self.model, self.w, self.Y[:, 0]
+        total, epsilon, free = w.sum(), model.epsilon, bool(model.fit_intercept)
+        solution = fit_margins("HuberRegressor", self.X, self.Y, loss="quantile", quantile=0.5, l1_ratio=0.0, weights=w,
+                               alphas=np.array([model.alpha / (2 * epsilon * total)]), intercept=free, intercept_scaling=None,
+                               tol=_LEAST_TOL, max_iter=_STEPS)
+        self.coef, self.intercept = solution.coef[0, 0], solution.intercept[0, 0] if free else 0.0
+        r = y - self.X @ self.coef - self.intercept
+        r[np.abs(r) <= _EXACT * self.spread] = 0.0
+        self.residual = np.abs(r)
+        on = (r == 0) & (w > 0)
+        pull = w * np.sign(r) * epsilon
+        # Σ w z x = alpha b, and Σ w z = 0 with an intercept
+        rows = self.X[np.flatnonzero(on)]
+        rows = rows.toarray() if hasattr(rows, "toarray") else rows
+        left, right = rows.astype(np.float64).T, model.alpha * self.coef - self.X.T @ pull
+        if free:
+            left, right = np.vstack([left, np.ones(on.sum())]), np.append(right, -pull.sum())
+        root = np.sqrt(w[on])
+        scaled = np.linalg.lstsq(left * root, right, rcond=None)[0]                  # √w z, of least norm
+        if (np.abs(scaled) > (epsilon * (1 + _EXACT)) * root).any():                 # no slopes of Huber's loss: not known here
+            return False
+        return total - pull @ np.sign(r) * epsilon - scaled @ scaled >= 0
+
+
+def _root(slope, guess, vanishes):
+    """The σ at which a function of log σ that rises changes its sign; None where that is none above 0: ``vanishes`` says."""
+    middle = np.log(guess)
     low, high = middle - 1.0, middle + 1.0
     while slope(high) < 0:
         low, high = high, high + 2.0
     while slope(low) > 0:
         high, low = low, low - 2.0
-        if low < middle - 30:
+        if middle - 8 < low < middle - 6 and vanishes():
+            return None
+        if low < middle + np.log(_LEAST_SCALE):
             return float(np.exp(low))
     return float(np.exp(brentq(slope, low, high, xtol=_ACCURACY, rtol=_ACCURACY)))

@@ -2,55 +2,42 @@
 
 import numpy as np
 from sklearn.linear_model._base import LinearClassifierMixin, SparseCoefMixin
-from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d, validate_data
 
-from ._base import _DESIGN, LinearPredictor, canonical, checked_weights
-from ._margins import check_margin_parameters, fit_margins
+from riata.saved_model import meaning_of
+
+from ._base import LinearPredictor
+from ._classes import against_the_rest, checked_classes
+from ._margins import MAX_ITER, SCALING, TOL, UNUSED, C, check_margin_parameters, fit_margins
 
 
 class LinearSVC(LinearClassifierMixin, SparseCoefMixin, LinearPredictor):
-    """Linear support vector classification.
+    __doc__ = f"""Linear support vector classification.
 
     Minimises over b0 and b, with y = ±1 (of more than two classes: each against the rest, in one batch)::
 
         P(b, b0 / intercept_scaling)  +  C · Σ_i w_i ℓ(y_i (b0 + x_iᵀb))
 
-    with P = ½‖·‖² or ‖·‖₁ and ℓ(t) = max(0, 1 − t)² or max(0, 1 − t): the objective of ``sklearn.svm.LinearSVC``,
-            penalty on the
+    with P = ½‖·‖² or ‖·‖₁ and ℓ(t) = max(0, 1 − t)² or max(0, 1 − t): the objective of ``sklearn.svm.LinearSVC``, penalty on the
     intercept included. w is ``sample_weight`` times ``class_weight``.
 
     Parameters
     ----------
-    penalty : {'l2', 'l1'}, default='l2'
+    penalty : {{'l2', 'l1'}}, default='l2'
         'l1' needs ``loss='squared_hinge'``.
-    loss : {'squared_hinge', 'hinge'}, default='squared_hinge'
+    loss : {{'squared_hinge', 'hinge'}}, default='squared_hinge'
     dual : bool or 'auto', default='auto'
-        No-op: the solver is chosen by cost, and the certificate takes both sides. Combinations that scikit-learn
-        refuses are refused:
-        ``True`` with 'l1', ``False`` with 'hinge'.
-    tol : float, default=1e-6
-        The fit stops when its duality gap is at most ``tol`` times the objective at zero coefficients. (scikit-learn's
-        ``tol`` is about
-        a gradient.)
-    C : float, default=1.0
-        Weight of the loss, > 0.
-    multi_class : {'ovr'}, default='ovr'
+        No-op: the solver is chosen by cost, and the certificate takes both sides. Combinations that scikit-learn refuses are
+        refused: ``True`` with 'l1', ``False`` with 'hinge'.
+    {TOL}
+    {C}
+    multi_class : {{'ovr'}}, default='ovr'
         'crammer_singer' is refused.
     fit_intercept : bool, default=True
-    intercept_scaling : float or None, default=1.0
-        The penalty takes b0 / intercept_scaling for one more coefficient, as scikit-learn does. None leaves the
-        intercept without a
-        penalty: the model then does not change when a constant is added to a column.
+    {SCALING}
     class_weight : dict or 'balanced', default=None
         Factor on C for each class. Of more than two classes the rest has a factor of one, as in scikit-learn.
-    verbose : int, default=0
-        No-op.
-    random_state : int, RandomState instance or None, default=None
-        No-op: nothing is random.
-    max_iter : int, default=1000
-        The most Newton steps.
+    {UNUSED}
+    {MAX_ITER}
 
     Attributes
     ----------
@@ -71,8 +58,7 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, LinearPredictor):
     """
 
     def __init__(self, penalty="l2", loss="squared_hinge", *, dual="auto", tol=1e-6, C=1.0, multi_class="ovr",
-            fit_intercept=True,
-                 intercept_scaling=1.0, class_weight=None, verbose=0, random_state=None, max_iter=1000):
+                 fit_intercept=True, intercept_scaling=1.0, class_weight=None, verbose=0, random_state=None, max_iter=1000):
         self._keep(locals())
 
     def __sklearn_tags__(self):
@@ -134,25 +120,10 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, LinearPredictor):
         self.n_iter_ = int(max(1, solution.n_iter.max()))
         return self
 
+    def _saved_meaning(self):
+        return meaning_of(self.loss, "identity", self.classes_, "class")
+
     def _prepared(self, X, y, sample_weight):
         """(X, Y (n, n_problems) of ±1, weights (n,), (n, n_problems) or None); sets ``classes_``."""
-        X, y = validate_data(self, X, y, **_DESIGN)
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        X = canonical(X)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        K = len(self.classes_)
-        if K < 2:
-            raise ValueError(
-                f"This solver needs samples of at least 2 classes in the data, but the data contains only one "
-                f"class: {self.classes_[0]!r}"
-            )
-        weights = checked_weights(sample_weight, X.shape[0])
-        Y = np.where(codes == 1, 1.0, -1.0)[:, None] if K == 2 else np.where(codes[:, None] == np.arange(K), 1.0, -1.0)
-        if self.class_weight is None:
-            return X, Y, weights
-        factor = compute_class_weight(self.class_weight, classes=self.classes_, y=y, sample_weight=weights)
-        own = np.ones(len(y)) if weights is None else weights
-        if K == 2:
-            return X, Y, own * factor[codes]
-        return X, Y, own[:, None] * np.where(Y > 0, factor, 1.0)
+        X, codes, weights, factor = checked_classes(self, X, y, sample_weight)
+        return X, *against_the_rest(codes, weights, factor, len(self.classes_))

@@ -4,19 +4,17 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
+from riata.saved_model import meaning_of
 from riata_engine.batch import Batch
 
-from ._base import LinearPredictor, canonical, checked_weights
+from ._base import LinearPredictor
 from ._certified import dual_gap, solve_certified, tight_settings
+from ._classes import check_every_class, checked_classes, weights_of_rows
 from ._parameters import InvalidParameterError
 
-_FLOATS = (np.float64, np.float32)
 _PENALTIES = ("deprecated", "l1", "l2", "elasticnet", None)
-_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
+SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
 
 
 class LinearClassifier(ClassifierMixin, LinearPredictor):
@@ -79,22 +77,16 @@ class LinearClassifier(ClassifierMixin, LinearPredictor):
         """
         return np.exp(self.predict_log_proba(X))
 
+    def _saved_meaning(self):
+        link = "logit" if len(self.coef_) == 1 else "softmax"
+        return meaning_of("logistic" if link == "logit" else "multinomial", link, self.classes_, "class")
+
     def _checked_classes(self, X, y, sample_weight):
         """(X, codes (n,), weights times class weights or None); sets ``classes_``."""
-        check_is = {"accept_sparse": "csc", "dtype": _FLOATS}
-        X, y = validate_data(self, X, y, **check_is)
-        check_classification_targets(y)
-        weights = checked_weights(sample_weight, X.shape[0])
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        counted = self.classes_ if weights is None else np.unique(y[weights > 0])
-        if len(counted) < 2:
-            raise ValueError(f"{type(self).__name__} needs rows of at least 2 classes, "
-                             f"but the data has one class: {counted[0]!r}")
-        if self.class_weight is not None:
-            of_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y, sample_weight=sample_weight)
-            weights = of_class[codes] * (1.0 if weights is None else weights)
-            weights = checked_weights(weights, X.shape[0])
-        return canonical(X), codes, weights
+        X, codes, weights, factor = checked_classes(self, X, y, sample_weight)
+        weights = weights_of_rows(codes, weights, factor)
+        check_every_class(codes, weights, self.classes_)
+        return X, codes, weights
 
     def _share(self):
         """l1_ratio by ``penalty`` and ``l1_ratio``; None where there is no penalty."""
@@ -106,6 +98,34 @@ class LinearClassifier(ClassifierMixin, LinearPredictor):
         if not isinstance(ratio, Real) or isinstance(ratio, bool) or not 0 <= ratio <= 1:
             raise InvalidParameterError(f"The 'l1_ratio' parameter of {name} must be a number in [0, 1]. Got {ratio!r} instead.")
         return {"l1": 1.0, "l2": 0.0, None: None}.get(penalty, float(ratio))
+
+
+    def _settings(self):
+        """Keywords of the engine's batches, of two classes and of more."""
+        threads = None if self.n_jobs is None or self.n_jobs < 0 else int(self.n_jobs)
+        return {"intercept": bool(self.fit_intercept), "n_threads": threads, **tight_settings(self.tol, self.max_iter)}
+
+    def _fit_codes(self, X, codes, weights, alpha, l1_ratio):
+        """Set ``coef_``, ``intercept_`` and ``dual_gap_`` by one fit; (1,) its steps."""
+        owner = type(self).__name__
+        if len(self.classes_) > 2:
+            from ._multinomial import fit_multinomial
+
+            fits = fit_multinomial(X, codes, len(self.classes_), alpha, l1_ratio, weights, owner=owner, **self._settings())
+            coef, intercept, steps = fits.coef[0], fits.intercept[0], fits.n_epochs[:1]
+            self.dual_gap_ = float(fits.gap[0] * fits.null_loss)
+        else:
+            solution = solve_certified(
+                owner, Batch(X, codes.astype(np.float64)[:, None], weights=weights, l1_ratio=l1_ratio, alphas=np.array([alpha]),
+                             loss="logistic", **self._settings()), self.verbose)
+            coef, intercept, steps = solution.coef[:, 0], solution.intercept[:, 0], solution.n_cholesky[:, 0]
+            self.dual_gap_ = float(dual_gap(solution)[0, 0])
+        self._keep_model(coef, intercept, X.dtype)
+        return np.maximum(steps, 1).astype(np.int32)
+
+    def _keep_model(self, coef, intercept, dtype):
+        self.coef_ = coef.astype(dtype, copy=False)
+        self.intercept_ = intercept.astype(dtype, copy=False) if self.fit_intercept else np.zeros(len(coef), dtype)
 
 
 class LogisticRegression(LinearClassifier):
@@ -190,30 +210,11 @@ class LogisticRegression(LinearClassifier):
             If a parameter, X, y or sample_weight cannot be used; labels of one class only.
         """
         self._check_parameters(solver=None, l1_ratio=None)
-        if self.solver not in _SOLVERS:
-            raise InvalidParameterError(f"The 'solver' parameter of LogisticRegression must be one of {_SOLVERS}. "
+        if self.solver not in SOLVERS:
+            raise InvalidParameterError(f"The 'solver' parameter of LogisticRegression must be one of {SOLVERS}. "
                                         f"Got {self.solver!r} instead.")
         share = self._share()
         X, codes, weights = self._checked_classes(X, y, sample_weight)
         alpha = 0.0 if share is None or np.isinf(self.C) else 1.0 / (self.C * (len(codes) if weights is None else weights.sum()))
-        settings = tight_settings(self.tol, self.max_iter)
-        threads = None if self.n_jobs is None or self.n_jobs < 0 else int(self.n_jobs)
-        if len(self.classes_) > 2:
-            from ._multinomial import fit_multinomial
-
-            fits = fit_multinomial(X, codes, len(self.classes_), alpha, share or 0.0, weights, intercept=bool(self.fit_intercept),
-                                   n_threads=threads, **settings)
-            coef, intercept = fits.coef[0], fits.intercept[0]
-            self.n_iter_, self.dual_gap_ = np.maximum(fits.n_epochs[:1], 1).astype(np.int32), float(fits.gap[0] * fits.null_loss)
-        else:
-            solution = solve_certified(
-                "LogisticRegression",
-                Batch(X, codes.astype(np.float64)[:, None], weights=weights, l1_ratio=share or 0.0, alphas=np.array([alpha]),
-                      loss="logistic", intercept=bool(self.fit_intercept), n_threads=threads, **settings),
-                self.verbose)
-            coef, intercept = solution.coef[:, 0], solution.intercept[:, 0]
-            self.n_iter_ = np.maximum(solution.n_cholesky[:, 0], 1).astype(np.int32)
-            self.dual_gap_ = float(dual_gap(solution)[0, 0])
-        self.coef_ = coef.astype(X.dtype, copy=False)
-        self.intercept_ = intercept.astype(X.dtype, copy=False) if self.fit_intercept else np.zeros(len(coef), X.dtype)
+        self.n_iter_ = self._fit_codes(X, codes, weights, alpha, share or 0.0)
         return self

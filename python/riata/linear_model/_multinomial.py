@@ -35,7 +35,8 @@ class MultinomialFits:
 
 
 def fit_multinomial(X, codes, n_classes, alpha, l1_ratio, weights=None, *, intercept=True, penalty_factor=None, reference=None,
-                    tol=1e-6, max_epochs=100_000, n_threads=None, time_budget=None, owner="LogisticRegression"):
+                    standardize=False, tol=1e-6, max_epochs=100_000, n_threads=None, time_budget=None,
+                    owner="LogisticRegression"):
     """Minimise Σ w ℓ / Σ w + alpha · penalty of the symmetric multinomial model.
 
     scikit-learn's C · Σ w ℓ + penalty has the same minimiser at alpha = 1 / (C · Σ w) (``alpha_of``).
@@ -71,26 +72,32 @@ def fit_multinomial(X, codes, n_classes, alpha, l1_ratio, weights=None, *, inter
     """
     batch = Multinomial(X, np.asarray(codes), int(n_classes), weights=weights, l1_ratio=np.array([float(l1_ratio)]),
                         alphas=np.atleast_1d(np.asarray(alpha, float)), penalty_factor=penalty_factor, reference=reference,
-                        intercept=bool(intercept), tol=float(tol), max_epochs=int(max_epochs), n_threads=n_threads,
-                        time_budget=time_budget)
+                        intercept=bool(intercept), standardize=bool(standardize), tol=float(tol), max_epochs=int(max_epochs),
+                        n_threads=n_threads, time_budget=time_budget)
+    solution = solve_classes(owner, batch)
+    return MultinomialFits(solution.coef[0], solution.intercept[0], solution.gap[0], status_names(solution.status[0]),
+                           solution.n_epochs[0], float(solution.null_loss[0]))
+
+
+def solve_classes(owner, batch, progress=None):
+    """The solution of a batch on behalf of the estimator named ``owner``; raises and warns as `fit_multinomial`."""
     try:
-        solution = solve_multinomial(batch)
+        solution = solve_multinomial(batch, progress)
     except MultinomialInterrupted as stopped:
         stopped.args = (f"{owner}: interrupted; the model is not fitted",)
         raise
-    fits = MultinomialFits(solution.coef[0], solution.intercept[0], solution.gap[0], status_names(solution.status[0]),
-                           solution.n_epochs[0], float(solution.null_loss[0]))
-    if (fits.status == "not_finite").any():
+    status = status_names(solution.status)
+    if (status == "not_finite").any():
         raise ValueError(f"{owner}: coefficients are not finite. Very large or very small values in X do this: scale them first.")
-    if (fits.status == "max_iter").any():
-        worst = np.max(fits.gap[fits.status == "max_iter"])
-        count = np.count_nonzero(fits.status == "max_iter")
-        warnings.warn(f"{owner}: {count} of {len(fits.status)} fits stopped with a relative duality gap above tol={tol:g} (the "
-                      f"largest is {worst:.3g}). Raise max_iter or tol, or scale X.", ConvergenceWarning, stacklevel=3)
-    if (fits.status == "degenerate").any():
+    if (status == "max_iter").any():
+        worst = np.max(solution.gap[status == "max_iter"])
+        count = np.count_nonzero(status == "max_iter")
+        warnings.warn(f"{owner}: {count} of {status.size} fits stopped with a relative duality gap above tol={batch.tol:g} (the "
+                      f"largest is {worst:.3g}). Raise max_iter or tol, or scale X.", ConvergenceWarning, stacklevel=4)
+    if (status == "degenerate").any():
         warnings.warn(f"{owner}: the classes are told apart without error, and without a penalty no finite coefficients are "
-                      "the best. A finite C makes them unique.", ConvergenceWarning, stacklevel=3)
-    return fits
+                      "the best. A finite C makes them unique.", ConvergenceWarning, stacklevel=4)
+    return solution
 
 
 def alpha_of(C, weights, n_samples):

@@ -79,30 +79,19 @@ class Slope(InRounds):
     """
 
     path = staticmethod(slope_path)
+    _door = staticmethod(solve_slope)
     l1_ratio = 1.0   # no parameter here
 
     def __init__(self, alpha=1.0, *, sequence="bh", q=0.1, fit_intercept=True, standardize=False, alphas=100, eps=1e-2, cv=None,
                  max_iter=None, tol=1e-6):
         self._keep(locals())
 
-    def _check_own_parameters(self):
-        super()._check_own_parameters()
-        self._must("standardize", isinstance(self.standardize, (bool, np.bool_)), "True or False")
-
-    def _fit_one(self, X, y, weights):
-        self._make_sequence(X, weights)
-        super()._fit_one(X, y, weights)
-
-    def _choose(self, X, y, weights, folds):
-        self._make_sequence(X, weights)
-        super()._choose(X, y, weights, folds)
-
-    def _make_sequence(self, X, weights):
+    def _prepare(self, X, weights):
         n = X.shape[0] if weights is None else np.count_nonzero(weights)
         self.sequence_ = check_sequence(self.sequence, self.q, X.shape[1], n)
 
-    def _solve(self, batch):
-        return solve_slope(derived(SlopeBatch, batch, sequence=self.sequence_))
+    def _derived(self, batch):
+        return derived(SlopeBatch, batch, sequence=self.sequence_)
 
     def _keep_certificate(self, solution, step):
         self.dual_gap_ = float(solution.gap[0, step] * 0.5 * solution.null_deviance[0])

@@ -21,10 +21,6 @@ class _TwoStage(ChosenAlpha):
         grid = self._grid()
         return {"alphas": grid["n_alphas"], "alpha_min_ratio": grid["alpha_min_ratio"]} if "n_alphas" in grid else grid
 
-    def _check_own_parameters(self):
-        super()._check_own_parameters()
-        self._must("standardize", isinstance(self.standardize, (bool, np.bool_)), "True or False")
-
     def _keep_path(self, path, step, dtype):
         self._keep_fit(path.coef[step], path.intercept[step], path.status[step], path.n_epochs[step], dtype)
         self.dual_gap_ = float(path.gap[step] * 0.5 * path.null_deviance)
@@ -109,14 +105,7 @@ class AdaptiveLasso(_TwoStage):
         self._keep_stages(self._adaptive(X, y, weights, alphas=[self.alpha_]), 0, X.dtype)
 
     def _adaptive(self, X, y, weights, **grid):
-        """The adaptive path; where the first fit selects nothing, neither does the second."""
-        settings = {**self._settings(weights), **grid, "gamma": float(self.gamma)}
-        try:
-            return adaptive_path(X, y, initial=self.initial, **settings)
-        except ValueError as error:
-            if "every coefficient of the first fit is 0" not in str(error) or not isinstance(self.initial, str):
-                raise
-        return adaptive_path(X, y, initial=np.ones(X.shape[1]), **settings)
+        return adaptive_or_plain(X, y, self.initial, gamma=float(self.gamma), **self._settings(weights), **grid)
 
     def _choose(self, X, y, weights, folds):
         path = self._adaptive(X, y, weights, **self._native_grid())
@@ -209,6 +198,16 @@ class RelaxedLasso(_TwoStage):
         best = int(np.argmin(errors.mean(axis=2).min(axis=1)))
         self.gamma_ = float(self._gammas[best])
         self._keep_path(relaxed.mixed(self.gamma_), self._keep_choice(relaxed.alphas, errors[best]), X.dtype)
+
+
+def adaptive_or_plain(X, y, initial, **settings):
+    """The adaptive path; where a first fit by name selects nothing, that of the factors one, which selects nothing either."""
+    try:
+        return adaptive_path(X, y, initial=initial, **settings)
+    except ValueError as error:
+        if "every coefficient of the first fit is 0" not in str(error) or not isinstance(initial, str):
+            raise
+    return adaptive_path(X, y, initial=np.ones(X.shape[1]), **settings)
 
 
 def _pairs(folds, n):

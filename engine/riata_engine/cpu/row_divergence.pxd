@@ -1,0 +1,8 @@
+from riata_engine.cpu.row_task cimport Task, Tile
+
+ctypedef fused real:
+    float
+    double
+
+cdef void divergence_tile(const Task* task, Tile* tile, real* scratch) noexcept nogil
+cdef void kl_tile(const Task* task, Tile* tile, real* scratch) noexcept nogil

@@ -1,0 +1,246 @@
+# Entropy, Kullback-Leibler and Jensen-Shannon divergence of rows, from probabilities, logits or log-probabilities, with gradients.
+from riata_engine.cpu.row_task cimport (
+    BAD_NUMBER, BAD_SUM, ENTROPY, FINE, JENSEN_SHANNON, KL, LOGITS, NEGATIVE, NO_SUM, PROBABILITIES, Task, Tile,
+)
+
+include "row_math.pxi"
+include "../formulas/rows.py"
+
+
+cdef inlined_void distribution(const Task* task, int form, const real* x, Py_ssize_t K, real* p, real* l, double* scale,
+                               int* code) noexcept nogil:
+    """A row as probabilities and their logarithms. `scale` is what probabilities were multiplied by."""
+    cdef Py_ssize_t k
+    cdef real top, bottom, shift, factor
+    cdef double total = 0
+    scale[0] = 1
+    range_of(x, K, &top, &bottom, code)
+    if code[0] == FINE and top == inf:
+        code[0] = BAD_NUMBER
+    if code[0] != FINE:
+        return
+    if form == PROBABILITIES:
+        if bottom < 0:
+            code[0] = NEGATIVE
+            return
+        total_of(x, K, &total)
+        if task.normalize and not total > 0:
+            code[0] = NO_SUM
+            return
+        scale[0] = 1 / total if task.normalize else 1
+        if task.normalize and total * scale[0] != total * scale[0]:      # the sum is beyond float64
+            code[0] = BAD_SUM
+            return
+        factor = <real>scale[0]
+        for k in range(K):
+            p[k] = x[k] * factor
+        for k in range(K):
+            l[k] = row_log(p[k])
+    elif form == LOGITS or task.normalize:
+        if top == -inf:
+            if form != LOGITS:
+                code[0] = NO_SUM
+                return
+            fill_row(p, K, nan)
+            fill_row(l, K, nan)
+            return
+        factor = <real>task.scale if form == LOGITS else <real>1
+        exp_total(x, K, top, factor, p, &total)
+        shift = <real>log(total)
+        for k in range(K):
+            l[k] = factor * (x[k] - top) - shift
+        factor = <real>(1 / total)
+        for k in range(K):
+            p[k] *= factor
+        return
+    else:
+        for k in range(K):
+            p[k] = row_exp(x[k])
+            l[k] = x[k]
+        total_of(p, K, &total)
+    if not task.normalize and not fabs(total - 1) <= task.tolerance:
+        code[0] = BAD_SUM
+
+
+cdef inlined_void value_of(int op, const real* p, const real* lp, const real* q, const real* lq, Py_ssize_t K,
+                           double* value) noexcept nogil:
+    cdef Py_ssize_t k, start = 0, stop
+    cdef real part
+    value[0] = 0
+    while start < K:
+        stop = min(start + PART, K)
+        part = 0
+        if op == ENTROPY:
+            for k in range(start, stop):
+                part -= p[k] * lp[k] if p[k] > 0 else <real>0
+        elif op == KL:
+            for k in range(start, stop):
+                part += relative_entropy(p[k], lp[k], lq[k])
+        else:
+            for k in range(start, stop):
+                part += (p[k] * to_the_middle(p[k], q[k]) if p[k] > 0 else <real>0) + (
+                    q[k] * to_the_middle(q[k], p[k]) if q[k] > 0 else <real>0)
+        value[0] += part
+        start = stop
+    if op == JENSEN_SHANNON:
+        value[0] /= 2
+
+
+cdef inlined_void slopes_of(int op, int of, bint direct, const real* p, const real* lp, const real* q, const real* lq, Py_ssize_t K,
+                            real* out) noexcept nogil:
+    """Derivatives along the entries of p (of = 0) or q (1); not `direct`: along their logarithms, which is p times as much."""
+    cdef Py_ssize_t k
+    if op == ENTROPY:
+        for k in range(K):
+            out[k] = -(lp[k] + 1) if direct else (-p[k] * (lp[k] + 1) if p[k] > 0 else <real>0)
+    elif op == JENSEN_SHANNON:
+        if of == 1:
+            p, q = q, p
+        for k in range(K):
+            out[k] = to_the_middle(p[k], q[k]) / 2
+        if not direct:
+            for k in range(K):
+                out[k] = p[k] * out[k] if p[k] > 0 else <real>0
+    elif of == 0:
+        if direct:
+            for k in range(K):
+                out[k] = lp[k] - lq[k] + 1 if p[k] > 0 else (<real>-inf if q[k] > 0 else <real>0)
+        else:
+            for k in range(K):
+                out[k] = relative_entropy(p[k], lp[k], lq[k]) + p[k]
+    elif direct:
+        for k in range(K):
+            out[k] = -p[k] / q[k] if q[k] > 0 else (<real>-inf if p[k] > 0 else <real>0)
+    else:
+        for k in range(K):
+            out[k] = -p[k]
+
+
+cdef inlined_void gradient_of(const Task* task, int of, double upstream, double scale, const real* p, const real* lp, const real* q,
+                              const real* lq, Py_ssize_t K, real* out) noexcept nogil:
+    """The slopes, taken through the normalisation of the row: softmax, or division by its sum."""
+    cdef Py_ssize_t k
+    cdef int form = task.form[of]
+    cdef const real* own = p if of == 0 else q
+    cdef double total = 0
+    cdef real part, mean, factor
+    if form == PROBABILITIES:
+        slopes_of(task.op, of, True, p, lp, q, lq, K, out)
+        mean = 0
+        if task.normalize:
+            for k in range(K):
+                total += own[k] * out[k] if own[k] > 0 else <real>0
+            mean = <real>total
+        factor = <real>(upstream * scale)
+        for k in range(K):
+            out[k] = factor * (out[k] - mean)
+        return
+    slopes_of(task.op, of, False, p, lp, q, lq, K, out)
+    part = 0
+    if form == LOGITS or task.normalize:
+        total_of(out, K, &total)
+        part = <real>total
+    factor = <real>(upstream * (task.scale if form == LOGITS else 1))
+    for k in range(K):
+        out[k] = factor * (out[k] - part * own[k])
+
+
+cdef cloned_void divergence_rows_of(const Task* task, Tile* tile, real* scratch) noexcept nogil:
+    cdef Py_ssize_t i, K = tile.K, row
+    cdef real* p = scratch
+    cdef real* lp = scratch + K
+    cdef real* q = scratch + 2 * K
+    cdef real* lq = scratch + 3 * K
+    cdef real* out
+    cdef double scales[2]
+    cdef double upstream, value
+    cdef int code, of
+    for i in range(tile.m):
+        row = tile.first + i
+        if tile.empty != NULL and tile.empty[i]:
+            task.values[row] = 0
+            continue                             # the mask fills the gradients
+        distribution(task, task.form[0], <const real*>tile.x[0] + i * tile.ld, K, p, lp, &scales[0], &code)
+        tile.argument = 0
+        if code == FINE and task.op != ENTROPY:
+            tile.argument = 1
+            distribution(task, task.form[1], <const real*>tile.x[1] + i * tile.ld, K, q, lq, &scales[1], &code)
+        if code != FINE:
+            tile.bad, tile.code = row, code
+            return
+        if task.op == KL:
+            value_of(KL, p, lp, q, lq, K, &value)
+        elif task.op == ENTROPY:
+            value_of(ENTROPY, p, lp, q, lq, K, &value)
+        else:
+            value_of(JENSEN_SHANNON, p, lp, q, lq, K, &value)
+        task.values[row] = value
+        upstream = task.upstream[row] if task.upstream != NULL else 1
+        for of in range(2):
+            if tile.y[of] == NULL:
+                continue
+            out = <real*>tile.y[of] + i * tile.ld
+            gradient_of(task, of, upstream, scales[of], p, lp, q, lq, K, out)
+
+
+cdef inlined_void kl_part(const real* p, const real* q, Py_ssize_t K, double* value, double* of_p, double* of_q, int* odd) noexcept nogil:
+    """Σ p log(p/q), Σ p, Σ q; `odd` where an entry is negative, or q is zero or subnormal and p is not zero."""
+    cdef Py_ssize_t k
+    cdef real part = 0, sum_p = 0, sum_q = 0
+    cdef int32_t strange = 0
+    cdef int64_t strange_wide = 0
+    for k in range(K):
+        part += p[k] * normal_log(p[k] / q[k])
+        sum_p += p[k]
+        sum_q += q[k]
+        if real is float:
+            strange |= riata_odd_pairf(p[k], q[k])
+        else:
+            strange_wide |= riata_odd_pair(p[k], q[k])
+    value[0] += part
+    of_p[0] += sum_p
+    of_q[0] += sum_q
+    odd[0] |= strange != 0 or strange_wide != 0
+
+
+cdef cloned_void kl_rows_of(const Task* task, Tile* tile, real* scratch) noexcept nogil:
+    """KL of probabilities without gradients, one logarithm an entry; what is out of the ordinary goes the general way, row by row."""
+    cdef Py_ssize_t i, start, K = tile.K
+    cdef const real* p
+    cdef const real* q
+    cdef double value, sum_p, sum_q
+    cdef int odd
+    cdef Tile one
+    for i in range(tile.m):
+        p = <const real*>tile.x[0] + i * tile.ld
+        q = <const real*>tile.x[1] + i * tile.ld
+        value = sum_p = sum_q = 0
+        odd = 0
+        start = 0
+        while start < K:
+            kl_part(p + start, q + start, min(PART, K - start), &value, &sum_p, &sum_q, &odd)
+            start += PART
+        if task.normalize:
+            odd |= not (1e-6 < sum_p < 1e6 and 1e-6 < sum_q < 1e6)
+            value = value / sum_p - log(sum_p / sum_q)
+        else:
+            odd |= not (fabs(sum_p - 1) <= task.tolerance and fabs(sum_q - 1) <= task.tolerance)
+        if odd or (tile.empty != NULL and tile.empty[i]):
+            one = tile[0]
+            one.x[0], one.x[1] = <void*>p, <void*>q
+            one.first, one.m = tile.first + i, 1
+            one.empty = tile.empty + i if tile.empty != NULL else NULL
+            divergence_rows_of(task, &one, scratch)
+            if one.code != FINE:
+                tile.bad, tile.code, tile.argument = one.bad, one.code, one.argument
+                return
+        else:
+            task.values[tile.first + i] = value
+
+
+cdef void divergence_tile(const Task* task, Tile* tile, real* scratch) noexcept nogil:
+    divergence_rows_of(task, tile, scratch)
+
+
+cdef void kl_tile(const Task* task, Tile* tile, real* scratch) noexcept nogil:
+    kl_rows_of(task, tile, scratch)

@@ -1,0 +1,54 @@
+"""The door for dropout: masks that are a function of (seed, stream, index), and their products with arrays."""
+
+import numpy as np
+
+from riata_engine.cpu import dropout as kernels
+from riata_engine.formulas.dropout import rate_in_bits
+from riata_engine.threads import thread_count
+
+__all__ = ["drop", "drop_shared", "kept_elements", "rate_in_bits"]
+
+#: arrays smaller than this are not worth waking threads
+SMALL = 1 << 17
+
+
+def kept_elements(n, rate, seed, stream, index, n_threads=None):
+    """True for each of the elements index, …, index + n − 1 of a stream that is kept."""
+    threshold, bits = rate_in_bits(rate)
+    mask = np.empty(n, np.uint8)
+    kernels.keep(mask, seed, stream, index, threshold, bits, _threads(n, n_threads))
+    return mask.view(np.bool_)
+
+
+def drop(x, rate, seed, stream, index, sign=None, out=None, n_threads=None):
+    """
+    x / (1 − rate) where kept, 0 elsewhere and where `sign`, if given, is not positive.
+
+    Parameters
+    ----------
+    x, sign, out : C-contiguous arrays of one shape and dtype; `out` may be one of the others
+    """
+    threshold, bits = rate_in_bits(rate)
+    if out is None:
+        out = np.empty_like(x)
+    flat = [None if a is None else a.reshape(-1) for a in (x, sign, out)]
+    kernels.multiply(*flat, seed, stream, index, threshold, bits, 1 / (1 - threshold / 2.0**bits), _threads(x.size, n_threads))
+    return out
+
+
+def drop_shared(x, first, last, rate, seed, stream, index, sign=None, out=None, n_threads=None):
+    """The same with one decision for all elements along the axes first, …, last − 1 of x."""
+    threshold, bits = rate_in_bits(rate)
+    if out is None:
+        out = np.empty_like(x)
+    flat = [None if a is None else a.reshape(-1) for a in (x, sign, out)]
+    shared, inner = int(np.prod(x.shape[first:last])), int(np.prod(x.shape[last:]))
+    decisions = kept_elements(int(np.prod(x.shape[:first])) * inner, rate, seed, stream, index)
+    kernels.multiply_shared(
+        decisions.view(np.uint8), *flat, shared, inner, 1 / (1 - threshold / 2.0**bits), _threads(x.size, n_threads)
+    )
+    return out
+
+
+def _threads(n, n_threads):
+    return thread_count(n_threads) if n >= SMALL else 1

@@ -1,0 +1,169 @@
+"""What all functions of rows ask of their arguments, and the sentences for what is refused."""
+
+import operator
+
+import numpy as np
+
+from riata_engine.rows import FORMS, RefusedRow, row_operation
+
+_REASONS = {
+    "number": "{name}: {row} holds NaN or an infinite number; replace it, or leave the entries out by where=",
+    "negative": "{name}: {row} has a negative number; probabilities are at least 0. Are these logits?",
+    "sum": "{name}: {row} does not sum to one; pass normalize=True to divide each row by its sum",
+    "nothing": "{name}: {row} has nothing to normalize, its entries are all zero; leave the row out by where=",
+}
+
+
+def as_floats(**arrays):
+    """Arrays of one floating type: float32 where all are, float64 otherwise.
+
+    Raises
+    ------
+    TypeError
+        For complex numbers, float16, longdouble and what is no number.
+    """
+    found = {}
+    for name, value in arrays.items():
+        value = np.asarray(value)
+        if value.dtype.kind not in "biuf" or (value.dtype.itemsize in (2, 16) and value.dtype.kind == "f"):
+            raise TypeError(f"{name} has dtype {value.dtype}; give float32 or float64 (integers are taken as float64)")
+        found[name] = value if value.dtype.kind == "f" else value.astype(np.float64)
+    dtype = np.result_type(*found.values()).newbyteorder("=")
+    return [value.astype(dtype, copy=False) for value in found.values()]
+
+
+def same_shape(**arrays):
+    """Refuse two arrays of different shapes."""
+    (name, one), (other_name, other) = arrays.items()
+    if one.shape != other.shape:
+        raise ValueError(f"{other_name} has shape {other.shape}, {name} has {one.shape}; they must be the same")
+
+
+def checked_axis(axis, x, name):
+    """The axis counted from the front; None stays None."""
+    if x.ndim == 0:
+        raise ValueError(f"{name} is a single number; give an array of at least one dimension")
+    if axis is None:
+        length = x.size
+    else:
+        try:
+            axis = operator.index(axis)
+        except TypeError:
+            raise TypeError(f"axis = {axis!r} must be an integer or None") from None
+        if not -x.ndim <= axis < x.ndim:
+            raise ValueError(
+                f"axis = {axis} is not an axis of {name}, which has {x.ndim} dimensions; choose from {-x.ndim} to {x.ndim - 1}"
+            )
+        axis %= x.ndim
+        length = x.shape[axis]
+    if length == 0:
+        raise ValueError(f"{name} has shape {x.shape}: a row along axis = {axis} has no entries")
+    return axis
+
+
+def checked_temperature(temperature):
+    """A positive finite number."""
+    if not (np.isscalar(temperature) and np.isreal(temperature) and np.isfinite(temperature) and temperature > 0):
+        raise ValueError(f"temperature = {temperature!r} must be a positive finite number; 1 leaves the logits as they are")
+    return float(temperature)
+
+
+def checked_mask(where, shape):
+    """A boolean array of the shape of the rows, or None."""
+    if where is None:
+        return None
+    where = np.asarray(where)
+    if where.dtype != np.bool_:
+        raise TypeError(f"where has dtype {where.dtype}; give True for entries that take part, False for those that do not")
+    try:
+        return np.ascontiguousarray(np.broadcast_to(where, shape))
+    except ValueError:
+        raise ValueError(f"where has shape {where.shape}, which does not broadcast to {shape}") from None
+
+
+def checked_out(out, x, name="out"):
+    """An array to write to: of the shape and dtype of x."""
+    if out is None:
+        return True
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{name} is a {type(out).__name__}; give a numpy array")
+    if out.shape != x.shape or out.dtype != x.dtype:
+        raise ValueError(f"{name} has shape {out.shape} and dtype {out.dtype}; the answer has {x.shape} and {x.dtype}")
+    if not out.flags.writeable:
+        raise ValueError(f"{name} is read-only; give an array that can be written to")
+    return out
+
+
+def checked_form(form, name):
+    """The number of a form."""
+    if form not in FORMS:
+        raise ValueError(f"{name} = {form!r} must be one of {', '.join(map(repr, FORMS))}")
+    return FORMS.index(form)
+
+
+def rows_of(shape, axis):
+    """The shape without the axis."""
+    return () if axis is None else shape[:axis] + shape[axis + 1 :]
+
+
+def row_numbers(value, shape, name):
+    """Finite float64 numbers, one for each row; a single one serves all."""
+    value = np.asarray(value, dtype=np.float64)
+    try:
+        value = np.broadcast_to(value, shape)
+    except ValueError:
+        raise ValueError(f"{name} has shape {value.shape}; give one number for each row, shape {shape}") from None
+    if not np.isfinite(value).all():
+        raise ValueError(f"{name} holds NaN or infinity; give finite numbers")
+    return value
+
+
+def on_rows(op, names, inputs, axis, **settings):
+    """`row_operation`, with a sentence for a row that is refused."""
+    try:
+        return row_operation(op, inputs, axis, **settings)
+    except RefusedRow as refused:
+        index = refused.index
+        row = "the array" if not index else f"row {index[0] if len(index) == 1 else index}"
+        raise ValueError(_REASONS[refused.reason].format(name=names[refused.argument], row=row)) from None
+
+
+class Reduction:
+    """Losses of rows to what is asked for: each, their sum, or their weighted mean."""
+
+    def __init__(self, reduction, weights, shape, where, axis, taking_part=None, share=None):
+        if reduction not in ("mean", "sum", "none"):
+            raise ValueError(f"reduction = {reduction!r} must be 'mean', 'sum' or 'none'")
+        self.name, self.weights, self.divisor = reduction, None, 1.0
+        if weights is not None:
+            self.weights = row_numbers(weights, shape, "sample_weight")
+            if (self.weights < 0).any():
+                raise ValueError(f"sample_weight = {self.weights.min()} is negative; weights are at least 0")
+        if reduction == "mean":
+            parts = np.ones(shape) if share is None else share
+            if self.weights is not None:
+                parts = parts * self.weights
+            if where is not None:
+                parts = parts * where.any(axis=axis)
+            if taking_part is not None:
+                parts = parts * taking_part
+            self.divisor = float(parts.sum())
+            if not self.divisor > 0:
+                raise ValueError(
+                    "reduction = 'mean' of no rows: all are masked, ignored or of weight zero; pass reduction='sum' or 'none'"
+                )
+
+    def value(self, losses, dtype):
+        """A float, or an array of one number a row."""
+        if self.weights is not None:
+            losses = losses * self.weights
+        return losses.astype(dtype) if self.name == "none" else float(losses.sum() / self.divisor)
+
+    def upstream(self, gradient, shape):
+        """What the gradient of each row is multiplied by."""
+        if self.name != "none" and np.ndim(gradient):
+            raise ValueError(
+                f"gradient has shape {np.shape(gradient)}; with reduction = {self.name!r} the loss is one number"
+            )
+        gradient = row_numbers(gradient, shape, "gradient") / self.divisor
+        return gradient if self.weights is None else gradient * self.weights
