@@ -230,8 +230,8 @@ cdef inline double* row_of(double[:, ::1] a, Py_ssize_t b):
 
 def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p, const int[::1] rows,
                 const int[::1] held, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] weight, dict settings,
-                const double[:, ::1] problems, dict state, double[:, :, ::1] record, signed char[::1] status, long[::1] done, const int[::1] group,
-                const int[::1] group_at, Control control, int n_threads):
+                const double[:, ::1] problems, dict state, double[:, :, ::1] record, signed char[::1] status, long[::1] done,
+                const int[::1] group, const int[::1] group_at, Control control, int n_threads):
     """Run B problems.
 
     Parameters
