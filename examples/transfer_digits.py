@@ -1,7 +1,8 @@
-"""A network that has learned the digits 0 to 4 helps with 5 to 9, from ten images of each.
+"""Does a network that has learned the digits 0 to 4 help with 5 to 9, from a few images of each?
 
 Three classifiers of the new digits, on the same images: a network trained from nothing, a new head on the frozen features, and
-the last convolution trained on from there.
+the last convolution trained on from there. Here it does not: with ten images of each the accuracies are .937, .931 and .936, with
+three .850, .845 and .845. Five digits are too little to learn features from that a new network would not find by itself.
 """
 
 import numpy as np

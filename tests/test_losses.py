@@ -215,8 +215,6 @@ def test_what_other_losses_do_not_have():
     X, y = draw("logistic")
     with pytest.raises(ValueError, match="has one solver"):
         riata.fit_path(X, y, loss="logistic", solver="gram")
-    with pytest.raises(ValueError, match="whole paths of complete targets on one design"):
-        riata.fit_batch([X, X], [y, y], loss="logistic")
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -1,5 +1,7 @@
 """Paths of other losses than the squared one: two classes on many columns, many small ones, counts on tall data."""
 
+import numpy as np
+
 import riata
 
 from . import datasets, family_referee
@@ -63,6 +65,33 @@ class SmallLogistic:
         """Of every tenth target."""
         many = self.run()
         return max(largest_gap("logistic", self.X, self.Y[:, t], many[t]) for t in range(0, self.Y.shape[1], 10))
+
+    track_largest_gap.unit = "gap"
+
+
+class UnrelatedLogistic:
+    """Paths of 50 alphas on designs of 200 x 30, one of its own for each target."""
+
+    timeout = 600
+
+    def setup(self):
+        rng = np.random.default_rng(0)
+        self.X = [rng.standard_normal((200, 30)) for _ in range(size(50, 500))]
+        self.Y = [(x[:, :6].sum(axis=1) + 2 * rng.standard_normal(200) > 0).astype(float) for x in self.X]
+
+    def run(self, **more):
+        return riata.fit_batch(self.X, self.Y, loss="logistic", alphas=50, alpha_min_ratio=1e-2, n_threads=THREADS, **more)
+
+    def time_batch(self):
+        self.run()
+
+    def time_folds(self):
+        self.run(cv=5)
+
+    def track_largest_gap(self):
+        """Of every tenth problem."""
+        many = self.run()
+        return max(largest_gap("logistic", self.X[b], self.Y[b], many[b]) for b in range(0, len(self.X), 10))
 
     track_largest_gap.unit = "gap"
 

@@ -19,7 +19,7 @@ from riata_engine.solvers.exact import behind_a_stop, ridge_df, solve_kernel, so
 from riata_engine.solvers.few_features import SmallPaths, is_plain, shares_or_none
 from riata_engine.solvers.gram import solve_gram
 from riata_engine.solvers.grid import alpha_max, geometric, min_ratio
-from riata_engine.solvers.losses import LOSS, deviances
+from riata_engine.solvers.losses import LOSS, deviances, deviances_of_each
 from riata_engine.solvers.null_model import null_gradient
 from riata_engine.solvers.options import Options
 from riata_engine.solvers.path_store import CONVERGED, DEGENERATE, MAX_ITER, NOT_FINITE, SKIPPED, STATUS, TIME_BUDGET, PathStore
@@ -35,7 +35,7 @@ from riata_engine.solvers.working_set import solve_working_set
 from riata_engine.threads import single_threaded_blas, thread_count
 
 __all__ = ["LOSS", "SOLVERS", "STATUS", "Batch", "Interrupted", "RidgeDecomposition", "Solution", "alpha_grid", "build_info",
-           "deviances", "first_non_finite_column", "refit_supports", "solve", "standard_deviations"]
+           "deviances", "deviances_of_each", "first_non_finite_column", "refit_supports", "solve", "standard_deviations"]
 
 RUN = {"gram": solve_gram, "working_set": solve_working_set, "residual": solve_residual,
        "kernel": solve_kernel, "least_squares": solve_least_squares, "dual_newton": solve_ridge_bounds}

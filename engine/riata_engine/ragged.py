@@ -24,7 +24,7 @@ LISTS = ("weights", "offset", "penalty_factor", "lower", "upper")
 
 @dataclass
 class Ragged:
-    """B penalised least-squares paths, each on its own X, with or without folds; all checked and converted by the caller.
+    """B penalised paths, each on its own X, with or without folds; all checked and converted by the caller.
 
     X, y : lists of B arrays (n_b, p_b), dense or CSC, and (n_b,)
     folds : list of (n_b,) int32 or None
@@ -60,6 +60,8 @@ class Ragged:
     time_budget: float | None = None
     max_memory: float | None = None
     predictions: bool = False
+    loss: str = "squared"
+    loss_parameter: float | None = None
 
     def __post_init__(self):
         B = len(self.X)
@@ -94,8 +96,10 @@ class Ragged:
         plain = all(getattr(self, name) is None or getattr(self, name)[b] is None for name in LISTS[1:])
         most = TASK if self.max_memory is None else min(TASK, self.max_memory / 4 / thread_count(self.n_threads))
         plain = plain and task_bytes(self.X[b].shape[1], int(self.n_folds[b]), self.shape[1]) <= most
-        return (plain and few_features(self.X[b], True) and self.solver in ("auto", "gram") and not self.standardize
-                and self.l1_ratio[b] > 0 and (self.alphas is None or bool(np.all(self.alphas[b]))))
+        plain = plain and few_features(self.X[b], True) and self.solver in ("auto", "gram") and not self.standardize
+        if self.loss != "squared":
+            return plain
+        return plain and self.l1_ratio[b] > 0 and (self.alphas is None or bool(np.all(self.alphas[b])))
 
 
 @dataclass
@@ -114,9 +118,9 @@ class RaggedSolution:
     fold_status: np.ndarray
     coef: np.ndarray              # flat: (L, p_b) each
     coef_at: np.ndarray           # (B + 1,)
-    held_out: np.ndarray          # flat: (n_folds[b], L) mean squared errors of the rows held out
+    held_out: np.ndarray          # flat: (n_folds[b], L) mean deviances of the rows held out
     held_out_at: np.ndarray
-    prediction: np.ndarray        # flat: (n_b, L), NaN for rows that no fold holds out
+    prediction: np.ndarray        # flat: (n_b, L) linear predictors, NaN for rows that no fold holds out
     prediction_at: np.ndarray
     null_deviance: np.ndarray     # (B,) each
     n_passes: np.ndarray
@@ -207,7 +211,7 @@ def _tasks(ragged, members, out, control):
     reached = members[kept & (tasks.verdict != NOT_REACHED)]
     out.n_passes[reached] = 1
     for b in reached:
-        out.solver[b] = "gram"
+        out.solver[b] = "gram" if ragged.loss == "squared" else "prox_newton"
     return members[tasks.left]
 
 
@@ -217,7 +221,8 @@ def _alone(ragged, b, out, control):
     L, K = ragged.shape[1], int(ragged.n_folds[b])
     own = {name: None if getattr(ragged, name) is None else getattr(ragged, name)[b] for name in LISTS}
     rules = {name: getattr(ragged, name)
-             for name in ("intercept", "standardize", "solver", "tol", "max_epochs", "n_threads", "max_memory")}
+             for name in ("intercept", "standardize", "solver", "tol", "max_epochs", "n_threads", "max_memory", "loss",
+                          "loss_parameter")}
     X, y = ragged.X[b], ragged.y[b]
     batch = Batch(X, y[:, None], **own, **rules, l1_ratio=ragged.l1_ratio[b], n_alphas=L, stop_dev_ratio=ragged.stop_dev_ratio,
                   stop_dev_change=ragged.stop_dev_change,

@@ -47,8 +47,8 @@ class AdaptivePathResult(PathResult):
 
 
 @native
-def adaptive_path(X, y, *, initial="ridge", gamma=1.0, cv=10, groups=None, seed=0, l1_ratio=1.0, alphas=100,
-                  alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, lower=None, upper=None,
+def adaptive_path(X, y, *, loss="squared", initial="ridge", gamma=1.0, cv=10, groups=None, seed=0, l1_ratio=1.0,
+                  alphas=100, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, lower=None, upper=None,
                   positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6, max_epochs=100_000,
                   stop_dev_ratio=None, stop_dev_change=None, n_threads=None, time_budget=None, backend="cpu",
                   progress=None) -> AdaptivePathResult:
@@ -62,10 +62,12 @@ def adaptive_path(X, y, *, initial="ridge", gamma=1.0, cv=10, groups=None, seed=
     ----------
     X, y
         As in `riata.fit_path`.
+    loss : str or riata.losses.Loss, default="squared"
+        As in `riata.fit_path`.
     initial : {"ridge", "lasso", "ols"} or array_like of shape (p,), default="ridge"
-        The first fit: ridge or lasso at the alpha of smallest error in a cross-validation (100 alphas), least squares (n > p:
-        otherwise that of least norm), or coefficients of your own. It keeps the other settings: weights, penalty factors,
-        bounds, standardisation.
+        The first fit: ridge or lasso at the alpha of smallest error in a cross-validation (100 alphas), the fit without a
+        penalty (of squared loss least squares, n > p: otherwise that of least norm), or coefficients of your own. It keeps the
+        other settings: weights, penalty factors, bounds, standardisation.
     gamma : float > 0, default=1.0
     cv, groups, seed
         Folds of the first fit, as in `riata.cross_validate_path`.

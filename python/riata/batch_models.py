@@ -7,8 +7,9 @@ import numpy as np
 from riata.columns import joined, picked
 from riata.feature_names import FeatureNames, joined_names
 from riata.labels import ByLabel, Labels, check_labels
+from riata.losses import SQUARED, Loss
 from riata.prediction import linear_predictor
-from riata.results import check_same_features, largest_gap, status_counts
+from riata.results import check_same_features, largest_gap, on_scale, status_counts
 from riata.status import status_names
 from riata.tables import dataframe
 from riata.validation import check_design, check_offset
@@ -46,7 +47,8 @@ class BatchModels:
     alpha_min, alpha_1se : ndarray of shape (B,)
         What the two rules of cross-validation choose; NaN without one.
     cv_score, cv_se, cv_r2 : ndarray of shape (B,)
-        Mean over the folds of the held-out mean squared error at `alpha`, its standard error, and 1 − cv_score / null_deviance.
+        Mean over the folds of the held-out mean deviance at `alpha` (of squared loss the mean squared error), its standard error,
+        and 1 − cv_score / null_deviance.
         The alpha was chosen with these rows: for an honest score see `riata.nested_cross_validate`.
     null_deviance, n_samples, n_features, n_passes, n_epochs, seconds : ndarray of shape (B,)
         `n_samples` counts the rows with a target and a positive weight; `n_epochs` is summed over the path on all rows. Problems
@@ -58,12 +60,17 @@ class BatchModels:
     labels : list, or None
     feature_names : FeatureNames
         ``feature_names[i]`` are those of a problem.
+    loss : riata.losses.Loss
+    classes : ndarray of shape (2,), or None
+        The labels that 0 and 1 stand for, the same for all problems (logistic loss).
     """
 
     store: dict
     rule: str
     feature_names: FeatureNames
     labels: list | None = None
+    loss: Loss = SQUARED
+    classes: np.ndarray | None = None
 
     def __post_init__(self):
         self._labels = Labels(self.labels, len(self))
@@ -83,6 +90,10 @@ class BatchModels:
     @property
     def status(self):
         return status_names(self.store["status"])
+
+    @property
+    def _classes(self):
+        return None if self.classes is None else tuple(self.classes.tolist())
 
     @property
     def n_selected(self):
@@ -119,8 +130,9 @@ class BatchModels:
         if b is not None:
             return BatchModel(self, b)
         which = self._labels.numbers(which)
-        return BatchModels(picked(self.store, which), self.rule, self.feature_names.of(which) if self.feature_names else
-                           self.feature_names, None if self.labels is None else [self.labels[b] for b in which])
+        names = self.feature_names.of(which) if self.feature_names else self.feature_names
+        labels = None if self.labels is None else [self.labels[b] for b in which]
+        return BatchModels(picked(self.store, which), self.rule, names, labels, self.loss, self.classes)
 
     def number_of(self, label):
         """The number of the problem of a label; of any kind (`loc` gives the problem itself)."""
@@ -136,7 +148,8 @@ class BatchModels:
         Raises
         ------
         ValueError
-            If they were chosen by different rules, a label occurs twice, or only some have labels or predictions.
+            If they have different losses or classes, were chosen by different rules, a label occurs twice, or only some have
+            labels or predictions.
         TypeError
             If one is no `BatchModels`.
         """
@@ -150,10 +163,11 @@ class BatchModels:
                 more = "; whole paths cannot be joined: solve them in one call, or give cv or select" * hasattr(part, "alphas")
                 raise TypeError(f"parts[{i}] is of type {type(part).__name__}, and concat joins BatchModels, which "
                                 f"riata.fit_batch gives with cv or select{more}")
-        for name, what in (("rule", "rules"), ("has_predictions", "has_predictions")):
+        for name, what in (("rule", "rules"), ("has_predictions", "has_predictions"), ("loss", "losses"),
+                           ("_classes", "classes")):
             values = {getattr(part, name) for part in parts}
             if len(values) > 1:
-                raise ValueError(f"the results differ in {what}: {', '.join(map(str, sorted(values)))}")
+                raise ValueError(f"the results differ in {what}: {', '.join(sorted(map(str, values)))}")
         unlabelled = [part.labels is None for part in parts]
         if any(unlabelled) and not all(unlabelled):
             raise ValueError(f"result {unlabelled.index(True)} has no labels, and others have: label all, or none")
@@ -163,7 +177,8 @@ class BatchModels:
             raise ValueError(f"the label {twice!r} occurs in more than one result, or twice in one: take a slice without it")
         labels = check_labels(labels, None, "labels of the results")
         return cls(joined([dict(part.store) for part in parts]), parts[0].rule,
-                   joined_names([part.feature_names for part in parts], [len(part) for part in parts]), labels)
+                   joined_names([part.feature_names for part in parts], [len(part) for part in parts]), labels, parts[0].loss,
+                   parts[0].classes)
 
     def coef_matrix(self):
         """All coefficients as a scipy CSR array of shape (B, p), where all problems have the same features.
@@ -245,7 +260,8 @@ class BatchModel:
         On the scale of X; NaN where nothing was fitted.
     feature_names : list of str, or None
     oof_prediction : ndarray of shape (n,)
-        Predictions of the rows that the folds held out at `alpha`, NaN for others; with ``keep_predictions=True``.
+        Predictions of the rows that the folds held out at `alpha`, NaN for others; with ``keep_predictions=True``. Of losses with
+        a link they are means of y (probabilities of the second class).
     """
 
     def __init__(self, batch, number):
@@ -294,8 +310,16 @@ class BatchModel:
             raise AttributeError(NO_PREDICTIONS)
         return store["prediction"][store["prediction_at"][self._number]:store["prediction_at"][self._number + 1]]
 
-    def predict(self, X, offset=None):
-        """Predictions (n,) for new rows.
+    @property
+    def loss(self):
+        return self._batch.loss
+
+    @property
+    def classes(self):
+        return self._batch.classes
+
+    def predict(self, X, offset=None, kind="response"):
+        """Predictions (n,) for new rows; `kind` is as in `riata.results.PathResult.predict`.
 
         Raises
         ------
@@ -306,7 +330,8 @@ class BatchModel:
             raise ValueError(f"problem {self.label!r} has no model to predict with: {self.message or self.status}")
         matrix, names = check_design(X)
         check_same_features(names, matrix.shape[1], self.feature_names, self.n_features)
-        return linear_predictor(matrix, self.coef[None], np.array([self.intercept]), check_offset(offset, matrix.shape[0]))[:, 0]
+        eta = linear_predictor(matrix, self.coef[None], np.array([self.intercept]), check_offset(offset, matrix.shape[0]))[:, 0]
+        return on_scale(eta, kind, self.loss, self.classes)
 
     def __repr__(self):
         return (f"BatchModel({self.label!r}, {self.status}, alpha={self.alpha:.4g}, {self.n_selected} of {self.n_features} "

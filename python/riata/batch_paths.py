@@ -7,6 +7,7 @@ import numpy as np
 from riata.batch_models import BatchModels
 from riata.columns import picked
 from riata.feature_names import FeatureNames
+from riata.information import LIKELIHOODS
 from riata.labels import ByLabel, Labels
 from riata.many_choice import criterion, models_of
 from riata.many_rules import BY_CRITERION
@@ -62,7 +63,7 @@ class BatchPaths:
         if name in _COLUMNS:
             return store[name]
         if name in BY_CRITERION:
-            return criterion(store, name, self.rules.settings["intercept"])
+            return criterion(store, name, self.rules.settings["intercept"], self.rules.loss)
         raise AttributeError(f"BatchPaths has no attribute {name!r}{REMEDIES.get(name, '')}")
 
     def __dir__(self):
@@ -121,7 +122,7 @@ class BatchPaths:
             l1_ratio=float(store["l1_ratio"][b]), null_deviance=float(store["null_deviance"][b]),
             n_samples=int(store["n_samples"][b]), n_features=p, fit_intercept=self.rules.settings["intercept"],
             tol=self.rules.settings["tol"], feature_names=self.feature_names[b], n_passes=int(store["n_passes"][b]),
-            solver=str(store["solver"][b]), profile_=profile)
+            solver=str(store["solver"][b]), profile_=profile, loss=self.rules.loss, classes=self.rules.classes)
 
     def number_of(self, label):
         """The number of the problem of a label; of any kind (`loc` gives the problem itself)."""
@@ -136,7 +137,12 @@ class BatchPaths:
             raise ValueError(f"rule = {rule!r} must be one of {', '.join(map(repr, BY_CRITERION))}; for 'min' and '1se' give cv "
                              "to riata.fit_batch")
         store = {name: values for name, values in self.store.items() if name not in ("held_out", "held_out_at")}
-        return BatchModels(models_of(store, rule, self.rules.settings["intercept"]), rule, self.feature_names, self.labels)
+        loss, classes = self.rules.loss, self.rules.classes
+        if loss.name not in ("squared", *LIKELIHOODS):
+            raise ValueError(f"rule = {rule!r} goes by a likelihood, and the {loss.name} loss has none without a dispersion: "
+                             "give cv to riata.fit_batch")
+        models = models_of(store, rule, self.rules.settings["intercept"], loss=loss)
+        return BatchModels(models, rule, self.feature_names, self.labels, loss, classes)
 
     def to_frame(self):
         """One row per problem and alpha: its label, and the statistics of the fit.

@@ -5,7 +5,6 @@ from numbers import Integral
 from riata.argument_names import native
 from riata.batch_models import BatchModels
 from riata.batch_result import BatchResult
-from riata.losses import check_loss
 from riata.many_calls import check_call, needs_call
 from riata.paths import fit_targets
 from riata.status import warn_of_problems
@@ -63,8 +62,10 @@ def fit_batch(X, Y=None, *, loss="squared", columns=None, by=None, labels=None, 
         As in `riata.fit_path`, for all problems, or a list with an entry (or None) for each. A list of numbers is one per row
         or feature for all problems; so give the entries of problems as arrays, ``[np.full(3, -1.0), None]``.
     loss : str or riata.losses.Loss, default="squared"
-        As in `riata.fit_path`, for all problems; Y then holds numbers (classes as 0 and 1). Other losses are fitted as whole
-        paths of complete targets on one design.
+        As in `riata.fit_path`, for all problems. For the logistic loss Y holds numbers from 0 to 1, or labels of two classes, the
+        same for all problems; of an iterator numbers. A problem whose target the loss is not defined for is `skipped`, one that
+        has one class only (in all rows, or in those that a fold trains on) `not_finite`, as its intercept would be; a message
+        says why. In complete targets on one design, without `cv` and `select`, both are refused.
     l1_ratio : float or array_like of shape (B,), default=1.0
     alphas : int, array_like of shape (L,) or (B, L), or list of B arrays, default=100
         A number means a grid of its own for each problem.
@@ -133,9 +134,6 @@ def fit_batch(X, Y=None, *, loss="squared", columns=None, by=None, labels=None, 
         given["n_threads"] = None
     if not needs_call(given):
         return fit_targets(given)
-    if check_loss(loss).name != "squared":
-        raise ValueError(f"loss = {loss!r}: for losses other than the squared one fit_batch fits whole paths of complete targets "
-                         "on one design. Call riata.fit_path or riata.cross_validate_path for each problem")
     call = check_call(given)
     result, interrupted = call.run()
     if interrupted:

@@ -26,9 +26,9 @@ SINGLE, BLOCKS = 1000, 200
 
 
 @native
-def bootstrap_path(X, y, *, n_boot=2000, choose="min", cv=10, jackknife=None, groups=None, seed=0, l1_ratio=1.0, alphas=100,
-                   alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, lower=None, upper=None,
-                   positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6, max_epochs=100_000,
+def bootstrap_path(X, y, *, loss="squared", n_boot=2000, choose="min", cv=10, jackknife=None, groups=None, seed=0,
+                   l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, lower=None,
+                   upper=None, positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6, max_epochs=100_000,
                    n_threads=None, time_budget=None, max_memory=None, backend="cpu", progress=None) -> BootstrapResult:
     """Bootstrap a regularisation path: rows drawn with replacement, the whole path fitted anew on each draw.
 
@@ -40,6 +40,8 @@ def bootstrap_path(X, y, *, n_boot=2000, choose="min", cv=10, jackknife=None, gr
     ----------
     X, y
         As in `riata.fit_path`.
+    loss : str or riata.losses.Loss, default="squared"
+        As in `riata.fit_path`. A draw whose rows are all of one class is `not_finite`, and has no part in the answer.
     n_boot : int or ResamplingPlan, default=2000
         How many, 2 or more; or which, as a plan on the rows of positive weight (the groups) with weights:
         `riata.resampling.bootstrap`.

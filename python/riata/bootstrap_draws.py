@@ -130,9 +130,7 @@ class BootstrapDraws:
                 block = self.rows[rows]
                 error = linear_predictor(block if isinstance(block, np.ndarray) else block.tocsc(), slopes, intercept,
                                          None if offset is None else offset[rows])
-                np.subtract(self.given.y[rows, None], error, out=error)
-                np.square(error, out=error)
-                error = error.reshape(-1, k, K)
+                error = self.given.loss.deviances(self.given.y[rows], error).reshape(-1, k, K)
                 total += np.einsum("i,ikl->kl", self.base[rows], error)
                 unseen = (counts[rows, part] == 0).astype(np.float64)
                 error *= there

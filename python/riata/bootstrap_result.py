@@ -43,14 +43,15 @@ class BootstrapResult:
     acceleration : ndarray of shape (K, p), or None
         For the BCa intervals, from the jackknife; None where it was left out or cut off by a time budget or Ctrl-C.
     deviance_apparent, r2_apparent : ndarray of shape (K,)
-        Weighted mean squared error, and R², of the path on all rows on these rows.
+        Weighted mean deviance (of squared loss the squared error), and R² = 1 − deviance / null deviance, of the path on all rows
+        on these rows.
     optimism_deviance, optimism_r2 : ndarray of shape (K,)
         Mean over the bootstraps of: deviance on all rows less deviance on the bootstrap's own rows; R² on its own rows less R²
         on all rows. Each is what the apparent number is too good by.
     deviance_corrected, r2_corrected : ndarray of shape (K,)
         Harrell's correction: apparent + `optimism_deviance`, apparent − `optimism_r2`.
     deviance_out_of_bag : ndarray of shape (K,)
-        Mean over the rows of the mean squared error of the bootstraps that did not draw the row (the leave-one-out bootstrap).
+        Mean over the rows of the mean deviance of the bootstraps that did not draw the row (the leave-one-out bootstrap).
     deviance_632 : ndarray of shape (K,)
         0.368 · apparent + 0.632 · out of bag.
     cv : CVResult or None

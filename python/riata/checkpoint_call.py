@@ -22,7 +22,7 @@ def identity_of(call):
 
     rules, source, cv = call.rules, call.source, call.given["cv"]
     sizes = None if source.B is None else source.sizes(0, source.B)
-    settings = {name: value for name, value in rules.settings.items() if name != "n_threads"}
+    settings = {name: plain(value) for name, value in rules.settings.items() if name != "n_threads"}
     return {"riata": __version__, "X": type(source).__name__, "problems": source.B,
             "shapes": None if sizes is None else plain(np.concatenate(sizes)), **settings,
             "select": rules.select, "keep_predictions": rules.keep_predictions, "n_alphas": rules.L,

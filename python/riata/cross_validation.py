@@ -11,7 +11,6 @@ from riata.cv_batch import CVBatch, grid_batch
 from riata.cv_choice import require_defined, undefined_note
 from riata.cv_result import CVResult
 from riata.folds import make_folds
-from riata.losses import check_loss
 from riata.measures import MEASURES, check_scoring
 from riata.no_memory import answer_fits
 from riata.results import path_of, solved
@@ -99,10 +98,8 @@ max_epochs, n_threads, time_budget, backend, progress
     if inner_cv is not None:
         from riata.nested import nested_cross_validate
 
-        if check_loss(arguments.pop("loss")).name != "squared":
-            raise ValueError(f"loss = {loss!r}: nested cross-validation is for squared loss. Leave inner_cv out")
         if arguments.pop("scoring") != "deviance":
-            raise ValueError(f"scoring = {scoring!r}: nested cross-validation chooses by the mean squared error. Leave inner_cv "
+            raise ValueError(f"scoring = {scoring!r}: nested cross-validation chooses by the mean deviance. Leave inner_cv "
                              "or scoring out")
         return nested_cross_validate(**arguments)
     given = check_arguments(arguments)

@@ -27,7 +27,7 @@ from riata.class_labels import missing_labels
 from riata.links import inverse_link
 from riata.loss_check import check_derivatives
 from riata.validation import check_number
-from riata_engine.batch import LOSS
+from riata_engine.batch import LOSS, deviances, deviances_of_each
 from riata_engine.custom import NotCompiled, compile_loss
 
 __all__ = [
@@ -80,6 +80,38 @@ class Loss:
         """The mean of y at a linear predictor: its inverse link."""
         return inverse_link(self.link, eta)
 
+    def deviance(self, y, eta, weights=None):
+        """Weighted mean deviance 2 (ℓ − its least value) of rows y (n,) at linear predictors eta (n,)."""
+        return float(deviances(*self.settings.values(), y, eta[:, None], weights)[0])
+
+    def deviances(self, y, eta):
+        """(n, L) deviances of rows y (n,) at linear predictors eta (n, L)."""
+        return deviances_of_each(*self.settings.values(), y, eta)
+
+    def null_deviance(self, y, weights=None):
+        """Weighted mean deviance of a target y (n,), or of each of (n, B), at its mean.
+
+        That is the best constant, but for Huber's loss.
+        """
+        y = np.asarray(y, float)
+        columns = y.reshape(len(y), -1)
+        mean = np.average(columns, axis=0, weights=weights)
+        with np.errstate(divide="ignore"):
+            level = {"identity": lambda m: m, "log": np.log, "logit": lambda m: np.log(m) - np.log1p(-m)}[self.link](mean)
+        ends = ~np.isfinite(level)                     # every row at one end of the range: nothing is left to explain
+        level[ends] = 0.0
+        found = np.array([self.deviance(column, np.full(len(column), eta), weights)
+                          for column, eta in zip(columns.T, level, strict=True)])
+        found[ends] = 0.0
+        return float(found[0]) if y.ndim == 1 else found
+
+    def outside(self, y, missed):
+        """What is wrong with a target (n,) or (n, B) that the loss is not defined for where it is ``missed``."""
+        bad = np.flatnonzero(missed.reshape(len(y), -1).any(axis=1))
+        rows = ", ".join(map(str, bad[:NAMED])) + (f" and {len(bad) - NAMED} more" if len(bad) > NAMED else "")
+        return (f"values that the {self.name} loss is not defined for, in row{'s' * (len(bad) > 1)} {rows} "
+                f"(the first is {y[missed][0]:g}): it takes {_range(self.engine)}")
+
     def check(self, y, name="y", weights=None):
         """Refuse a target (n,) or (n, B) that the loss is not defined for, or that has nothing to tell.
 
@@ -88,13 +120,9 @@ class Loss:
         ValueError
             Naming the first rows that are outside.
         """
-        loss = self.engine
-        bad = np.flatnonzero(loss.misses(y).reshape(len(y), -1).any(axis=1))
-        if len(bad):
-            rows = ", ".join(map(str, bad[:NAMED])) + (f" and {len(bad) - NAMED} more" if len(bad) > NAMED else "")
-            first = y[bad[0]] if y.ndim == 1 else y[bad[0]][loss.misses(y[bad[0]])][0]
-            raise ValueError(f"{name} has values that the {self.name} loss is not defined for, in "
-                             f"row{'s' * (len(bad) > 1)} {rows} (the first is {first:g}): it takes {_range(loss)}")
+        missed = self.engine.misses(y)
+        if missed.any():
+            raise ValueError(f"{name} has {self.outside(y, missed)}")
         if self.link == "identity":
             return
         counted = y if weights is None else y[(weights if weights.ndim == 1 else weights.any(axis=1)) > 0]
@@ -293,6 +321,11 @@ def encoded_target(y, loss, name="y"):
     if labels.ndim != 1:
         raise ValueError(f"{name} of shape {labels.shape} has labels other than 0 and 1: encode each column first")
     return classes_of(labels, name)
+
+
+def target_numbers(y, loss):
+    """A target for an estimator's checks: labels of two classes as 0 and 1, anything else as it is."""
+    return y if y is None else encoded_target(y, check_loss(loss))[0]
 
 
 def _range(loss):

@@ -14,7 +14,9 @@ from riata.batch_result import BatchResult
 from riata.checkpoint_call import identity_of
 from riata.folds import fold_ids_of, make_folds
 from riata.labels import check_labels
+from riata.losses import check_loss
 from riata.many_choice import models_of
+from riata.many_losses import encoded
 from riata.many_rules import Rules, check_rules, one_or_each
 from riata.many_run import Limits, run
 from riata.many_solve import TIME_BUDGET, path_status, solve_chunk
@@ -105,7 +107,8 @@ class Call:
         solve = partial(solve_targets if self.together else solve_chunk, max_memory=self.max_memory)
         intercept, finish = rules.settings["intercept"], lambda store: store
         if rules.select is not None:
-            finish = partial(models_of, rule=rules.select, intercept=intercept, keep_predictions=rules.keep_predictions)
+            finish = partial(models_of, rule=rules.select, intercept=intercept, keep_predictions=rules.keep_predictions,
+                             loss=rules.loss)
         widest = 0 if source.B is None or rules.select is not None else int(source.sizes(0, source.B)[1].max())
         with reporting(given["progress"], source.B) as report, \
                 answer_fits(source.B or 0, rules.L, widest, "alphas, or problems a call (cv or select keep one model of each)"):
@@ -128,7 +131,7 @@ class Call:
                               UserWarning, stacklevel=4)
         if rules.select is not None:
             self.worst = store["status"]
-            return BatchModels(store, rules.select, names, labels), interrupted
+            return BatchModels(store, rules.select, names, labels, rules.loss, rules.classes), interrupted
         self.worst = path_status(store, rules)
         if self.together:
             return _batch_result(store, rules, names, labels), interrupted
@@ -143,8 +146,10 @@ def check_call(given):
     ValueError, TypeError
         Naming the argument, the value and the remedy.
     """
-    X, Y, labels = given["X"], given["Y"], given["labels"]
-    together, names, began = False, None, time.monotonic()
+    together, names, began, loss = False, None, time.monotonic(), check_loss(given["loss"])
+    Y, classes = encoded(given["Y"], loss)
+    given = {**given, "Y": Y, "classes": classes}
+    X, labels = given["X"], given["labels"]
     if given["by"] is not None and given["columns"] is not None:
         raise ValueError("by and columns cannot be combined: make the designs of the groups yourself, and give X as a list")
     ragged = is_ragged(X, Y) or (isinstance(X, (list, tuple)) and not len(X))
@@ -157,7 +162,7 @@ def check_call(given):
             raise ValueError(f"{name} is given, which divides one design, and X is {what}: leave {name} out, or give X as one "
                              "design" + " or table" * (name == "by"))
     if given["by"] is not None:
-        source = _groups(given)
+        source, given["classes"] = _groups(given, loss)
         names = source.labels
     elif ragged:
         source, names = _lists(given), _names_of_series(Y)
@@ -247,7 +252,8 @@ def _one_offset(values, name, n):
     return values
 
 
-def _groups(given):
+def _groups(given, loss):
+    """(source, classes) of a long table."""
     X, Y, by = given["X"], given["Y"], given["by"]
     wanted = {argument: label for argument, label in (("by", by), ("Y", Y)) if isinstance(label, str)}
     if len(wanted) == 2 and by == Y:
@@ -256,6 +262,9 @@ def _groups(given):
     if wanted:
         X, values = without_columns(X, wanted)
         by, Y = (values[value] if isinstance(value, str) else value for value in (by, Y))
+    classes = given["classes"]
+    if isinstance(given["Y"], str):
+        Y, classes = encoded(Y, loss)
     y = vector(Y, "Y", "(n,): one per row of X")
     weights, offset = (None if given[name] is None else vector(given[name], name, "(n,): one per row of X")
                        for name in ("weights", "offset"))
@@ -265,7 +274,7 @@ def _groups(given):
         one_weights(weights, "weights", len(y))
     if offset is not None:
         check_offset(offset, len(y))
-    return source
+    return source, classes
 
 
 def _one_design(given):
@@ -367,4 +376,5 @@ def _batch_result(store, rules, names, labels):
     return BatchResult(
         **{name: store[name] for name in rows}, coef=store["coef"].reshape(B, L, p), status=status_names(store["status"]),
         n_features=p, fit_intercept=rules.settings["intercept"], tol=rules.settings["tol"],
-        feature_names=names.shared, n_passes=n_passes, solver="+".join(solvers), profile_=profile, target_names=labels)
+        feature_names=names.shared, loss=rules.loss, n_passes=n_passes, solver="+".join(solvers), profile_=profile,
+        target_names=labels)

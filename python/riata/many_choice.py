@@ -5,6 +5,7 @@ import numpy as np
 from riata import information
 from riata.columns import begins, spread
 from riata.cv_choice import choose_each, standard_error
+from riata.losses import SQUARED
 from riata.many_solve import CONVERGED, SKIPPED
 from riata.status import MEANING, OVERFLOW, UNDERFLOW, worse, worst
 from riata_engine.batch import STATUS
@@ -18,16 +19,16 @@ NO_CRITERION = ("the criterion is NaN at every alpha: every fit has as many para
 NO_ERROR = "no alpha has a finite held-out error in every fold"
 
 
-def criterion(store, rule, intercept):
+def criterion(store, rule, intercept, loss=SQUARED):
     """(B, L) of an information criterion."""
     common = store["dev_ratio"], store["null_deviance"][:, None], store["df"], store["n_samples"][:, None]
     if rule == "ebic":
-        return information.ebic(*common, store["n_features"][:, None], intercept=intercept)
-    return getattr(information, rule)(*common)
+        return information.ebic(*common, store["n_features"][:, None], intercept=intercept, loss=loss.name)
+    return getattr(information, rule)(*common, loss=loss.name)
 
 
 def held_out(store):
-    """(mean, se), each (B, L): of held-out mean squared errors over the folds of each problem, NaN where one is missing."""
+    """(mean, se), each (B, L): of held-out mean deviances over the folds of each problem, NaN where one is missing."""
     B, L = store["alphas"].shape
     mean, se = np.full((2, B, L), np.nan)
     for K in np.unique(store["n_folds"]):
@@ -40,7 +41,7 @@ def held_out(store):
     return mean, se
 
 
-def models_of(store, rule, intercept, keep_predictions=False):
+def models_of(store, rule, intercept, keep_predictions=False, loss=SQUARED):
     """The store of one model for each problem from the store of the paths.
 
     Parameters
@@ -52,6 +53,7 @@ def models_of(store, rule, intercept, keep_predictions=False):
         Whether df counts one.
     keep_predictions : bool
         Take the predictions of the held-out rows at the choice.
+    loss : Loss
     """
     B, L = store["alphas"].shape
     each = np.arange(B)
@@ -73,7 +75,7 @@ def models_of(store, rule, intercept, keep_predictions=False):
     if rule in ("min", "1se"):
         at = at_min if rule == "min" else at_1se
     else:
-        score = criterion(store, rule, intercept)
+        score = criterion(store, rule, intercept, loss)
         score[(null == 0)[:, None] & (store["status"] == CONVERGED)] = 0.0                # nothing to explain: the null model
         score[unfitted] = np.nan
         at = choose_each(score, np.full((B, L), np.nan), alphas)[0]
@@ -120,4 +122,5 @@ def models_of(store, rule, intercept, keep_predictions=False):
         row = spread(np.zeros(len(members), np.int64), rows[members])
         out["prediction"][spread(at_rows[members], rows[members])] = store["prediction"][
             np.repeat(store["prediction_at"][members] + at[members], rows[members]) + L * row]
+        out["prediction"] = loss.response(out["prediction"])
     return out

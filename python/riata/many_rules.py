@@ -6,6 +6,8 @@ from numbers import Integral, Real
 import numpy as np
 
 from riata.arguments import RIDGE_MIN_RATIO, check_settings
+from riata.information import LIKELIHOODS
+from riata.losses import SQUARED, Loss, check_loss
 from riata.many_folds import FoldsOfEach
 from riata.validation import (
     check_alphas,
@@ -37,6 +39,9 @@ class Rules:
     keep_predictions : bool
     L : int
         The largest number of alphas.
+    loss : Loss
+    classes : ndarray of shape (2,), or None
+        The labels that 0 and 1 stand for.
     """
 
     B: int | None
@@ -53,6 +58,8 @@ class Rules:
     folds: FoldsOfEach | None = None
     keep_predictions: bool = False
     has_offset: bool = False
+    loss: Loss = SQUARED
+    classes: np.ndarray | None = None
     boxes: dict = field(default_factory=dict, repr=False)
 
     @property
@@ -71,9 +78,10 @@ class Rules:
     @property
     def plain(self):
         """Whether problems of few features go as tasks of one compiled loop."""
+        squared = self.loss.name == "squared"
         return (not self.has_offset and not self.features and not self.positive and not self.settings["standardize"]
-                and self.settings["solver"] in ("auto", "gram") and bool(np.all(np.asarray(self.l1_ratio) > 0))
-                and (self.alphas is None or bool(np.all(self.alphas[np.isfinite(self.alphas)]))))
+                and self.settings["solver"] in ("auto", "gram") and (not squared or bool(np.all(np.asarray(self.l1_ratio) > 0)))
+                and (not squared or self.alphas is None or bool(np.all(self.alphas[np.isfinite(self.alphas)]))))
 
     def lengths(self, first, count):
         """(count,) numbers of alphas of the problems from `first` on."""
@@ -188,7 +196,11 @@ def check_rules(given, B, default_select="min"):
         raise ValueError(f"select = {select!r} chooses by held-out errors: give cv, a number of folds, or select by 'bic'")
     if keep and cv is None:
         raise ValueError("keep_predictions=True keeps the predictions of held-out rows: give cv, a number of folds")
-    rules = Rules(B, settings, select=select, keep_predictions=keep)
+    loss = check_loss(given["loss"])
+    if select in BY_CRITERION and loss.name not in ("squared", *LIKELIHOODS):
+        raise ValueError(f"select = {select!r} goes by a likelihood, and the {loss.name} loss has none without a dispersion: "
+                         "select 'min' or '1se', with cv")
+    rules = Rules(B, settings, select=select, keep_predictions=keep, loss=loss, classes=given.get("classes"))
     if cv is not None:
         if isinstance(cv, (bool, np.bool_, str)) or (isinstance(cv, Real) and not isinstance(cv, Integral)):
             raise TypeError(f"cv = {cv!r} must be an int, a scikit-learn splitter, or fold ids for each problem")

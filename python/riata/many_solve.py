@@ -3,6 +3,7 @@
 import numpy as np
 
 from riata.columns import begins, joined, picked, spread
+from riata.many_losses import faults_of, faults_of_folds, filled
 from riata.many_sources import first_bad_column
 from riata.status import CONSTANT_TARGET, MEANING, worst
 from riata_engine.batch import STATUS, Interrupted
@@ -91,7 +92,7 @@ class _Data:
         self.y, self.weights = chunk.y, chunk.weights
         self.used, self.present = n.copy(), n.copy()
         rows = {}                                      # of the problems in which not all rows count
-        self._look_at_targets(n, rows)
+        self._look_at_targets(n, rows, rules.loss)
         if self.weights is not None:
             for b, weights in enumerate(self.weights):
                 if weights is not None and (weights == 0).any():
@@ -101,9 +102,11 @@ class _Data:
             self._set_aside(int(b), "there are no columns to fit with" if p[b] == 0 else
                             "the design has no rows" if n[b] == 0 else "every target is missing" if self.present[b] == 0 else
                             "no row with a target has a positive weight")
+        self._set_aside_all(faults_of(rules.loss, chunk.y, rows))
         self.folds, self.n_folds = None, np.zeros(B, np.intp)
         if rules.folds is not None:
             self._make_folds(chunk, first, rules.folds, n.tolist(), rows)
+            self._set_aside_all(faults_of_folds(rules.loss, chunk.y, rows, self.folds, self.n_folds))
 
     def _make_folds(self, chunk, first, folds, n, rows):
         self.folds, counts = [None] * len(n), [0] * len(n)
@@ -116,10 +119,15 @@ class _Data:
                 counts[b], self.folds[b] = found
         self.n_folds[:] = counts
 
+    def _set_aside_all(self, faults):
+        for b, (status, why) in faults.items():
+            if not self.bad[b]:
+                self._set_aside(b, why, status)
+
     def _set_aside(self, b, why, status=SKIPPED):
         self.bad[b], self.verdict[b], self.sentences[b] = True, status, why
 
-    def _look_at_targets(self, n, rows):
+    def _look_at_targets(self, n, rows, loss):
         """NaN: the row gets weight 0. An infinity: the problem is not finite."""
         if not n.sum():
             return
@@ -139,7 +147,7 @@ class _Data:
                 continue
             rows[int(b)] = present = ~np.isnan(y)
             self.used[b] = self.present[b] = np.count_nonzero(present)
-            self.y[b] = np.where(present, y, 0.0)
+            self.y[b] = np.where(present, y, 0.0) if loss.name == "squared" else filled(y, present)
             self.weights[b] = present.astype(np.float64) if self.weights[b] is None else np.where(present, self.weights[b], 0.0)
 
 

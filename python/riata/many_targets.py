@@ -8,6 +8,7 @@ import numpy as np
 
 from riata.arguments import derived_alphas, with_ridge_grid
 from riata.columns import begins, joined, picked
+from riata.many_losses import faults_of, faults_of_folds, filled
 from riata.many_solve import CONVERGED, FITS, SKIPPED, blank, messages, restored, solve_chunk
 from riata.prediction import linear_predictor
 from riata_engine.batch import STATUS, Batch, Interrupted, solve
@@ -29,8 +30,10 @@ def solve_targets(chunk, first, rules, time_left=None, progress=None, max_memory
     apart = strange if rules.folds is None else strange | lacking
     n, p = chunk.sizes
     apart |= p == 0
+    used = {} if chunk.weights is None else dict.fromkeys(range(len(n)), chunk.weights[0] > 0)
+    apart[list(faults_of(rules.loss, chunk.y, used))] = True
     runs = [(np.flatnonzero(~apart), partial(_shared, folds=None))] if rules.folds is None else _of_equal_folds(
-        chunk, Y, apart, rules.folds)
+        chunk, Y, apart, rules.folds, rules.loss)
     parts, numbers, interrupted = [], [], False
     for members, run in (*runs, (np.flatnonzero(apart), _unrelated)):
         if not len(members):
@@ -48,7 +51,7 @@ def solve_targets(chunk, first, rules, time_left=None, progress=None, max_memory
     return (picked(store, np.argsort(order)) if (order[1:] < order[:-1]).any() else store), interrupted
 
 
-def _of_equal_folds(chunk, Y, apart, folds):
+def _of_equal_folds(chunk, Y, apart, folds, loss):
     """[(members, how they are solved)] of the targets with equal folds; those that have none, or their own, are set apart."""
     rest = np.flatnonzero(~apart)
     if not len(rest):
@@ -63,7 +66,7 @@ def _of_equal_folds(chunk, Y, apart, folds):
         if isinstance(made, str):                      # too few rows for the folds: there is a sentence for each
             apart[:] = True
             return []
-        return [(rest, partial(_shared, folds=made))]
+        return [(_trained(chunk, Y, apart, rest, made, used, loss), partial(_shared, folds=made))]
     alike = {}
     for b in rest:                                     # a splitter that reads y
         made = of(b)
@@ -73,8 +76,17 @@ def _of_equal_folds(chunk, Y, apart, folds):
         if isinstance(made, str) or len(members) == 1:
             apart[members] = True
         else:
-            runs.append((np.array(members), partial(_shared, folds=made)))
+            runs.append((_trained(chunk, Y, apart, np.array(members), made, used, loss), partial(_shared, folds=made)))
     return runs
+
+
+def _trained(chunk, Y, apart, members, folds, used, loss):
+    """The targets that every fold leaves something to train on; the others are set apart."""
+    K, ids = folds
+    counted = {} if used is None else dict.fromkeys(range(len(members)), used)
+    faults = faults_of_folds(loss, [Y[:, b] for b in members], counted, [ids] * len(members), np.full(len(members), K))
+    apart[members[list(faults)]] = True
+    return members[~apart[members]]
 
 
 def _left(deadline):
@@ -103,7 +115,10 @@ def _shared(chunk, members, first, rules, deadline, progress, Y, max_memory, fol
     own = {name: None if values is None else values[0] for name, values in rules.of_features(first, members[:1], [p]).items()}
     settings = {**rules.settings, **own, "offset": None if chunk.offset is None else chunk.offset[0],
                 "max_memory": max_memory}
-    Y[missing] = 0.0
+    if rules.loss.name == "squared":
+        Y[missing] = 0.0
+    elif missing.any():
+        Y = np.asfortranarray(np.column_stack([filled(*pair) for pair in zip(Y.T, ~missing.T, strict=True)]))
     used = n - missing.sum(axis=0) if weights is None else np.count_nonzero((weights > 0)[:, None] & ~missing, axis=0)
     common = {"weights": weights, "l1_ratio": l1_ratio, "n_alphas": L, "target": np.arange(T), **settings}
     if alphas is not None:

@@ -17,11 +17,13 @@ import numpy as np
 from riata.batch_models import STATISTICS, BatchModels
 from riata.columns import begins
 from riata.feature_names import FeatureNames
+from riata.losses import SQUARED, Loss
 from riata.persistence import atomic_path
 from riata.status import status_names
 
 KEY = b"riata"
-VERSION = 1
+#: 1 where the loss is squared, and no file says so; 2 where it says which
+VERSION = 2
 #: ends of names that promise another format
 OTHERS = (".csv", ".tsv", ".txt", ".json", ".feather", ".arrow", ".ipc", ".npy", ".npz", ".xlsx", ".gz", ".zip", ".pkl")
 REMEDY = 'Parquet files need pyarrow: pip install "riata[cli]"'
@@ -64,6 +66,7 @@ def write_models(models, path):
     columns["feature_index"] = pa.LargeListArray.from_arrays(offsets, pa.array(store["indices"]))
     columns["coef"] = pa.LargeListArray.from_arrays(offsets, pa.array(store["data"]))
     names, about = models.feature_names, {"version": VERSION, "rule": models.rule, "labelled": models.labels is not None}
+    about |= _about_loss(models)
     if names:
         columns["feature"] = pa.LargeListArray.from_arrays(offsets, pa.array(models.selected_names(), pa.string()))
         about["names"] = names.shared
@@ -126,8 +129,23 @@ def _models(table, about, path):
     if "columns" in table.column_names:
         at, values = _lists(table["columns"])
         picks = [values[start:stop] for start, stop in pairwise(at)]
+    classes = about.get("classes")
     return BatchModels(store, about["rule"], FeatureNames(about.get("names"), picks, own),
-                       table["problem"].to_pylist() if about["labelled"] else None)
+                       table["problem"].to_pylist() if about["labelled"] else None,
+                       Loss(about["loss"], about.get("loss_parameter")) if "loss" in about else SQUARED,
+                       None if classes is None else np.array(classes))
+
+
+def _about_loss(models):
+    """The loss, as metadata of the file."""
+    loss = models.loss
+    if loss.name == "squared":
+        return {"version": 1}
+    if type(loss) is not Loss:
+        raise ValueError(f"the {loss.name} loss is one of your own, which a Parquet file cannot keep: pickle the result, or "
+                         "write result.to_frame()")
+    return {"loss": loss.name, "loss_parameter": loss.parameter,
+            "classes": None if models.classes is None else models.classes.tolist()}
 
 
 def _lists(column):

@@ -28,12 +28,13 @@ class NestedCVResult:
     Attributes
     ----------
     oof_prediction : ndarray of shape (n,)
-        Prediction of each row by the model chosen and fitted without its outer fold; the mean over the folds that
-        held it out, NaN for a row that none did.
+        Prediction of each row by the model chosen and fitted without its outer fold, of losses with a link the mean of y (the
+        probability of the second class); over several folds that held the row out, that of their mean linear predictor. NaN
+        for a row that none held out.
     deviance : ndarray of shape (K,)
-        Weighted mean squared error on each outer fold.
+        Weighted mean deviance on each outer fold: of squared loss the mean squared error.
     r2 : ndarray of shape (K,)
-        1 − deviance / weighted variance of y on the fold's rows; NaN where that is 0.
+        1 − deviance / that of the mean of the fold's rows (of squared loss their variance); NaN where that is 0.
     alpha, l1_ratio : ndarray of shape (K,)
         What the inner cross-validation of each outer fold chose.
     folds : list of K integer arrays
@@ -92,11 +93,11 @@ class NestedCVResult:
 
 
 @native
-def nested_cross_validate(X, y, *, l1_ratio=1.0, alphas=100, cv=5, inner_cv=10, rule="min", groups=None, stratify=None,
-                          n_repeats=1, seed=0, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None,
-                          lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto",
-                          tol=1e-6, max_epochs=100_000, n_threads=None,
-                          time_budget=None, backend="cpu", progress=None) -> NestedCVResult:
+def nested_cross_validate(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, cv=5, inner_cv=10, rule="min", groups=None,
+                          stratify=None, n_repeats=1, seed=0, alpha_min_ratio=None, weights=None, offset=None,
+                          penalty_factor=None, lower=None, upper=None, positive=False, intercept=True, standardize=False,
+                          solver="auto", tol=1e-6, max_epochs=100_000, n_threads=None, time_budget=None,
+                          backend="cpu", progress=None) -> NestedCVResult:
     """Score a cross-validated elastic net on rows that took no part in choosing alpha and l1_ratio.
 
     For each outer fold, `riata.cross_validate_path` chooses on the other rows, and the model it chooses, fitted on
@@ -104,7 +105,7 @@ def nested_cross_validate(X, y, *, l1_ratio=1.0, alphas=100, cv=5, inner_cv=10, 
 
     Parameters
     ----------
-    X, y, l1_ratio, alphas
+    X, y, loss, l1_ratio, alphas
         As in `riata.cross_validate_path`. A derived grid is derived anew in each outer fold.
     cv : int, splitter, iterable of (train, test), or integer array of shape (n,), default=5
         Outer folds, as in `riata.cross_validate_path`.
@@ -204,11 +205,11 @@ def _scored(inner, tests, rule, given, unfinished=None):
                                       test)[:, 0]
         predicted.add(test, prediction)
         fold_weights = None if given.weights is None else given.weights[test]
-        deviance[k] = np.average((y - prediction) ** 2, weights=fold_weights)
-        spread = np.average((y - np.average(y, weights=fold_weights)) ** 2, weights=fold_weights)
+        deviance[k] = given.loss.deviance(y, prediction, fold_weights)
+        spread = given.loss.null_deviance(y, fold_weights)
         r2[k] = 1.0 - deviance[k] / spread if spread > 0 else np.nan
         alpha[k], l1_ratio[k] = result.alphas[r, i], result.l1_ratios[r]
-    return NestedCVResult(predicted.mean(), deviance, r2, alpha, l1_ratio, list(tests), inner, rule,
+    return NestedCVResult(given.loss.response(predicted.mean()), deviance, r2, alpha, l1_ratio, list(tests), inner, rule,
                           unfinished)
 
 

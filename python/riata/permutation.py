@@ -28,13 +28,14 @@ class PermutationTestResult:
     Attributes
     ----------
     score : float
-        R² = 1 − deviance / weighted variance of y; the statistic of the test.
+        R² = 1 − deviance / that of the mean of y (of squared loss the weighted variance); the statistic of the test.
     null_scores : ndarray of shape (B,)
         The same for each permutation of y; NaN for one that was not fitted, which takes no part in the test.
     p_value : float
         (1 + number of permutations whose score is at least that of y) / (1 + number of permutations).
     deviance, null_deviances : float, ndarray of shape (B,)
-        Mean over the folds of the weighted mean squared error, smallest over alphas and l1_ratios.
+        Mean over the folds of the weighted mean deviance (of squared loss the squared error), smallest over alphas and
+        l1_ratios.
     alpha, l1_ratio : float
         Where that of y is.
     folds : list of K integer arrays
@@ -90,7 +91,7 @@ class PermutationTestResult:
 
 
 @native
-def permutation_test(X, y, *, n_perm=1000, cv=10, groups=None, n_repeats=1, seed=0, l1_ratio=1.0, alphas=100,
+def permutation_test(X, y, *, loss="squared", n_perm=1000, cv=10, groups=None, n_repeats=1, seed=0, l1_ratio=1.0, alphas=100,
                      alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, lower=None, upper=None,
                      positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6, max_epochs=100_000,
                      n_threads=None, time_budget=None, max_memory=None, backend="cpu", progress=None) -> PermutationTestResult:
@@ -105,6 +106,8 @@ def permutation_test(X, y, *, n_perm=1000, cv=10, groups=None, n_repeats=1, seed
     ----------
     X, y
         As in `riata.fit_path`.
+    loss : str or riata.losses.Loss, default="squared"
+        As in `riata.fit_path`. With a link there may be no `offset`: rows of different offsets cannot be exchanged.
     n_perm : int or ResamplingPlan, default=1000
         How many permutations, B; or which, as a plan on the rows of positive weight: `riata.resampling.permutations`. The
         smallest p-value is 1 / (1 + B).
@@ -157,6 +160,10 @@ max_epochs, n_threads, time_budget, backend, progress
     l1_ratios = check_l1_ratios(l1_ratio)
     max_memory = None if max_memory is None else check_number(max_memory, "max_memory", 0.0, low_open=True)
     n = len(given.y)
+    if offset is not None and given.loss.link != "identity":
+        raise ValueError(f"offset is given, and the {given.loss.name} loss has a link: y less the offset is no target of it, and "
+                         "rows of different offsets cannot be exchanged. Leave offset out; of counts with an exposure test the "
+                         "rates y / exposure, with weights=exposure")
     folds = make_folds(cv, n, y=given.y, X=given.X, weights=given.weights, groups=groups, n_repeats=n_repeats, seed=seed)
     if folds.train is not None:
         raise ValueError("cv gives folds that do not train on every row that they leave in (a time series, or rows drawn more "
@@ -241,10 +248,13 @@ class _Targets:
         known = np.isfinite(mean)
         self.deviance[members] = np.where(known.any(axis=1), np.where(known, mean, np.inf).min(axis=1), np.nan)
         weights = self.given.weights
-        rows = np.array(Y.T, order="C")                # sums along them are the same bits for any number of targets
-        share = np.full(len(Y), 1.0 / len(Y)) if weights is None else weights / weights.sum()
-        rows -= (rows * share).sum(axis=1, keepdims=True)
-        self.variance[members] = (rows * rows * share).sum(axis=1)
+        if self.given.loss.name == "squared":
+            rows = np.array(Y.T, order="C")            # sums along them are the same bits for any number of targets
+            share = np.full(len(Y), 1.0 / len(Y)) if weights is None else weights / weights.sum()
+            rows -= (rows * share).sum(axis=1, keepdims=True)
+            self.variance[members] = (rows * rows * share).sum(axis=1)
+        else:
+            self.variance[members] = self.given.loss.null_deviance(Y, weights)
         self.worst[members] = solution.status.reshape(T, -1).max(axis=1)
         gap = solution.gap.reshape(T, -1)
         self.gap[members] = np.where(np.isfinite(gap), gap, -np.inf).max(axis=1)

@@ -34,7 +34,8 @@ cdef int walk(Task* P, const Rules* A, Signal* signal, void* control, bint owner
     return verdict
 
 
-cdef inline double* take(double** at, Py_ssize_t count) noexcept nogil:
+cdef double* take(double** at, Py_ssize_t count) noexcept nogil:
+    """Room for ``count`` numbers where ``at`` points, which moves on."""
     cdef double* here = at[0]
     at[0] += count
     return here
@@ -161,26 +162,37 @@ cdef int units(Task* P, const Rules* A, Room* R, bint* moderate) noexcept nogil:
 
 cdef int grid(Task* P, const Rules* A, Room* R, double sigma, bint moderate) noexcept nogil:
     """Alphas where they are not given, and the penalties that they are in units of z, the same for every group."""
-    cdef Py_ssize_t L = P.L, i, j, l, g
-    cdef double largest = 0
+    cdef Py_ssize_t L = P.L, i, l, g
+    cdef int verdict
     if P.ratios != NULL:
         for i in range(P.X.n):
             R.r[i] = P.v[i] * (R.Y[i] - R.ybar[0])
-        if product_of_one(&P.X, R.r, moderate and readable_by_blas(&P.X), R.c):
-            return SHORT_OF_MEMORY
-        for j in range(P.X.p):
-            largest = max(largest, fabs(R.c[j]))
-        if not largest > A.nothing * sqrt(R.yy[0]):
-            return IRREGULAR
-        largest = largest_alpha(R.c, R.multiplier, P.X.p, R.lower, R.upper, sigma, P.l1_ratio, A.least_ratio)
-        if not 0 < largest < INFINITY:
-            return IRREGULAR
-        for l in range(L):
-            P.alphas[l] = largest * P.ratios[l]
+        verdict = derived_alphas(P, A, R, &P.X, R.r, A.nothing * sqrt(R.yy[0]), sigma, moderate)
+        if verdict:
+            return verdict
     for g in range(1 + P.K):
         for l in range(L):
             R.l1[g * L + l] = P.alphas[l] * P.l1_ratio / sigma
             R.l2[g * L + l] = P.alphas[l] * (1.0 - P.l1_ratio)
+    return SOLVED
+
+
+cdef int derived_alphas(Task* P, const Rules* A, Room* R, const Columns* X, const double* r, double size, double sigma,
+                        bint moderate) noexcept nogil:
+    """The alphas of a grid from the residual of the null model, whose gradient, ``R.c``, must have an entry larger than ``size``."""
+    cdef Py_ssize_t j, l
+    cdef double largest = 0
+    if product_of_one(X, r, moderate and readable_by_blas(X), R.c):
+        return SHORT_OF_MEMORY
+    for j in range(X.p):
+        largest = max(largest, fabs(R.c[j]))
+    if not largest > size:
+        return IRREGULAR
+    largest = largest_alpha(R.c, R.multiplier, X.p, R.lower, R.upper, sigma, P.l1_ratio, A.least_ratio)
+    if not 0 < largest < INFINITY:
+        return IRREGULAR
+    for l in range(P.L):
+        P.alphas[l] = largest * P.ratios[l]
     return SOLVED
 
 

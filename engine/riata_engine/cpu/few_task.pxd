@@ -19,6 +19,9 @@ cdef struct Rules:
     double inflated                        # see INFLATED in gram.py
     double far_off                         # see FAR_OFF in statistics.py
     long max_epochs
+    int loss, link                         # codes: loss_table.pxi, and LINKS in losses.py
+    double parameter                       # of the loss
+    double null_tol                        # see NULL_TOL in losses.py
 
 cdef struct Task:
     # n rows, p features, L alphas, K folds

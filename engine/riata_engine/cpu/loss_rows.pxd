@@ -20,6 +20,7 @@ cdef void evaluate(const Rows* P, const double* eta, double* r, double* w, Sums*
 cdef double value_of_rows(const Rows* P, const double* eta, const double* move, double step, double shift) noexcept nogil
 cdef double dual_of_rows(const Rows* P, const double* eta, const double* r, double s) noexcept nogil
 cdef double saturated_of_rows(const Rows* P) noexcept nogil
+cdef double level_of_rows(const Rows* P, int link) noexcept nogil
 cdef double value_of_some(const Rows* P, const double* eta, const Py_ssize_t* rows, Py_ssize_t count, const double* w) noexcept nogil
 cdef double saturated_of_some(const Rows* P, const Py_ssize_t* rows, Py_ssize_t count, const double* w) noexcept nogil
 cdef bint sound(const Sums* sums) noexcept nogil

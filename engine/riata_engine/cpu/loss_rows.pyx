@@ -2,7 +2,7 @@
 # that a user brings has loops of its own, compiled elsewhere, whose addresses ``register_loss`` takes.
 import numpy as np
 
-from libc.math cimport isfinite, NAN as nan
+from libc.math cimport isfinite, INFINITY, NAN as nan
 include "loss_table.pxi"
 
 cdef extern from "riata_simd.h":
@@ -184,6 +184,21 @@ cdef double saturated_of_rows(const Rows* P) noexcept nogil:
     return f
 
 
+cdef double level_of_rows(const Rows* P, int link) noexcept nogil:
+    """The linear predictor of the mean of y, where a fit begins; infinite where y is at one end of its range in every row that counts."""
+    cdef Py_ssize_t i
+    cdef double mean = 0, least = INFINITY, most = -INFINITY
+    for i in range(P.n):
+        mean += P.v[i] * P.y[i]
+        if P.v[i] > 0:
+            least, most = min(least, P.y[i]), max(most, P.y[i])
+    if link > 0 and most <= 0:
+        return -INFINITY
+    if link == 2 and least >= 1:
+        return INFINITY
+    return level_of_mean(link, mean)
+
+
 cdef double value_of_some(const Rows* P, const double* eta, const Py_ssize_t* rows, Py_ssize_t count, const double* w) noexcept nogil:
     """Mean of ℓ over some rows, weighted."""
     cdef Py_ssize_t k, i
@@ -277,3 +292,17 @@ def least_of_rows(int loss, double parameter, const double[::1] y):
         P.y = &y[i]
         f[i] = saturated_of_rows(&P)
     return out
+
+
+def deviances_of_cells(int loss, double parameter, const double[::1] y, const double[:, ::1] eta, double[:, ::1] out):
+    """out (n, L) = 2 (ℓ(y, eta) − its least value) of rows y (n,) at linear predictors eta (n, L)."""
+    cdef Rows P
+    cdef Py_ssize_t i, l
+    cdef double least, one = 1
+    P.loss, P.a, P.n, P.v = loss, parameter, 1, &one
+    with nogil:
+        for i in range(y.shape[0]):
+            P.y = &y[i]
+            least = saturated_of_rows(&P)
+            for l in range(eta.shape[1]):
+                out[i, l] = 2 * (value_of_rows(&P, &eta[i, l], &eta[i, l], 0, 0) - least)

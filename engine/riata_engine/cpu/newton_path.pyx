@@ -32,6 +32,8 @@ cdef enum:
 
 cdef double BALANCED = 1e-13                       # share of Σ|r| that its sum may be: the intercept is then at its optimum
 cdef double GAINS = 0.12                           # a step that leaves more of the gap than this asks for a new curvature
+cdef double NEAR = 0.02                            # of the gap: how far a model is solved, and a small one, whose epochs cost next to
+cdef double CLOSE = 0.001                          # nothing beside a new curvature
 cdef double ARMIJO = 1e-4
 cdef double IDLE = 1e-13                           # of the null objective: a step that gains less is rounding
 cdef double FLOOR = 1e-30                          # a decrease of this share of the null objective says that rounding is reached
@@ -108,7 +110,8 @@ cdef int walk(const Task* P, Walk* W, Signal* signal, void* control, bint owner)
         if P.n_held:
             P.held_out[l] = 2 * (value_of_some(&P.rows, W.eta, P.held, P.n_held, P.held_weight) - least)
         before = P.l1[l]
-        fetch_add(&signal.done, 1)
+        if not P.silent:
+            fetch_add(&signal.done, 1)
         dev_before = dev
         dev = 1 - (W.value - P.saturated) / P.scale
         if path_is_done(dev, dev_before, l, P.stop_dev_ratio, P.stop_dev_change):
@@ -175,6 +178,7 @@ cdef int solve_alpha(const Task* P, Walk* W, Py_ssize_t l, double before, double
     """Newton steps until the gap is small enough. Non-zero when memory is short; the status stays SKIPPED where the call is stopped."""
     cdef double l1 = P.l1[l], l2 = P.l2[l], goal = P.tol * P.scale, last = inf
     cdef double gain, target
+    cdef bint small
     cdef int _, slow = 0, idle = 0, code
     cdef bint fresh
     code = 0 if W.short else take_in(P, W, max(2 * l1 - before, 0.0) if before >= l1 else l1)
@@ -189,10 +193,11 @@ cdef int solve_alpha(const Task* P, Walk* W, Py_ssize_t l, double before, double
             break
         if attend(signal, control, owner):
             return 0
-        fresh = not W.short and (not W.open or cheap(P, W) or slow > 0)
+        small = not W.short and cheap(P, W)
+        fresh = not W.short and (not W.open or small or slow > 0)
         if fresh and renew(P, W):
             return SHORT_OF_MEMORY
-        target = max(0.3 * goal, 0.02 * gap[0] if gap[0] < inf else 0.0)
+        target = max(0.3 * goal, (CLOSE if small else NEAR) * gap[0] if gap[0] < inf else 0.0)
         if W.short:
             solve_short(P, W, l, l1, l2, target, signal, control, owner)
         else:

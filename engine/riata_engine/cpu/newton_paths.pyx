@@ -4,7 +4,7 @@ from libc.stdlib cimport calloc, free
 from riata_engine.cpu.control cimport Control, Signal, fetch_add, wait_for_others
 from riata_engine.cpu.design cimport Design
 from riata_engine.cpu.loss_gap cimport gap_of_loss
-from riata_engine.cpu.loss_rows cimport saturated_of_rows
+from riata_engine.cpu.loss_rows cimport level_of_rows, saturated_of_rows
 from riata_engine.cpu.newton_path cimport Task, solve_task
 
 
@@ -92,15 +92,15 @@ def newton_paths(Design design, int loss, double parameter, const double[:, ::1]
         raise MemoryError("newton_paths: no room for the curvature of a problem")
 
 
-def saturated_values(int loss, double parameter, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] V,
-                     const Py_ssize_t[::1] group, double[::1] out):
-    """out[b] = Σ v min_η ℓ(y, η)"""
+def saturated_values(int loss, double parameter, int link, const double[:, ::1] y, const Py_ssize_t[::1] target,
+                     const double[:, ::1] V, const Py_ssize_t[::1] group, double[::1] out, double[::1] level):
+    """out[b] = Σ v min_η ℓ(y, η), level[b] the linear predictor of Σ v y."""
     cdef Task T
     cdef Py_ssize_t b
     T.rows.loss, T.rows.a, T.rows.n = loss, parameter, y.shape[1]
     for b in range(target.shape[0]):
         T.rows.y, T.rows.v = &y[target[b], 0], &V[group[b], 0]
-        out[b] = saturated_of_rows(&T.rows)
+        out[b], level[b] = saturated_of_rows(&T.rows), level_of_rows(&T.rows, link)
 
 
 def gaps_of_losses(int loss, double parameter, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] V,

@@ -71,6 +71,17 @@ def to_data_units(double[:, :, ::1] b, const double[::1] level, const double[:, 
                                                 &level_out[i, l], &df[i, l])
 
 
+def levels_to_data(double[:, :, ::1] b, const double[:, ::1] level, const double[::1] mean, const double[::1] multiplier, bint intercept,
+                   double[:, ::1] level_out, double[:, ::1] df, unsigned char[:, ::1] finite):
+    """``to_data_units`` of problems with a level (k, L) for each alpha, targets in units of the data and one mean (m,)."""
+    cdef Py_ssize_t i, l, m = b.shape[2]
+    with nogil:
+        for i in range(b.shape[0]):
+            for l in range(b.shape[1]):
+                finite[i, l] = to_units_of_data(&b[i, l, 0] if m else NULL, m, level[i, l], &mean[0] if m else NULL,
+                                                &multiplier[0] if m else NULL, 1, intercept, &level_out[i, l], &df[i, l])
+
+
 cdef bint to_units_of_data(double* b, Py_ssize_t m, double level, const double* mean, const double* multiplier, double sigma,
                            bint intercept, double* level_out, double* df) noexcept nogil:
     """``to_data_units`` of one coefficient vector; whether it is finite."""

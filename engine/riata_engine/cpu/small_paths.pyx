@@ -6,6 +6,7 @@ from libc.stdlib cimport calloc, free
 from riata_engine.cpu.control cimport Control, Signal, attend, fetch_add, wait_for_others
 from riata_engine.cpu.design cimport entries
 from riata_engine.cpu.few_features cimport walk
+from riata_engine.cpu.few_losses cimport walk_of_loss
 from riata_engine.cpu.few_task cimport INFINITE_X, IRREGULAR, PHASES, Rules, SHORT_OF_MEMORY, SOLVED, Task
 
 #: verdicts
@@ -79,7 +80,7 @@ def small_paths(list X, list y, list weights, list folds, const Py_ssize_t[::1] 
     if tasks == NULL:
         raise MemoryError(f"small_paths: no room for {B} tasks")
     (A.intercept, A.finite, A.tol, A.max_epochs, A.stop_dev_ratio, A.stop_dev_change, A.nothing, A.least_ratio, A.doubtful, A.guard,
-     A.light, A.inflated, A.far_off) = rules
+     A.light, A.inflated, A.far_off, A.loss, A.link, A.parameter, A.null_tol) = rules
     try:
         for b in range(B):
             P = &tasks[b]
@@ -110,7 +111,7 @@ def small_paths(list X, list y, list weights, list folds, const Py_ssize_t[::1] 
                     break
                 t = order[t]
                 if attend(signal, handle, threadid() == 0) == 0:
-                    verdict[t] = walk(&tasks[t], &A, signal, handle, threadid() == 0)
+                    verdict[t] = (walk_of_loss if A.loss else walk)(&tasks[t], &A, signal, handle, threadid() == 0)
                 fetch_add(&finished, 1)
             if threadid() == 0:
                 wait_for_others(&finished, <long>B, signal, handle)

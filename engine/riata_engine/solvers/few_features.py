@@ -5,6 +5,7 @@ import numpy as np
 from riata_engine.cpu.small_paths import HAS_NAN, LONG_WAY, NOT_REACHED, small_paths
 from riata_engine.solvers.gram import DOUBTFUL, INFLATED
 from riata_engine.solvers.grid import SMALLEST_L1_RATIO, ratios_of
+from riata_engine.solvers.losses import LOSS, NULL_TOL
 from riata_engine.solvers.null_model import NOTHING
 from riata_engine.solvers.path_store import CONVERGED, MAX_ITER, NOT_FINITE, SKIPPED, TIME_BUDGET, Answers
 from riata_engine.solvers.standard_form import rounding_of_mean, row_shares
@@ -98,8 +99,9 @@ class SmallPaths(Answers):
         """Solve by the rules of ``batch``. Sets ``verdict``, ``left``, ``null``, ``sigma`` (B,) and ``seconds`` (B, 4)."""
         stop_ratio = np.inf if batch.stop_dev_ratio is None else batch.stop_dev_ratio
         stop_change = -np.inf if batch.stop_dev_change is None else batch.stop_dev_change
+        loss = LOSS[batch.loss]
         rules = (batch.intercept, finite, batch.tol, batch.max_epochs, stop_ratio, stop_change, NOTHING, SMALLEST_L1_RATIO,
-                 DOUBTFUL, GUARD, LIGHT, INFLATED, FAR_OFF)
+                 DOUBTFUL, GUARD, LIGHT, INFLATED, FAR_OFF, *loss.codes, loss.number(batch.loss_parameter), NULL_TOL)
         self.verdict, self.null, self.sigma, self.seconds = small_paths(
             self.X, self.y, self.weights, self.folds, self.n_folds, rules, self.l1_ratio, self.rounding, self.alphas, self.ratios,
             self, self.coef, self.coef_at, self.held_out_errors, self.held_out_at, self.prediction, self.prediction_at,

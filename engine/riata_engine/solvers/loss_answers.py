@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from riata_engine.cpu.scale import levels_to_data
 from riata_engine.solvers.path_store import Answers
 
 
@@ -43,11 +44,11 @@ class LossAnswers(Answers):
         self.n_epochs[problems, at] += found.epochs
         self.n_cholesky[problems, at] += found.newtons
         mean, unit = (self.mean, self.multiplier) if columns is None else (self.mean[columns], self.multiplier[columns])
-        self.intercept[problems, at] = found.level - coef @ mean
-        self.df[problems, at] = np.count_nonzero(coef, axis=2) + self.own.intercept
-        with np.errstate(over="ignore"):
-            raw = coef * unit
-        self.finite[problems, at] = np.isfinite(raw).all(axis=2)
+        raw = np.array(coef, order="C")
+        level, df = np.empty((2, *found.level.shape))
+        finite = np.empty(found.level.shape, np.uint8)
+        levels_to_data(raw, found.level, mean, unit, self.own.intercept, level, df, finite)
+        self.intercept[problems, at], self.df[problems, at], self.finite[problems, at] = level, df, finite
         if self.kind == "dense":
             if columns is None:
                 self.coef[problems, at] = raw

@@ -4,7 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from riata_engine.cpu.loss_rows import LOSSES, deviances_of_rows
+from riata_engine.cpu.loss_rows import LOSSES, deviances_of_cells, deviances_of_rows
+
+#: inverse links by the codes of ``level_of_mean`` (formulas/losses.py)
+LINKS = ("identity", "log", "logit")
+#: accuracy of the model without penalised features
+NULL_TOL = 1e-12
 
 
 @dataclass(frozen=True)
@@ -25,12 +30,15 @@ class Loss:
         inside = (self.low <= Y if self.closed else self.low < Y) & (self.high >= Y)
         return ~(inside & np.isfinite(Y))
 
-    def level(self, mean):
-        """The linear predictor of a mean: where a fit begins."""
-        tiny = np.finfo(float).tiny
-        if self.link == "logit":
-            return np.log(np.maximum(mean, tiny)) - np.log(np.maximum(1 - mean, tiny))
-        return np.log(np.maximum(mean, tiny)) if self.link == "log" else mean
+    @property
+    def codes(self):
+        """(code, that of the link), as compiled loops take them."""
+        return self.code, LINKS.index(self.link)
+
+    def number(self, given):
+        """The parameter as compiled loops take it, where ``given`` is what a batch says of it."""
+        parameter = self.default if given is None else given
+        return 0.0 if parameter is None else float(parameter)
 
 
 def _table():
@@ -64,9 +72,19 @@ def deviances(name, parameter, y, eta, weights=None):
     loss = LOSS[name]
     if name == "squared":
         return np.average((y[:, None] - eta) ** 2, axis=0, weights=weights)
-    parameter = loss.default if parameter is None else parameter
     w = np.full(len(y), 1.0 / len(y)) if weights is None else np.asarray(weights, float) / np.sum(weights)
     out = np.empty(eta.shape[1])
-    deviances_of_rows(loss.code, 0.0 if parameter is None else parameter, np.ascontiguousarray(y, dtype=float),
+    deviances_of_rows(loss.code, loss.number(parameter), np.ascontiguousarray(y, dtype=float),
                       np.ascontiguousarray(eta.T, dtype=float), w, out)
+    return out
+
+
+def deviances_of_each(name, parameter, y, eta):
+    """(n, L) deviances 2 (ℓ − its least value) of rows y (n,) at linear predictors eta (n, L)."""
+    loss = LOSS[name]
+    if name == "squared":
+        return (y[:, None] - eta) ** 2
+    out = np.empty(eta.shape)
+    deviances_of_cells(loss.code, loss.number(parameter), np.ascontiguousarray(y, dtype=float),
+                       np.ascontiguousarray(eta, dtype=float), out)
     return out

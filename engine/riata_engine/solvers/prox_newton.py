@@ -15,16 +15,15 @@ from riata_engine.solvers.grid import alpha_max, geometric, min_ratio
 from riata_engine.solvers.loss_answers import LossAnswers
 from riata_engine.solvers.loss_kernel import in_kernel, serves
 from riata_engine.solvers.loss_working_set import solve_in_blocks
-from riata_engine.solvers.losses import LOSS
+from riata_engine.solvers.losses import LOSS, NULL_TOL
 from riata_engine.solvers.options import Options
+from riata_engine.solvers.path_store import NOT_FINITE
 from riata_engine.solvers.residual import columns_contiguous
 from riata_engine.solvers.standard_form import standard_form
 from riata_engine.threads import thread_count
 
 #: columns up to which all of them are in play from the start
 FEW = 256
-#: accuracy of the model without penalised features
-NULL_TOL = 1e-12
 
 
 @dataclass
@@ -44,6 +43,7 @@ class LossForm:
     saturated: np.ndarray            # (B,) least possible loss
     scale: np.ndarray                # (B,) loss of the null model beyond it: half its deviance
     start: np.ndarray                # (B,) intercept of the null model
+    endless: np.ndarray              # (B,) whether its intercept would be infinite: no fit has a minimum
     held: tuple                      # (pointers, rows, weights) of what is held out
     faults: dict = field(default_factory=dict)          # of a problem whose loss failed: what did, at which y and η
 
@@ -126,21 +126,21 @@ def _loss_form(batch, control, options):
     design = columns_contiguous(form)
     V, Y = np.ascontiguousarray(form.V.T), np.ascontiguousarray(batch.Y.T, dtype=float)
     offset = None if batch.offset is None else np.ascontiguousarray(batch.offset, dtype=float)
-    parameter = loss.default if batch.loss_parameter is None else batch.loss_parameter
     B = len(batch.target)
     rows = form.held_out or [np.empty(0, np.intp)] * len(V)
     held = (np.cumsum([0] + [len(r) for r in rows]).astype(np.intp), np.concatenate([*rows, [0]]).astype(np.intp),
             np.ascontiguousarray(form.held_out_weight))
-    saturated = np.empty(B)
-    own = LossForm(form, design, loss, 0.0 if parameter is None else float(parameter), Y, V, offset, batch.target, batch.group,
-                   batch.intercept, saturated, np.ones(B), np.zeros(B), held)
-    saturated_values(loss.code, own.parameter, Y, own.target, V, own.group, saturated)
+    saturated, level = np.empty((2, B))
+    own = LossForm(form, design, loss, loss.number(batch.loss_parameter), Y, V, offset, batch.target, batch.group,
+                   batch.intercept, saturated, np.ones(B), np.zeros(B), np.zeros(B, bool), held)
+    code, link = loss.codes
+    saturated_values(code, own.parameter, link, Y, own.target, V, own.group, saturated, level)
     if (saturated == -np.inf).all():
         raise ValueError(f"the {loss.name} loss has no minimum over eta at some of these y: give one that is bounded below")
     if batch.intercept:
-        mean = np.einsum("bn,bn->b", Y[own.target], V[own.group]) if B < 64 else _means(own)
-        shift = 0.0 if offset is None else (V @ offset)[own.group]
-        own.start = loss.level(mean) - shift
+        own.endless = ~np.isfinite(level)
+        level[own.endless] = 0.0
+        own.start = level if offset is None else level - (V @ offset)[own.group]
     found = _null_models(own, np.empty(0, np.intp), own.start[:, None], options, control)
     if len(own.faults) == B:
         raise ValueError(fault_of(own))
@@ -159,14 +159,6 @@ def fault_of(own):
     where = f"in {len(own.faults)} of {len(own.target)} problems, first in problem {first}"
     return (f"the {own.loss.name} loss failed {where}: {function}(y={y:.17g}, eta={eta:.17g}) {what} mend it for such "
             "arguments, or rescale X or y")
-
-
-def _means(own):
-    """(B,) weighted mean of each problem's target, without a copy of all."""
-    table = own.Y @ own.V.T if own.Y.shape[0] * own.V.shape[0] <= 4 * len(own.target) else None
-    if table is not None:
-        return table[own.target, own.group]
-    return np.array([own.Y[t] @ own.V[g] for t, g in zip(own.target, own.group, strict=True)])
 
 
 def _null_models(own, columns, start, options, control):
@@ -198,7 +190,7 @@ def _grid(batch, own, null, options, control):
     if len(free):
         start = np.hstack([np.zeros((len(own.start), len(free))), own.start[:, None]])
         null = _null_models(own, free, start, options, control)
-    gradient = own.design.transposed_matvec(np.ascontiguousarray(null.residual[:, 0]), 8, control, options.n_threads)
+    gradient = own.design.transposed_matvec(np.ascontiguousarray(null.residual[:, 0]), 1, control, options.n_threads)
     gradient[:, free] = 0.0
     if batch.alphas is not None:
         alphas = np.asarray(batch.alphas, float)
@@ -219,6 +211,7 @@ def solve_losses(batch, alphas, own, gradient, options, control, clock):
             _all_at_once(own, alphas, options, control, answers)
         else:
             solve_in_blocks(own, alphas, gradient, options, control, answers)
+    answers.status[own.endless] = NOT_FINITE
     return answers
 
 

@@ -28,7 +28,8 @@ def parse_bytes(text):
     return value
 
 
-def run_batch(*, manifest, table, by, target, columns, out, checkpoint, resume, quiet, as_json, max_memory, **settings):
+def run_batch(*, manifest, table, by, target, columns, out, checkpoint, resume, quiet, as_json, max_memory, loss="squared",
+              **settings):
     """Fit, write the results, and say what came of it; the exit code."""
     from .. import fit_batch
     from ..models_file import need_pyarrow
@@ -52,12 +53,12 @@ def run_batch(*, manifest, table, by, target, columns, out, checkpoint, resume, 
             X, call = problems(rows), {"labels": [row.name for row in rows]}
             total = len(rows)
         else:
-            X, call, total = _long_table(Path(table), by, target, columns)
+            X, call, total = _long_table(Path(table), by, target, columns, loss == "logistic")
     start = perf_counter()
     with collected_warnings(rephrased=_of_problems) as said, progress_bar(f"fitting {total} problems", quiet) as progress:
         report = None if progress is None else lambda done, _: progress(done, total)
         try:
-            models = fit_batch(X, **call, checkpoint=folder, progress=report,
+            models = fit_batch(X, **call, loss=loss, checkpoint=folder, progress=report,
                                max_memory=None if max_memory is None else parse_bytes(max_memory), **settings)
         except KeyboardInterrupt:
             say_error(f"interrupted; what is finished is kept in {folder}: the same command with --resume goes on")
@@ -98,7 +99,8 @@ def _named_failures(models, most=5):
     return "; ".join(named) + f"; and {len(failed) - most} more" * (len(failed) > most)
 
 
-def _long_table(path, by, target, columns):
+def _long_table(path, by, target, columns, labels=False):
+    """(the table, arguments of fit_batch, number of problems); with ``labels`` the target may be text."""
     data = read_table(path)
     known = columns_of(path)
     absent = [f"{name!r} ({option})" for option, name in (("--by", by), ("--target", target)) if name not in known]
@@ -116,7 +118,7 @@ def _long_table(path, by, target, columns):
     if of_target:
         warnings.warn(f"--columns: the pattern {of_target[0]!r} matches the target, {target!r}, which is left out of the "
                       "features", UserWarning, stacklevel=2)
-    text = [name for name in (target, *features) if not known[name]]
+    text = [name for name in (*(() if labels else (target,)), *features) if not known[name]]
     if text or not features:
         what = f"columns of text: {listed(map(repr, text))}" if text else "no column of numbers is left as a feature"
         raise ValueError(f"{path}: {what}: choose others with --columns")

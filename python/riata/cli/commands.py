@@ -69,6 +69,26 @@ def _columns(texts):
     return [name for text in texts for name in text.split(",") if name]
 
 
+def _loss(text):
+    """A loss from ``name`` or ``name:parameter``; None for least squares."""
+    from ..losses import LOSS, huber, negative_binomial, tweedie
+    name, colon, value = text.partition(":")
+    name = name.replace("-", "_")
+    makers = {"tweedie": tweedie, "negative_binomial": negative_binomial, "huber": huber}
+    if name not in LOSS or (colon and name not in makers):
+        problem = f"{name!r} has no parameter" if name in LOSS else f"{text!r} is no loss"
+        raise typer.BadParameter(f"{problem}: give one of {', '.join(LOSS)}, or tweedie:1.7, negative_binomial:2, huber:1",
+                                 param_hint="'--loss'")
+    if not colon:
+        return name
+    try:
+        return makers[name](float(value))
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}: {error}", param_hint="'--loss'") from None
+
+
+LossOption = Annotated[str, typer.Option("--loss", metavar="NAME[:X]", help="squared, logistic, poisson, gamma, tweedie:POWER, "
+                                         "negative_binomial:SIZE or huber:DELTA.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress bar.")]
 Threads = Annotated[int | None, typer.Option(parser=_parser(int, 1, "the number of threads"), metavar="N", show_default=False,
@@ -222,6 +242,7 @@ def batch(
                                                 "numbers.", show_default=False)] = None,
     l1_ratio: Annotated[float, typer.Option(parser=_parser(float, 0.0, "the mix from 0 (ridge) to 1 (lasso)", 1.0), metavar="X",
                                             help="Mix, from 0 (ridge) to 1 (lasso).")] = 0.5,
+    loss: LossOption = "squared",
     cv: Annotated[int, typer.Option(parser=_parser(int, 0, "the number of folds, 0 for none"), metavar="N",
                                     help="Number of folds; 0: no cross-validation.")] = 10,
     select: Annotated[str, typer.Option(metavar="[min|1se|aic|bic|ebic]", callback=_select, help="Rule of the choice.")] = "min",
@@ -243,7 +264,7 @@ def batch(
     json: Json = False,
     quiet: Quiet = False,
 ):
-    """Fit one elastic net for each row of a manifest, or for each group of one long table.
+    """Fit one elastic net (of least squares, or another --loss) for each row of a manifest, or for each group of one long table.
 
     A missing target leaves its row out. A problem that cannot be fitted has a status and a sentence in the results.
     """
@@ -258,11 +279,16 @@ def batch(
     if cv == 1 or (cv == 0 and (select in ("min", "1se") or predictions)):
         raise typer.BadParameter("min, 1se and --predictions need folds: give 2 or more, or --select bic" if cv == 0 else
                                  "1 fold leaves nothing to train on: give 2 or more, or 0 for none", param_hint="'--cv'")
+    if select not in ("min", "1se") and loss.partition(":")[0] in ("gamma", "tweedie", "huber"):
+        raise typer.BadParameter(f"{select!r} goes by a likelihood, which {loss} has not: give min or 1se, with --cv",
+                                 param_hint="'--select'")
+    loss = _loss(loss)
     from .batch import run_batch
     raise typer.Exit(run_batch(
         manifest=manifest, table=table, by=by, target=target, columns=columns, out=out, checkpoint=checkpoint, resume=resume,
-        quiet=quiet, as_json=json, max_memory=max_memory, l1_ratio=l1_ratio, cv=cv or None, select=select, alphas=alphas,
-        standardize=standardize, keep_predictions=predictions, seed=seed, n_threads=threads, tol=tol, time_budget=time_budget))
+        quiet=quiet, as_json=json, max_memory=max_memory, loss=loss, l1_ratio=l1_ratio, cv=cv or None, select=select,
+        alphas=alphas, standardize=standardize, keep_predictions=predictions, seed=seed, n_threads=threads, tol=tol,
+        time_budget=time_budget))
 
 
 @app.command()

@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from riata.cross_validation import cross_validate_path
 from riata.linear_model._base import checked_data
+from riata.losses import target_numbers
 from riata.paths import fit_path
 from riata.validation import check_count, check_l1_ratio, check_number
 
@@ -28,13 +29,15 @@ class SelectFromPath(SelectorMixin, BaseEstimator):
     max_features : int or None, default=None
         The most features to select, at most those of X. Needed where there is neither `cv` nor `alpha`.
     threshold : float >= 0, default=0.0
-        In units of y.
+        In units of y (of losses with a link, of the linear predictor).
     cv : int, splitter, iterable, ResamplingPlan or None, default=10
         As in `riata.cross_validate_path`; an int makes folds from `seed`. None: no cross-validation.
     rule : {"1se", "min"}, default="1se"
         The largest alpha within one standard error of the smallest error, or that of the smallest error itself.
     alpha : float > 0 or None, default=None
         The penalty, instead of a cross-validation.
+    loss : str or riata.losses.Loss, default="squared"
+        As in `riata.fit_path`; for "logistic" y holds labels of two classes.
     l1_ratio : float in (0, 1] or list of these, default=1.0
         A list with `cv` only.
     alphas : int or array-like of shape (L,), default=100
@@ -68,13 +71,14 @@ class SelectFromPath(SelectorMixin, BaseEstimator):
     array([2, 3, 8])
     """
 
-    def __init__(self, *, max_features=None, threshold=0.0, cv=10, rule="1se", alpha=None, l1_ratio=1.0, alphas=100,
-                 standardize=False, fit_intercept=True, tol=1e-6, seed=0, n_threads=None):
+    def __init__(self, *, max_features=None, threshold=0.0, cv=10, rule="1se", alpha=None, loss="squared", l1_ratio=1.0,
+                 alphas=100, standardize=False, fit_intercept=True, tol=1e-6, seed=0, n_threads=None):
         self.max_features = max_features
         self.threshold = threshold
         self.cv = cv
         self.rule = rule
         self.alpha = alpha
+        self.loss = loss
         self.l1_ratio = l1_ratio
         self.alphas = alphas
         self.standardize = standardize
@@ -102,7 +106,7 @@ class SelectFromPath(SelectorMixin, BaseEstimator):
         ValueError, TypeError
             If a parameter, X or y cannot be used; the message names it and the remedy.
         """
-        X, Y, _, _ = checked_data(self, X, y, None, single_target=True)
+        X, Y, _, _ = checked_data(self, X, target_numbers(y, self.loss), None, single_target=True)
         n, p = X.shape
         if n < 2:
             raise ValueError(f"X has n_samples = {n}: at least 2 are needed")
@@ -111,8 +115,8 @@ class SelectFromPath(SelectorMixin, BaseEstimator):
             raise ValueError(f"max_features = {most} is more than X has, n_features = {p}: give an int from 1 to {p}, or None "
                              "for no limit")
         threshold = check_number(self.threshold, "threshold", 0.0, high_open=True)
-        settings = {"standardize": self.standardize, "intercept": self.fit_intercept, "tol": self.tol, "alphas": self.alphas,
-                    "n_threads": self.n_threads}
+        settings = {"loss": self.loss, "standardize": self.standardize, "intercept": self.fit_intercept, "tol": self.tol,
+                    "alphas": self.alphas, "n_threads": self.n_threads}
         self.cv_ = None
         if self.cv is not None and self.alpha is None:
             self._cross_validate(X, Y[:, 0], groups, settings)

@@ -8,6 +8,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from riata.linear_model._base import checked_data
 from riata.linear_model._certified import solve_certified
+from riata.losses import check_loss, target_numbers
+from riata.many_losses import faults_of
 from riata.resampling import ResamplingPlan, complementary_pairs, half_samples
 from riata.stability_bounds import ASSUMPTIONS, StabilityParameters, error_bound, stabsel_parameters
 from riata.validation import (
@@ -56,6 +58,8 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
         coefficient somewhere.
     assumption : {"unimodal", "r-concave", "none"}, default=None
         Of the bound. None: "unimodal" for pairs, else "none", the only one that holds there.
+    loss : str or riata.losses.Loss, default="squared"
+        As in `riata.fit_path`; for "logistic" y holds labels of two classes, and every subsample must have rows of both.
     l1_ratio : float in (0, 1], default=1.0
     alphas : int or array-like of shape (L,), default=100
         Number of alphas of a geometric grid from the largest alpha_max of the subsamples down, or the alphas.
@@ -117,14 +121,15 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
     """
 
     def __init__(self, *, n_subsamples=100, scheme="complementary_pairs", cutoff=None, pfer=None, q=None, assumption=None,
-                 l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weakness=1.0, fit_intercept=True, standardize=False,
-                 tol=1e-6, max_epochs=100_000, random_state=None, n_threads=None):
+                 loss="squared", l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weakness=1.0, fit_intercept=True,
+                 standardize=False, tol=1e-6, max_epochs=100_000, random_state=None, n_threads=None):
         self.n_subsamples = n_subsamples
         self.scheme = scheme
         self.cutoff = cutoff
         self.pfer = pfer
         self.q = q
         self.assumption = assumption
+        self.loss = loss
         self.l1_ratio = l1_ratio
         self.alphas = alphas
         self.alpha_min_ratio = alpha_min_ratio
@@ -144,7 +149,7 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             At least 4 rows.
         y : array-like of shape (n_samples,)
-            Target, numbers.
+            Target, numbers; labels of two classes for the logistic loss.
 
         Returns
         -------
@@ -155,7 +160,9 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
         ValueError, TypeError
             If a parameter, X or y cannot be used; the message names it and the remedy.
         """
-        X, Y, _, _ = checked_data(self, X, y, None, single_target=True)
+        loss = check_loss(self.loss)
+        X, Y, _, _ = checked_data(self, X, target_numbers(y, loss), None, single_target=True)
+        loss.check(Y[:, 0])
         n, p = X.shape
         settings = self._settings()
         seed = self._seed()
@@ -163,6 +170,8 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
         known = self._parameters(p, plan)
         every = known.q if known is not None else None
         held_out = [plan.held_out(i) for i in range(len(plan))]
+        _refuse_flat(loss, Y[:, 0], held_out)
+        settings |= {} if loss.name == "squared" else loss.settings
         batch = Batch(X, Y, held_out=held_out, penalty_factor=self._factors(p, len(plan), seed), stop_df=every, store="sparse",
                       **settings)
         self.alphas_ = self._grid(batch, n - min(map(len, held_out)))
@@ -336,3 +345,18 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
             counts = np.cumsum(counts, axis=1)
         self.stability_paths_ = counts / members
         self.selection_probabilities_ = self.stability_paths_.max(axis=1)
+
+
+def _refuse_flat(loss, y, held_out):
+    """Refuse subsamples (given by what they leave out) that leave the loss without a minimum."""
+    if loss.link == "identity":
+        return
+    used = {}
+    for m, rows in enumerate(held_out):
+        used[m] = np.ones(len(y), bool)
+        used[m][rows] = False
+    faults = faults_of(loss, [y] * len(held_out), used)
+    if faults:
+        m, (_, why) = next(iter(faults.items()))
+        raise ValueError(f"subsample {m}: {why}. {len(faults)} of {len(held_out)} are like this: give more rows of the rarer "
+                         "class, or a plan that draws some of them for every subsample as scheme")
