@@ -4,6 +4,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
 include "loss_table.pxi"
+include "../formulas/penalties.py"
 include "../formulas/margins.py"
 include "../formulas/philox.py"
 
