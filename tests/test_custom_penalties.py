@@ -348,6 +348,7 @@ def test_a_value_that_is_not_a_number_beside_the_grid():
 
 @pytest.mark.parametrize(("given", "more", "error", "words"), [
     ((VALUE, None), {}, TypeError, r"prox = None must be a function of \(v, t\)"),
+    ((np.abs, PROX), {}, TypeError, "value = <ufunc 'absolute'> must be a function of b written with def or lambda"),
     ((VALUE, PROX), {"name": 3}, TypeError, "name = 3 must be a text"),
     ((VALUE, PROX), {"convex": "yes"}, TypeError, "convex = 'yes' must be True or False"),
     ((VALUE, PROX), {"parameter": "a"}, TypeError, "parameter = 'a' must be a number"),
@@ -371,8 +372,10 @@ def test_bad_arguments_of_a_path_and_of_the_check():
         riata.penalty_path(X, y, own("lasso"), cv=5)
     with pytest.raises(ValueError, match="t = -1 must be a finite number above 0"):
         check_penalty(own("lasso"), t=[1.0, -1.0])
-    with pytest.raises(ValueError, match="v = nan must be finite"):
+    with pytest.raises(ValueError, match=r"v = \[nan\] must hold one finite number or more"):
         check_penalty(own("lasso"), v=[math.nan])
+    with pytest.raises(TypeError, match=r"penalty = 'lasso' must be what riata\.penalties\.custom"):
+        check_penalty("lasso")
     check_penalty(own("lasso"), v=np.linspace(-100, 100, 11), t=[1e-3, 1e3])
 
 

@@ -7,6 +7,7 @@ docs/custom-losses.md shows it.
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import FunctionType
 
 import numpy as np
 
@@ -99,15 +100,17 @@ def custom(value, prox, *, name=None, parameter=None, convex=True):
     >>> riata.penalties.custom(size, shrink, name="lasso").convex
     True
     """
-    for what, function, arguments in (("value", value, "b"), ("prox", prox, "(v, t)")):
-        if not callable(function):
-            raise TypeError(f"{what} = {function!r} must be a function of {arguments}")
+    functions = tuple(getattr(function, "py_func", function) for function in (value, prox))      # of numba.njit
+    for what, function, arguments in zip(("value", "prox"), functions, ("b", "(v, t)"), strict=True):
+        if not isinstance(function, FunctionType):
+            raise TypeError(f"{what} = {function!r} must be a function of {arguments} written with def or lambda, so that numba can "
+                            "compile it; one that calls this one will do")
     name = getattr(value, "__name__", "custom").replace("<lambda>", "custom") if name is None else name
-    if not isinstance(name, str):
+    if not isinstance(name, str) or not name:
         raise TypeError(f"name = {name!r} must be a text")
     if parameter is not None:
         parameter = check_number(parameter, "parameter", -np.inf, low_open=True, high_open=True)
-    penalty = CustomPenalty(name, parameter, (value, prox), check_flag(convex, "convex"))
+    penalty = CustomPenalty(name, parameter, functions, check_flag(convex, "convex"))
     check_penalty(penalty)
     return penalty
 

@@ -31,6 +31,8 @@ def check_penalty(penalty, v=None, t=None):
 
     Raises
     ------
+    TypeError
+        If `penalty` is not one of `riata.penalties.custom`.
     ValueError
         Naming the function that is wrong, the first arguments where it is, what it gives and what was expected:
 
@@ -38,12 +40,16 @@ def check_penalty(penalty, v=None, t=None):
         - a prox(v, t) to which some x is to be preferred (of 2001 between v and 0 and beyond, or a small step away);
         - convex: a g that lies above one of its chords, or that does not grow to both sides.
     """
+    if getattr(penalty, "engine", None) is None:
+        raise TypeError(f"penalty = {penalty!r} must be what riata.penalties.custom(value, prox) returns, which runs this check "
+                        "itself")
+    for name, given in (("v", v), ("t", t)):
+        if given is not None and (np.size(given) == 0 or not np.isfinite(np.asarray(given, float)).all()):
+            raise ValueError(f"{name} = {given!r} must hold one finite number or more, or be None for a grid of the check's own")
     grid = np.append(np.linspace(-6.13, 6.29, 41), 0.0) if v is None else np.atleast_1d(np.asarray(v, float))
     strengths = np.asarray(STRENGTHS) if t is None else np.atleast_1d(np.asarray(t, float))
-    if not (strengths > 0).all() or not np.isfinite(strengths).all():
-        raise ValueError(f"t = {strengths[~((strengths > 0) & np.isfinite(strengths))][0]:g} must be a finite number above 0")
-    if not np.isfinite(grid).all():
-        raise ValueError(f"v = {grid[~np.isfinite(grid)][0]:g} must be finite")
+    if not (strengths > 0).all():
+        raise ValueError(f"t = {strengths[~(strengths > 0)][0]:g} must be a finite number above 0")
     look = _Look(penalty)
     far = np.array([-FAR, FAR]) if v is None else np.empty(0)
     look.values(np.concatenate([grid, far]))
