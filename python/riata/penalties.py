@@ -103,8 +103,8 @@ def custom(value, prox, *, name=None, parameter=None, convex=True):
     functions = tuple(getattr(function, "py_func", function) for function in (value, prox))      # of numba.njit
     for what, function, arguments in zip(("value", "prox"), functions, ("b", "(v, t)"), strict=True):
         if not isinstance(function, FunctionType):
-            raise TypeError(f"{what} = {function!r} must be a function of {arguments} written with def or lambda, so that numba can "
-                            "compile it; one that calls this one will do")
+            raise TypeError(f"{what} = {function!r} must be a function of {arguments} written with def or lambda, so that "
+                            "numba can compile it; one that calls this one will do")
     name = getattr(value, "__name__", "custom").replace("<lambda>", "custom") if name is None else name
     if not isinstance(name, str) or not name:
         raise TypeError(f"name = {name!r} must be a text")
