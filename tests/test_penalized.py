@@ -28,7 +28,7 @@ from riata.linear_model import (
     SparseGroupLasso,
     TweedieRegressor,
 )
-from riata.linear_model._doors import DOORS, SHARES
+from riata.linear_model._doors import DOORS, OWN, SHARES
 from riata.losses import Loss, huber, tweedie
 from riata_engine.batch import LOSS
 
@@ -248,8 +248,12 @@ def test_a_loss_of_ones_own_passes_through_unchanged():
 @pytest.mark.parametrize(("loss", "penalty"), list(itertools.product(("huber", "poisson", "quantile"), list(SHARES)[4:])))
 def test_a_pair_that_no_door_fits_is_refused_with_those_that_exist(loss, penalty):
     X, y = data("poisson")
+    given = penalty
+    if penalty == OWN:
+        pytest.importorskip("numba")
+        given = riata.penalties.custom(lambda b: b * b / 2, lambda v, t: v / (1 + t))
     with pytest.raises(ValueError, match="no solver fits") as caught:
-        PenalizedRegressor(loss, penalty).fit(X, y)
+        PenalizedRegressor(loss, given).fit(X, y)
     said = str(caught.value)
     assert f"loss={loss!r} goes with the penalties None, 'l1', 'l2', 'elasticnet'" in said
     assert f"penalty={penalty!r} goes with loss='squared'" in said
