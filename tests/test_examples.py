@@ -81,3 +81,9 @@ def test_one_model_per_gene(capsys):
     assert models["gene2"].coef.shape == models[2].coef.shape
     assert np.isfinite(nested).all()
     assert "nested R²: median" in capsys.readouterr().out
+
+
+def test_transfer_digits(capsys):
+    means = run("transfer_digits", 5, 2)
+    assert f"new head: accuracy {means['new head']:.3f}" in capsys.readouterr().out
+    assert min(means.values()) > 0.5

@@ -11,16 +11,18 @@ THIN = ROOT / "python" / "riata"
 
 #: levels of the engine, lowest first; what is not named here sits beside the backend
 LEVELS = {"formulas": 0, "cpu": 1, "cuda": 1, "jit": 1, "backend": 2, "solvers": 3, "batch": 4, "ragged": 4, "concave": 4,
-          "slope": 4, "rows": 4, "dropout": 4, "groups": 4, "margins": 5, "cox": 4, "multinomial": 4, "custom": 4}
+          "slope": 4, "rows": 4, "dropout": 4, "groups": 4, "margins": 5, "cox": 4, "multinomial": 4, "custom": 4,
+          "descent": 5, "nets": 4}
 #: what the thin package may import of the engine
 DOORS = {"riata_engine.batch", "riata_engine.custom", "riata_engine.ragged", "riata_engine.concave", "riata_engine.cox",
          "riata_engine.groups",
          "riata_engine.margins", "riata_engine.multinomial", "riata_engine.slope", "riata_engine.backend", "riata_engine.random",
-         "riata_engine.memory", "riata_engine.rows", "riata_engine.dropout"}
+         "riata_engine.memory", "riata_engine.rows", "riata_engine.dropout", "riata_engine.descent", "riata_engine.nets"}
 #: libraries that the thin package may import inside a function only
-LAZY = {"sklearn", "pandas", "polars", "pyarrow", "matplotlib", "typer", "rich", "numba"}
+LAZY = {"sklearn", "pandas", "polars", "pyarrow", "matplotlib", "typer", "rich", "numba", "onnx", "onnxruntime"}
 #: parts of the thin package that are themselves imported lazily, and what they may load at once
-OPEN = {"linear_model": {"sklearn"}, "feature_selection": {"sklearn"}, "svm": {"sklearn"}, "cli": {"typer", "rich"}}
+OPEN = {"linear_model": {"sklearn"}, "neural_network": {"sklearn"}, "feature_selection": {"sklearn"}, "svm": {"sklearn"},
+        "cli": {"typer", "rich"}}
 
 
 def python_files(package):

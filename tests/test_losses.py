@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.special import expit
+from sklearn.datasets import load_breast_cancer, load_diabetes
 
 import loss_reference as referee
 import riata
@@ -245,3 +247,24 @@ def test_offsets_that_vary_are_in_the_certificate(loss, p):
     for l in range(8):
         true = referee.gap(loss, X, y, path.alphas[l], 1.0, path.coef[l], path.intercept[l], offset=offset)
         assert true <= max(path.gap[l], 1e-9) * 1.01 + 1e-9
+
+
+@pytest.mark.parametrize("weights", [None, "uneven"])
+@pytest.mark.parametrize("C", [1e4, 1e6])
+def test_ridge_on_nearly_separable_classes_ends_in_newton_steps(C, weights):
+    X, y = load_breast_cancer(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    w = None if weights is None else np.random.default_rng(0).uniform(0.1, 3, len(y))
+    alpha = 1 / (C * (len(y) if w is None else w.sum()))
+    path = riata.fit_path(X, y, loss="logistic", l1_ratio=0.0, alphas=[alpha], weights=w, tol=1e-10)
+    assert path.status.tolist() == ["converged"]
+    assert path.n_cholesky[0] < 60
+    gradient = X.T @ ((expit(path.predict(X, alpha=alpha, kind="link")) - y) * (1 if w is None else w))
+    np.testing.assert_allclose(gradient / (len(y) if w is None else w.sum()), -alpha * path.coef[0], rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("delta", [0.01, 0.1, 1.35, 10.0])
+def test_lasso_paths_of_huber_with_most_rows_beyond_delta_converge(delta):
+    X, y = load_diabetes(return_X_y=True)
+    path = riata.fit_path(X / X.std(axis=0), y, loss=riata.losses.huber(delta=delta), alphas=50)
+    assert set(path.status) == {"converged"}

@@ -74,6 +74,7 @@ cdef struct Walk:
     Sums sums
     Block A
     bint open                   # whether A is
+    bint whole                  # whether the last step went all the way to the solution of its model
     bint short                  # columns are sparse and short: models go by the residual, without a Gram matrix
     double* rest                # (n) of such a model
 

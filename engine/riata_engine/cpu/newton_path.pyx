@@ -27,12 +27,14 @@ include "../formulas/penalties.py"
 cdef enum:
     STEPS = 500                                    # Newton steps of one alpha
     HALVINGS = 40
+    PATIENCE = 200                                 # epochs on a model that no Newton step ends: the next one may be kinder
     ROUNDING_STEPS = 5                             # steps without gain at a new curvature, after which rounding is reached
 
 cdef double BALANCED = 1e-13                       # share of Σ|r| that its sum may be: the intercept is then at its optimum
 cdef double GAINS = 0.12                           # a step that leaves more of the gap than this asks for a new curvature
 cdef double NEAR = 0.02                            # of the gap: how far a model is solved, and a small one, whose epochs cost next to
 cdef double CLOSE = 0.001                          # nothing beside a new curvature
+cdef double SHARPEST = 1e-4                         # of that: where a step gains less than it should, the next model is solved further
 cdef double ARMIJO = 1e-4
 cdef double IDLE = 1e-13                           # of the null objective: a step that gains less is rounding
 cdef double FLOOR = 1e-30                          # a decrease of this share of the null objective says that rounding is reached
@@ -176,7 +178,7 @@ cdef int solve_alpha(const Task* P, Walk* W, Py_ssize_t l, double before, double
                      bint owner) noexcept nogil:
     """Newton steps until the gap is small enough. Non-zero when memory is short; the status stays SKIPPED where the call is stopped."""
     cdef double l1 = P.l1[l], l2 = P.l2[l], goal = P.tol * P.scale, last = inf
-    cdef double gain, target
+    cdef double gain, target, sharp = 1
     cdef bint small
     cdef int _, slow = 0, idle = 0, code
     cdef bint fresh
@@ -196,7 +198,9 @@ cdef int solve_alpha(const Task* P, Walk* W, Py_ssize_t l, double before, double
         fresh = not W.short and (not W.open or small or slow > 0)
         if fresh and renew(P, W):
             return SHORT_OF_MEMORY
-        target = max(0.3 * goal, (CLOSE if small else NEAR) * gap[0] if gap[0] < inf else 0.0)
+        # nothing beside the objective of the model (its dual begins at zero): the gap may be far above that where l2 is small
+        target = min(gap[0], W.sums.square / 2 + penalty(W, P.m, W.b, l1, l2))
+        target = sharp * max(0.3 * goal, (CLOSE if small else NEAR) * target)
         if W.short:
             solve_short(P, W, l, l1, l2, target, signal, control, owner)
         else:
@@ -213,6 +217,8 @@ cdef int solve_alpha(const Task* P, Walk* W, Py_ssize_t l, double before, double
         last = gap[0]
         gap[0] = gap_of_loss(P, W.f1, W.f2, W.lower, W.upper, W.g, W.b, W.eta, W.r, W.value, l1, l2)
         slow = slow + 1 if not (gain >= 0 and gap[0] <= GAINS * last) else 0
+        if slow and W.whole:                       # the gap of the model may be far below the true one: Huber's loss beyond delta
+            sharp = max(0.1 * sharp, SHARPEST)
         idle = idle + 1 if slow and gain <= IDLE * P.scale else 0
         code = 0 if W.short else take_in(P, W, l1)
         if code > 1:                               # features came in: the next step is another one
@@ -255,7 +261,7 @@ cdef void solve_model(const Task* P, Walk* W, Py_ssize_t l, double l1, double l2
         gap = block_gap(A, l1, l2, yy)
         if gap == inf:                             # of features without a penalty: the square of what is left of their gradients
             gap = sqrt(decrease * P.scale)
-        if gap <= target or decrease <= FLOOR * P.scale or P.epochs[l] >= P.max_epochs:
+        if gap <= target or decrease <= FLOOR * P.scale or P.epochs[l] >= P.max_epochs or lame and count >= PATIENCE:
             return
         if count % 16 == 0:
             attend(signal, control, owner)
@@ -334,6 +340,7 @@ cdef double step_along(const Task* P, Walk* W, double l1, double l2) noexcept no
             for i in range(P.X.n):
                 W.eta[i] += t * (W.move[i] + shift)
             W.level += t * shift
+            W.whole = t == 1
             return max(W.value + before - value - after, 0.0)
         t *= 0.5
         for q in range(P.m):

@@ -82,3 +82,46 @@ def margin_loss(e: cython.double, eps: cython.double, kappa: cython.double,
 def margin_conjugate(a: cython.double, y: cython.double, eps: cython.double, kappa: cython.double) -> cython.double:
     """The conjugate of η ↦ ℓ(η − y) at a slope a within lo … hi: a·y + eps·|a| + ½ kappa·a²."""
     return a * y + eps * (a if a >= 0 else -a) + kappa * a * a / 2
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def modified_huber_value(y: cython.double, eta: cython.double) -> cython.double:
+    """(1 − z)₊² for z = yη ≥ −1, and −4 z below (Zhang 2004); y = ±1."""
+    z: cython.double
+    t: cython.double
+    z = y * eta
+    t = 1 - z if z < 1 else 0.0
+    return t * t if z >= -1 else -4 * z
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def modified_huber_slope(y: cython.double, eta: cython.double) -> cython.double:
+    z: cython.double
+    t: cython.double
+    z = y * eta
+    t = 1 - z if z < 1 else 0.0
+    return -2 * t * y if z >= -1 else -4 * y
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def perceptron_value(y: cython.double, eta: cython.double) -> cython.double:
+    """(−yη)₊ (Rosenblatt 1958); y = ±1."""
+    return -y * eta if y * eta < 0 else 0.0
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def perceptron_slope(y: cython.double, eta: cython.double) -> cython.double:
+    """−y on the wrong side, and at the border, where a run begins: of the slopes there the one that moves."""
+    return -y if y * eta <= 0 else 0.0

@@ -59,6 +59,15 @@ def elastic_net_step(z: cython.floating, h: cython.floating, l1: cython.floating
 @cython.inline
 @cython.nogil
 @cython.exceptval(check=False)
+def elastic_net_prox(x: cython.floating, h: cython.floating, l1: cython.floating, l2: cython.floating) -> cython.floating:
+    """argmin_b (b − x)² / (2 h) + l1 |b| + ½ l2 b²: the proximal step of size h."""
+    return soft_threshold(x, h * l1) / (1 + h * l2)
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
 def elastic_net_conjugate(t: cython.floating, l1: cython.floating, l2: cython.floating,
                           lower: cython.floating, upper: cython.floating) -> cython.floating:
     """g*(t) = max_b t b − g(b), which is (|t| − l1)₊² / (2 l2) without bounds; infinite where l2 = 0 and no bound holds b."""

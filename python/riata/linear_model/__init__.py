@@ -24,6 +24,8 @@ from ._penalized import PenalizedClassifier, PenalizedRegressor
 from ._quantile import QuantileRegressor
 from ._ridge import Ridge
 from ._ridge_cv import RidgeCV
+from ._sgd_classifier import SGDClassifier
+from ._sgd_regressor import SGDRegressor
 from ._slope import Slope
 from ._two_stage import AdaptiveLasso, RelaxedLasso
 
@@ -55,6 +57,8 @@ __all__ = [
     "Ridge",
     "RidgeCV",
     "SCADRegressor",
+    "SGDClassifier",
+    "SGDRegressor",
     "Slope",
     "SparseGroupLasso",
     "TweedieRegressor",

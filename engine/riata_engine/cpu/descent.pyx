@@ -1,0 +1,320 @@
+# Gradient descent on linear models, whole runs: every epoch of a batch of problems on one X, dense by rows or CSR.
+#
+#   minimise over b0, b:  Σ w ℓ(y, b0 + xᵀb) / Σ w + l1 ‖b‖₁ + ½ l2 ‖b‖² + lam Σ_g √|g| ‖b_g‖
+#
+# A step takes the mean gradient of a mini-batch, what the optimiser makes of it, and the proximal step of the penalty. All problems see
+# the rows in the same order, which depends on the seed and the number of the epoch alone.
+from cython cimport floating
+from cython.parallel cimport parallel, threadid
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from riata_engine.cpu.control cimport Control, Signal, attend, fetch_add, wait_for_others
+from riata_engine.cpu.descent_rows cimport Words, open_words, shuffle_rows, slopes_of_rows
+from riata_engine.cpu.steps cimport SGD, advance, optimiser_at
+
+include "descent_steps.pxi"
+
+cdef extern from "riata_simd.h":
+    int riata_simd_level() noexcept nogil
+
+cdef enum:
+    TOGETHER = 64                       # problems of a task: one look at X from memory for all of them
+    RECORD = 7
+    POLL = 64                           # mini-batches between two looks at the clock
+
+SCHEDULES = ("fixed", "inverse_scaling", "optimal", "cosine", "one_cycle", "step", "exponential", "adaptive", "armijo", "pa1", "pa2")
+REDUCTIONS = (None, "sag", "saga", "svrg")
+ENDED = ("max_epochs", "no_improvement", "diverged", "interrupted")
+#: columns of the history
+HISTORY = ("objective", "loss", "gradient_norm", "gradient_rms", "alignment", "step", "validation_loss")
+#: streams of random words, the number of the epoch in the low bits
+ORDER, DROPOUT = (1 << 63 | purpose << 40 for purpose in (20, 21))
+
+cdef uint64_t ORDERS = <uint64_t>1 << 63 | <uint64_t>20 << 40
+cdef uint64_t DROPS = <uint64_t>1 << 63 | <uint64_t>21 << 40
+cdef double HOPELESS = 1e6              # times the objective at the start: diverged
+cdef long RISES = 10                    # or risen in so many epochs one after another, to more than twice that
+
+
+cdef void mini_batch(const Run* R, Problem* P, int k, const int* rows, Py_ssize_t m, Py_ssize_t left, long epoch, bint learn,
+                     Room* S) noexcept nogil:
+    """One step of k = 1 or TILE problems; without ``learn`` the slopes go to the memory and their sums to ``mean``."""
+    cdef Py_ssize_t at = 0, i, a, j, here
+    cdef int q
+    cdef double f
+    cdef double value[TILE]
+    for q in range(k):
+        value[q] = 0
+    if R.lazy:
+        for i in range(m):
+            for a in range(R.indptr[rows[i]], R.indptr[rows[i] + 1]):
+                j = R.indices[a]
+                P.b[j] = caught_up(P.b[j], P.v[j], P.s[j], P.v[R.wide], P.s[R.wide])
+                P.v[j], P.s[j] = P.v[R.wide], P.s[R.wide]
+    else:
+        memset(S.g, 0, k * R.ld * sizeof(double))
+    while at < m:
+        here = min(<Py_ssize_t>ROWS, m - at)
+        take_rows(R, rows + at, here, R.dropout, S.drop_stream, S.dropped, S.x)
+        for i in range(ROWS):
+            j = rows[min(at + ROWS + i, left - 1)]
+            S.ahead[i] = <const char*>R.x + (R.indptr[j] if R.sparse else j * R.p) * entry_size(R)
+        fits_of_rows(R, rows + at, S.x, S.ahead, here, P.b, k, S.eta)
+        for q in range(k):
+            for i in range(here):
+                S.y[i], S.w[i] = P[q].y[rows[at + i]], P[q].weight[rows[at + i]]
+            slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta + q * ROWS, here, S.u + q * ROWS, &f)
+            value[q] += f
+            if P[q].memory != NULL:
+                for i in range(here):
+                    f = P[q].memory[rows[at + i]]
+                    if R.reduction != SVRG or not learn:
+                        P[q].memory[rows[at + i]] = S.u[q * ROWS + i]
+                    if learn:
+                        S.u[q * ROWS + i] -= f
+        add_rows(R, rows + at, S.x, here, S.u, k, S.g)
+        at += here
+    for q in range(k):
+        if not learn:
+            for j in range(R.ld):
+                P[q].mean[j] += S.g[q * R.ld + j] / R.n_rows
+            continue
+        P[q].loss += value[q]
+        if R.lazy:
+            lazy_step(R, P, rows, m, S.g, value[q] / m, epoch, S)
+        else:
+            take_step(R, P + q, S.g + q * R.ld, m, value[q] / m, epoch, S)
+
+
+cdef inline int tile_of(const Run* R, const Problem* P, int k, int K) noexcept nogil:
+    """How many problems from k on go together: TILE, or one; with lazy steps and line searches always one."""
+    cdef int q
+    if k + TILE > K or R.lazy or R.schedule == ARMIJO:
+        return 1
+    for q in range(k, k + TILE):
+        if P[q].ended:
+            return 1
+    return TILE
+
+
+cdef void snapshot(const Run* R, Problem* P, int K, Room* S) noexcept nogil:
+    """Slopes of all rows to the memory, their mean gradient to ``mean``."""
+    cdef Py_ssize_t at = 0, m
+    cdef int k
+    for k in range(K):
+        memset(P[k].mean, 0, R.ld * sizeof(double))
+        if P[k].ended:
+            continue
+        at = 0
+        while at < R.n_rows:
+            m = min(R.batch, R.n_rows - at)
+            mini_batch(R, P + k, 1, R.rows + at, m, R.n_rows - at, 0, False, S)
+            at += m
+
+
+cdef void end_of_epoch(const Run* R, Problem* P, long epoch, Room* S) noexcept nogil:
+    """History, and whether this problem goes on."""
+    cdef double* H = P.record + epoch * RECORD
+    cdef double objective, monitor
+    cdef const double* b = P.average if P.averaged > 0 else P.b
+    if R.lazy:
+        catch_up_all(R, P)
+    P.done[0] = epoch + 1
+    H[1] = P.loss / R.n_rows
+    objective = H[1] + penalty(R, P, P.begin)                # with all rows in a batch this is the objective at P.begin
+    if P.start_value == 0:               # of a loss that is zero at the start, a perceptron's say: what the first epoch was like
+        P.start_value = objective
+    H[0] = objective
+    H[2] = least_subgradient(R, P, P.drift, 1.0 / P.n_steps)
+    H[3] = sqrt(P.square / P.n_steps)
+    H[4] = P.product / P.lengths if P.lengths > 0 else nan
+    H[5] = P.step
+    H[6] = mean_loss(R, P, R.held, R.n_held, b, S, False) if R.validate else nan
+    if isfinite(P.start_value):
+        P.rises = P.rises + 1 if objective > P.before else 0
+        if (not isfinite(objective) or not isfinite(H[2]) or objective > HOPELESS * (fabs(P.start_value) + 1e-300)
+                or (P.rises >= RISES and objective > 2 * fabs(P.start_value))):
+            P.ended, P.status[0] = True, DIVERGED
+            memcpy(P.b, P.best, R.ld * sizeof(double))
+            return
+    P.before = objective
+    monitor = H[6] if R.validate else objective
+    if monitor > P.best_value - R.tol:
+        P.idle += 1
+    else:
+        P.idle = 0
+    if monitor < P.best_value:
+        P.best_value = monitor
+        # the objective was measured on the way here, validation at the end
+        memcpy(P.best, b if R.validate else P.begin, R.ld * sizeof(double))
+    if R.tol > -inf and P.idle >= R.patience:
+        if R.schedule == ADAPTIVE and P.lr > 1e-6:
+            P.lr /= 5
+            P.idle = 0
+        else:
+            P.ended, P.status[0] = True, NO_IMPROVEMENT
+
+
+cdef void run_task(const Run* R, Problem* P, int K, long first, Room* S, Signal* signal, void* control, bint owner) noexcept nogil:
+    """All epochs of K problems; ``first`` is the number of the first epoch."""
+    cdef long epoch
+    cdef int k, q, alive = K
+    cdef Py_ssize_t at, m
+    for k in range(K):
+        S.drop_stream = DROPS
+        P[k].start_value = mean_loss(R, P + k, R.rows, R.n_rows, P[k].b, S, False) + penalty(R, P + k, P[k].b)
+        P[k].best_value = P[k].before = inf
+        memcpy(P[k].best, P[k].b, R.ld * sizeof(double))
+    for epoch in range(R.epochs):
+        if alive == 0 or attend(signal, control, owner):
+            break
+        S.drop_stream = DROPS | <uint64_t>(first + epoch)
+        if R.shuffle:
+            open_words(&S.words, R.seed, ORDERS | <uint64_t>(first + epoch))
+            shuffle_rows(R.rows, R.n_rows, R.block, &S.words, S.blocks, S.order)
+        elif epoch == 0:
+            memcpy(S.order, R.rows, R.n_rows * sizeof(int))
+        for k in range(K):
+            P[k].loss = P[k].square = P[k].product = P[k].lengths = 0
+            P[k].n_steps = 0
+            memset(P[k].drift, 0, R.ld * sizeof(double))
+            memcpy(P[k].begin, P[k].b, R.ld * sizeof(double))
+        if R.reduction == SVRG or (R.reduction != PLAIN and epoch == 0):
+            snapshot(R, P, K, S)
+        at = 0
+        while at < R.n_rows:
+            m = min(R.batch, R.n_rows - at)
+            k = 0
+            while k < K:
+                q = tile_of(R, P, k, K)
+                if not P[k].ended:
+                    mini_batch(R, P + k, q, S.order + at, m, R.n_rows - at, epoch, True, S)
+                k += q
+            at += m
+            if (at // m) % POLL == 0 and attend(signal, control, owner):
+                break
+        if signal.stop:
+            break
+        alive = 0
+        for k in range(K):
+            if not P[k].ended:
+                end_of_epoch(R, P + k, epoch, S)
+                alive += not P[k].ended
+    for k in range(K):
+        if not P[k].ended and signal.stop:
+            P[k].status[0] = STOPPED
+            if R.lazy:
+                catch_up_all(R, P + k)
+
+
+cdef int open_room(const Run* R, Py_ssize_t longest, Room* S) noexcept nogil:
+    S.order = <int*>malloc((R.n_rows + 1) * sizeof(int))
+    S.blocks = <int*>malloc((R.n_rows + 2) * sizeof(int))
+    S.g = <double*>calloc(TILE * R.ld, sizeof(double))
+    S.trial = <double*>calloc(R.ld, sizeof(double))
+    S.dropped = <char*>malloc(ROWS * longest * sizeof(double) + 8)
+    return S.order == NULL or S.blocks == NULL or S.g == NULL or S.trial == NULL or S.dropped == NULL
+
+
+cdef void close_room(Room* S) noexcept nogil:
+    free(S.order)
+    free(S.blocks)
+    free(S.g)
+    free(S.trial)
+    free(S.dropped)
+
+
+cdef inline double* row_of(double[:, ::1] a, Py_ssize_t b):
+    return &a[b, 0] if a is not None and a.shape[0] else NULL
+
+
+def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p, const int[::1] rows,
+                const int[::1] held, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] weight, dict settings,
+                const double[:, ::1] problems, dict state, double[:, :, ::1] record, signed char[::1] status, long[::1] done,
+                const int[::1] group, const int[::1] group_at, Control control, int n_threads):
+    """Run B problems.
+
+    Parameters
+    ----------
+    x : entries of X row by row, or those of a CSR matrix with ``indptr`` (n + 1,) and ``indices``, which are None for dense X
+    rows, held : rows that are learnt from, and rows of validation
+    y : (T, n); target : (B,) rows of y
+    weight : (1 or B, n), of mean one over ``rows``
+    settings : what all problems share; see solvers/descent.py
+    problems : (B, 6)
+        l1, l2, lam, lr, alpha, t0.
+    state : arrays (B, ld) "b", "best", "begin", "last", "drift", and where they are used "v", "s", "average", "mean"; "memory" (B, n);
+        "t", "averaged", "lr" (B,). ld = p rounded up to a multiple of 8, and 8 more; the intercept is the first of these.
+    record : (B, epochs, 7), status, done : (B,)
+        History, how it ended, epochs.
+    """
+    cdef Run R
+    cdef Py_ssize_t B = problems.shape[0], i, tasks = (B + TOGETHER - 1) // TOGETHER, task, longest = p, n
+    cdef long begun = 0, finished = 0, failed = 0, first = settings["first_epoch"]
+    cdef Signal* signal = &control.signal
+    cdef void* handle = <void*>control
+    cdef Problem* P
+    cdef Room* S
+    cdef double[:, ::1] b = state["b"], best = state["best"], begin = state["begin"], last = state["last"], drift = state["drift"]
+    cdef double[:, ::1] v = state.get("v"), s = state.get("s"), average = state.get("average"), mean = state.get("mean")
+    cdef double[:, ::1] memory = state.get("memory")
+    cdef double[::1] t = state["t"], averaged = state["averaged"], lr = state["lr"]
+    cdef int nothing = 0
+    memset(&R, 0, sizeof(Run))
+    R.single, R.sparse = floating is float, indptr is not None
+    n = indptr.shape[0] - 1 if R.sparse else x.shape[0] // p
+    R.x = &x[0] if x.shape[0] else NULL
+    R.n, R.p, R.wide = n, p, (p + 7) // 8 * 8
+    R.ld = R.wide + 8
+    if R.sparse:
+        R.indptr, R.indices = &indptr[0], &indices[0] if indices.shape[0] else &nothing
+        longest = 1
+        for i in range(n):
+            longest = max(longest, indptr[i + 1] - indptr[i])
+    R.rows, R.n_rows, R.held, R.n_held = &rows[0], rows.shape[0], &held[0] if held.shape[0] else NULL, held.shape[0]
+    R.loss, R.a = settings["loss"], settings["parameter"]
+    R.batch, R.epochs, R.shuffle, R.block, R.seed = (settings["batch_size"], record.shape[1], settings["shuffle"], settings["block"],
+                                                     settings["seed"])
+    R.intercept, R.lazy, R.validate = settings["intercept"], settings["lazy"], held.shape[0] > 0
+    R.optimiser.kind, R.optimiser.beta1, R.optimiser.beta2 = settings["optimizer"], settings["beta1"], settings["beta2"]
+    R.optimiser.eps, R.optimiser.decay = settings["eps"], settings["decay"]
+    R.schedule, R.s0, R.s1, R.s2, R.total = (settings["schedule"], settings["s0"], settings["s1"], settings["s2"], settings["total"])
+    R.reduction, R.clip, R.dropout = settings["reduction"], settings["clip"], settings["dropout"]
+    R.tol, R.patience, R.average_from = settings["tol"], settings["patience"], settings["average_from"]
+    if group is not None:
+        R.group, R.group_at, R.n_groups = &group[0], &group_at[0], group_at.shape[0] - 1
+    R.level = riata_simd_level()
+    P = <Problem*>calloc(B, sizeof(Problem))
+    if P == NULL:
+        raise MemoryError("run_descent: no room for the list of problems")
+    for i in range(B):
+        P[i].y, P[i].weight = &y[target[i], 0], &weight[i if weight.shape[0] > 1 else 0, 0]
+        P[i].l1, P[i].l2, P[i].lam = problems[i, 0], problems[i, 1], problems[i, 2]
+        P[i].lr, P[i].alpha, P[i].t0 = lr[i], problems[i, 4], problems[i, 5]
+        P[i].b, P[i].best, P[i].begin, P[i].last, P[i].drift = &b[i, 0], &best[i, 0], &begin[i, 0], &last[i, 0], &drift[i, 0]
+        P[i].v, P[i].s, P[i].average, P[i].mean = row_of(v, i), row_of(s, i), row_of(average, i), row_of(mean, i)
+        P[i].memory = row_of(memory, i)
+        P[i].record, P[i].status, P[i].done, P[i].t, P[i].averaged = &record[i, 0, 0], &status[i], &done[i], t[i], averaged[i]
+    n_threads = max(1, min(n_threads, <int>tasks))
+    with nogil, parallel(num_threads=n_threads):
+        S = <Room*>calloc(1, sizeof(Room))
+        while True:
+            task = fetch_add(&begun, 1)
+            if task >= tasks:
+                break
+            if S == NULL or (S.g == NULL and open_room(&R, longest, S)):
+                fetch_add(&failed, 1)
+            else:
+                run_task(&R, P + task * TOGETHER, <int>min(<Py_ssize_t>TOGETHER, B - task * TOGETHER), first, S, signal, handle,
+                         threadid() == 0)
+            fetch_add(&finished, 1)
+        if threadid() == 0:
+            wait_for_others(&finished, <long>tasks, signal, handle)
+        if S != NULL:
+            close_room(S)
+            free(S)
+    for i in range(B):
+        t[i], averaged[i], lr[i] = P[i].t, P[i].averaged, P[i].lr
+    free(P)
+    if failed:
+        raise MemoryError("run_descent: no room for the gradients of a task")

@@ -1,0 +1,252 @@
+# What a mini-batch needs of its rows: their order, dropout on them, and values and slopes of the loss, a loop compiled for each.
+from libc.math cimport INFINITY as inf
+from libc.stdint cimport uint32_t, uint64_t
+from libc.string cimport memcpy
+
+include "loss_table.pxi"
+include "../formulas/penalties.py"
+include "../formulas/margins.py"
+include "../formulas/philox.py"
+
+cdef extern from "riata_simd.h":
+    ctypedef void cloned_void "RIATA_CLONED_VOID"
+    ctypedef void inlined_void "RIATA_INLINED_VOID"
+
+cdef enum:
+    HINGE = 7
+    SQUARED_HINGE = 8
+    EPSILON_INSENSITIVE = 9
+    SQUARED_EPSILON_INSENSITIVE = 10
+    MODIFIED_HUBER = 11
+    PERCEPTRON = 12
+    LANE = 64                           # counters whose words are made side by side
+
+#: the losses that a run of descent may have; their order is the code. The first are those of loss_rows.LOSSES
+LOSSES = ("squared", "logistic", "poisson", "gamma", "tweedie", "negative_binomial", "huber", "hinge", "squared_hinge",
+          "epsilon_insensitive", "squared_epsilon_insensitive", "modified_huber", "perceptron")
+
+
+cdef inline double value_at(int loss, double y, double eta, double a) noexcept nogil:
+    if loss == SQUARED:
+        return (y - eta) * (y - eta) / 2
+    if loss == HINGE:
+        return margin_loss(eta - y, 0, 0, -1 if y > 0 else 0, 0 if y > 0 else 1)
+    if loss == SQUARED_HINGE:
+        return margin_loss(eta - y, 0, 0.5, -inf if y > 0 else 0, 0 if y > 0 else inf)
+    if loss == EPSILON_INSENSITIVE:
+        return margin_loss(eta - y, a, 0, -1, 1)
+    if loss == SQUARED_EPSILON_INSENSITIVE:
+        return margin_loss(eta - y, a, 0.5, -inf, inf)
+    if loss == MODIFIED_HUBER:
+        return modified_huber_value(y, eta)
+    if loss == PERCEPTRON:
+        return perceptron_value(y, eta)
+    return value_of(loss, y, eta, a)
+
+
+cdef inline double slope_at(int loss, double y, double eta, double a) noexcept nogil:
+    if loss == SQUARED:
+        return eta - y
+    if loss == HINGE:
+        return margin_slope(eta - y, 0, inf, -1 if y > 0 else 0, 0 if y > 0 else 1) if eta != y else 0.0
+    if loss == SQUARED_HINGE:
+        return margin_slope(eta - y, 0, 2, -inf if y > 0 else 0, 0 if y > 0 else inf)
+    if loss == EPSILON_INSENSITIVE:
+        return margin_slope(eta - y, a, inf, -1, 1) if fabs(eta - y) > a else 0.0
+    if loss == SQUARED_EPSILON_INSENSITIVE:
+        return margin_slope(eta - y, a, 2, -inf, inf)
+    if loss == MODIFIED_HUBER:
+        return modified_huber_slope(y, eta)
+    if loss == PERCEPTRON:
+        return perceptron_slope(y, eta)
+    return gradient_of(loss, y, eta, a)
+
+
+cdef inlined_void slopes(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, double* g,
+                         double* value) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double f = 0
+    for i in range(m):
+        g[i] = w[i] * slope_at(loss, y[i], eta[i], a)
+        f += w[i] * value_at(loss, y[i], eta[i], a)
+    value[0] = f
+
+
+cdef cloned_void slopes_any(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, double* g,
+                            double* value) noexcept nogil:
+    if loss == SQUARED:
+        slopes(SQUARED, a, y, w, eta, m, g, value)
+    elif loss == LOGISTIC:
+        slopes(LOGISTIC, a, y, w, eta, m, g, value)
+    elif loss == POISSON:
+        slopes(POISSON, a, y, w, eta, m, g, value)
+    elif loss == GAMMA:
+        slopes(GAMMA, a, y, w, eta, m, g, value)
+    elif loss == TWEEDIE:
+        slopes(TWEEDIE, a, y, w, eta, m, g, value)
+    elif loss == NEGATIVE_BINOMIAL:
+        slopes(NEGATIVE_BINOMIAL, a, y, w, eta, m, g, value)
+    elif loss == HUBER:
+        slopes(HUBER, a, y, w, eta, m, g, value)
+    elif loss == HINGE:
+        slopes(HINGE, a, y, w, eta, m, g, value)
+    elif loss == SQUARED_HINGE:
+        slopes(SQUARED_HINGE, a, y, w, eta, m, g, value)
+    elif loss == EPSILON_INSENSITIVE:
+        slopes(EPSILON_INSENSITIVE, a, y, w, eta, m, g, value)
+    elif loss == SQUARED_EPSILON_INSENSITIVE:
+        slopes(SQUARED_EPSILON_INSENSITIVE, a, y, w, eta, m, g, value)
+    elif loss == MODIFIED_HUBER:
+        slopes(MODIFIED_HUBER, a, y, w, eta, m, g, value)
+    else:
+        slopes(PERCEPTRON, a, y, w, eta, m, g, value)
+
+
+cdef void slopes_of_rows(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, double* g,
+                         double* value) noexcept nogil:
+    """g = w ℓ'(y, η), and Σ w ℓ(y, η)."""
+    slopes_any(loss, a, y, w, eta, m, g, value)
+
+
+def losses_of_problems(int loss, double a, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] w,
+                       const double[:, ::1] eta, double[:, ::1] slope, double[::1] value):
+    """value (B,) = Σ w ℓ(y, η), slope (B, n) = w ℓ'(y, η), at eta (B, n) and the rows ``target`` (B,) of y; w (1 or B, n)."""
+    cdef Py_ssize_t b
+    with nogil:
+        for b in range(eta.shape[0]):
+            slopes_any(loss, a, &y[target[b], 0], &w[b if w.shape[0] > 1 else 0, 0], &eta[b, 0], eta.shape[1], &slope[b, 0], &value[b])
+
+
+cdef inline double dual_at(int loss, double y, double u, double a) noexcept nogil:
+    """−ℓ*(u) of a slope u that the loss can have."""
+    if loss == SQUARED:
+        return -u * y - u * u / 2
+    if loss == HINGE:
+        return -margin_conjugate(u, y, 0, 0)
+    if loss == SQUARED_HINGE or loss == MODIFIED_HUBER:      # one parabola, of which the second keeps slopes up to 4
+        return -margin_conjugate(u, y, 0, 0.5)
+    if loss == EPSILON_INSENSITIVE:
+        return -margin_conjugate(u, y, a, 0)
+    if loss == SQUARED_EPSILON_INSENSITIVE:
+        return -margin_conjugate(u, y, a, 0.5)
+    if loss == PERCEPTRON:
+        return 0
+    return dual_of(loss, y, u, a)
+
+
+def duals_of_problems(int loss, double a, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] w,
+                      const double[:, ::1] slope, const double[::1] s, double[::1] out):
+    """out (B,) = −Σ w ℓ*(s·slope / w): the loss part of the dual objective at s (B,) times slopes (B, n) of ``losses_of_problems``."""
+    cdef Py_ssize_t b, i, k
+    cdef double f
+    with nogil:
+        for b in range(slope.shape[0]):
+            f, k = 0, b if w.shape[0] > 1 else 0
+            for i in range(slope.shape[1]):
+                if w[k, i] > 0:
+                    f += w[k, i] * dual_at(loss, y[target[b], i], s[b] * slope[b, i] / w[k, i], a)
+            out[b] = f
+
+
+cdef cloned_void words(uint64_t first, uint64_t stream, uint64_t seed, uint32_t* out) noexcept nogil:
+    cdef int i
+    cdef uint32_t a, b, c, d
+    for i in range(LANE):
+        a, b = <uint32_t>(first + <uint64_t>i), <uint32_t>((first + <uint64_t>i) >> 32)
+        c, d = <uint32_t>stream, <uint32_t>(stream >> 32)
+        a, b, c, d = philox4x32(a, b, c, d, <uint32_t>seed, <uint32_t>(seed >> 32))
+        out[i] = a
+        out[LANE + i] = b
+        out[2 * LANE + i] = c
+        out[3 * LANE + i] = d
+
+
+cdef void open_words(Words* R, uint64_t seed, uint64_t stream) noexcept nogil:
+    R.seed, R.stream, R.counter, R.at = seed, stream, 0, WORDS
+
+
+cdef inline Py_ssize_t below(Words* R, Py_ssize_t bound) noexcept nogil:
+    """A number in [0, bound), bound ≤ 2³¹; off from uniform by less than bound / 2³² (Lemire 2019)."""
+    if R.at == WORDS:
+        words(R.counter, R.stream, R.seed, R.word)
+        R.counter += LANE
+        R.at = 0
+    R.at += 1
+    return <Py_ssize_t>((<uint64_t>R.word[R.at - 1] * <uint64_t>bound) >> 32)
+
+
+cdef inline void shuffle(int* a, Py_ssize_t n, Words* R) noexcept nogil:
+    """Fisher and Yates, by Durstenfeld (1964)."""
+    cdef Py_ssize_t i = n - 1, j
+    cdef int kept
+    while i > 0:
+        j = below(R, i + 1)
+        kept = a[i]
+        a[i] = a[j]
+        a[j] = kept
+        i -= 1
+
+
+cdef void shuffle_rows(const int* rows, Py_ssize_t n, Py_ssize_t block, Words* R, int* room, int* out) noexcept nogil:
+    """out = rows in random order: blocks of neighbours, their borders at random, in random order, and shuffled inside.
+
+    block = 1 is a full shuffle. ``room`` has n + 2 places.
+    """
+    cdef Py_ssize_t shift, count, k, begin, end, at = 0
+    if block <= 1:
+        memcpy(out, rows, n * sizeof(int))
+        shuffle(out, n, R)
+        return
+    shift = below(R, block)
+    count = (n + block - 1 + block - shift) // block        # the first block begins ``block − shift`` before the first row
+    for k in range(count):
+        room[k] = <int>k
+    shuffle(room, count, R)
+    for k in range(count):
+        begin = room[k] * block - (block - shift)
+        end = min(begin + block, n)
+        begin = max(begin, 0)
+        if end > begin:
+            memcpy(out + at, rows + begin, (end - begin) * sizeof(int))
+            shuffle(out + at, end - begin, R)
+            at += end - begin
+
+
+def row_order(const int[::1] rows, Py_ssize_t block, uint64_t seed, uint64_t stream):
+    """The rows in the order of an epoch, as an array of int32."""
+    import numpy as np
+
+    cdef Words R
+    cdef int[::1] out = np.empty(rows.shape[0], np.int32)
+    cdef int[::1] room = np.empty(rows.shape[0] + 2, np.int32)
+    open_words(&R, seed, stream)
+    if rows.shape[0]:
+        shuffle_rows(&rows[0], rows.shape[0], block, &R, &room[0], &out[0])
+    return np.asarray(out)
+
+
+cdef cloned_void drop(const double* x, const float* f, bint single, Py_ssize_t p, uint32_t threshold, double scale, uint64_t seed,
+                      uint64_t stream, uint64_t first, double* out, float* narrow) noexcept nogil:
+    cdef uint32_t word[WORDS]
+    cdef Py_ssize_t j = 0, k, here
+    while j < p:
+        words(first, stream, seed, word)
+        first += LANE
+        here = min(<Py_ssize_t>WORDS, p - j)
+        if single:
+            for k in range(here):
+                narrow[j + k] = <float>(f[j + k] * scale) if word[k] >= threshold else <float>0
+        else:
+            for k in range(here):
+                out[j + k] = x[j + k] * scale if word[k] >= threshold else 0.0
+        j += WORDS
+
+
+cdef void drop_out(const void* x, bint single, Py_ssize_t p, double rate, uint64_t seed, uint64_t stream, uint64_t row,
+                   void* out) noexcept nogil:
+    """Inverted dropout of p numbers: each is 0 with probability ``rate``, else 1/(1 − rate) times what it was.
+
+    The words depend on (seed, stream, row) and the place in the row only.
+    """
+    drop(<const double*>x, <const float*>x, single, p, <uint32_t>(rate * 4294967296.0), 1 / (1 - rate), seed, stream,
+         row * <uint64_t>((p + WORDS - 1) // WORDS) * LANE, <double*>out, <float*>out)

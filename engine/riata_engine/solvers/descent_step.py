@@ -1,0 +1,86 @@
+"""The curvature of a linear model's loss by power iteration, and the step sizes that it allows."""
+
+import numpy as np
+
+from riata_engine.cpu.descent_rows import LOSSES, losses_of_problems
+
+#: the largest second derivative of a loss; of those that are not named it depends on the data
+BOUND = {"squared": 1.0, "logistic": 0.25, "huber": 1.0, "squared_hinge": 2.0, "squared_epsilon_insensitive": 2.0,
+"modified_huber": 2.0} #: losses with a kink, which no curvature bounds
+KINKED = {"hinge", "epsilon_insensitive", "perceptron"}
+#: step sizes that do not depend on the units of the gradient
+CUSTOMARY = {"adagrad": 1e-2, "rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3}
+SAMPLE, MARGIN = 4096, 1.1
+
+
+def largest_curvature(X, weights, intercept=True, rtol=1e-3, most=200):
+    """The largest eigenvalue of Σ w x xᵀ / Σ w, a column of ones beside x where there is an intercept, from below.
+
+    Power iteration until a step changes it by less than ``rtol``; from a start that no column is orthogonal to.
+    """
+    total = weights.sum()
+    v = np.random.Generator(np.random.Philox(key=0)).standard_normal(X.shape[1] + intercept)
+    value = 0.0
+    for _ in range(most):
+        v /= np.linalg.norm(v)
+        u = X @ v[:X.shape[1]].astype(X.dtype, copy=False)
+        u = (u + v[-1] if intercept else u) * weights
+        image = np.asarray(X.T @ u, float)
+        v = np.append(image, u.sum()) if intercept else image
+        before, value = value, float(np.linalg.norm(v) / total)
+        if value == 0 or abs(value - before) <= rtol * value:
+            break
+    return value
+
+
+def loss_curvature(loss, parameter, y, weights):
+    """A bound of ℓ'' where there is one; else the largest at a linear predictor of 0, and at that of the mean of y."""
+    if loss in BOUND:
+        return BOUND[loss]
+    if loss in KINKED:
+        return 1.0
+    level = np.log(max(np.average(y, weights=weights), 1e-6))
+    h, ones, most = 1e-4, np.ones((1, len(y))), 0.0
+    for at in (0.0, level):
+        slope, value = np.empty((2, len(y))), np.empty(2)
+        eta = np.repeat([[at - h], [at + h]], len(y), axis=1)
+        losses_of_problems(LOSSES.index(loss), parameter, np.ascontiguousarray(y)[None], np.zeros(2, np.intp), ones, eta, slope,
+                           value)
+        most = max(most, float(((slope[1] - slope[0]) / (2 * h)).max()))
+    return most
+
+
+def row_norms(X):
+    """(n,) Σ_j x_ij²"""
+    if isinstance(X, np.ndarray):
+        return np.einsum("ij,ij->i", X, X, dtype=float)
+    return np.add.reduceat(np.append(X.data.astype(float) ** 2, 0.0), X.indptr[:-1]) * (np.diff(X.indptr) > 0)
+
+
+def smoothness(X, weights, batch, intercept):
+    """The expected smoothness of mini-batches of ``batch`` rows, for a loss of curvature one.
+
+    Gower et al. (2019), proposition 3.8. Between the largest ‖x‖² (one row) and the largest eigenvalue of XᵀX/n (all rows);
+    the eigenvalue is that of some rows where the batch is not all, with a margin.
+    """
+    n = X.shape[0]
+    full = batch >= n
+    some = slice(None) if full or n <= SAMPLE else np.arange(0, n, -(-n // SAMPLE))
+    eigenvalue = largest_curvature(X[some], weights[some], intercept) * (1.005 if full else MARGIN)
+    if full or n == 1:
+        return eigenvalue
+    largest = float(((row_norms(X) + intercept) * weights).max())
+    return (n * (batch - 1) * eigenvalue + (n - batch) * max(largest, eigenvalue)) / (batch * (n - 1))
+
+
+def automatic_step(L, optimizer, beta, full, reduced):
+    """The step size for a smoothness L: 1/L for all rows at once, 1/(2 L) for mini-batches, 1/(3 L) with reduced variance."""
+    if optimizer in CUSTOMARY:
+        return CUSTOMARY[optimizer]
+    if not L > 0:
+        return 1.0
+    if reduced:
+        return 1 / (3 * L)
+    if full:
+        return 1 / L
+    return (1 - beta if optimizer in ("momentum", "nesterov") else 1) / (2 * L)

@@ -1,0 +1,166 @@
+"""Training of any network: epochs, validation, early stopping, divergence. Sequential and the perceptrons share it."""
+
+import time
+from dataclasses import asdict, astuple, dataclass, field
+
+import numpy as np
+
+from riata.optim.optimizers import check_optimizer
+from riata.optim.schedules import check_schedule
+from riata.progress import reporting
+from riata.validation import check_number
+from riata_engine.formulas.steps import cosine_share, exponential_share, inverse_scaling, one_cycle_share, step_share
+from riata_engine.nets import RATES, Stepper, epoch, single_threaded_blas
+from riata_engine.random import permutation
+
+
+def stepper_of(net, optimizer, learning_rate=None):
+    """The engine's optimiser for a network, of a name or one of `riata.optim`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, one that keeps a slope for each row of a linear model, and a step that is not positive.
+    """
+    optimizer = check_optimizer(optimizer)
+    if optimizer.name not in RATES:
+        raise ValueError(f"optimizer = {optimizer.name!r} is for linear models: a network takes {', '.join(map(repr, RATES))}")
+    if learning_rate is not None:
+        learning_rate = check_number(learning_rate, "learning_rate", 0, low_open=True, high_open=True)
+    return Stepper(net, optimizer.name, learning_rate, **asdict(optimizer))
+
+
+def schedule_of(schedule, rate, epochs, per_epoch):
+    """The step size as a function of the step number 0, 1, …, or None where it stays; a callable is taken as it is.
+
+    ``schedule`` is a name or one of `riata.optim`; ``per_epoch`` are the steps of an epoch.
+    """
+    if schedule is None or (callable(schedule) and not isinstance(schedule, type)):
+        return schedule
+    schedule, steps = check_schedule(schedule), epochs * per_epoch
+    shares = {"inverse_scaling": lambda t, power: inverse_scaling(1.0, power, t + 1),
+              "cosine": lambda t, floor: cosine_share(t, steps, floor),
+              "one_cycle": lambda t, *shape: one_cycle_share(t, steps, *shape),
+              "step": lambda t, every, factor: step_share(t // per_epoch, every, factor),
+              "exponential": lambda t, factor: exponential_share(t // per_epoch, factor)}
+    if schedule.name == "fixed":
+        return None
+    if schedule.name not in shares:
+        raise ValueError(f"schedule = {schedule.name!r} is for linear models: a network takes 'fixed', "
+                         f"{', '.join(map(repr, shares))}, or "
+                         "a function of the step number")
+    share, shape = shares[schedule.name], astuple(schedule)
+    return lambda t: rate * share(t, *shape)
+
+
+@dataclass
+class History:
+    """What training went through; one entry for each epoch.
+
+    Attributes
+    ----------
+    loss : list of float
+        Mean loss of the mini-batches, each at the weights it met, with l2 penalties.
+    validation_loss, validation_score : list of float
+        After the epoch; empty without validation data. The score is the accuracy, or R².
+    learning_rate, seconds : list of float
+    best_epoch : int or None
+        The epoch (from 0) whose weights the network has, where they were restored, or the best so far.
+    stopped : str
+        Why it ended: "epochs", "patience", "callback", "diverged" or "interrupted".
+    message : str
+        The same as a sentence.
+    """
+
+    loss: list = field(default_factory=list)
+    validation_loss: list = field(default_factory=list)
+    validation_score: list = field(default_factory=list)
+    learning_rate: list = field(default_factory=list)
+    seconds: list = field(default_factory=list)
+    best_epoch: int | None = None
+    stopped: str = ""
+    message: str = ""
+
+
+@dataclass
+class Watch:
+    """When to stop: no fall of the watched number by more than ``min_delta`` for ``patience`` epochs in a row (None: never)."""
+
+    patience: int | None = None
+    min_delta: float = 0.0
+    best: float = np.inf
+    waited: int = 0
+
+    def over(self, value):
+        """Note an epoch's number; whether to stop."""
+        if value < self.best - self.min_delta:
+            self.waited = 0
+        else:
+            self.waited += 1
+        self.best = min(self.best, value)
+        return self.patience is not None and self.waited >= self.patience
+
+
+def train(net, stepper, rows, *, batch_size, epochs, seed, history, shuffle=True, shift=0.0, validation=None, score=None,
+          watched=None, watch=None, restore_best=False, schedule=None, per_row=False, progress=None, callback=None):
+    """Train a network for some epochs.
+
+    Parameters
+    ----------
+    net, stepper, rows
+        Of the engine.
+    history : History
+        Gets an entry for each epoch; those it has already count for the order of the rows.
+    shift : float
+        Added to every training loss: what of it does not depend on the network.
+    validation : callable or None
+        ``validation()`` gives the loss on held-out rows.
+    score : callable or None
+        ``score()`` gives a score of them.
+    watched : callable or None
+        ``watched(history)`` is the number that `watch` and `restore_best` go by; None: the validation loss, or the training loss.
+    watch : Watch or None
+    restore_best : bool
+        End with the weights of the best epoch.
+    """
+    watch, n = Watch() if watch is None else watch, rows.X.shape[0]
+    best, state, done = np.inf, net.state(), len(history.loss)
+    history.stopped, history.message = "epochs", f"all {epochs} epochs were run"
+    try:
+        with reporting(progress, epochs, "epochs") as report, single_threaded_blas():
+            for number in range(done, done + epochs):
+                start = time.perf_counter()
+                loss = epoch(stepper, rows, batch_size, permutation(n, seed, number) if shuffle else None, schedule,
+                             per_row) + shift
+                if not (np.isfinite(loss) and net.is_finite()):
+                    net.restore(state)
+                    history.stopped = "diverged"
+                    history.message = (f"the loss was no longer finite in epoch {number}: the weights are those of the best "
+                                       f"epoch before; take a learning_rate below {stepper.rate:g}, or scale the columns of X")
+                    break
+                history.loss.append(loss)
+                history.learning_rate.append(stepper.rate)
+                if validation is not None:
+                    history.validation_loss.append(validation())
+                if score is not None:
+                    history.validation_score.append(score())
+                history.seconds.append(time.perf_counter() - start)
+                value = (history.validation_loss or history.loss)[-1] if watched is None else watched(history)
+                if value < best:
+                    best, state, history.best_epoch = value, net.state(), number
+                if report is not None:
+                    report(number - done + 1)
+                if callback is not None and callback(number, history):
+                    history.stopped, history.message = "callback", f"the callback asked for it after epoch {number}"
+                    break
+                if watch.over(value):
+                    history.stopped = "patience"
+                    history.message = f"no improvement by more than {watch.min_delta:g} in {watch.patience} epochs"
+                    break
+    except KeyboardInterrupt:
+        history.stopped, history.message = "interrupted", f"interrupted in epoch {len(history.loss)}, the weights as they were"
+        raise
+    finally:
+        if restore_best and history.stopped in ("epochs", "patience", "callback"):
+            net.restore(state)
+    return history
