@@ -282,6 +282,19 @@ def test_compiled_loops_are_kept_on_disk(tmp_path):
     assert run(0.7) == ["True", "False"]
 
 
+def test_a_curvature_far_above_the_second_derivative_leaves_no_gap_too_small():
+    """Its steps are lost in rounding; the minimum is looked for all the same."""
+    value, gradient = functions("log_cosh", "value", "gradient")
+    loss = custom(value, gradient, lambda y, eta: 1e18, curvature_is_bound=True)
+    y, eta, share = np.array([0.0, 0.3, -2.0]), np.array([5.0, -3.0, 4.0]), 0.5
+    dual = row_values(loss.engine, None, y, eta, share)[3]
+    u = share * np.tanh(eta - y)
+    at = np.arctanh(u)
+    least = np.log(np.cosh(at)) - u * (at + y)
+    assert (dual <= least + 1e-12).all()
+    np.testing.assert_allclose(dual, least, atol=1e-9)
+
+
 NESTED = """
 import types
 from numba import njit
@@ -319,7 +332,8 @@ assert digest_of([lambda y, eta: Mine(eta)]) is None
 def test_the_key_of_the_cache_follows_every_name(tmp_path):
     """A number of a module in a module, a global of a function inside the function, and how numba is told to compile."""
     (tmp_path / "nested.py").write_text(NESTED)
-    assert subprocess.run([sys.executable, str(tmp_path / "nested.py")], capture_output=True, text=True, check=True).stdout == "4\n"
+    done = subprocess.run([sys.executable, str(tmp_path / "nested.py")], capture_output=True, text=True, check=True)
+    assert done.stdout == "4\n"
 
 
 def test_an_alpha_that_fails_at_once_among_many_columns():
