@@ -129,11 +129,11 @@ def _check_parts(y, parts):
 def _sigmoids(eta, y, w, parts):
     """[((), (a, b))] of all rows, and of those outside each part, as one batch of the engine."""
     groups = [np.empty(0, np.intp), *parts]
-    w = w / w.mean()                                   # only their proportions matter, as everywhere
     Y = np.empty((len(y), len(groups)))
     for g, part in enumerate(groups):
         kept = np.delete(np.arange(len(y)), part)
-        ones, zeros = (w[kept][y[kept] == label].sum() for label in (1, 0))
+        own = w[kept] / w[kept].mean()                 # only their proportions matter, as everywhere
+        ones, zeros = (own[y[kept] == label].sum() for label in (1, 0))
         Y[:, g] = np.where(y == 1, (ones + 1) / (ones + 2), 1 / (zeros + 2))
     numbers = np.arange(len(groups))
     if np.ptp(eta) == 0:                               # nothing to go by: the intercept alone
