@@ -218,8 +218,13 @@ def test_a_loss_that_fails_in_the_fit_is_named_and_spares_the_others(p):
     X, Y = rng.standard_normal((50, p)), rng.standard_normal((50, 3))
     Y[7, 1] = 100.0
     loss = failing(50.0)
-    with pytest.raises(ValueError, match=r"failing loss failed in 1 of 1 problems.*gradient\(y=100, eta="):
-        riata.fit_path(X, Y[:, 1], loss=loss)
+    with pytest.warns(RuntimeWarning, match=r"failing loss failed: gradient\(y=100, eta="):
+        alone = riata.fit_path(X, Y[:, 1], loss=loss, alphas=5)
+    assert set(alone.status) == {"not_finite"}
+    assert np.isnan(alone.coef).all()
+    with pytest.warns(RuntimeWarning, match="failing loss failed"):
+        models = riata.fit_batch([X, X], [Y[:, 1], Y[:, 0]], loss=loss, cv=3, alphas=5)
+    assert models.status.tolist() == ["not_finite", "converged"]
     with pytest.warns(RuntimeWarning, match=r"1 of 3 problems, first in problem 1: gradient\(y=100"):
         batch = solve(Batch(X, Y, alphas=np.array([0.1, 0.05]), **loss.settings))
     assert batch.status.tolist() == [[0, 0], [3, 3], [0, 0]]
@@ -353,3 +358,16 @@ def test_without_numba(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
     with pytest.raises(ImportError, match="pip install numba"):
         custom(lambda y, eta: (y - eta) ** 2, lambda y, eta: 2 * (eta - y), lambda y, eta: 2.0)
+
+
+@pytest.mark.parametrize("function", [np.hypot, max, "".join, 3])
+def test_a_function_that_cannot_be_compiled_is_named(function):
+    with pytest.raises(TypeError, match=r"gradient = .*written with def or lambda"):
+        custom(lambda y, eta: (y - eta) ** 2, function, lambda y, eta: 2.0)
+
+
+def test_check_derivatives_refuses_what_is_no_loss():
+    with pytest.raises(TypeError, match=r"loss = 'poisson' must be one of riata\.losses"):
+        riata.losses.check_derivatives("poisson")
+    with pytest.raises(ValueError, match=r"eta = \[\] must hold one finite number or more"):
+        riata.losses.check_derivatives(riata.losses.huber(), eta=[])

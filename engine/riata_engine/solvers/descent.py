@@ -145,7 +145,9 @@ def run(problem, control, n_threads):
     X, n = problem.X, problem.X.shape[0]
     entries = by_rows(X)
     held = np.zeros(0, np.int32) if problem.held is None else np.asarray(problem.held, np.int32)
-    rows = np.setdiff1d(np.arange(n, dtype=np.int32), held).astype(np.int32)
+    trained = np.ones(n, bool)
+    trained[held] = False
+    rows = np.flatnonzero(trained).astype(np.int32)
     weights = np.ones((1, n)) if problem.weights is None else np.array(problem.weights, dtype=float, ndmin=2, order="C")
     if not problem.keep_weights:
         weights *= len(rows) / weights[:, rows].sum(axis=1, keepdims=True)

@@ -10,6 +10,8 @@ import numpy as np
 
 from riata_engine.cpu.descent_rows import LOSSES, duals_of_problems, losses_of_problems
 
+#: share of Σ|slope| that their sum may be before one sign is scaled down
+BALANCED = 1e-13
 REACH = 10          # a coefficient without a penalty is looked at within so far of 0, and twice its size
 
 
@@ -30,23 +32,29 @@ class Certificate:
         slope, value = self.slopes(eta)
         if not self.intercept:
             return slope, value
-        low = np.zeros(len(eta))
-        high, move, total = low.copy(), low.copy(), slope.sum(axis=1)
-        width = np.where(total > 0, -1.0, 1.0)                        # the sum of slopes grows with the intercept
+        total = slope.sum(axis=1)
+        width, nought = np.where(total > 0, -1.0, 1.0), np.zeros(len(eta))    # the sum of slopes grows with the intercept
         for _ in range(60):                                           # a bracket
-            at, value = self.slopes(eta + (move + width)[:, None])
-            beyond = (at.sum(axis=1) > 0) == (width > 0)
-            if beyond.all():
+            beyond = self.slopes(eta + width[:, None])[0].sum(axis=1)
+            ends = (beyond > 0) == (width > 0)
+            if ends.all():
                 break
-            width = np.where(beyond, width, 2 * width)
-        low, high = np.minimum(move, move + width), np.maximum(move, move + width)
-        for _ in range(200):                                          # bisection, down to neighbouring numbers
-            move = (low + high) / 2
+            width = np.where(ends, width, 2 * width)
+        low, high = np.minimum(width, nought), np.maximum(width, nought)
+        below, above = np.where(width > 0, total, beyond), np.where(width > 0, beyond, total)
+        side = np.zeros(len(eta))
+        for k in range(200):                                          # false position (Illinois); each third time halves
+            with np.errstate(invalid="ignore", divide="ignore"):
+                move = low + (high - low) * (below / (below - above))
+            move = np.where((move > low) & (move < high) & (k % 3 < 2), move, (low + high) / 2)
             slope, value = self.slopes(eta + move[:, None])
             total = slope.sum(axis=1)
-            if (np.abs(total) <= 1e-15 * np.abs(slope).sum(axis=1)).all() or (np.nextafter(low, high) >= high).all():
+            if ((np.abs(total) <= BALANCED * np.abs(slope).sum(axis=1)) | (np.nextafter(low, high) >= high)).all():
                 break
-            low, high = np.where(total > 0, low, move), np.where(total > 0, move, high)
+            right = total > 0
+            below = np.where(right, np.where(side > 0, below / 2, below), total)
+            above = np.where(right, total, np.where(side < 0, above / 2, above))
+            low, high, side = np.where(right, low, move), np.where(right, move, high), np.where(right, 1.0, -1.0)
         up, down = np.maximum(slope, 0).sum(axis=1), -np.minimum(slope, 0).sum(axis=1)
         least = np.minimum(up, down)
         with np.errstate(invalid="ignore", divide="ignore"):
