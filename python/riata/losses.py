@@ -99,11 +99,12 @@ class Loss:
         mean = np.average(columns, axis=0, weights=weights)
         with np.errstate(divide="ignore"):
             level = {"identity": lambda m: m, "log": np.log, "logit": lambda m: np.log(m) - np.log1p(-m)}[self.link](mean)
-        ends = ~np.isfinite(level)                     # every row at one end of the range: nothing is left to explain
-        level[ends] = 0.0
+        counted = columns if weights is None else columns[np.asarray(weights) > 0]
+        flat = (np.ptp(counted, axis=0) == 0) | ~np.isfinite(level)           # nothing is left to explain: not even rounding
+        level[flat] = 0.0
         found = np.array([self.deviance(column, np.full(len(column), eta), weights)
                           for column, eta in zip(columns.T, level, strict=True)])
-        found[ends] = 0.0
+        found[flat] = 0.0
         return float(found[0]) if y.ndim == 1 else found
 
     def outside(self, y, missed):
