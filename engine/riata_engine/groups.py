@@ -258,7 +258,7 @@ def _solve(batch, control):
             n_passes += path.n_passes
             answer.status[answer.status < 0] = unsolved_status(control)
             status[b], gap[b], df[b], intercept[b] = answer.status, answer.gap, answer.df, answer.intercept
-            epochs[b], in_use[b], null_deviance[b] = answer.n_epochs, answer.n_groups, 2 * form.null * form.sigma**2
+            epochs[b], in_use[b], null_deviance[b] = answer.n_epochs, answer.n_groups, 2 * form.null * form.sigma * form.sigma
             with np.errstate(invalid="ignore", divide="ignore"):
                 share = answer.square / (2 * form.null) if form.null > 0 else np.where(np.isnan(answer.square), np.nan, 1.0)
             dev_ratio[b] = np.where(np.abs(1 - share) < 1e-15, 0.0, 1 - share)

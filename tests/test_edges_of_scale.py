@@ -1,0 +1,54 @@
+"""Scales at the edge of float64, tolerances beyond it, and fits cut short: the answer is right, or a warning or error says why."""
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+import riata
+from riata.linear_model import AdaptiveLasso, GroupLasso, HuberRegressor
+
+
+def data(n=60, p=4, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, p))
+    return X, X[:, 0] + rng.normal(size=n)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e12, 1e200, 1e-6, 1e-12, 1e-200])
+def test_huber_goes_with_the_scale_of_y(scale):
+    X, y = data()
+    plain, scaled = HuberRegressor(alpha=0).fit(X, y), HuberRegressor(alpha=0).fit(X, scale * y)
+    np.testing.assert_allclose(scaled.coef_ / scale, plain.coef_, rtol=1e-6)
+    np.testing.assert_allclose([scaled.intercept_ / scale, scaled.scale_ / scale], [plain.intercept_, plain.scale_], rtol=1e-6)
+    np.testing.assert_array_equal(scaled.outliers_, plain.outliers_)
+
+
+def test_huber_with_a_ridge_goes_with_alpha_over_the_scale():
+    X, y = data()
+    plain, scaled = HuberRegressor(alpha=3.0).fit(X, y), HuberRegressor(alpha=3e-12).fit(X, 1e12 * y)
+    np.testing.assert_allclose(scaled.coef_ / 1e12, plain.coef_, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("settings", "status"), [({"time_budget": 1e-9}, "time_budget"), ({"max_iter": 1}, "max_iter")])
+def test_svm_path_says_what_is_not_converged(settings, status):
+    X, y = data()
+    with pytest.warns(ConvergenceWarning, match=f"2 of 2 fits are not converged: 2 {status}"):
+        path = riata.fit_svm_path(X, y > 0, [1.0, 10.0], **settings)
+    assert (path.status == status).all()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_group_lasso_of_a_target_whose_square_overflows():
+    X, y = data()
+    coef = GroupLasso(groups=[0, 0, 1, 1]).fit(X, 1e300 * y).coef_
+    expected = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean())[0]
+    np.testing.assert_allclose(coef / 1e300, expected, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_a_grid_beyond_float64_blames_the_scale(scale):
+    X, y = data()
+    with pytest.raises(ValueError, match=r"AdaptiveLasso: the largest alpha.*scale them first"):
+        AdaptiveLasso(alpha=None).fit(X, scale * y)
