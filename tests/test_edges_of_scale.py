@@ -1,4 +1,4 @@
-"""Scales at the edge of float64, tolerances beyond it, and fits cut short: the answer is right, or a warning or error says why."""
+"""Scales at the edge of float64, tolerances beyond it, and fits cut short: the answer is right, or a message says why."""
 
 import numpy as np
 import pytest
@@ -52,3 +52,20 @@ def test_a_grid_beyond_float64_blames_the_scale(scale):
     X, y = data()
     with pytest.raises(ValueError, match=r"AdaptiveLasso: the largest alpha.*scale them first"):
         AdaptiveLasso(alpha=None).fit(X, scale * y)
+
+
+@pytest.mark.parametrize("path", [riata.mcp_path, riata.scad_path])
+def test_a_tol_below_what_float64_holds_keeps_the_good_answer(path):
+    X, y = data()
+    fine = path(X, y, alphas=20, tol=1e-14)
+    with pytest.warns(ConvergenceWarning, match="float64 holds no better answer"):
+        beyond = path(X, y, alphas=20, tol=1e-30)
+    assert beyond.kkt.max() < 1e-14
+    assert ((beyond.status == "converged") == (beyond.kkt <= 1e-30)).all()
+    np.testing.assert_allclose(beyond.coef, fine.coef, atol=1e-12)
+
+
+def test_groups_as_a_dict_are_refused():
+    X, y = data()
+    with pytest.raises(TypeError, match=r"of a dict give list\(groups.values\(\)\)"):
+        riata.fit_group_path(X, y, groups={0: [0], 1: [1], 2: [2], 3: [3]})

@@ -142,7 +142,7 @@ def warn_of_steps(status, gap, tol):
 
     said = "; ".join(f"{count} {name} ({MEANING[name]})" for name, count in counts.items() if count)
     short = gap[(status == "max_iter") & np.isfinite(gap)]
-    largest = f" The largest gap is {short.max(initial=0):.1e}, tol is {tol:.1e}. Scale the columns of X, or raise max_iter or tol."
+    largest = f" The largest gap is {short.max(initial=0):.1e}, tol is {tol:.1e}. Scale X, or raise max_iter or tol."
     warnings.warn(f"{sum(counts.values())} of {status.size} fits are not converged: {said}.{largest * bool(short.size)}",
                   ConvergenceWarning, stacklevel=3)
 
