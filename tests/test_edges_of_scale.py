@@ -5,7 +5,17 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 import riata
-from riata.linear_model import AdaptiveLasso, GroupLasso, HuberRegressor
+from riata.linear_model import (
+    AdaptiveLasso,
+    GroupLasso,
+    HuberRegressor,
+    LogisticRegression,
+    MCPRegressor,
+    QuantileRegressor,
+    RelaxedLasso,
+    SCADRegressor,
+    Slope,
+)
 
 
 def data(n=60, p=4, seed=0):
@@ -69,3 +79,14 @@ def test_groups_as_a_dict_are_refused():
     X, y = data()
     with pytest.raises(TypeError, match=r"of a dict give list\(groups.values\(\)\)"):
         riata.fit_group_path(X, y, groups={0: [0], 1: [1], 2: [2], 3: [3]})
+
+
+@pytest.mark.parametrize(("model", "name"), [
+    (MCPRegressor(0.1, cv="bogus"), "cv"), (SCADRegressor(0.1, cv=-1), "cv"), (Slope(0.1, alphas=[]), "alphas"),
+    (AdaptiveLasso(0.1, cv="bogus"), "cv"), (RelaxedLasso(0.1, cv=0), "cv"), (RelaxedLasso(0.1, alphas=[-1.0]), "alphas"),
+    (QuantileRegressor(solver_options="bogus"), "solver_options"), (LogisticRegression(dual="bogus"), "dual"),
+    (LogisticRegression(intercept_scaling=np.nan), "intercept_scaling")], ids=str)
+def test_parameters_are_checked_where_they_are_not_used(model, name):
+    X, y = data()
+    with pytest.raises(ValueError, match=name):
+        model.fit(X, y > 0)

@@ -183,7 +183,7 @@ def group_alpha_grid(batch):
     control, n_threads = Control(), thread_count(batch.n_threads)
     largest = np.zeros(len(batch.weight_set))
     try:
-        with single_threaded_blas(), np.errstate(over="ignore"):
+        with single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
             for k in np.unique(batch.weight_set):
                 form = group_form(batch, _weights(batch, k), control, n_threads)
                 for b in np.flatnonzero(batch.weight_set == k):
@@ -212,7 +212,7 @@ def solve_groups(batch, progress=None):
         On Ctrl-C, with what is done.
     """
     control = Control(batch.time_budget, progress)
-    with orderly_interrupt(control), single_threaded_blas(), np.errstate(over="ignore"):
+    with orderly_interrupt(control), single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
         solution = _solve(batch, control)
     return ended(control, solution)
 

@@ -104,7 +104,8 @@ def save_model(model, path, *, rule="min", alpha=None, target_names=None, encodi
     OSError
         If the file cannot be written, or ``path`` is a folder.
     TypeError
-        If ``model`` is a path of support vector machines, or none of the kinds above; of a BatchResult, a Pipeline or a search the error names the part to save.
+        If ``model`` is a path of support vector machines, or none of the kinds above; of a
+        BatchResult, a Pipeline or a search the error names the part to save.
     """
     document = as_linear_model(model, rule=rule, alpha=alpha, target_names=target_names, encoding=encoding, notes=notes)
     write_text(path, json.dumps(document.to_dict(), indent=1, allow_nan=False, ensure_ascii=False) + "\n")
@@ -127,8 +128,8 @@ def as_linear_model(model, *, rule="min", alpha=None, target_names=None, encodin
     extra = {"target_names": target_names, "encoding": encoding, "notes": {} if notes is None else notes}
     if chosen:
         if getattr(model, "calibration", None) is not None:
-            warnings.warn("the calibration is not saved: a saved model predicts the probabilities of the fit. Pickle the CVResult to "
-                          "keep kind='calibrated'.", UserWarning, stacklevel=3)
+            warnings.warn("the calibration is not saved: a saved model predicts the probabilities of the fit. Pickle the CVResult "
+                          "to keep kind='calibrated'.", UserWarning, stacklevel=3)
         if rule not in ("min", "1se"):
             raise ValueError(f"rule is {rule!r}: give 'min' or '1se'")
         r, i = model.index(rule)
