@@ -11,10 +11,12 @@ from riata.linear_model import (
     HuberRegressor,
     LogisticRegression,
     MCPRegressor,
+    MultiTaskLasso,
     QuantileRegressor,
     RelaxedLasso,
     SCADRegressor,
     Slope,
+    SparseGroupLasso,
 )
 
 
@@ -90,3 +92,11 @@ def test_parameters_are_checked_where_they_are_not_used(model, name):
     X, y = data()
     with pytest.raises(ValueError, match=name):
         model.fit(X, y > 0)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("model", [GroupLasso(groups=[0, 0, 1, 1]), MultiTaskLasso(), SparseGroupLasso(groups=[0, 0, 1, 1])],
+                         ids=str)
+def test_groups_of_tiny_columns_give_no_warning_from_inside(model):
+    X, y = data()
+    assert not model.fit(1e-200 * X, np.column_stack([y, y]) if isinstance(model, MultiTaskLasso) else y).coef_.any()

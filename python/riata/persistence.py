@@ -128,8 +128,8 @@ def as_linear_model(model, *, rule="min", alpha=None, target_names=None, encodin
     extra = {"target_names": target_names, "encoding": encoding, "notes": {} if notes is None else notes}
     if chosen:
         if getattr(model, "calibration", None) is not None:
-            warnings.warn("the calibration is not saved: a saved model predicts the probabilities of the fit. Pickle the CVResult "
-                          "to keep kind='calibrated'.", UserWarning, stacklevel=3)
+            warnings.warn("the calibration is not saved: a saved model predicts the probabilities of the fit. Pickle the "
+                          "CVResult to keep kind='calibrated'.", UserWarning, stacklevel=3)
         if rule not in ("min", "1se"):
             raise ValueError(f"rule is {rule!r}: give 'min' or '1se'")
         r, i = model.index(rule)
