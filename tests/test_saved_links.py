@@ -203,3 +203,25 @@ def test_bad_models_and_kinds():
         LinearModel([1.0]).predict([[1.0]], kind="odds")
     with pytest.raises(ValueError, match="cannot be kept as JSON"):
         LinearModel([1.0], classes=np.array([b"a", b"b"])).to_dict()
+
+
+def test_a_calibration_is_not_dropped_without_a_word(tmp_path):
+    X, y = data()
+    chosen = riata.cross_validate_path(X, y > 0, loss="logistic", cv=4)
+    with pytest.warns(UserWarning, match="the calibration is not saved"):
+        save_model(chosen.calibrate(), tmp_path / "model.json")
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_a_member_of_a_batch_is_saved(tmp_path, loss):
+    X, y = data()
+    target = y if loss == "squared" else np.where(y > 0, "yes", "no")
+    model = riata.fit_batch([X], [target], loss=loss, cv=3)[0]
+    back = through_a_file(model, tmp_path)
+    np.testing.assert_allclose(back.predict(X), np.ravel(model.predict(X)), rtol=1e-12)
+
+
+def test_a_path_of_machines_names_what_to_save(tmp_path):
+    X, y = data()
+    with pytest.raises(TypeError, match=r"2 values of C: fit the one to keep"):
+        save_model(riata.fit_svm_path(X, y > 0, [0.1, 1.0]), tmp_path / "model.json")

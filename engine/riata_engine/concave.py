@@ -7,7 +7,7 @@ with g of ``formulas/concave.py``; standardised, the penalty acts on b_j·s_j. S
 answer is the one at the end of a path of warm starts that begins where every coefficient is zero.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from riata_engine.batch import Interrupted, ended
 from riata_engine.cpu.concave_path import ConcaveRounds
 from riata_engine.cpu.control import Control
 from riata_engine.interrupt import orderly_interrupt
+from riata_engine.solvers.path_store import CONVERGED, MAX_ITER
 from riata_engine.solvers.problems import Batch
 from riata_engine.solvers.rounds import Penalty, RoundSolution, solve_batch
 
@@ -27,6 +28,8 @@ LEAST_GAMMA = {"mcp": 1.0, "scad": 2.0}
 PENALTIES = tuple(LEAST_GAMMA)
 #: a column's variance may be so much below what gamma asks for: that of a standardised column is one but for rounding
 ROUNDING = 1e-9
+#: what rounding leaves of a violation: descent that aims for less never ends, and uses up the epochs of all alphas
+LEAST_TOL = 1e-15
 
 
 @dataclass
@@ -138,7 +141,8 @@ def solve_concave(batch, progress=None):
     require_backend(batch.backend)
     control = Control(batch.time_budget, progress)
     with orderly_interrupt(control):
-        found = solve_batch(batch, _Concave(batch), control)
+        found = solve_batch(replace(batch, tol=max(batch.tol, LEAST_TOL)), _Concave(batch), control)
     kkt = found.gap
+    found.status[(found.status == CONVERGED) & (kkt > batch.tol)] = MAX_ITER
     values = {field.name: getattr(found, field.name) for field in fields(RoundSolution)}
     return ended(control, ConcaveSolution(**{**values, "gap": np.full(kkt.shape, np.nan)}, kkt=kkt))

@@ -183,7 +183,7 @@ def group_alpha_grid(batch):
     control, n_threads = Control(), thread_count(batch.n_threads)
     largest = np.zeros(len(batch.weight_set))
     try:
-        with single_threaded_blas(), np.errstate(over="ignore"):
+        with single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
             for k in np.unique(batch.weight_set):
                 form = group_form(batch, _weights(batch, k), control, n_threads)
                 for b in np.flatnonzero(batch.weight_set == k):
@@ -212,7 +212,7 @@ def solve_groups(batch, progress=None):
         On Ctrl-C, with what is done.
     """
     control = Control(batch.time_budget, progress)
-    with orderly_interrupt(control), single_threaded_blas(), np.errstate(over="ignore"):
+    with orderly_interrupt(control), single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
         solution = _solve(batch, control)
     return ended(control, solution)
 
@@ -258,7 +258,7 @@ def _solve(batch, control):
             n_passes += path.n_passes
             answer.status[answer.status < 0] = unsolved_status(control)
             status[b], gap[b], df[b], intercept[b] = answer.status, answer.gap, answer.df, answer.intercept
-            epochs[b], in_use[b], null_deviance[b] = answer.n_epochs, answer.n_groups, 2 * form.null * form.sigma**2
+            epochs[b], in_use[b], null_deviance[b] = answer.n_epochs, answer.n_groups, 2 * form.null * form.sigma * form.sigma
             with np.errstate(invalid="ignore", divide="ignore"):
                 share = answer.square / (2 * form.null) if form.null > 0 else np.where(np.isnan(answer.square), np.nan, 1.0)
             dev_ratio[b] = np.where(np.abs(1 - share) < 1e-15, 0.0, 1 - share)

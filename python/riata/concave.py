@@ -8,9 +8,10 @@ import numpy as np
 from riata.argument_names import native
 from riata.penalty_paths import check_penalty_arguments, path_under
 from riata.results import PathResult, status_counts
+from riata.status import AT_LIMIT
 from riata.tables import dataframe
 from riata.validation import check_l1_ratio, check_number
-from riata_engine.concave import LEAST_GAMMA, ConcaveBatch, solve_concave
+from riata_engine.concave import LEAST_GAMMA, LEAST_TOL, ConcaveBatch, solve_concave
 
 #: what `status` means where there is no duality gap
 MEANING = {"max_iter": "the KKT violation did not reach tol", "time_budget": "the time budget was used up",
@@ -216,6 +217,7 @@ def warn_of_kkt(status, kkt, tol, stacklevel, meaning=MEANING):
     unsolved = kkt[(status == "max_iter") & np.isfinite(kkt)]
     largest = ""
     if unsolved.size:
-        largest = f" The largest violation is {unsolved.max():.1e}, tol is {tol:.1e}. Raise max_epochs or tol."
+        advice = "Raise max_epochs or tol" if unsolved.max() > 10 * LEAST_TOL else f"Of these, {AT_LIMIT}: raise tol"
+        largest = f" The largest violation is {unsolved.max():.1e}, tol is {tol:.1e}. {advice}."
     warnings.warn(f"{sum(counts.values())} of {status.size} fits are not converged: {said}.{largest}", ConvergenceWarning,
                   stacklevel=stacklevel)

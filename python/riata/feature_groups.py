@@ -1,5 +1,6 @@
 """Groups of features, as callers name them: a label for each feature, or a list of index lists."""
 
+from collections.abc import Mapping
 from numbers import Integral
 
 import numpy as np
@@ -28,8 +29,10 @@ def check_feature_groups(groups, n_features):
     """
     if groups is None:
         return [np.array([j], dtype=np.intp) for j in range(n_features)], list(range(n_features))
-    if isinstance(groups, (str, bytes, Integral)) or not hasattr(groups, "__len__"):
-        raise TypeError(f"groups = {groups!r} must be a label for each of the {n_features} features, or a list of index lists")
+    if isinstance(groups, (str, bytes, Integral, Mapping)) or not hasattr(groups, "__len__"):
+        of_dict = "; of a dict give list(groups.values())" if isinstance(groups, Mapping) else ""
+        raise TypeError(f"groups = {groups!r} must be a label for each of the {n_features} features, or a list of index "
+                        f"lists{of_dict}")
     entries = list(groups)
     lists = [isinstance(entry, (list, tuple, range, set, np.ndarray)) and np.ndim(list(entry)) > 0 for entry in entries]
     if any(lists):

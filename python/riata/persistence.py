@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import tempfile
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def save_model(model, path, *, rule="min", alpha=None, target_names=None, encodi
 
     Parameters
     ----------
-    model : LinearModel, CVResult, PathResult, their multinomial kin, or a fitted estimator with ``coef_``
+    model : LinearModel, CVResult, PathResult, a BatchModel, their multinomial kin, or a fitted estimator with ``coef_``
         Of any loss. riata's classifiers and models with a link are saved with both; of other libraries only linear models without
         a link.
     path : str or path
@@ -103,7 +104,8 @@ def save_model(model, path, *, rule="min", alpha=None, target_names=None, encodi
     OSError
         If the file cannot be written, or ``path`` is a folder.
     TypeError
-        If ``model`` is none of the kinds above; of a BatchResult, a Pipeline or a search the error names the part to save.
+        If ``model`` is a path of support vector machines, or none of the kinds above; of a
+        BatchResult, a Pipeline or a search the error names the part to save.
     """
     document = as_linear_model(model, rule=rule, alpha=alpha, target_names=target_names, encoding=encoding, notes=notes)
     write_text(path, json.dumps(document.to_dict(), indent=1, allow_nan=False, ensure_ascii=False) + "\n")
@@ -125,6 +127,9 @@ def as_linear_model(model, *, rule="min", alpha=None, target_names=None, encodin
         return model
     extra = {"target_names": target_names, "encoding": encoding, "notes": {} if notes is None else notes}
     if chosen:
+        if getattr(model, "calibration", None) is not None:
+            warnings.warn("the calibration is not saved: a saved model predicts the probabilities of the fit. Pickle the "
+                          "CVResult to keep kind='calibrated'.", UserWarning, stacklevel=3)
         if rule not in ("min", "1se"):
             raise ValueError(f"rule is {rule!r}: give 'min' or '1se'")
         r, i = model.index(rule)
@@ -133,6 +138,9 @@ def as_linear_model(model, *, rule="min", alpha=None, target_names=None, encodin
         if alpha is None and len(model.alphas) != 1:
             raise ValueError(f"the path has {len(model.alphas)} alphas: say which one to save with alpha=")
         return _of_path(model, 0 if alpha is None else model.at(alpha), extra)
+    if hasattr(model, "label") and hasattr(model, "cv_r2"):        # BatchModel
+        return LinearModel(model.coef, model.intercept, model.feature_names, alpha=model.alpha, l1_ratio=model.l1_ratio,
+                           **_meaning_of_loss(model.loss, model.classes), **extra)
     if hasattr(model, "coef_"):
         return _of_estimator(model, extra)
     if hasattr(model, "fit"):
@@ -146,12 +154,16 @@ def _of_path(path, i, extra):
     loss, classes = getattr(path, "loss", None), getattr(path, "classes", None)
     if loss is None and classes is not None:
         meaning = meaning_of("multinomial", "softmax", classes, "class")
-    elif loss is None or loss.link == "identity":
-        meaning = {}
     else:
-        meaning = meaning_of(loss, loss.link, np.array([0, 1]) if classes is None and loss.link == "logit" else classes)
+        meaning = _meaning_of_loss(loss, classes)
     return LinearModel(path.coef[i], path.intercept[i], path.feature_names, alpha=path.alphas[i], l1_ratio=path.l1_ratio,
                        **meaning, **extra)
+
+
+def _meaning_of_loss(loss, classes):
+    if loss is None or loss.link == "identity":
+        return {}
+    return meaning_of(loss, loss.link, np.array([0, 1]) if classes is None and loss.link == "logit" else classes)
 
 
 def _of_estimator(model, extra):
@@ -179,6 +191,9 @@ def _refuse_wholes(model):
     """Refuse what holds linear models and is none; the error names the part to save."""
     if _is_path(model) and hasattr(model, "__getitem__"):                   # BatchResult
         raise TypeError(f"a batch of {len(model)} paths is not one model: save one of its members, save_model(batch[0], path)")
+    if hasattr(model, "Cs") and hasattr(model, "coef"):                     # SVMPathResult
+        raise TypeError(f"a {type(model).__name__} is a machine for each of {len(model.Cs)} values of C: fit the one to keep, "
+                        "riata.svm.LinearSVC(C=...) or LinearSVR(C=...), and save that")
     if hasattr(model, "named_steps"):                                       # Pipeline
         last = len(model) - 1
         raise TypeError(f"a {type(model).__name__} is not one linear model: save the step that is, save_model(pipeline[{last}], "

@@ -1,10 +1,12 @@
 """Paths of support vector machines over C: every value of C and every class in one call."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
-from riata_engine.batch import STATUS, Interrupted
+from riata.status import MEANING, WORTH_A_WARNING, status_names
+from riata_engine.batch import Interrupted
 from riata_engine.margins import LOSSES, Margins, solve_margins
 
 
@@ -94,6 +96,11 @@ def fit_svm_path(X, y, Cs=10, *, loss="squared_hinge", penalty="l2", epsilon=0.0
     ------
     ValueError
         If an argument cannot be used; the message names it and the remedy.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        Once, with counts, if some fits did not converge.
     """
     from riata.svm import LinearSVC, LinearSVR
 
@@ -120,8 +127,24 @@ def fit_svm_path(X, y, Cs=10, *, loss="squared_hinge", penalty="l2", epsilon=0.0
     found = solve_checked("fit_svm_path", X, Y, progress=progress, loss=loss, alphas=alphas, l1_ratio=float(penalty == "l1"),
                           weights=weights, epsilon=float(epsilon), intercept=fit_intercept, intercept_scaling=intercept_scaling,
                           tol=tol, max_iter=max_iter, n_threads=n_threads, time_budget=time_budget)
+    status = status_names(found.status.T)
+    warn_of_steps(status, found.gap.T, tol)
     return SVMPathResult(Cs, getattr(model, "classes_", None), np.ascontiguousarray(found.coef.swapaxes(0, 1)),
-                         found.intercept.T.copy(), found.gap.T.copy(), np.array(STATUS)[found.status.T], found.n_iter.T.copy())
+                         found.intercept.T.copy(), found.gap.T.copy(), np.asarray(status), found.n_iter.T.copy())
+
+
+def warn_of_steps(status, gap, tol):
+    """One `ConvergenceWarning` with counts for the fits of a path that Newton's method did not end; none if all is well."""
+    counts = {name: int(np.count_nonzero(status == name)) for name in WORTH_A_WARNING}
+    if not any(counts.values()):
+        return
+    from sklearn.exceptions import ConvergenceWarning
+
+    said = "; ".join(f"{count} {name} ({MEANING[name]})" for name, count in counts.items() if count)
+    short = gap[(status == "max_iter") & np.isfinite(gap)]
+    largest = f" The largest gap is {short.max(initial=0):.1e}, tol is {tol:.1e}. Scale X, or raise max_iter or tol."
+    warnings.warn(f"{sum(counts.values())} of {status.size} fits are not converged: {said}.{largest * bool(short.size)}",
+                  ConvergenceWarning, stacklevel=3)
 
 
 def solve_checked(owner, X, Y, progress=None, **settings):

@@ -40,6 +40,11 @@ class ChosenAlpha(RegressorMixin, LinearPredictor):
             If a parameter, X, y or sample_weight cannot be used; the message names it and the remedy.
         """
         self._check_parameters(alpha=None)
+        self._grid()
+        cv = self.cv                       # an iterator is not looked into: that would use it up
+        self._must("cv", cv is None or (cv >= 2 if isinstance(cv, Integral) else not isinstance(cv, str) and
+                                        (hasattr(cv, "split") or hasattr(cv, "__iter__"))),
+                   "None, an int >= 2, a splitter or an iterable of splits")
         self._check_own_parameters()
         X, Y, weights, _ = checked_data(self, X, y, sample_weight, single_target=True)
         y = Y[:, 0]

@@ -89,13 +89,20 @@ class HuberRegressor(RegressorMixin, LinearPredictor):
         y = Y[:, 0]
         w = np.ones(len(y)) if weights is None else weights
         total, fits = w.sum(), {}
+        # in units of y's spread, a power of two: y = unit y', b = unit b', σ = unit σ' give the same problem with alpha·unit
+        middle = np.median(y)
+        unit = 2.0 ** np.clip(np.round(np.log2(np.average(np.abs(y / 2 - middle / 2), weights=w) or 0.5) + 1), -1020, 1020)
+        Y = Y / unit
+        y, alpha = Y[:, 0], self.alpha * unit
+        if not np.isfinite(alpha):
+            raise ValueError(f"alpha = {self.alpha!r} is beyond what float64 holds at the scale of y: scale y, or lower alpha.")
 
         def residuals(scale):
             """|y − Xb| of the fit at one σ, which is kept."""
             if scale not in fits:
                 solution = solve_certified(
                     "HuberRegressor",
-                    Batch(X, Y, weights=weights, l1_ratio=0.0, alphas=np.array([self.alpha * scale / total]), loss="huber",
+                    Batch(X, Y, weights=weights, l1_ratio=0.0, alphas=np.array([alpha * scale / total]), loss="huber",
                           loss_parameter=self.epsilon * scale, intercept=bool(self.fit_intercept),
                           **tight_settings(self.tol, self.max_iter)))
                 coef, intercept = solution.coef[0, 0], solution.intercept[0, 0]
@@ -109,23 +116,23 @@ class HuberRegressor(RegressorMixin, LinearPredictor):
             return 1.0 - w @ z**2 / total
 
         spread = np.average(np.abs(y - np.median(y)), weights=w) or 1.0
-        limit = _Limit(self, X, Y, weights, spread)
+        limit = _Limit(self, X, Y, weights, spread, alpha)
         scale = _root(slope, spread, limit.is_the_minimum)
         if scale is None:
             scale, residual, coef, intercept = _LEAST_SCALE * spread, limit.residual, limit.coef, limit.intercept
         else:
             residual = residuals(scale)
             coef, intercept, _ = fits[scale]
-        self._set_coefficients(coef[None], np.array([intercept]), X.dtype, 1)
-        self.scale_, self.outliers_, self.n_iter_ = float(scale), residual > self.epsilon * scale, len(fits)
+        self._set_coefficients(coef[None] * unit, np.array([intercept * unit]), X.dtype, 1)
+        self.scale_, self.outliers_, self.n_iter_ = float(scale * unit), residual > self.epsilon * scale, len(fits)
         return self
 
 
 class _Limit:
     """The objective at σ → 0: 2 epsilon Σ w |r| + alpha ‖b‖², least absolute deviations with a ridge."""
 
-    def __init__(self, model, X, Y, weights, spread):
-        self.model, self.X, self.Y, self.spread = model, X, Y, spread
+    def __init__(self, model, X, Y, weights, spread, alpha):
+        self.model, self.X, self.Y, self.spread, self.alpha = model, X, Y, spread, alpha
         self.w = np.ones(len(Y)) if weights is None else weights
 
     def is_the_minimum(self):
@@ -137,7 +144,7 @@ class _Limit:
         model, w, y = self.model, self.w, self.Y[:, 0]
         total, epsilon, free = w.sum(), model.epsilon, bool(model.fit_intercept)
         solution = fit_margins("HuberRegressor", self.X, self.Y, loss="quantile", quantile=0.5, l1_ratio=0.0, weights=w,
-                               alphas=np.array([model.alpha / (2 * epsilon * total)]), intercept=free, intercept_scaling=None,
+                               alphas=np.array([self.alpha / (2 * epsilon * total)]), intercept=free, intercept_scaling=None,
                                tol=_LEAST_TOL, max_iter=_STEPS)
         self.coef, self.intercept = solution.coef[0, 0], solution.intercept[0, 0] if free else 0.0
         r = y - self.X @ self.coef - self.intercept
@@ -148,7 +155,7 @@ class _Limit:
         # Σ w z x = alpha b, and Σ w z = 0 with an intercept
         rows = self.X[np.flatnonzero(on)]
         rows = rows.toarray() if hasattr(rows, "toarray") else rows
-        left, right = rows.astype(np.float64).T, model.alpha * self.coef - self.X.T @ pull
+        left, right = rows.astype(np.float64).T, self.alpha * self.coef - self.X.T @ pull
         if free:
             left, right = np.vstack([left, np.ones(on.sum())]), np.append(right, -pull.sum())
         root = np.sqrt(w[on])

@@ -71,6 +71,8 @@ _RULES = {
     ),
     "glm_solver": (
         lambda v: isinstance(v, str) and v in ("lbfgs", "newton-cholesky"), "'lbfgs' or 'newton-cholesky'"),
+    "dual": (_is_flag, "True or False"),
+    "intercept_scaling": (lambda v: _is_real(v) and 0 < v < np.inf, "a finite number > 0"),
     "epsilon": (lambda v: _is_real(v) and 1 < v < np.inf, "a finite number > 1"),
     "C": (lambda v: _is_real(v) and v > 0, "a number > 0 (np.inf for no penalty)"),
     "gcv_mode": (lambda v: v is None or v in ("auto", "svd", "eigen"), "None, 'auto', 'svd' or 'eigen'"),

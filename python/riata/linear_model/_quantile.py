@@ -3,6 +3,7 @@
 import numpy as np
 
 from ._margins import MAX_ITER, REGRESSION, TOL, MarginRegressor, check_margin_parameters
+from ._parameters import InvalidParameterError
 
 
 class QuantileRegressor(MarginRegressor):
@@ -44,6 +45,9 @@ class QuantileRegressor(MarginRegressor):
 
     def _check_own_parameters(self):
         check_margin_parameters(self, solver=("highs", "highs-ds", "highs-ipm", "interior-point", "revised simplex"))
+        if not (self.solver_options is None or isinstance(self.solver_options, dict)):
+            raise InvalidParameterError("The 'solver_options' parameter of QuantileRegressor must be a dict or None. Got "
+                                        f"{self.solver_options!r} instead.")
 
     def _problem(self, total):
         return {"loss": "quantile", "alphas": np.array([float(self.alpha)]), "l1_ratio": 1.0, "quantile": float(self.quantile)}

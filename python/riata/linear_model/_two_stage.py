@@ -21,6 +21,11 @@ class _TwoStage(ChosenAlpha):
         grid = self._grid()
         return {"alphas": grid["n_alphas"], "alpha_min_ratio": grid["alpha_min_ratio"]} if "n_alphas" in grid else grid
 
+    def _must_have_grid(self, alphas):
+        if not np.isfinite(alphas).all():
+            raise ValueError(f"{type(self).__name__}: the largest alpha that matters is beyond what float64 holds. Very large or "
+                             "very small values in X or y do this: scale them first.")
+
     def _keep_path(self, path, step, dtype):
         self._keep_fit(path.coef[step], path.intercept[step], path.status[step], path.n_epochs[step], dtype)
         self.dual_gap_ = float(path.gap[step] * 0.5 * path.null_deviance)
@@ -109,6 +114,7 @@ class AdaptiveLasso(_TwoStage):
 
     def _choose(self, X, y, weights, folds):
         path = self._adaptive(X, y, weights, **self._native_grid())
+        self._must_have_grid(path.alphas)
         pairs = _pairs(folds, len(y))
         crossed = cross_validate_path(X, y, alphas=path.alphas, cv=pairs, penalty_factor=path.penalty_factor,
                                       **self._settings(weights))
@@ -188,6 +194,7 @@ class RelaxedLasso(_TwoStage):
 
     def _choose(self, X, y, weights, folds):
         relaxed = relaxed_path(X, y, **self._native_grid(), **self._settings(weights))
+        self._must_have_grid(relaxed.alphas)
         base = np.ones(len(y)) if weights is None else weights
         errors = np.empty((len(self._gammas), len(relaxed.alphas), len(folds)))
         for k, (train, test) in enumerate(_pairs(folds, len(y))):      # folds, not problems: each has a refit of its own
