@@ -31,6 +31,7 @@ def crossed(weights=None, **options):
 
 def platt(eta, y, w):
     """(a, b) by a general minimiser of the log-loss with Platt's targets."""
+    w = w / w.mean()
     ones, zeros = w[y == 1].sum(), w[y == 0].sum()
     t = np.where(y == 1, (ones + 1) / (ones + 2), 1 / (zeros + 2))
 
@@ -48,6 +49,14 @@ def test_sigmoid_is_platts(weighted):
     made = cv.calibrate("sigmoid").calibration
     np.testing.assert_allclose(made.values, platt(cv.out_of_fold.link["min"], cv.out_of_fold.y, np.ones(400) if w is None else w),
                                rtol=1e-5, atol=1e-6)
+
+
+def test_only_the_proportions_of_weights_matter():
+    plain = crossed().calibrate().calibration
+    for constant in (1 / 400, 100.0):
+        scaled = crossed(np.full(400, constant)).calibrate().calibration
+        np.testing.assert_allclose(scaled.values, plain.values, rtol=1e-6)
+        assert scaled.brier_after == pytest.approx(plain.brier_after, rel=1e-6)
 
 
 def test_a_shrunken_model_gains():

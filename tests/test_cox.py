@@ -199,6 +199,12 @@ def test_ways_to_pass_times_and_events():
     np.testing.assert_array_equal(copy.predict_survival_function(X), first.predict_survival_function(X))
 
 
+def test_folds_that_are_none_are_refused():
+    X, time, event, *_ = survival()
+    with pytest.raises(ValueError, match=r"cv = \[\] gives no folds"):
+        CoxRegressorCV(cv=[]).fit(X, time, event)
+
+
 def test_survival_functions():
     X, time, event, *_ = survival()
     strata = np.where(np.arange(80) % 2, "a", "b")

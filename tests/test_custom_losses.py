@@ -17,7 +17,7 @@ from loss_reference import draw
 from own_losses import functions
 from riata.losses import check_derivatives, custom
 from riata_engine.batch import LOSS, Batch, solve
-from riata_engine.custom import least_values, row_values
+from riata_engine.custom import compile_loss, least_values, row_values
 
 pytest.importorskip("numba")
 
@@ -218,8 +218,13 @@ def test_a_loss_that_fails_in_the_fit_is_named_and_spares_the_others(p):
     X, Y = rng.standard_normal((50, p)), rng.standard_normal((50, 3))
     Y[7, 1] = 100.0
     loss = failing(50.0)
-    with pytest.raises(ValueError, match=r"failing loss failed in 1 of 1 problems.*gradient\(y=100, eta="):
-        riata.fit_path(X, Y[:, 1], loss=loss)
+    with pytest.warns(RuntimeWarning, match=r"failing loss failed: gradient\(y=100, eta="):
+        alone = riata.fit_path(X, Y[:, 1], loss=loss, alphas=5)
+    assert set(alone.status) == {"not_finite"}
+    assert np.isnan(alone.coef).all()
+    with pytest.warns(RuntimeWarning, match="failing loss failed"):
+        models = riata.fit_batch([X, X], [Y[:, 1], Y[:, 0]], loss=loss, cv=3, alphas=5)
+    assert models.status.tolist() == ["not_finite", "converged"]
     with pytest.warns(RuntimeWarning, match=r"1 of 3 problems, first in problem 1: gradient\(y=100"):
         batch = solve(Batch(X, Y, alphas=np.array([0.1, 0.05]), **loss.settings))
     assert batch.status.tolist() == [[0, 0], [3, 3], [0, 0]]
@@ -282,7 +287,87 @@ def test_compiled_loops_are_kept_on_disk(tmp_path):
     assert run(0.7) == ["True", "False"]
 
 
+def test_a_curvature_far_above_the_second_derivative_leaves_no_gap_too_small():
+    """Its steps are lost in rounding: the dual value is below the minimum then, not above. (The check refuses such a loss.)"""
+    value, gradient = functions("log_cosh", "value", "gradient")
+    loss = compile_loss("steep", {"value": value, "gradient": gradient, "curvature": lambda y, eta: 1e18, "conjugate": None})
+    y, eta, share = np.array([0.0, 0.3, -2.0]), np.array([5.0, -3.0, 4.0]), 0.5
+    dual = row_values(loss, None, y, eta, share)[3]
+    u = share * np.tanh(eta - y)
+    at = np.arctanh(u)
+    least = np.log(np.cosh(at)) - u * (at + y)
+    assert (dual <= least + 1e-12).all()
+
+
+NESTED = """
+import types
+from numba import njit
+from riata_engine.jit.disk_cache import digest_of
+
+def told(share, factor, fast):
+    inner = types.ModuleType("inner")
+    inner.share = share
+    outer = types.ModuleType("outer")
+    outer.inner = inner
+
+    @njit(fastmath=fast)
+    def double(x):
+        return 2 * x
+
+    def value(y, eta):
+        scaled = lambda t: t * FACTOR
+        return scaled(outer.inner.share * double(eta))
+
+    globals()["FACTOR"] = factor
+    return digest_of([value])
+
+cases = [(1.0, 2.0, False), (3.0, 2.0, False), (1.0, 3.0, False), (1.0, 2.0, True)]
+digests = [told(*case) for case in cases]
+assert None not in digests and digests == [told(*case) for case in cases]
+print(len(set(digests)))
+
+class Mine(float):
+    pass
+
+assert digest_of([lambda y, eta: Mine(eta)]) is None
+"""
+
+
+def test_the_key_of_the_cache_follows_every_name(tmp_path):
+    """A number of a module in a module, a global of a function inside the function, and how numba is told to compile."""
+    (tmp_path / "nested.py").write_text(NESTED)
+    done = subprocess.run([sys.executable, str(tmp_path / "nested.py")], capture_output=True, text=True, check=True)
+    assert done.stdout == "4\n"
+
+
+def test_an_alpha_that_fails_at_once_among_many_columns():
+    """No alpha of the first block is solved: there is nothing to check by a pass over X."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((60, 300))
+    Y = np.column_stack([20 + 4 * X[:, 0] + 4 * X[:, 1], X[:, 0]])
+    loss = custom(lambda y, eta: (y - eta) ** 2 / 2, lambda y, eta: eta - y,
+                  lambda y, eta: -1.0 if abs(y) > 10 and abs(y - eta) < 1.0 and eta > 22 else 1.0, name="failing")
+    for columns, status in (([0], [3]), ([0, 1], [3, 0])):
+        with pytest.warns(RuntimeWarning, match=r"curvature\(y="):
+            solution = solve(Batch(X, Y[:, columns], alphas=np.array([0.01]), **loss.settings))
+        assert solution.status[:, 0].tolist() == status
+        assert np.isnan(solution.coef[0]).all()
+
+
 def test_without_numba(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
     with pytest.raises(ImportError, match="pip install numba"):
         custom(lambda y, eta: (y - eta) ** 2, lambda y, eta: 2 * (eta - y), lambda y, eta: 2.0)
+
+
+@pytest.mark.parametrize("function", [np.hypot, max, "".join, 3])
+def test_a_function_that_cannot_be_compiled_is_named(function):
+    with pytest.raises(TypeError, match=r"gradient = .*written with def or lambda"):
+        custom(lambda y, eta: (y - eta) ** 2, function, lambda y, eta: 2.0)
+
+
+def test_check_derivatives_refuses_what_is_no_loss():
+    with pytest.raises(TypeError, match=r"loss = 'poisson' must be one of riata\.losses"):
+        riata.losses.check_derivatives("poisson")
+    with pytest.raises(ValueError, match=r"eta = \[\] must hold one finite number or more"):
+        riata.losses.check_derivatives(riata.losses.huber(), eta=[])

@@ -316,3 +316,15 @@ def test_built_in_measures_warn_of_nothing(cancer):
         for name in MEASURES:
             riata.cross_validate_path(*cancer, loss="logistic", alphas=4, cv=3, scoring=name)
         assert check_scoring("deviance", LOGISTIC, None).name == "deviance"
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 1 / 3, 1e5 / 7])
+def test_r2_has_no_value_where_all_rows_that_count_are_alike(value):
+    """Their mean is not their value to the last digit: what is left of the variance is rounding."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        weights = np.append(rng.random(7), 0.0)
+        held = HeldOut(np.append(np.full(7, value), 9.0), rng.normal(size=(8, 2)), weights, Loss("squared"))
+        assert np.isnan(MEASURES["r2"](held)).all()
+        assert Loss("squared").null_deviance(held.y, weights) == 0
+        assert Loss("gamma").null_deviance(np.full(7, value), weights[:7]) == 0

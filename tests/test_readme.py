@@ -64,3 +64,14 @@ def test_riata_commands(tmp_path):
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "predictions.csv").exists()
     assert (tmp_path / "models.parquet").exists()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_fences_alternate(document):
+    """A code block opens with its language and ends with a bare fence."""
+    inside = False
+    for number, line in enumerate((ROOT / document).read_text().splitlines(), 1):
+        if line.startswith("```"):
+            assert (line.strip() == "```") == inside, f"{document}, line {number}"
+            inside = not inside
+    assert not inside

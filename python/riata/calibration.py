@@ -1,7 +1,7 @@
 """Calibrated probabilities: a map from linear predictors, fitted on predictions of rows that the models had not seen.
 
     sigmoid     p = 1 / (1 + exp(−a − b η)), a and b of the least log-loss with the targets (N₁ + 1)/(N₁ + 2) and 1/(N₀ + 2)
-                in place of 1 and 0, N₁ and N₀ the weights of the two classes (Platt 1999)
+                in place of 1 and 0, N₁ and N₀ the weights of the two classes where all have the mean one (Platt 1999)
     isotonic    the rising function of η with the least Σ w (y − p)², linear between its steps (Zadrozny and Elkan 2002)
 
 References: Platt (1999), "Probabilistic outputs for support vector machines and comparisons to regularized likelihood methods";
@@ -132,7 +132,8 @@ def _sigmoids(eta, y, w, parts):
     Y = np.empty((len(y), len(groups)))
     for g, part in enumerate(groups):
         kept = np.delete(np.arange(len(y)), part)
-        ones, zeros = (w[kept][y[kept] == label].sum() for label in (1, 0))
+        own = w[kept] / w[kept].mean()                 # only their proportions matter, as everywhere
+        ones, zeros = (own[y[kept] == label].sum() for label in (1, 0))
         Y[:, g] = np.where(y == 1, (ones + 1) / (ones + 2), 1 / (zeros + 2))
     numbers = np.arange(len(groups))
     if np.ptp(eta) == 0:                               # nothing to go by: the intercept alone

@@ -58,9 +58,9 @@ class CVResult(CVChoice):
     path : PathResult
         The one of `l1_ratio_min`.
     oof_prediction : ndarray of shape (n,)
-        Prediction of each row by the models of the folds that held it out, at (l1_ratio_min, alpha_min): the mean over
-        these folds, NaN for a row that none held out; None where nothing is chosen. The pair was chosen with these rows:
-        see `riata.nested_cross_validate` for an honest score.
+        Prediction of each row by the models of the folds that held it out, at (l1_ratio_min, alpha_min): the response of the
+        mean of their linear predictors, NaN for a row that none held out; None where nothing is chosen. The pair was chosen with
+        these rows: see `riata.nested_cross_validate` for an honest score.
     out_of_fold : OutOfFold or None
         For two classes: the linear predictors of the folds' models, by rule, which `calibrate` reads.
     calibration : riata.calibration.Calibration or None

@@ -32,6 +32,8 @@ def check_derivatives(loss, y=None, eta=None):
 
     Raises
     ------
+    TypeError
+        If `loss` is not a loss.
     ValueError
         Naming the function that is wrong, the first y and eta where it is, what it gives and what was expected:
 
@@ -42,7 +44,13 @@ def check_derivatives(loss, y=None, eta=None):
         - a value that falls without end: the loss has no minimum;
         - a conjugate for which the Fenchel–Young (in)equality ℓ(y, η) + ℓ*(y, u) ≥ u η, with equality at u = ℓ'(y, η), fails.
     """
-    table = loss.engine
+    table = getattr(loss, "engine", None)
+    if table is None:
+        raise TypeError(f"loss = {loss!r} must be one of riata.losses: Loss('poisson'), huber(delta=1.35), or what custom(value, "
+                        "gradient, curvature) returns, which runs this check itself")
+    for name, given in (("y", y), ("eta", eta)):
+        if given is not None and (np.size(given) == 0 or not np.isfinite(np.asarray(given, float)).all()):
+            raise ValueError(f"{name} = {given!r} must hold one finite number or more, or be None for a grid of the check's own")
     y = _targets(table) if y is None else np.atleast_1d(np.asarray(y, float))
     grid = np.linspace(-6.13, 6.29, 41) if eta is None else np.sort(np.atleast_1d(np.asarray(eta, float)))
     center = y if table.link == "identity" and eta is None else np.zeros(len(y))

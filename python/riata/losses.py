@@ -20,6 +20,7 @@ A convex loss of your own is `custom(value, gradient, curvature)`; docs/custom-l
 
 from dataclasses import dataclass
 from functools import cached_property
+from types import FunctionType
 
 import numpy as np
 
@@ -98,11 +99,12 @@ class Loss:
         mean = np.average(columns, axis=0, weights=weights)
         with np.errstate(divide="ignore"):
             level = {"identity": lambda m: m, "log": np.log, "logit": lambda m: np.log(m) - np.log1p(-m)}[self.link](mean)
-        ends = ~np.isfinite(level)                     # every row at one end of the range: nothing is left to explain
-        level[ends] = 0.0
+        counted = columns if weights is None else columns[np.asarray(weights) > 0]
+        flat = (np.ptp(counted, axis=0) == 0) | ~np.isfinite(level)           # nothing is left to explain: not even rounding
+        level[flat] = 0.0
         found = np.array([self.deviance(column, np.full(len(column), eta), weights)
                           for column, eta in zip(columns.T, level, strict=True)])
-        found[ends] = 0.0
+        found[flat] = 0.0
         return float(found[0]) if y.ndim == 1 else found
 
     def outside(self, y, missed):
@@ -255,22 +257,29 @@ def custom(value, gradient, curvature, *, name=None, conjugate=None, parameter=N
     and so is one that refers to an object that is not a number, an array, a function or a module.
 
     A value, gradient or curvature that turns out NaN in a fit ends the path there, with the status `not_finite` and a warning
-    that names the function, y and eta. If that happens to the null model of every problem it is a `ValueError`.
+    that names the function, y and eta; if it happens to the null model, at the first alpha. A loss with a tiny curvature (1e-8,
+    say, because it is measured in small units) is hard to solve: multiply it.
     """
-    for what, function in (("value", value), ("gradient", gradient), ("curvature", curvature), ("conjugate", conjugate)):
-        if not callable(function) and not (what == "conjugate" and function is None):
-            raise TypeError(f"{what} = {function!r} must be a function of (y, {'u' if what == 'conjugate' else 'eta'})")
+    functions = [getattr(function, "py_func", function)                # of numba.njit
+                 for function in (value, gradient, curvature, conjugate)]
+    for what, function in zip(("value", "gradient", "curvature", "conjugate"), functions, strict=True):
+        if not isinstance(function, FunctionType) and not (what == "conjugate" and function is None):
+            raise TypeError(f"{what} = {function!r} must be a function of (y, {'u' if what == 'conjugate' else 'eta'}) written "
+                            "with def or lambda, so that numba can compile it; one that calls this one will do")
     if link not in ("identity", "log", "logit"):
         raise ValueError(f"link = {link!r} must be 'identity', 'log' or 'logit'")
     name = getattr(value, "__name__", "custom").replace("<lambda>", "custom") if name is None else name
-    if not isinstance(name, str) or name in LOSS:
+    if not isinstance(name, str) or not name or name in LOSS:
         raise ValueError(f"name = {name!r} must be a text, and not the name of a loss that riata has")
+    for what, flag in (("closed", closed), ("curvature_is_bound", curvature_is_bound)):
+        if not isinstance(flag, (bool, np.bool_)):
+            raise TypeError(f"{what} = {flag!r} must be True or False")
     if parameter is not None:
         parameter = check_number(parameter, "parameter", -np.inf, low_open=True, high_open=True)
     low, high = (check_number(end, what, -np.inf) for end, what in ((low, "low"), (high, "high")))
     if not low < high:
         raise ValueError(f"low = {low:g} and high = {high:g}: no y lies between them")
-    loss = CustomLoss(name, parameter, (value, gradient, curvature, conjugate), link, low, high, bool(closed),
+    loss = CustomLoss(name, parameter, tuple(functions), link, low, high, bool(closed),
                       bool(curvature_is_bound))
     check_derivatives(loss)
     return loss

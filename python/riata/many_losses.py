@@ -140,8 +140,8 @@ def faults_of_folds(loss, y, used, folds, n_folds):
 
 
 def filled(y, present):
-    """A target whose missing values are one that is there: any loss is defined at it, and the row has weight 0."""
-    return np.where(present, y, y[np.argmax(present)])
+    """Targets (n,) or (n, T) whose missing values are one that is there: any loss is defined at it, and the row has weight 0."""
+    return np.where(present, y, np.take_along_axis(y, np.expand_dims(np.argmax(present, axis=0), 0), axis=0))
 
 
 def _ends(loss, flat):

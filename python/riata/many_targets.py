@@ -118,7 +118,7 @@ def _shared(chunk, members, first, rules, deadline, progress, Y, max_memory, fol
     if rules.loss.name == "squared":
         Y[missing] = 0.0
     elif missing.any():
-        Y = np.asfortranarray(np.column_stack([filled(*pair) for pair in zip(Y.T, ~missing.T, strict=True)]))
+        Y = np.asfortranarray(filled(Y, ~missing))
     used = n - missing.sum(axis=0) if weights is None else np.count_nonzero((weights > 0)[:, None] & ~missing, axis=0)
     common = {"weights": weights, "l1_ratio": l1_ratio, "n_alphas": L, "target": np.arange(T), **settings}
     if alphas is not None:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from riata.losses import SQUARED
 from riata_engine.batch import deviances
 
 __all__ = ["HeldOut", "Measure", "check_scoring"]
@@ -105,8 +106,7 @@ def _deviance(held):
 
 
 def _r2(held):
-    centre = np.average(held.y, weights=held.weights)
-    spread = np.average((held.y - centre) ** 2, weights=held.weights)
+    spread = SQUARED.null_deviance(held.y, held.weights)
     return np.full(held.eta.shape[1], np.nan) if spread == 0 else 1 - _mse(held) / spread
 
 

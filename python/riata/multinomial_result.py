@@ -5,18 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from riata.cv_choice import CVChoice, standard_error
+from riata.links import inverse_link
 from riata.prediction import linear_predictor
 from riata.results import check_same_features, largest_gap, not_fitted, positions, status_counts
 from riata.validation import check_design, check_number
 
 SEPARABLE = ("The classes can be told apart without error, and without a penalty no finite coefficients are the best: these are "
              "as far as tol asks for.")
-
-
-def softmax(eta, axis=-1):
-    """exp(η) / Σ exp(η), without overflow; NaN stays NaN."""
-    z = np.exp(eta - eta.max(axis=axis, keepdims=True))
-    return z / z.sum(axis=axis, keepdims=True)
 
 
 @dataclass(eq=False, repr=False)
@@ -113,7 +108,7 @@ class MultinomialPathResult:
 
     def predict_proba(self, X, alpha=None, offset=None):
         """Probabilities (n, K) of the classes at one of `alphas`, (n, L, K) for None."""
-        return softmax(self.decision_function(X, alpha, offset))
+        return inverse_link("softmax", self.decision_function(X, alpha, offset))
 
     def predict(self, X, alpha=None, offset=None, kind="class"):
         """Predictions for new rows.
@@ -140,7 +135,7 @@ class MultinomialPathResult:
             raise ValueError(f"kind = {kind!r} must be 'class', 'response' or 'link'")
         eta = self.decision_function(X, alpha, offset)
         if kind != "class":
-            return eta if kind == "link" else softmax(eta)
+            return eta if kind == "link" else inverse_link("softmax", eta)
         if np.isnan(eta).any():
             raise ValueError("some alphas were not fitted (see .status), and have no labels: pass alpha= one that was")
         return self.classes[eta.argmax(axis=-1)]

@@ -50,7 +50,7 @@ cdef double cox_gap(const Risk* R, const Point* P, Py_ssize_t m, const double* t
     if augmented * s > 1:
         s = 1 / augmented
         best = min(best, risk_distance(R, P, s) + penalty_gap(m, t, b, s, l1, l2, f1, f2, null))
-    return max(best, 0.0) if best > -inf else inf          # NaN: no certificate of anything
+    return max(best, 0.0) if best > -1e-8 * null else inf  # NaN, or far below nought: no certificate of anything
 
 
 def certify(RiskSets sets, RiskSets full, const Py_ssize_t[::1] who, const double[:, :, ::1] eta, const double[:, :, ::1] T,

@@ -11,5 +11,6 @@ cdef struct Norm:
 
 cdef void rank(Ranked* x, Py_ssize_t n) noexcept nogil
 cdef void prox(const Norm* F, const double* v, Py_ssize_t n, double t, double* u) noexcept nogil
-cdef double gap_of(const Norm* F, const double* u, const double* c, Py_ssize_t n, double a, double uc, double rr) noexcept nogil
+cdef double gap_of(const Norm* F, const double* u, Py_ssize_t k, const double* c, Py_ssize_t n, double a, double uc,
+                   double rr) noexcept nogil
 cdef double feasible(const Norm* F, const double* c, Py_ssize_t n, double a) noexcept nogil

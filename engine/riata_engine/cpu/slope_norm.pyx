@@ -56,14 +56,16 @@ cdef void prox(const Norm* F, const double* v, Py_ssize_t n, double t, double* u
         u[F.order[i].at] = F.w[i] if v[F.order[i].at] >= 0 else -F.w[i]
 
 
-cdef double gap_of(const Norm* F, const double* u, const double* c, Py_ssize_t n, double a, double uc, double rr) noexcept nogil:
-    """The duality gap at n coefficients u with gradient c, from ⟨u, c⟩ and Σ v r²; sizes of u may be fewer: the rest is zero."""
+cdef double gap_of(const Norm* F, const double* u, Py_ssize_t k, const double* c, Py_ssize_t n, double a, double uc,
+                   double rr) noexcept nogil:
+    """The duality gap at coefficients u (k,), the others zero, with gradient c (n,), from ⟨u, c⟩ and Σ v r². u may be ``F.w``, c
+    ``F.total``."""
     cdef Py_ssize_t i
     cdef double s, J = 0
-    for i in range(n):
+    for i in range(k):
         F.order[i].size, F.order[i].at = fabs(u[i]), i
-    rank(F.order, n)
-    for i in range(n):
+    rank(F.order, k)
+    for i in range(k):
         J += F.lam[i] * F.order[i].size
     s = feasible(F, c, n, a)
     return a * J - s * uc + 0.5 * (1 - s) * (1 - s) * rr

@@ -8,7 +8,7 @@ from riata_engine.cpu.control cimport Signal, attend
 from riata_engine.cpu.in_play cimport take_in
 from riata_engine.cpu.listed cimport Listed, drop_list, enlist, subtract_row
 from riata_engine.cpu.rounds cimport Member, Rounds
-from riata_engine.cpu.slope_norm cimport Norm, Ranked, feasible, gap_of, prox, rank
+from riata_engine.cpu.slope_norm cimport Norm, Ranked, gap_of, prox, rank
 
 include "../formulas/sorted_l1.py"
 
@@ -172,7 +172,7 @@ cdef int descend(const Norm* F, Member* M, Py_ssize_t l, Listed* S, double aim, 
             for i in range(n):
                 product += S.u[i] * fit[i]
             rr = max(M.yy - 2 * uc - product, 0.0)
-            if gap_of(F, S.u, S.c, n, a, uc, rr) <= aim:
+            if gap_of(F, S.u, n, S.c, n, a, uc, rr) <= aim:
                 break
             if step >= patience:
                 taken = newton(F, S, a, &M.epochs[l])
@@ -290,21 +290,16 @@ cdef double certify(Member* M, Py_ssize_t l, const double* b, const double* t, d
     """The duality gap over all columns, divided by the objective of the null model."""
     cdef const Norm* F = <const Norm*>M.own
     cdef Py_ssize_t j, q, n = 0, p = M.play.X.p
-    cdef double uc = 0, J = 0, s, gap, a = M.l1[l]
+    cdef double uc = 0
     for q in range(M.play.m):
         j = M.play.columns[q]
-        F.order[q].size, F.order[q].at = fabs(b[q]) * M.f1[j], q
+        F.w[q] = b[q] * M.f1[j]
         uc += b[q] * t[j]
-    rank(F.order, M.play.m)
-    for q in range(M.play.m):
-        J += F.lam[q] * F.order[q].size
     for j in range(p):
         if M.h[j] > 0:
             F.total[n] = t[j] / M.f1[j]
             n += 1
-    s = feasible(F, F.total, n, a)
-    gap = a * J - s * uc + 0.5 * (1 - s) * (1 - s) * rr
-    return gap / (0.5 * M.yy) if M.yy > 0 else 0.0
+    return gap_of(F, F.w, M.play.m, F.total, n, M.l1[l], uc, rr) / (0.5 * M.yy) if M.yy > 0 else 0.0
 
 
 cdef int admit(Member* M, const double* t, double violating, double ahead, Py_ssize_t cap) noexcept nogil:

@@ -45,10 +45,13 @@ def digest_of(functions, *settings):
 
 def _told(thing, seen):
     """What is compiled of a value, as text; None if that is not known."""
-    thing = getattr(thing, "py_func", thing)
+    if hasattr(thing, "py_func"):                          # of numba: how it is compiled goes in too
+        return _joined([repr(sorted(thing.targetoptions.items())), _told(thing.py_func, seen)])
     if thing is None or isinstance(thing, (bool, int, float, complex, str, bytes, np.generic)):
         return f"{type(thing).__name__} {thing!r}"
-    if isinstance(thing, (types.ModuleType, types.BuiltinFunctionType, np.ufunc, type)):
+    if isinstance(thing, type):
+        return None if _may_change(thing.__module__) else f"{thing.__module__} {thing.__name__}"
+    if isinstance(thing, (types.ModuleType, types.BuiltinFunctionType, np.ufunc)):
         return f"{getattr(thing, '__module__', '')} {thing.__name__}"
     if isinstance(thing, np.ndarray) and thing.dtype != object:
         return f"{thing.dtype} {thing.shape} {hashlib.sha256(thing.tobytes()).hexdigest()}"
@@ -60,16 +63,29 @@ def _told(thing, seen):
         if thing in seen:
             return "itself"
         seen.add(thing)
-        cells = [cell.cell_contents for cell in thing.__closure__ or ()]
-        used = thing.__code__.co_names
-        named = [thing.__globals__.get(name) for name in used]
-        inside = [getattr(module, name, None) for module in named if _may_change(module) for name in used]
-        return _joined(_told(item, seen) for item in (thing.__code__, *cells, *named, *inside, thing.__defaults__))
+        return _joined(_told(item, seen) for item in (thing.__code__, *_used(thing), thing.__defaults__))
     return None
 
 
-def _may_change(thing):
-    return isinstance(thing, types.ModuleType) and thing.__name__.split(".")[0] not in ("math", "cmath", "numpy", "numba")
+def _used(function):
+    """All that the names in a function, and in those that are written inside it, may refer to."""
+    codes = [function.__code__]
+    for code in codes:                                     # grows
+        codes += [const for const in code.co_consts if isinstance(const, types.CodeType)]
+    names = sorted({name for code in codes for name in code.co_names})
+    found = [cell.cell_contents for cell in function.__closure__ or ()]
+    found += [function.__globals__.get(name) for name in names]
+    modules = {}
+    for thing in found:                                    # grows: what is in a module, and in a module of it
+        if isinstance(thing, types.ModuleType) and _may_change(thing.__name__) and thing.__name__ not in modules:
+            modules[thing.__name__] = thing
+            found += [getattr(thing, name, None) for name in names]
+    return found
+
+
+def _may_change(module):
+    """Whether what a module of that name holds may be edited, and numba and its own version not know."""
+    return module.split(".")[0] not in ("builtins", "math", "cmath", "numpy", "numba")
 
 
 def _joined(parts):

@@ -118,9 +118,12 @@ def _search(value, gradient, curvature):
                     step = min(max(2 * step if abs(slope) < before / 4 else 4 * reach, step), 4 * reach + 1)
                 reach = step = min(step, 1 + abs(x))
             to = x - step if slope > 0 else x + step
+            if not closed and to == x:                                # a curvature far too large: its step is lost in rounding
+                reach = ROUNDING * (1 + abs(x))
+                to = x - reach if slope > 0 else x + reach
             if closed and not (low < to and to < high):
                 to = low + (high - low) / 2
-            if to == x or (closed and not (low < to and to < high)):
+            if closed and not (low < to and to < high):
                 break
             if abs(to) > FAR:
                 return -np.inf
@@ -132,7 +135,7 @@ def _search(value, gradient, curvature):
             size = max(size, abs(f))
             if not abs(slope) > ROUNDING * (abs(g) + abs(u)):
                 return f - u * x + 0 * slope
-        return f - u * x - (abs(slope) * (high - low) if np.isfinite(high - low) else 0.0)
+        return f - u * x - abs(slope) * (high - low)                      # −inf where the minimum has no bracket
 
     return least
 

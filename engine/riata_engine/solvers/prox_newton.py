@@ -142,8 +142,6 @@ def _loss_form(batch, control, options):
         level[own.endless] = 0.0
         own.start = level if offset is None else level - (V @ offset)[own.group]
     found = _null_models(own, np.empty(0, np.intp), own.start[:, None], options, control)
-    if len(own.faults) == B:
-        raise ValueError(fault_of(own))
     own.start = np.where(np.isfinite(found.level[:, 0]), found.level[:, 0], 0.0)
     own.scale = found.value[:, 0] - saturated
     own.scale[~(own.scale > 1e-14 * np.maximum(np.abs(saturated), 1e-300))] = 1.0
@@ -156,8 +154,9 @@ def fault_of(own):
     kind, y, eta = own.faults[first]
     function = ("value", "gradient", "curvature")[int(kind) - 1]
     what = "is below 0 or not a number: it is not convex there, or" if function == "curvature" else "is not a finite number:"
-    where = f"in {len(own.faults)} of {len(own.target)} problems, first in problem {first}"
-    return (f"the {own.loss.name} loss failed {where}: {function}(y={y:.17g}, eta={eta:.17g}) {what} mend it for such "
+    B = len(own.target)
+    where = f" in {len(own.faults)} of {B} problems, first in problem {first}" if B > 1 else ""
+    return (f"the {own.loss.name} loss failed{where}: {function}(y={y:.17g}, eta={eta:.17g}) {what} mend it for such "
             "arguments, or rescale X or y")
 
 

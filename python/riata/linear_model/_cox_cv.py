@@ -126,6 +126,8 @@ class CoxRegressorCV(SurvivalPredictor):
         spread = isinstance(n_splits, Integral) and np.bincount(event, minlength=2).min() >= n_splits
         cv = check_cv(n_splits, event.astype(int), classifier=bool(spread))
         pairs = list(cv.split(np.zeros((X.shape[0], 1)), event.astype(int) if spread else fields["time"]))
+        if not pairs:
+            raise ValueError(f"cv = {self.cv!r} gives no folds: give at least one pair (train, test)")
         for k, (train, _) in enumerate(pairs):
             counts = event[train] if weights is None else event[train] & (weights[train] > 0)
             if not counts.any():

@@ -5,7 +5,7 @@ from sklearn.base import RegressorMixin
 
 from riata.losses import Loss
 from riata.saved_model import meaning_of
-from riata_engine.batch import LOSS, Batch, deviances
+from riata_engine.batch import Batch
 
 from ._base import LinearPredictor, checked_data
 from ._certified import dual_gap, solve_certified, tight_settings
@@ -49,11 +49,7 @@ def deviance_explained(loss, eta, y, sample_weight):
     y = np.asarray(y, dtype=np.float64).ravel()
     weights = None if sample_weight is None else np.broadcast_to(np.asarray(sample_weight, float), y.shape)
     loss.check(y, weights=weights)
-    mean = np.average(y, weights=weights)
-    engine, parameter = loss.settings["loss"], loss.settings.get("loss_parameter")
-    null = np.full(len(y), LOSS[engine].level(mean))
-    parts = deviances(engine, parameter, y, np.column_stack([np.asarray(eta, np.float64), null]), weights)
-    return float(1.0 - parts[0] / parts[1])
+    return 1.0 - loss.deviance(y, np.asarray(eta, np.float64), weights) / loss.null_deviance(y, weights)
 
 
 class _GLMRegressor(RegressorMixin, LinearPredictor):
