@@ -42,6 +42,9 @@ def encoded(Y, loss):
             return Y[0] if alone else Y, np.array([0, 1]) if zero_one else None
     missing = [missing_labels(part.ravel()) for part in parts]
     known = [part.ravel()[~absent] for part, absent in zip(parts, missing, strict=True)]
+    for part in known:
+        if part.dtype.kind not in "biufUSO":
+            distinct(part, "Y")                        # raises, with the dtype
     if len(kinds) > 1 and not kinds <= set("fiub"):    # numpy would make text of all, or fail
         known = [part.astype(object) for part in known]
     classes, codes = distinct(np.concatenate(known), "Y")
