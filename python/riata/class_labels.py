@@ -11,11 +11,9 @@ def check_classes(y, n_samples, name="y"):
     Raises
     ------
     ValueError
-        For a wrong shape, missing labels, labels of several kinds, or a single class.
+        For a wrong shape, missing labels, labels of several kinds, a single class, or numbers that are not whole.
     """
-    array = np.asarray(y)
-    if array.dtype.kind in "US" and isinstance(y, (list, tuple)):
-        array = np.array(y, dtype=object)              # numpy would turn what is no text into text
+    array = label_array(y)
     if array.shape != (n_samples,):
         given = f"= {y!r} is one value" if array.ndim == 0 else f"has shape {array.shape}"
         raise ValueError(f"{name} {given}; expected one label per row of X, ({n_samples},)")
@@ -24,17 +22,41 @@ def check_classes(y, n_samples, name="y"):
         count = int(missing.sum())
         raise ValueError(f"{name} has {count} missing label{'s' * (count > 1)}, the first in row {int(missing.argmax())}: drop "
                          "these rows (or give them weight 0 and any label)")
-    if array.dtype.kind not in "biufUSO":
-        raise ValueError(f"{name} has dtype {array.dtype}; labels are strings, integers, booleans or numbers")
+    classes, codes = distinct(array, name)
+    labels = classes.tolist()
+    if len(labels) < 2:
+        raise ValueError(f"{name} has one class only, {labels[0]!r}: at least 2 are needed")
+    parts = [label for label in labels if isinstance(label, float) and not label.is_integer()]
+    if parts:
+        raise ValueError(f"{name} holds numbers that are not whole, such as {parts[0]!r}: classes are text, whole numbers or "
+                         f"booleans. For a target of numbers take a regression, such as riata.fit_path; if these are labels, "
+                         f"pass {name}.astype(str)")
+    return classes, codes.reshape(-1).astype(np.intp)
+
+
+def label_array(y):
+    """Labels as an array; of a list that mixes text with something else numpy would make text of all."""
+    array = np.asarray(y)
+    return np.array(y, dtype=object) if array.dtype.kind in "US" and isinstance(y, (list, tuple)) else array
+
+
+def distinct(labels, name):
+    """(classes, codes) of labels (...) without missing ones: the distinct labels in order, and the place of each among them.
+
+    Raises
+    ------
+    ValueError
+        For labels that are no strings, integers, booleans or numbers, or that cannot be compared with one another.
+    """
+    if labels.dtype.kind not in "biufUSO":
+        raise ValueError(f"{name} has dtype {labels.dtype}; labels are strings, integers, booleans or numbers")
     try:
-        classes, codes = np.unique(array, return_inverse=True)
-        if all(isinstance(label, str) for label in classes):
-            classes = classes.astype(str)
+        classes, codes = np.unique(labels, return_inverse=True)
     except TypeError:
         raise ValueError(f"{name} mixes labels that cannot be compared, such as text and numbers: use one kind") from None
-    if len(classes) < 2:
-        raise ValueError(f"{name} has one class only, {classes[0]!r}: at least 2 are needed")
-    return classes, codes.reshape(-1).astype(np.intp)
+    if classes.dtype.kind == "O" and all(isinstance(label, str) for label in classes):
+        classes = classes.astype(str)
+    return classes, codes.reshape(labels.shape)
 
 
 def check_reference(reference, classes):

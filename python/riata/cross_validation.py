@@ -157,7 +157,7 @@ def cross_validate(given, folds, l1_ratios, measure=MEASURES["deviance"], penalt
     problems = len(l1_ratios) * (len(folds) + 1)
     with answer_fits(problems, given.grid.size, given.X.shape[1], "alphas, l1_ratios or folds"):
         result = _solve_folds(given, folds, l1_ratios, measure, penalty)
-    require_defined(result)
+    require_defined(result, measure)
     result.index("min")                                # raises where nothing can be chosen
     return result
 

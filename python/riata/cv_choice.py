@@ -193,7 +193,7 @@ def undefined_note(result):
     return UNDEFINED_FOLDS.format(scoring=result.scoring, plural="s" * (len(folds) > 1), folds=named)
 
 
-def require_defined(result):
+def require_defined(result, measure=None):
     """Refuse a cross-validation whose measure has no value in any fold.
 
     Raises
@@ -201,6 +201,9 @@ def require_defined(result):
     ValueError
     """
     if not np.isfinite(result.score_mean).any() and np.isfinite(result.deviance.mean(axis=-1)).any():
+        if len(result.undefined_folds) == result.score.shape[-1] and hasattr(measure, "scorer"):
+            raise ValueError(f"scoring = {result.scoring!r} gave NaN in every fold: let it return finite numbers, or give folds "
+                             "on which it is defined")
         if len(result.undefined_folds) == result.score.shape[-1]:
             raise ValueError(f"scoring = {result.scoring!r} has no value in any fold: a fold needs rows of both classes (of "
                              "different values, for the C-index). Use fewer folds, or stratify them")

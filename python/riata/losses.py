@@ -24,7 +24,7 @@ from types import FunctionType
 
 import numpy as np
 
-from riata.class_labels import missing_labels
+from riata.class_labels import distinct, label_array, missing_labels
 from riata.links import inverse_link
 from riata.loss_check import check_derivatives
 from riata.validation import check_number
@@ -301,18 +301,18 @@ def classes_of(y, name="y"):
     Raises
     ------
     ValueError
-        If the labels are not of two kinds, or some are missing.
+        If the labels are not of two kinds, or some are missing or cannot be compared with the others.
     """
-    labels = np.asarray(y)
+    labels = label_array(y)
     if missing_labels(labels).any():
         raise ValueError(f"{name} has missing labels: drop these rows")
-    classes, codes = np.unique(labels, return_inverse=True)
+    classes, codes = distinct(labels, name)
     if len(classes) != 2:
         few = ", ".join(map(repr, classes[:NAMED].tolist())) + ("" if len(classes) <= NAMED else ", ...")
         raise ValueError(f"{name} has {len(classes)} class{'es' * (len(classes) != 1)} ({few}): the logistic loss takes two. "
                          + ("Fit rows of both classes" if len(classes) < 2 else
                             "riata.linear_model.LogisticRegression takes more"))
-    return codes.reshape(labels.shape).astype(np.float64), classes
+    return codes.astype(np.float64), classes
 
 
 def encoded_target(y, loss, name="y"):
@@ -322,7 +322,7 @@ def encoded_target(y, loss, name="y"):
     """
     if loss.name != "logistic":
         return y, None
-    labels = np.asarray(y)
+    labels = label_array(y)
     if labels.dtype.kind in "fiub" and labels.ndim <= 2:
         numbers = labels.astype(np.float64)
         if np.isnan(numbers).any() or ((numbers >= 0) & (numbers <= 1)).all():

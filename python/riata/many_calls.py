@@ -46,7 +46,22 @@ def needs_call(given):
     lists = (given[name] for name in ("offset", "penalty_factor", "lower", "upper") if isinstance(given[name], (list, tuple)))
     if B > 1 and any(len(values) == B and any(np.ndim(item) for item in values) for values in lists):
         return True
-    return _has_missing(given["Y"])
+    return _has_missing(given["Y"]) or (B > 1 and _need_looks(given["Y"], given["loss"]))
+
+
+def _need_looks(Y, loss):
+    """Whether of several targets some have labels to encode, or cannot be fitted, which is then their status."""
+    loss = check_loss(loss)
+    if loss.name == "squared":
+        return False
+    values = np.asarray(Y)
+    if values.dtype.kind not in "fiub":
+        return loss.name == "logistic"
+    try:
+        loss.check(values.astype(np.float64), "Y")
+    except ValueError:
+        return True
+    return False
 
 
 def is_ragged(X, Y):

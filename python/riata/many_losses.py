@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from riata.class_labels import missing_labels
+from riata.class_labels import distinct, label_array, missing_labels
 from riata.columns import begins
 from riata.losses import NAMED
+from riata.tables import dataframe, design
 from riata_engine.batch import LOSS, STATUS
 
 FLAT = ("the target is {value} in every row that counts: the {loss} loss has no minimum there, its intercept would be "
@@ -24,10 +25,12 @@ def encoded(Y, loss):
     ValueError
         If labels that are no numbers are not of two kinds, of all problems together.
     """
-    if loss.name != "logistic" or Y is None or isinstance(Y, str) or hasattr(Y, "columns"):
+    if loss.name != "logistic" or Y is None or isinstance(Y, str):
         return Y, None
+    if hasattr(Y, "columns"):
+        return _encoded_table(Y, loss)
     alone = not isinstance(Y, (list, tuple)) or not any(np.ndim(part) for part in Y)
-    parts = [np.asarray(part) for part in ([Y] if alone else Y)]
+    parts = [label_array(part) for part in ([Y] if alone else Y)]
     kinds = {part.dtype.kind for part in parts}
     if kinds <= set("fiub"):
         flat = np.concatenate([part.ravel() for part in parts]).astype(np.float64) if parts else np.empty(0)
@@ -38,22 +41,53 @@ def encoded(Y, loss):
             Y = [part.astype(np.float64) if part.dtype.kind == "b" else own for own, part in zip(given, parts, strict=True)]
             return Y[0] if alone else Y, np.array([0, 1]) if zero_one else None
     missing = [missing_labels(part.ravel()) for part in parts]
-    known = np.concatenate([part.ravel()[~absent] for part, absent in zip(parts, missing, strict=True)])
-    try:
-        classes, codes = np.unique(known, return_inverse=True)
-    except TypeError:
-        raise ValueError("Y mixes labels that cannot be compared, such as text and numbers: use one kind") from None
+    known = [part.ravel()[~absent] for part, absent in zip(parts, missing, strict=True)]
+    for part in known:
+        if part.dtype.kind not in "biufUSO":
+            distinct(part, "Y")                        # raises, with the dtype
+    if len(kinds) > 1 and not kinds <= set("fiub"):    # numpy would make text of all, or fail
+        known = [part.astype(object) for part in known]
+    classes, codes = distinct(np.concatenate(known), "Y")
     if len(classes) != 2:
-        few = ", ".join(map(repr, classes[:NAMED].tolist())) + ("" if len(classes) <= NAMED else ", ...")
         remedy = ("Give rows of both classes" if len(classes) < 2 else
                   "riata.linear_model.LogisticRegression takes more, one problem a call")
-        raise ValueError(f"Y has {len(classes)} class{'es' * (len(classes) != 1)} ({few}): the logistic loss takes two, the same "
-                         f"for all problems. {remedy}")
+        raise ValueError(f"Y has {len(classes)} class{'es' * (len(classes) != 1)} ({_few(classes)}): the logistic loss takes "
+                         f"two, the same for all problems{_where_they_differ(parts, missing)}. {remedy}")
     out = np.full(sum(part.size for part in parts), np.nan)
     out[~np.concatenate(missing)] = codes.reshape(-1)
     at = begins([part.size for part in parts])
     pieces = [out[start:stop].reshape(part.shape) for start, stop, part in zip(at[:-1], at[1:], parts, strict=True)]
     return pieces[0] if alone else pieces, classes
+
+
+def _few(classes):
+    return ", ".join(map(repr, classes[:NAMED].tolist())) + ("" if len(classes) <= NAMED else ", ...")
+
+
+def _where_they_differ(parts, missing):
+    """Where targets have other labels than the first with two: a phrase, empty where one target has them all."""
+    problems = parts
+    if len(parts) == 1 and parts[0].ndim == 2:
+        problems, missing = list(parts[0].T), list(missing[0].reshape(parts[0].shape).T)
+    if len(problems) < 2:
+        return ""
+    classes = [distinct(part.ravel()[~absent], "Y")[0] for part, absent in zip(problems, missing, strict=True)]
+    first = next((b for b, own in enumerate(classes) if len(own) == 2), 0)
+    other = next((b for b, own in enumerate(classes) if not set(own.tolist()) <= set(classes[first].tolist())), None)
+    return "" if other is None else f"; problem {first} has {_few(classes[first])}, problem {other} {_few(classes[other])}"
+
+
+def _encoded_table(Y, loss):
+    """`encoded` of a table with a column for each problem, whose names stay."""
+    try:
+        numbers, _ = design(Y, "Y")
+    except ValueError:
+        numbers = None                                 # text, or what cannot be labels either
+    names = list(getattr(Y, "column_names", Y.columns))
+    if numbers is None:
+        numbers = np.column_stack([np.asarray(Y[name], dtype=object) for name in names])
+    codes, classes = encoded(numbers, loss)
+    return (Y if codes is numbers else dataframe(dict(zip(names, codes.T, strict=True)))), classes
 
 
 NOT_FINITE, SKIPPED = STATUS.index("not_finite"), STATUS.index("skipped")

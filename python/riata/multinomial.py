@@ -179,7 +179,7 @@ time_budget, progress
                             alphas=np.repeat(grids, F + 1, axis=0))
         solution = _solved(batch, progress, lambda solution: solution)
     result = _cv_result(given, solution, folds, l1_ratios, base, measure)
-    require_defined(result)
+    require_defined(result, measure)
     result.index("min")                                # raises where nothing can be chosen
     if len(result.undefined_folds):
         warnings.warn(undefined_note(result), UserWarning, stacklevel=3)

@@ -15,7 +15,8 @@ MEANING = {
 }
 #: of a whole problem of a batch, where these mean something else
 MEANING_OF_PROBLEM = {"skipped": "not fitted",
-                      "not_finite": "X or y has NaN or infinite values, or the numbers over- or underflowed"}
+                      "not_finite": "X or y has NaN or infinite values, or a target of one kind has no minimum, or the numbers "
+                                    "over- or underflowed"}
 CONSTANT_TARGET = ("The target is constant on the rows that count, once the offset is taken off: there is nothing to explain, "
                    "and every coefficient is 0.")
 UNDERFLOW = ("The squares of the target are below what float64 can hold, so that held-out errors and criteria tell "

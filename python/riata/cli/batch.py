@@ -118,7 +118,10 @@ def _long_table(path, by, target, columns, labels=False):
     if of_target:
         warnings.warn(f"--columns: the pattern {of_target[0]!r} matches the target, {target!r}, which is left out of the "
                       "features", UserWarning, stacklevel=2)
-    text = [name for name in (*(() if labels else (target,)), *features) if not known[name]]
+    if not labels and not known[target]:
+        raise ValueError(f"{path}: the target {target!r} is text: choose a column of numbers with --target, or --loss logistic "
+                         "for labels of two classes")
+    text = [name for name in features if not known[name]]
     if text or not features:
         what = f"columns of text: {listed(map(repr, text))}" if text else "no column of numbers is left as a feature"
         raise ValueError(f"{path}: {what}: choose others with --columns")

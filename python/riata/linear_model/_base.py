@@ -95,7 +95,8 @@ def checked_data(estimator, X, y, sample_weight, *, single_target=False, check_i
         estimator.n_features_in_ = X.shape[1]
         weights = None if sample_weight is None or np.ndim(sample_weight) == 0 else np.asarray(sample_weight, np.float64)
         return X, as_columns(Y), weights, Y.ndim
-    if is_plain(X) and is_plain(y, (1,) if single_target else (1, 2)) and len(X) == len(y):
+    plain = is_plain(X) and is_plain(y, (1,) if single_target else (1, 2)) and len(X) == len(y)
+    if plain:
         estimator.n_features_in_ = X.shape[1]
         if hasattr(estimator, "feature_names_in_"):
             del estimator.feature_names_in_
@@ -117,7 +118,17 @@ def checked_data(estimator, X, y, sample_weight, *, single_target=False, check_i
             f"Found input variables with inconsistent numbers of samples: X has {X.shape[0]} rows, y has {y.shape[0]}."
         )
     Y = np.asarray(y, dtype=np.float64)
+    if not plain:
+        check_converted(Y)
     return canonical(X), as_columns(Y), checked_weights(sample_weight, X.shape[0]), y.ndim
+
+
+def check_converted(Y):
+    """Refuse NaN and infinities in numbers that were objects: scikit-learn looks before None is NaN."""
+    bad = ~np.isfinite(Y.reshape(len(Y), -1)).all(axis=1)
+    if bad.any():
+        what = "NaN" if np.isnan(Y).any() else "infinity"
+        raise ValueError(f"Input y contains {what}, the first in row {int(bad.argmax())}: drop these rows, or fill them in.")
 
 
 def _validated(estimator, X, y, **checks):

@@ -5,7 +5,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from riata.class_labels import check_trained
+from riata.class_labels import check_trained, distinct, missing_labels
 
 from ._base import _DESIGN, canonical, checked_weights
 
@@ -30,7 +30,7 @@ def checked_classes(estimator, X, y, sample_weight):
     """
     X, y = validate_data(estimator, X, y, **_DESIGN)
     y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
+    check_labels(y)
     weights = checked_weights(sample_weight, X.shape[0])
     estimator.classes_, codes = np.unique(y, return_inverse=True)
     labels = estimator.classes_.tolist()
@@ -46,6 +46,16 @@ def checked_classes(estimator, X, y, sample_weight):
         raise ValueError(f"{type(estimator).__name__} needs rows of at least 2 classes with a positive weight, but the data "
                          f"contains {only}")
     return canonical(X), codes, weights, factor
+
+
+def check_labels(y):
+    """Refuse a target that is continuous, has missing labels, or labels that cannot be compared."""
+    if y.dtype.kind == "O":
+        missing = missing_labels(y)
+        if missing.any():
+            raise ValueError(f"Input y contains NaN or None, the first in row {int(missing.argmax())}: drop these rows.")
+        distinct(y, "y")
+    check_classification_targets(y)
 
 
 def weights_of_rows(codes, weights, factor):

@@ -14,7 +14,7 @@ from riata_engine.cox import STATUS, Cox, baseline_hazard, concordance, solve_co
 
 from ._base import _DESIGN, _validated, canonical, checked_weights
 from ._parameters import InvalidParameterError, check_parameters
-from ._survival_target import check_events, stratum_numbers, survival_target
+from ._survival_target import check_events, prediction_times, stratum_numbers, survival_target
 
 TIES = ("efron", "breslow")
 
@@ -25,6 +25,8 @@ class SurvivalPredictor(BaseEstimator):
     def _check_parameters(self, **rules):
         owner = type(self).__name__
         check_parameters(owner, vars(self), **rules)
+        if self.max_iter is None:
+            raise InvalidParameterError(f"The 'max_iter' parameter of {owner} must be an int >= 1. Got None instead.")
         if self.ties not in TIES:
             raise InvalidParameterError(f"The 'ties' parameter of {owner} must be 'efron' or 'breslow'. Got {self.ties!r} "
                                         f"instead.")
@@ -48,7 +50,10 @@ class SurvivalPredictor(BaseEstimator):
                 raise ValueError(f"offset has shape {offset.shape}: expected one number for each row of X, ({n},).")
         factor = self.penalty_factor
         if factor is not None:
-            factor = np.asarray(factor, float)
+            try:
+                factor = np.asarray(factor, float)
+            except (TypeError, ValueError):
+                factor = np.empty(0)                   # no numbers: refused below
             if factor.shape != (p,) or not (factor >= 0).all():
                 raise InvalidParameterError(f"The 'penalty_factor' parameter of {type(self).__name__} must be {p} numbers "
                                             f">= 0, one for each "
@@ -113,7 +118,7 @@ class SurvivalPredictor(BaseEstimator):
         eta = self.predict(X).astype(np.float64)
         if offset is not None:
             eta = eta + np.asarray(offset, float)
-        times = self.event_times_ if times is None else np.atleast_1d(np.asarray(times, float))
+        times = self.event_times_ if times is None else prediction_times(times)
         if (strata is None) != (self.strata_ is None):
             raise ValueError("strata must be given where the model was fitted with strata, and only there.")
         number = np.zeros(len(eta), np.intp)

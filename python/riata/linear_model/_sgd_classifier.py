@@ -5,10 +5,11 @@ from sklearn.linear_model._base import LinearClassifierMixin, SparseCoefMixin
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from ._base import _FLOATS, checked_weights
+from ._classes import check_labels
 from ._sgd import StochasticLinear, coded
 from ._sgd_regressor import starting_point
 
@@ -212,8 +213,9 @@ validation_fraction, n_iter_no_change, warm_start, average, batch_size, optimize
 
     def _checked(self, X, y, sample_weight, reset=True):
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS, order="C", reset=reset)
-        check_classification_targets(y)
-        return X, column_or_1d(y), checked_weights(sample_weight, X.shape[0])
+        y = column_or_1d(y)
+        check_labels(y)
+        return X, y, checked_weights(sample_weight, X.shape[0])
 
     def _learn(self, X, y, codes, weights, held=None, start=None, partial=False):
         K = len(self.classes_)

@@ -5,7 +5,7 @@ from sklearn.base import RegressorMixin
 from sklearn.model_selection import ShuffleSplit
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from ._base import _FLOATS, checked_weights
+from ._base import _FLOATS, check_converted, checked_weights
 from ._sgd import StochasticLinear
 
 LOSSES = ("squared_error", "huber", "epsilon_insensitive", "squared_epsilon_insensitive")
@@ -142,7 +142,9 @@ class SGDRegressor(RegressorMixin, StochasticLinear):
     def _checked(self, X, y, sample_weight, reset=True):
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_FLOATS, order="C", y_numeric=True, multi_output=False,
                              reset=reset)
-        return X, column_or_1d(y).astype(float), checked_weights(sample_weight, X.shape[0])
+        y = column_or_1d(y).astype(float)
+        check_converted(y)
+        return X, y, checked_weights(sample_weight, X.shape[0])
 
     def _fitted(self, X, answers):
         coef, intercept = self._keep_answers(answers, X.dtype, True)

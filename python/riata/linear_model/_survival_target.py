@@ -28,7 +28,8 @@ def survival_target(owner, y, event, n_samples):
 
 
 def _apart(owner, y, event):
-    if hasattr(y, "columns") and hasattr(y, "to_numpy"):
+    table = hasattr(y, "columns") and hasattr(y, "to_numpy")
+    if table:
         if event is None and {"event", "time"} <= set(y.columns):
             return np.asarray(y["time"]), np.asarray(y["event"])
         y = y.to_numpy()
@@ -42,7 +43,8 @@ def _apart(owner, y, event):
         if not _is_zero_one(first) and _is_zero_one(second):
             raise ValueError("the first column of y must be the event (1 or True for a death, 0 or False for a censored "
                              "row) and the second "
-                             "the time: here it is the other way round. Pass y[:, ::-1].")
+                             "the time: here it is the other way round. "
+                             + ("Name the columns event and time." if table else "Pass y[:, ::-1]."))
         return second, first
     if y.ndim != 1 and not (y.ndim == 2 and y.shape[1] == 1):
         raise ValueError(f"y of {owner} has shape {y.shape}: pass a structured array (event, time), an array (n, 2) of "
@@ -78,11 +80,31 @@ def _rows_of(bad):
     return f"{len(rows)} row{'s' * (len(rows) > 1)} ({named})"
 
 
+def prediction_times(times):
+    """The ``times`` of a prediction as float64 (n_times,); NaN and text are refused."""
+    given = np.asarray(times)
+    if given.dtype.kind not in "fiub" or given.ndim > 1:
+        raise ValueError(f"times = {times!r} must be a number or a list of numbers.")
+    given = np.atleast_1d(given).astype(np.float64)
+    if np.isnan(given).any():
+        raise ValueError(f"times[{int(np.isnan(given).argmax())}] is NaN: give a number for each time.")
+    return given
+
+
+def _plain(value):
+    """A value as Python has it, for messages."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _times(time):
+    given = np.asarray(time)
     try:
+        if given.dtype.kind in "USmMc" or (given.dtype.kind == "O" and any(isinstance(t, (str, bytes)) for t in given)):
+            raise TypeError                            # numpy would read text as numbers
         time = np.asarray(time, dtype=np.float64)
     except (TypeError, ValueError):
-        raise ValueError(f"the times in y must be numbers; they are of dtype {np.asarray(time).dtype}.") from None
+        raise ValueError(f"the times in y must be numbers; they are of dtype {given.dtype}, such as "
+                         f"{_plain(given[0])!r}.") from None
     if (bad := ~np.isfinite(time)).any():
         raise ValueError(f"the times in y are NaN or infinite in {_rows_of(bad)}: leave these rows out. (A row without an "
                          f"event is "
@@ -99,12 +121,15 @@ def _events(event):
         try:
             number = event.astype(np.float64)
         except (TypeError, ValueError):
-            raise ValueError(f"event must be boolean or 0 and 1; it is of dtype {event.dtype}, such as {event[0]!r}. "
-                             f"Compare it with the "
-                             "value that means a death: event == 'dead'.") from None
+            raise ValueError(f"event must be boolean or 0 and 1; it is of dtype {event.dtype}, such as "
+                             f"{_plain(event[0])!r}. Compare it with the value that means a death: event == 'dead'.") from None
+        if np.isnan(number).any():
+            raise ValueError(f"event is NaN in {_rows_of(np.isnan(number))}: leave these rows out.")
         if (bad := ~np.isin(number, (0.0, 1.0))).any():
+            strange = _plain(event[np.flatnonzero(bad)[0]])
             raise ValueError(f"event must be boolean or 0 and 1; it is neither in {_rows_of(bad)}, such as "
-                             f"{event[np.flatnonzero(bad)[0]]!r}. Compare it with the value that means a death: event == 2, say.")
+                             f"{strange!r}. Compare it with the value that means a death: "
+                             f"event == {strange!r}, say.")
         event = number == 1
     return np.ascontiguousarray(event)
 
