@@ -45,7 +45,8 @@ def test_classifiers_name_missing_and_mixed_labels(model):
 
 @pytest.mark.parametrize(("other", "words"), [
     (np.array(["2020-01-01", "2020-01-02"] * 30, dtype="datetime64[D]"), "Y has dtype datetime64"), (CODES, "mixes labels"),
-    (CODES + 0j, "Y has dtype complex128"), (np.array(["0", "1", "2"] * 20), "problem 0 has 'no', 'yes', problem 1 '0', '1', '2'")])
+    (CODES + 0j, "Y has dtype complex128"),
+    (np.array(["0", "1", "2"] * 20), "problem 0 has 'no', 'yes', problem 1 '0', '1', '2'")])
 def test_a_batch_says_which_labels_do_not_fit(other, words):
     with pytest.raises(ValueError, match=words):
         riata.fit_batch([X, X], [WORDS, other], loss="logistic", cv=3)

@@ -8,7 +8,7 @@ from riata.argument_names import native
 from riata.arguments import RIDGE_MIN_RATIO, check_arguments
 from riata.cross_validation import all_fits, cross_validate
 from riata.cv_result import CVResult
-from riata.folds import make_folds
+from riata.loss_folds import loss_folds
 from riata.paths import fitted_path
 from riata.results import PathResult
 from riata.status import warn_of_unconverged
@@ -47,9 +47,9 @@ class AdaptivePathResult(PathResult):
 
 
 @native
-def adaptive_path(X, y, *, loss="squared", initial="ridge", gamma=1.0, cv=10, groups=None, seed=0, l1_ratio=1.0,
-                  alphas=100, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, lower=None, upper=None,
-                  positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6, max_epochs=100_000,
+def adaptive_path(X, y, *, loss="squared", initial="ridge", gamma=1.0, cv=10, groups=None, stratify=None, seed=0,
+                  l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, lower=None,
+                  upper=None, positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6, max_epochs=100_000,
                   stop_dev_ratio=None, stop_dev_change=None, n_threads=None, time_budget=None, backend="cpu",
                   progress=None) -> AdaptivePathResult:
     """Fit an adaptive lasso (or elastic net) in its two stages.
@@ -69,7 +69,7 @@ def adaptive_path(X, y, *, loss="squared", initial="ridge", gamma=1.0, cv=10, gr
         penalty (of squared loss least squares, n > p: otherwise that of least norm), or coefficients of your own. It keeps the
         other settings: weights, penalty factors, bounds, standardisation.
     gamma : float > 0, default=1.0
-    cv, groups, seed
+    cv, groups, stratify, seed
         Folds of the first fit, as in `riata.cross_validate_path`.
     l1_ratio, alphas, alpha_min_ratio, weights, offset, penalty_factor, lower, upper, positive, intercept, standardize, solver, \
 tol, max_epochs, stop_dev_ratio, stop_dev_change, n_threads, time_budget, backend, progress
@@ -113,7 +113,7 @@ tol, max_epochs, stop_dev_ratio, stop_dev_change, n_threads, time_budget, backen
     given = check_arguments(locals())
     l1_ratio = check_l1_ratio(l1_ratio)
     gamma = check_number(gamma, "gamma", 0.0, low_open=True, high_open=True)
-    first, crossed, fits = _first_coefficients(given, initial, cv, groups, seed)
+    first, crossed, fits = _first_coefficients(given, initial, cv, groups, stratify, seed)
     size = np.abs(first)
     if given.settings["standardize"]:
         size = size * standard_deviations(Batch(given.X, given.y[:, None], weights=given.weights, **given.settings))
@@ -133,7 +133,7 @@ tol, max_epochs, stop_dev_ratio, stop_dev_change, n_threads, time_budget, backen
                               penalty_factor=factor, initial_cv=crossed, gamma=gamma)
 
 
-def _first_coefficients(given, initial, cv, groups, seed):
+def _first_coefficients(given, initial, cv, groups, stratify, seed):
     """(b⁰ (p,), its CVResult or None, (status, gap) of its fits)."""
     none = np.empty(0, "U1"), np.empty(0)
     p = given.X.shape[1]
@@ -158,7 +158,7 @@ def _first_coefficients(given, initial, cv, groups, seed):
         if not np.isfinite(path.intercept[0]):
             raise RuntimeError(f"initial = 'ols' was not fitted ({path.status[0]}): give more time_budget, or initial='ridge'")
         return path.coef[0], None, (path.status[:0], path.gap[:0])
-    folds = make_folds(cv, len(given.y), y=given.y, X=given.X, weights=given.weights, groups=groups, seed=seed)
+    folds = loss_folds(given, cv, groups=groups, stratify=stratify, seed=seed)
     if ratio == 0.0:
         settings["solver"], settings["alpha_min_ratio"] = "auto", RIDGE_MIN_RATIO
     crossed = cross_validate(replace(given, grid=Grid(FIRST_ALPHAS), settings=settings, progress=None), folds, np.array([ratio]))

@@ -15,8 +15,8 @@ from riata_engine.batch import Interrupted
 def fit_batch(X, Y=None, *, loss="squared", columns=None, by=None, labels=None, weights=None, l1_ratio=1.0, alphas=100,
               alpha_min_ratio=None, offset=None, penalty_factor=None, lower=None, upper=None, positive=False, intercept=True,
               standardize=False, solver="auto", tol=1e-6, max_epochs=100_000, stop_dev_ratio=None, stop_dev_change=None, cv=None,
-              seed=0, select=None, keep_predictions=False, n_threads=None, time_budget=None, max_memory=None, checkpoint=None,
-              backend="cpu", progress=None) -> BatchResult:
+              stratify=None, seed=0, select=None, keep_predictions=False, n_threads=None, time_budget=None, max_memory=None,
+              checkpoint=None, backend="cpu", progress=None) -> BatchResult:
     """Fit B regularisation paths, or B cross-validated models, in one call.
 
     What the problems have in common decides what is shared:
@@ -74,6 +74,9 @@ def fit_batch(X, Y=None, *, loss="squared", columns=None, by=None, labels=None, 
         the problem alone, from `seed`. Fold ids (n,) are one per row of X, also with `by`. A splitter splits the rows that have a
         target; one that reads y makes folds for each target; a problem with too few rows for it is skipped. Every fold must
         train on all the rows that it does not hold out.
+    stratify : int or False, optional
+        With an int `cv`, for each problem as in `riata.cross_validate_path`: two classes are spread evenly over its folds, unless
+        it is False; a number is one of quantile bins of its target.
     select : {"min", "1se", "aic", "bic", "ebic"}, optional
         The rule that chooses. Default: "min" with `cv`; without it whole paths are kept.
     keep_predictions : bool, default=False

@@ -12,7 +12,7 @@ from riata.bootstrap_result import BootstrapResult
 from riata.chunks import Sequence
 from riata.cross_validation import all_fits, cross_validate
 from riata.cv_choice import RULES
-from riata.folds import make_folds
+from riata.loss_folds import loss_folds
 from riata.no_memory import answer_fits
 from riata.paths import fitted_path
 from riata.status import warn_of_unconverged
@@ -26,10 +26,11 @@ SINGLE, BLOCKS = 1000, 200
 
 
 @native
-def bootstrap_path(X, y, *, loss="squared", n_boot=2000, choose="min", cv=10, jackknife=None, groups=None, seed=0,
-                   l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None, lower=None,
-                   upper=None, positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6, max_epochs=100_000,
-                   n_threads=None, time_budget=None, max_memory=None, backend="cpu", progress=None) -> BootstrapResult:
+def bootstrap_path(X, y, *, loss="squared", n_boot=2000, choose="min", cv=10, jackknife=None, groups=None, stratify=None,
+                   seed=0, l1_ratio=1.0, alphas=100, alpha_min_ratio=None, weights=None, offset=None, penalty_factor=None,
+                   lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto", tol=1e-6,
+                   max_epochs=100_000, n_threads=None, time_budget=None, max_memory=None, backend="cpu",
+                   progress=None) -> BootstrapResult:
     """Bootstrap a regularisation path: rows drawn with replacement, the whole path fitted anew on each draw.
 
     A draw is a column of counts that multiply the weights, X is never copied, and all draws are one batch, solved in chunks
@@ -49,7 +50,7 @@ def bootstrap_path(X, y, *, loss="squared", n_boot=2000, choose="min", cv=10, ja
         At which alpha coefficients are kept: by cross-validation on all rows (the rules of `riata.cross_validate_path`), by an
         information criterion of the path on all rows, one of the alphas itself, or "all". The choice is made once: intervals
         and optimism are those of a fit at this alpha, and do not know that it was chosen.
-    cv
+    cv, stratify
         Folds for "min" and "1se", as in `riata.cross_validate_path`.
     jackknife : int, optional
         For the acceleration of BCa intervals: how many blocks of rows to leave out, one after the other. Default: every single
@@ -116,7 +117,7 @@ solver, tol, max_epochs, n_threads, time_budget, backend, progress
     n_blocks = _check_jackknife(jackknife, len(units))
     folds = None
     if choose in RULES:
-        folds = make_folds(cv, n, y=given.y, X=given.X, weights=given.weights, groups=groups, seed=seed)
+        folds = loss_folds(given, cv, groups=groups, stratify=stratify, seed=seed)
     sequence = Sequence(len(plan) * given.grid.size, progress, given.settings["time_budget"])
     first = replace(given, progress=None)
     crossed = None if folds is None else cross_validate(first, folds, np.array([l1_ratio]))

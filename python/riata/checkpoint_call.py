@@ -29,7 +29,8 @@ def identity_of(call):
             "alphas": plain(rules.alphas), "alpha_min_ratio": rules.alpha_min_ratio, "l1_ratio": plain(rules.l1_ratio),
             "positive": rules.positive, **{name: plain(call.given[name]) for name in ("cv", "penalty_factor", "lower", "upper")},
             "folds": _folds_of_first(cv, source) if hasattr(cv, "split") else None,
-            "seed": None if rules.folds is None else rules.folds.seed}
+            "seed": None if rules.folds is None else rules.folds.seed,
+            "stratify": None if rules.folds is None else rules.folds.stratify}
 
 
 def plain(value):

@@ -10,7 +10,7 @@ from riata.calibration import OutOfFold
 from riata.cv_batch import CVBatch, grid_batch
 from riata.cv_choice import require_defined, undefined_note
 from riata.cv_result import CVResult
-from riata.folds import make_folds
+from riata.loss_folds import loss_folds
 from riata.measures import MEASURES, check_scoring
 from riata.no_memory import answer_fits
 from riata.own_penalty import PenaltyPathResult, check_own_arguments, own_fields, warn_of_certificates
@@ -114,10 +114,7 @@ max_epochs, n_threads, time_budget, backend, progress
     own = None if penalty is None else check_own_arguments(penalty, given, arguments)
     l1_ratios = check_l1_ratios(l1_ratio)
     measure = check_scoring(scoring, given.loss, given.classes, given.weights)
-    folds = make_folds(cv, len(given.y), y=given.y, X=given.X, weights=given.weights, groups=groups,
-                       stratify=None if stratify is False else stratify, n_repeats=n_repeats, seed=seed,
-                       strata=None if given.classes is None or stratify is False else given.y)
-    check_trained_folds(given.y, given.weights, given.loss, given.classes, folds)
+    folds = loss_folds(given, cv, groups=groups, stratify=stratify, n_repeats=n_repeats, seed=seed)
     result = cross_validate(given, folds, l1_ratios, measure, own)
     if len(result.undefined_folds):
         warnings.warn(undefined_note(result), UserWarning, stacklevel=3)
@@ -126,30 +123,6 @@ max_epochs, n_threads, time_budget, backend, progress
     else:
         warn_of_certificates(own, *all_fits(result), tol, result.n_at_limit, stacklevel=4)
     return result
-
-
-def check_trained_folds(y, weights, loss, classes, folds):
-    """Refuse folds whose training rows leave a loss without a minimum: of one class, or all counts 0.
-
-    Raises
-    ------
-    ValueError
-    """
-    if loss.link == "identity":
-        return
-    counted = np.ones(len(y), bool) if weights is None else weights > 0
-    kinds = [counted & (y > 0)] + ([counted & (y < 1)] if loss.link == "logit" else [])
-    for k, test in enumerate(folds.test):
-        held_out = np.zeros(len(y), bool)
-        held_out[test] = True
-        trained = ~held_out if folds.train is None else np.bincount(folds.train[k], minlength=len(y)) > 0
-        for rows, value in zip(kinds, (0, 1), strict=False):
-            if not (trained & rows).any():
-                label = value if classes is None else classes[value]
-                remedy = ("use fewer folds, or such that" if classes is None else
-                          "leave stratify at its default with an int cv, or give folds that")
-                raise ValueError(f"y is {label!s} in every training row of fold {k} of cv, where the {loss.name} loss has "
-                                 f"no minimum: {remedy} train on rows of both kinds")
 
 
 def cross_validate(given, folds, l1_ratios, measure=MEASURES["deviance"], penalty=None):

@@ -156,7 +156,7 @@ def _shuffled(n_folds, rows, y, groups, stratify, strata, n_repeats, seed, first
         if groups is not None:
             raise ValueError("stratify and groups cannot be combined here; pass a splitter such as "
                              "sklearn.model_selection.StratifiedGroupKFold on bins of y, or its folds, as cv")
-        bins = _quantile_bins(y[rows], stratify, units)
+        bins = quantile_bins(y[rows], stratify, units)
     test = []
     for repeat in range(first_repeat, first_repeat + n_repeats):
         if groups is not None:
@@ -169,7 +169,8 @@ def _shuffled(n_folds, rows, y, groups, stratify, strata, n_repeats, seed, first
     return Folds(test)
 
 
-def _quantile_bins(values, stratify, units):
+def quantile_bins(values, stratify, units):
+    """(n,) numbers of the quantile bins of `values`; a ValueError says what `stratify`, their number, must be."""
     if isinstance(stratify, bool) or not isinstance(stratify, Integral) or not 2 <= stratify <= units:
         given = repr(stratify) if np.ndim(stratify) == 0 else f"(an array of shape {np.shape(stratify)})"
         raise ValueError(f"stratify = {given} must be None or the number of quantile bins of y, 2 to {units}")

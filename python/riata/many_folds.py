@@ -5,9 +5,11 @@ from numbers import Integral
 
 import numpy as np
 
-from riata.folds import fold_ids_of, make_folds
+from riata.folds import fold_ids_of, make_folds, quantile_bins
+from riata.loss_folds import are_classes
+from riata.losses import SQUARED, Loss
 from riata.resampling_plan import ResamplingPlan
-from riata_engine.random import kfold_ids
+from riata_engine.random import kfold_ids, stratified_kfold_ids
 
 #: scikit-learn's splitters that do not look at y
 BLIND = ("KFold", "RepeatedKFold", "ShuffleSplit", "LeaveOneOut", "LeavePOut", "PredefinedSplit", "TimeSeriesSplit")
@@ -24,6 +26,9 @@ class FoldsOfEach:
         The folds of an int `cv` are those that `riata.cross_validate_path` makes of the problem alone.
     B : int or None
         Number of problems, where it is known.
+    loss : riata.losses.Loss
+    stratify : int, False or None
+        As there.
     K : int or None
         The number of folds, where `cv` is one.
     """
@@ -31,6 +36,8 @@ class FoldsOfEach:
     cv: object
     seed: int
     B: int | None
+    loss: Loss = SQUARED
+    stratify: int | bool | None = None
     made: dict = field(default_factory=dict, repr=False)
 
     def __post_init__(self):
@@ -54,8 +61,15 @@ class FoldsOfEach:
     def read_targets(self):
         """Whether the folds of one design may differ from target to target."""
         cv = self.cv
+        if self.K is not None:
+            return self._spread
         blind = type(cv).__module__.startswith("sklearn.model_selection") and type(cv).__name__ in BLIND
         return hasattr(cv, "split") and not isinstance(cv, ResamplingPlan) and not blind
+
+    @property
+    def _spread(self):
+        """Whether folds of an int spread classes or bins of y evenly."""
+        return self.stratify is not False and (self.stratify is not None or self.loss.name == "logistic")
 
     def check_sizes(self, n):
         """Refuse fold ids that are not one per row of each of the problems, which have n (B,) rows.
@@ -94,11 +108,15 @@ class FoldsOfEach:
         K = self.K
         if K is not None:
             rows = n if used is None else int(np.count_nonzero(used))
-            ids = self.made.get(rows)
-            if ids is None:
-                if rows < K:
-                    return f"{rows} row{'s' * (rows != 1)} that count{'s' * (rows == 1)} cannot make {K} folds"
-                ids = self.made[rows] = kfold_ids(rows, K, int(self.seed), 0).astype(np.int32)
+            if rows < K:
+                return f"{rows} row{'s' * (rows != 1)} that count{'s' * (rows == 1)} cannot make {K} folds"
+            if self._spread:
+                try:
+                    ids = self._spread_ids(y if used is None else y[used], K)
+                except ValueError as error:            # more quantile bins than rows
+                    return str(error)
+            else:
+                ids = self._plain_ids(rows, K)
             if used is None:
                 return K, ids
             spread = np.full(n, -1, np.int32)
@@ -136,6 +154,20 @@ class FoldsOfEach:
             if counts.max() == used.sum():
                 return "one fold holds out all rows that count"
         return len(folds), ids
+
+
+    def _plain_ids(self, rows, K):
+        ids = self.made.get(rows)
+        if ids is None:
+            ids = self.made[rows] = kfold_ids(rows, K, int(self.seed), 0).astype(np.int32)
+        return ids
+
+    def _spread_ids(self, y, K):
+        """The ids of the rows that count, whose targets are y."""
+        if self.stratify is None and not are_classes(y, self.loss):
+            return self._plain_ids(len(y), K)
+        bins = y if self.stratify is None else quantile_bins(y, self.stratify, len(y))
+        return stratified_kfold_ids(bins, K, int(self.seed)).astype(np.int32)
 
 
 def rows_to_split(cv, y):

@@ -4,6 +4,7 @@ import numpy as np
 
 from riata.class_labels import distinct, label_array, missing_labels
 from riata.columns import begins
+from riata.loss_folds import ends
 from riata.losses import NAMED
 from riata.tables import dataframe, design
 from riata_engine.batch import LOSS, STATUS
@@ -110,7 +111,7 @@ def faults_of(loss, y, used):
     for b in np.unique(np.searchsorted(at, np.flatnonzero(missed), side="right") - 1).tolist():
         out[b] = SKIPPED, f"the target has {loss.outside(y[b], missed[at[b]:at[b + 1]])}"
     some = np.flatnonzero(np.add.reduceat(np.append(counts, False), at[:-1]) * (sizes > 0))
-    for value, other in _ends(loss, flat):
+    for value, other in ends(loss, flat):
         for b in np.setdiff1d(some, _owners(at, counts & other)):
             out.setdefault(int(b), (NOT_FINITE, FLAT.format(value=value, loss=loss.name)))
     return out
@@ -131,7 +132,7 @@ def faults_of_folds(loss, y, used, folds, n_folds):
         if b in used:
             counts[at[i]:at[i + 1]] &= used[b]
     out, number = {}, np.repeat(np.arange(len(chosen)), sizes)
-    for value, other in _ends(loss, flat):
+    for value, other in ends(loss, flat):
         there = counts & other
         held = there & (ids >= 0)
         of_folds = np.bincount(first[number[held]] + ids[held], minlength=first[-1])
@@ -145,12 +146,6 @@ def faults_of_folds(loss, y, used, folds, n_folds):
 def filled(y, present):
     """Targets (n,) or (n, T) whose missing values are one that is there: any loss is defined at it, and the row has weight 0."""
     return np.where(present, y, np.take_along_axis(y, np.expand_dims(np.argmax(present, axis=0), 0), axis=0))
-
-
-def _ends(loss, flat):
-    """[(value, where the target is another)]: a target that is the value in all rows has no fit."""
-    ends = {"log": [("0", flat > 0)], "logit": [("0", flat > 0), ("1", flat < 1)]}
-    return ends.get(loss.link, [])
 
 
 def _owners(at, rows):

@@ -208,7 +208,7 @@ def check_rules(given, B, default_select="min"):
             name = "stop_dev_ratio" if settings["stop_dev_ratio"] is not None else "stop_dev_change"
             raise ValueError(f"{name} = {given[name]!r} ends a path early, and a cross-validation compares whole ones: leave "
                              "it out")
-        rules.folds = FoldsOfEach(cv, given["seed"], B)
+        rules.folds = FoldsOfEach(cv, given["seed"], B, loss, _check_stratify(given["stratify"], cv))
     rules.l1_ratio = check_l1_ratio(given["l1_ratio"]) if B is None or np.ndim(given["l1_ratio"]) == 0 \
         else check_l1_ratio_each(given["l1_ratio"], B)
     _check_alphas(rules, given["alphas"])
@@ -226,6 +226,16 @@ def check_rules(given, B, default_select="min"):
                 raise ValueError(f"{name} is given per feature, and X is an iterator: give a number, or X as a list")
             rules.features[name] = kind, value
     return rules
+
+
+def _check_stratify(stratify, cv):
+    if stratify is None or stratify is False:
+        return stratify
+    if not isinstance(cv, Integral):
+        raise ValueError(f"stratify = {stratify!r} works with an int cv only; a splitter stratifies by itself")
+    if isinstance(stratify, (bool, np.bool_)) or not isinstance(stratify, Integral) or stratify < 2:
+        raise ValueError(f"stratify = {stratify!r} must be None, False, or the number of quantile bins of each target, 2 or more")
+    return int(stratify)
 
 
 def one_or_each(value, name, B):

@@ -12,7 +12,7 @@ from riata.cross_validation import all_fits, cross_validate
 from riata.cv_batch import HeldOutMean
 from riata.cv_choice import RULES, standard_error
 from riata.cv_result import CVResult
-from riata.folds import make_folds
+from riata.loss_folds import loss_folds
 from riata.prediction import linear_predictor
 from riata.status import warn_of_unconverged
 from riata.tables import dataframe
@@ -156,14 +156,15 @@ max_epochs, n_threads, time_budget, backend, progress
     given = check_arguments(locals())
     l1_ratios = check_l1_ratios(l1_ratio)
     n, weights = len(given.y), given.weights
-    data = {"y": given.y, "X": given.X, "groups": groups}
-    outer = make_folds(cv, n, weights=weights, stratify=stratify if _is_int(cv) else None, n_repeats=n_repeats,
-                       seed=seed, **data)
+    outer = loss_folds(given, cv, groups=groups, stratify=_strata(stratify, cv), n_repeats=n_repeats, seed=seed)
     tasks = []                                         # all folds are made, and refused, before anything is fitted
     for k in range(len(outer)):
         rows, fold_weights = _training(outer, k, weights, n)
-        folds = make_folds(inner_cv, n, weights=fold_weights, stratify=stratify if _is_int(inner_cv) else None,
-                           seed=seed, first_repeat=INNER_REPEAT + k, rows=rows, name="inner_cv", **data)
+        try:
+            folds = loss_folds(given, inner_cv, groups=groups, weights=fold_weights, stratify=_strata(stratify, inner_cv),
+                               seed=seed, first_repeat=INNER_REPEAT + k, rows=rows, name="inner_cv")
+        except ValueError as error:
+            raise ValueError(f"{error} (within outer fold {k} of cv)") from None
         tasks.append((fold_weights, folds))
     clock = _Clock(time_budget, progress, [len(l1_ratios) * (len(folds) + 1) for _, folds in tasks])
     inner = []
@@ -181,8 +182,9 @@ max_epochs, n_threads, time_budget, backend, progress
     return result
 
 
-def _is_int(cv):
-    return isinstance(cv, Integral) and not isinstance(cv, bool)
+def _strata(stratify, cv):
+    """`stratify` for folds of an int; one that is for the other folds is no error here."""
+    return stratify if isinstance(cv, Integral) and not isinstance(cv, bool) else None
 
 
 def _training(outer, k, weights, n):

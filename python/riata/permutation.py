@@ -7,7 +7,7 @@ import numpy as np
 from riata.argument_names import native
 from riata.arguments import check_arguments, derived_alphas
 from riata.chunks import Sequence, chunk_size, growing_chunks
-from riata.folds import make_folds
+from riata.loss_folds import loss_folds
 from riata.no_memory import answer_fits
 from riata.resampling_plan import ResamplingPlan
 from riata.status import status_names, warn_of_unconverged
@@ -113,8 +113,9 @@ def permutation_test(X, y, *, loss="squared", n_perm=1000, cv=10, groups=None, n
         smallest p-value is 1 / (1 + B).
     cv, groups, n_repeats
         As in `riata.cross_validate_path`. Folds must train on every row that they do not test on, and must not be made from
-        y (by strata of y): they are the same for all permutations. With `groups`, permutations stay within the groups, of
-        which one at least must have several rows.
+        y (by strata of y): they are the same for all permutations, so that an int makes plain folds also of two classes. A
+        permutation that leaves a fold one class to train on is `not_finite` and takes no part in the test. With `groups`,
+        permutations stay within the groups, of which one at least must have several rows.
     seed : int, default=0
         Permutations and folds are functions of it alone.
     l1_ratio : float or array_like of shape (R,), default=1.0
@@ -164,7 +165,7 @@ max_epochs, n_threads, time_budget, backend, progress
         raise ValueError(f"offset is given, and the {given.loss.name} loss has a link: y less the offset is no target of it, and "
                          "rows of different offsets cannot be exchanged. Leave offset out; of counts with an exposure test the "
                          "rates y / exposure, with weights=exposure")
-    folds = make_folds(cv, n, y=given.y, X=given.X, weights=given.weights, groups=groups, n_repeats=n_repeats, seed=seed)
+    folds = loss_folds(given, cv, spread=False, groups=groups, n_repeats=n_repeats, seed=seed)
     if folds.train is not None:
         raise ValueError("cv gives folds that do not train on every row that they leave in (a time series, or rows drawn more "
                          "than once): permutation_test needs an int, a K-fold splitter or fold ids")

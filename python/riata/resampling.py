@@ -36,7 +36,8 @@ def kfold(n_samples, n_splits=10, *, n_repeats=1, groups=None, stratify=None, y=
     y : array_like of shape (n,), optional
         Target, for `stratify`.
     seed : int, default=0
-        The folds are those of ``cross_validate_path(cv=n_splits, n_repeats=n_repeats, seed=seed, ...)`` without weights.
+        The folds are those of ``cross_validate_path(cv=n_splits, n_repeats=n_repeats, seed=seed, ...)`` without weights (of two
+        classes with ``stratify=False``).
 
     Returns
     -------

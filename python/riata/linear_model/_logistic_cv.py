@@ -8,9 +8,9 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from riata.class_labels import check_trained
-from riata.cross_validation import check_trained_folds
 from riata.cv_batch import CVBatch, row_sets
 from riata.folds import make_folds
+from riata.loss_folds import check_trained_folds
 from riata.losses import Loss
 from riata.measures import check_scoring
 from riata.multinomial import held_out_scores
