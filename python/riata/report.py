@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .losses import SQUARED
 from .persistence import atomic_path, save_model, write_text
 
 UNFINISHED = ("max_iter", "time_budget", "not_finite")
@@ -64,6 +65,7 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
     X : array (n, p)
         What was fitted; only the spread of its columns is used.
     y : array (n,)
+        Numbers, or labels of two classes.
     name, target : str
     weights : array (n,), optional
     seconds : float, optional
@@ -77,17 +79,23 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
     -------
     dict
         ``choices["min" | "1se"]`` hold ``alpha``, ``l1_ratio``, ``intercept``, ``heldout_error`` and ``heldout_se``
-        (mean squared error over the folds), ``heldout_r2`` (1 − error / variance of y, None without a variance),
+        (mean deviance over the folds, of squared loss the mean squared error), ``heldout_r2`` (of squared loss: 1 − error /
+        variance of y; None without a variance), ``heldout_explained`` (of other losses: 1 − error / null deviance),
+        ``heldout_score`` and ``heldout_score_se`` (where another measure, ``scoring``, chose),
         ``deviance_explained`` (on the training rows), ``end_of_grid`` (whether the smallest alpha of the grid did best),
         ``end_of_l1_ratios`` (whether the smallest or largest l1_ratio did, short of 0 and 1) and ``coefficients``, largest
         standardised size first: ``feature``, ``coefficient``, ``sign``, ``standardised`` =
-        coefficient · sd(x_j) / sd(y). ``largest_gap`` and ``status`` count every fit, those of the folds too.
+        coefficient · sd(x_j) / sd(y), under a link coefficient · sd(x_j). ``loss`` has its ``name``, ``parameter`` and
+        ``link``, ``classes`` the two labels, of which the model predicts the second, or None. ``largest_gap`` and ``status``
+        count every fit, those of the folds too.
     """
     if rule not in ("min", "1se"):
         raise ValueError(f"rule is {rule!r}: give 'min' or '1se'")
     names = feature_names(cv)
-    scale = standardising_scale(X, y, weights)
-    y_sd = float(standard_deviations(np.asarray(y)[:, None], weights)[0])
+    loss, classes = cv.path.loss, cv.path.classes
+    squared, by_deviance = loss.name == "squared", cv.scoring == "deviance"
+    scale = standardising_scale(X, y, weights, loss)
+    y_sd = float(standard_deviations(np.asarray(y)[:, None], weights)[0]) if squared else None
     choices = {}
     for which in ("min", "1se"):
         r, i = getattr(cv, f"index_{which}")
@@ -98,7 +106,10 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
         choices[which] = {
             "alpha": float(getattr(cv, f"alpha_{which}")), "l1_ratio": float(getattr(cv, f"l1_ratio_{which}")),
             "intercept": float(getattr(cv, f"intercept_{which}")), "heldout_error": error,
-            "heldout_se": _number(cv.deviance_se[r, i]), "heldout_r2": _r2(error, y_sd),
+            "heldout_se": _number(cv.deviance_se[r, i]),
+            **({"heldout_r2": _r2(error, y_sd)} if squared else {"heldout_explained": _explained(error, cv.paths[r])}),
+            **({} if by_deviance else {"heldout_score": float(cv.score_mean[r, i]),
+                                       "heldout_score_se": _number(cv.score_se[r, i])}),
             "deviance_explained": _number(cv.paths[r].dev_ratio[i]), "gap": _number(cv.paths[r].gap[i]),
             "end_of_grid": cv.at_end_of_grid and (r, i) == cv.index_min, "end_of_l1_ratios": cv.at_end_of_l1_ratios,
             "status": str(cv.paths[r].status[i]),
@@ -109,7 +120,9 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
                               return_counts=True)
     gaps = np.concatenate([np.ravel(cv.fold_gap), *(path.gap for path in cv.paths)])
     return {
-        "name": name, "target": target, "rows": int(np.shape(X)[0]), "features": int(np.shape(X)[1]),
+        "name": name, "target": target, "loss": {"name": loss.name, "parameter": loss.parameter, "link": loss.link},
+        "classes": None if classes is None else np.asarray(classes).tolist(), "scoring": cv.scoring,
+        "score_label": cv.score_label, "rows": int(np.shape(X)[0]), "features": int(np.shape(X)[1]),
         "folds": len(cv.folds), "l1_ratios": [float(ratio) for ratio in cv.l1_ratios],
         "alphas_per_l1_ratio": int(np.shape(cv.alphas)[1]), "rule": rule, "choices": choices,
         "largest_gap": float(np.nanmax(gaps)) if np.isfinite(gaps).any() else None,
@@ -121,6 +134,11 @@ def summarize(cv, X, y, *, name="data", target="y", weights=None, seconds=None, 
 def _r2(error, y_sd):
     """1 − error / y_sd²; None where y is constant, or so small that its squares are 0."""
     return 1 - error / y_sd / y_sd if y_sd * y_sd >= np.finfo(np.float64).tiny else None
+
+
+def _explained(error, path):
+    """1 − error / null deviance, on all rows; None where that is 0."""
+    return 1 - error / path.null_deviance if path.null_deviance > 0 else None
 
 
 def _number(value):
@@ -138,10 +156,15 @@ def feature_names(cv):
     return [f"x{j}" for j in range(path.coef.shape[1])] if path.feature_names is None else list(path.feature_names)
 
 
-def standardising_scale(X, y, weights=None):
-    """Factors sd(x_j) / sd(y) that turn coefficients into standardised sizes; all 0 for a constant y."""
-    y_sd = standard_deviations(np.asarray(y)[:, None], weights)[0]
+def standardising_scale(X, y, weights=None, loss=SQUARED):
+    """Factors sd(x_j) / sd(y) that turn coefficients into standardised sizes; all 0 for a constant y.
+
+    Under a link they are sd(x_j): what a feature adds to the linear predictor when it rises by one standard deviation.
+    """
     x_sd = standard_deviations(X, weights)
+    if loss.link != "identity":
+        return x_sd
+    y_sd = standard_deviations(np.asarray(y)[:, None], weights)[0]
     if y_sd == 0:
         return np.zeros_like(x_sd)
     with np.errstate(over="ignore"):                   # where the ratio is beyond float64, the coefficients are 0 or nearly
@@ -178,11 +201,12 @@ def write_report(cv, X, y, directory, *, summary, weights=None, encoding=None, p
     choice = summary["choices"][summary["rule"]]
     save_model(cv, files["model"], rule=summary["rule"], target_names=[summary["target"]], encoding=encoding, notes={
         "data": summary["name"], "rows": summary["rows"], "rule": summary["rule"], "folds": summary["folds"],
-        **{key: choice[key] for key in ("heldout_error", "heldout_se", "heldout_r2", "deviance_explained", "gap")}})
+        **{key: value for key, value in choice.items() if key.startswith("heldout_")},
+        **{key: choice[key] for key in ("deviance_explained", "gap")}})
     for name in PLOTS:                       # those of an earlier report in this folder do not belong to this one
         (directory / name).unlink(missing_ok=True)
     if plots:
-        files |= draw(cv, standardising_scale(X, y, weights), directory, summary)
+        files |= draw(cv, standardising_scale(X, y, weights, cv.path.loss), directory, summary)
     files["summary"] = directory / "summary.md"
     write_text(files["summary"], markdown(summary, files, __version__))
     return {kind: str(path) for kind, path in files.items()}
@@ -209,7 +233,7 @@ def draw(cv, scale, directory, summary):
         "path": lambda ax: plots.plot_path(cv.path, ax, scale=scale, marks=marks,
                                            title=f"{head}path of {summary['target']}, l1_ratio = {cv.path.l1_ratio:g}"),
         "cv": lambda ax: plots.plot_cv(cv, ax, title=f"{head}cross-validation, {summary['folds']} folds"),
-        "heatmap": lambda ax: plots.plot_heatmap(cv, ax, title=f"{head}held-out error over (alpha, l1_ratio)"),
+        "heatmap": lambda ax: plots.plot_heatmap(cv, ax, title=f"{head}held-out {_measure(summary)} over (alpha, l1_ratio)"),
         "coefficients_plot": lambda ax: plots.plot_coefficients(
             feature_names(cv), of[main], other=of[other], labels=(titles[main], titles[other]), ax=ax,
             title=f"{head}{plural(summary['choices'][main]['selected'], 'feature')} selected" +
@@ -242,17 +266,35 @@ def facts(summary):
     """The comparison of the two rules: rows of (what, by the minimum, by one standard error), as text."""
     def show(value, digits=".4g"):
         return "not defined" if value is None else format(value, digits)
+    def with_error(value, error):
+        return f"{value:.4g}" + ("" if error is None else f" ± {error:.3g}")
     pairs = [summary["choices"][which] for which in ("min", "1se")]
+    squared, by_deviance = summary["loss"]["name"] == "squared", summary["scoring"] == "deviance"
     rows = [("alpha", *(show(c["alpha"]) + " (end of the grid)" * c["end_of_grid"] for c in pairs)),
             ("l1_ratio", *(show(c["l1_ratio"], "g") + " (end of the list)" * c["end_of_l1_ratios"] for c in pairs)),
-            ("held-out mean squared error",
-             *(f"{c['heldout_error']:.4g}" + ("" if c["heldout_se"] is None else f" ± {c['heldout_se']:.3g}")
-               for c in pairs)),
-            ("held-out R²", *(show(c["heldout_r2"], ".3f") for c in pairs)),
+            *([] if by_deviance else [(f"held-out {summary['score_label']}, which chose",
+                                       *(with_error(c["heldout_score"], c["heldout_score_se"]) for c in pairs))]),
+            ("held-out mean squared error" if squared else "held-out deviance",
+             *(with_error(c["heldout_error"], c["heldout_se"]) for c in pairs)),
+            ("held-out R²", *(show(c["heldout_r2"], ".3f") for c in pairs)) if squared else
+            ("held-out deviance explained", *(show(c["heldout_explained"], ".3f") for c in pairs)),
             ("deviance explained (training rows)", *(show(c["deviance_explained"], ".3f") for c in pairs)),
             ("features selected", *(f"{c['selected']} of {summary['features']}" for c in pairs)),
             ("intercept", *(show(c["intercept"]) for c in pairs))]
     return rows
+
+
+def model_words(summary):
+    """What stands before and after the name of the target: ``elastic net, logistic loss, for the odds of`` ill ``= yes``."""
+    name, parameter = summary["loss"]["name"], summary["loss"]["parameter"]
+    of = "" if name == "squared" else f", {name.replace('_', ' ')} loss{'' if parameter is None else f' ({parameter:g})'},"
+    classes = summary["classes"]
+    return f"elastic net{of} for " + ("" if classes is None else "the odds of "), "" if classes is None else f" = {classes[1]}"
+
+
+def _measure(summary):
+    """What the plots of the whole grid show."""
+    return "error" if summary["scoring"] == "deviance" else summary["score_label"]
 
 
 def selected(summary):
@@ -286,8 +328,12 @@ def markdown(summary, files, version, top=50):
     main = summary["rule"]
     title = {"min": "the minimum", "1se": "the one-standard-error rule"}[main]
     other = {"min": "1-SE", "1se": "minimum"}[main]
+    before, after = model_words(summary)
+    identity = summary["loss"]["link"] == "identity"
+    size = f"coefficient × sd(feature) / sd({summary['target']})" if identity else \
+        f"coefficient × sd(feature), on the scale of the {'log-odds' if summary['classes'] else 'linear predictor'}"
     lines = [f"# {summary['name']}", "",
-             f"Elastic net for `{summary['target']}`: {plural(summary['rows'], 'row')}, "
+             f"E{before[1:]}`{summary['target']}`{after}: {plural(summary['rows'], 'row')}, "
              f"{plural(summary['features'], 'feature')}, {plural(summary['alphas_per_l1_ratio'], 'alpha')} for each l1_ratio of "
              f"{', '.join(f'{ratio:g}' for ratio in summary['l1_ratios'])}; {plural(summary['folds'], 'fold')}.", ""]
     lines += [f"- {note}" for note in summary["notes"]] + [""] * bool(summary["notes"])
@@ -296,7 +342,8 @@ def markdown(summary, files, version, top=50):
     lines += ["", f"All fits, on all rows and in the folds: {effort(summary)}.", "",
               "The gap is the duality gap divided by the objective of the null model: the objective is at most that "
               "far from its optimum. The one-standard-error rule takes the largest alpha, at the best l1_ratio, whose "
-              "held-out error is within one standard error of the smallest.", "",
+              f"held-out {_measure(summary)} is within one standard error of the "
+              f"{'smallest' if summary['scoring'] == 'deviance' else 'best'}.", "",
               f"## Selected features, by {title} first", "",
               f"| feature | sign | coefficient | standardised size | size by {other} |", "|---|---|---|---|---|"]
     chosen = selected(summary)
@@ -306,10 +353,9 @@ def markdown(summary, files, version, top=50):
     if not chosen:
         lines += ["| (none) | | | | |"]
     shown = f"The {top} largest of {len(chosen)}; all" if len(chosen) > top else "All"
-    lines += ["", f"Standardised size: coefficient × sd(feature) / sd({summary['target']}). {shown} are in "
-              "`coefficients.csv`.", ""]
-    for kind, text in (("path", "Coefficient path"), ("cv", "Held-out error"),
-                       ("heatmap", "Held-out error over the grid"), ("coefficients_plot", "Largest coefficients")):
+    lines += ["", f"Standardised size: {size}. {shown} are in `coefficients.csv`.", ""]
+    for kind, text in (("path", "Coefficient path"), ("cv", f"Held-out {_measure(summary)}"),
+                       ("heatmap", f"Held-out {_measure(summary)} over the grid"), ("coefficients_plot", "Largest coefficients")):
         if kind in files:
             lines += [f"![{text}]({Path(files[kind]).name})", ""]
     lines += [f"Written by riata {version}. `model.json` holds the model chosen by {title}: "

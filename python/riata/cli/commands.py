@@ -30,6 +30,12 @@ def _rule(value: str):
     return value
 
 
+def _kind(value: str | None):
+    if value not in (None, "response", "link", "class"):
+        raise typer.BadParameter(f"{value!r} is not one of 'response', 'link', 'class'")
+    return value
+
+
 def _ratios(text):
     try:
         ratios = sorted({float(part) for part in text.split(",")})
@@ -87,8 +93,8 @@ def _loss(text):
         raise typer.BadParameter(f"{text!r}: {error}", param_hint="'--loss'") from None
 
 
-LossOption = Annotated[str, typer.Option("--loss", metavar="NAME[:X]", help="squared, logistic, poisson, gamma, tweedie:POWER, "
-                                         "negative_binomial:SIZE or huber:DELTA.")]
+LossOption = Annotated[str, typer.Option("--loss", metavar="NAME[:X]", help="squared, logistic, poisson, gamma, tweedie, "
+                                         "negative_binomial or huber; with a parameter: tweedie:1.7, huber:1.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress bar.")]
 Threads = Annotated[int | None, typer.Option(parser=_parser(int, 1, "the number of threads"), metavar="N", show_default=False,
@@ -110,6 +116,9 @@ def fit(
                                              show_default=False)] = None,
     standardize: Annotated[bool, typer.Option(help="Penalise on the scale of standardised columns.")] = True,
     weights: Annotated[str | None, typer.Option(metavar="NAME", help="Column of row weights.", show_default=False)] = None,
+    loss: LossOption = "squared",
+    scoring: Annotated[str, typer.Option(metavar="NAME", help="What chooses, of held-out rows: deviance, mse, mae, r2, c_index; "
+                                         "of two classes auc, brier, log_loss, accuracy.")] = "deviance",
     groups: Annotated[str | None, typer.Option(metavar="NAME", help="Column of groups that stay together in one fold.",
                                                show_default=False)] = None,
     drop: Annotated[list[str] | None, typer.Option(metavar="NAMES", help="Columns to leave out, separated by commas.",
@@ -132,8 +141,9 @@ def fit(
     """Cross-validate an elastic net on a table and write a report with the chosen model.
 
     Text columns are one-hot encoded: two levels make one 0/1 feature, more levels one each. Missing values are refused.
+    With --loss logistic the target has two classes, text or numbers: the model is of the second in order.
     """
-    ratios = _ratios(l1_ratio)
+    ratios, loss = _ratios(l1_ratio), _loss(loss)
     from ..report import FILES, refuse_file
     from .files import read_table, refuse_inputs
     from .fitting import finish, problem_of_table, run
@@ -144,9 +154,9 @@ def fit(
     refuse_inputs([directory / name for name in FILES], {"the data file": data},
                   "--out: the report would replace {what} {file}: choose another folder")
     problem = problem_of_table(read_table(data), name=stem, target=target, weights=weights, groups=groups,
-                               drop=dropped, cv=cv)
-    summary = run(problem, directory, quiet=quiet, rule=rule, plots=plots, l1_ratio=ratios, alphas=alphas,
-                  alpha_min_ratio=alpha_min_ratio, standardize=standardize, seed=seed, n_threads=threads, tol=tol,
+                               drop=dropped, cv=cv, loss=loss)
+    summary = run(problem, directory, quiet=quiet, rule=rule, plots=plots, loss=loss, scoring=scoring, l1_ratio=ratios,
+                  alphas=alphas, alpha_min_ratio=alpha_min_ratio, standardize=standardize, seed=seed, n_threads=threads, tol=tol,
                   time_budget=time_budget)
     raise typer.Exit(finish([summary], summary, as_json=json, quiet=quiet))
 
@@ -160,6 +170,9 @@ def predict(
                                              "is no such file yet.", show_default=False)] = None,
     keep: Annotated[list[str] | None, typer.Option(metavar="NAMES", show_default=False,
                                                    help="Columns to copy beside the prediction, separated by commas.")] = None,
+    kind: Annotated[str | None, typer.Option(metavar="[response|link|class]", callback=_kind, show_default=False,
+                                             help="The mean of the target (a probability of the second class), the linear "
+                                             "predictor, or the more probable class; default: as the model says.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a predictions.csv that is there.")] = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -185,9 +198,9 @@ def predict(
     table = read_table(data, text_columns=text)
     kept = _columns(keep or [])
     refuse_absent(table, kept)
-    prediction = fitted.predict(table)
+    prediction = fitted.predict(table, kind)
     columns = {f"prediction_{name}": values for name, values in zip(fitted.target_names, prediction.T, strict=True)} \
-        if prediction.ndim == 2 else {"prediction": prediction}
+        if prediction.ndim == 2 else {"prediction": prediction.tolist() if prediction.dtype == object else prediction}
     write_table(pl.DataFrame({name: table[name] for name in kept} | columns), out)
     if json:
         print_json({"rows": table.height, "file": str(out), "model": str(model), "columns": [*kept, *columns],

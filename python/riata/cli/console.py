@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ..report import effort, facts, plural, selected
+from ..report import effort, facts, model_words, plural, selected
 
 USER_ERROR, NOT_CONVERGED, INTERRUPTED = 1, 3, 130
 MENDABLE = (ValueError, OSError, ImportError, MemoryError)      # raised with a sentence that names the remedy
@@ -92,7 +92,8 @@ def print_json(document):
 def print_summary(summary, files, top=15):
     """The tables of a fit on stdout."""
     out = Console(highlight=False)
-    out.print(f"[bold]{escape(summary['name'])}[/]: elastic net for {escape(summary['target'])}, "
+    before, after = model_words(summary)
+    out.print(f"[bold]{escape(summary['name'])}[/]: {before}{escape(summary['target'] + after)}, "
               f"{plural(summary['rows'], 'row')} × {plural(summary['features'], 'feature')}, "
               f"{plural(summary['folds'], 'fold')} × {plural(len(summary['l1_ratios']), 'l1_ratio')} × "
               f"{plural(summary['alphas_per_l1_ratio'], 'alpha')}")

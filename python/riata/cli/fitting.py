@@ -5,6 +5,7 @@ from time import perf_counter
 
 import numpy as np
 
+from ..losses import check_loss, encoded_target
 from ..report import summarize, unfinished, write_report
 from .console import NOT_CONVERGED, collected_warnings, print_json, print_summary, progress_bar
 from .encode import Encoding, _polars, listed, refuse_absent, refuse_missing
@@ -12,7 +13,7 @@ from .encode import Encoding, _polars, listed, refuse_absent, refuse_missing
 
 @dataclass
 class Problem:
-    """Arrays of one regression, with the names that its report uses."""
+    """Arrays of one regression, with the names that its report uses; `y` may hold labels of two classes."""
 
     name: str
     target: str
@@ -31,7 +32,7 @@ class Problem:
         return _polars().DataFrame({name: self.X[:, j] for j, name in enumerate(self.feature_names)})
 
 
-def problem_of_table(table, *, name, target, weights=None, groups=None, drop=(), cv=10):
+def problem_of_table(table, *, name, target, weights=None, groups=None, drop=(), cv=10, loss="squared"):
     """The regression of ``target`` on every other column.
 
     Parameters
@@ -43,12 +44,14 @@ def problem_of_table(table, *, name, target, weights=None, groups=None, drop=(),
     drop : list of str
         Columns to leave out.
     cv : int
+    loss : str or riata.losses.Loss
+        Of the logistic one the target may be text or numbers of two kinds.
 
     Raises
     ------
     ValueError
-        If a named column is absent or serves twice, the target or the weights are not numbers, no feature is left, or
-        values are missing.
+        If a named column is absent or serves twice, the target or the weights are not numbers, no feature is left,
+        values are missing, or the loss is not defined for the target.
     """
     roles = {"--target": [target], "--weights": [weights] if weights else [], "--groups": [groups] if groups else [],
              "--drop": list(drop)}
@@ -65,12 +68,13 @@ def problem_of_table(table, *, name, target, weights=None, groups=None, drop=(),
                          + ("leave fewer columns out" if drop else "give a table with features beside the target"))
     left_out = set(drop)
     refuse_missing(table, [column for column in table.columns if column not in left_out])
-    y, weight_values = (None if column is None else _numbers(table, column) for column in (target, weights))
+    weight_values = None if weights is None else _numbers(table, weights)
     if weight_values is not None and (weight_values < 0).any():
         negative = np.flatnonzero(weight_values < 0)
         count = f"{len(negative)} negative value{'s' * (len(negative) > 1)}"
         raise ValueError(f"column {weights!r} (--weights) has {count}, the first, {weight_values[negative[0]]:g}, in "
                          f"row {negative[0] + 1}: weights must be 0 or more; 0 leaves a row out")
+    y = _target(table, target, check_loss(loss), weight_values)
     encoding = Encoding.fit(table, features)
     X, names = encoding.transform(table)
     if not names:
@@ -79,6 +83,21 @@ def problem_of_table(table, *, name, target, weights=None, groups=None, drop=(),
              if levels is not None and len(levels) == 1]
     return Problem(name, target, X, y, names, weights=weight_values, cv=cv, encoding=encoding.to_dict(), notes=notes,
                    groups=None if groups is None else _group_ids(table[groups].to_numpy()))
+
+
+def _target(table, column, loss, weights):
+    """The column as numbers, or as labels of two classes, refused by its name."""
+    if loss.name == "logistic" and not table.schema[column].is_float():
+        Encoding.fit(table, [column])                  # refuses dates, lists, and text that must be an identifier
+        y = table[column].to_numpy()
+    else:
+        y = _numbers(table, column)
+    if loss.name == "squared":
+        return y
+    name = f"column {column!r} (--target)"
+    values, _ = encoded_target(y, loss, name)
+    loss.check(np.asarray(values, np.float64), name, weights)
+    return y
 
 
 def _numbers(table, column):
