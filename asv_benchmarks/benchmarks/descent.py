@@ -6,10 +6,10 @@ from sklearn.linear_model import SGDClassifier
 
 from riata.optim import descend
 
-from .measure import speed_ratio
+from .measure import size, speed_ratio
 
 #: rows, features and epochs
-ROWS, FEATURES, EPOCHS = 100_000, 100, 5
+ROWS, FEATURES, EPOCHS = size(5000, 100_000), size(20, 100), 5
 
 
 class Epochs:
@@ -43,12 +43,13 @@ class Epochs:
 
 
 class Batch:
-    """1000 logistic problems on one X."""
+    """Many logistic problems on one X."""
 
     def setup(self):
         rng = np.random.default_rng(0)
-        self.X = rng.normal(size=(5000, 50))
-        self.Y = (self.X @ rng.normal(size=(50, 1000)) > rng.normal(size=(5000, 1000))).astype(float)
+        n, B = size(1000, 5000), size(50, 1000)
+        self.X = rng.normal(size=(n, 50))
+        self.Y = (self.X @ rng.normal(size=(50, B)) > rng.normal(size=(n, B))).astype(float)
         self.settings = {"loss": "logistic", "alpha": 1e-3, "step": 0.5, "epochs": 5, "n_threads": 1}
 
     def time_fit(self):
