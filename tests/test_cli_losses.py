@@ -80,7 +80,8 @@ def test_the_report_speaks_of_deviance_and_odds(cli, table, tmp_path):
     assert "elastic net, logistic loss, for the odds of y = yes" in out
     text = (tmp_path / "report" / "summary.md").read_text()
     for words in ("Elastic net, logistic loss, for the odds of `y` = yes:", "| held-out AUC, which chose |",
-                  "| held-out deviance |", "| held-out deviance explained |", "held-out AUC is within one standard error of the best",
+                  "| held-out deviance |", "| held-out deviance explained |",
+                  "held-out AUC is within one standard error of the best",
                   "coefficient × sd(feature), on the scale of the log-odds"):
         assert words in text
     assert "R²" not in text
