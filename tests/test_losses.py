@@ -213,6 +213,27 @@ def test_parameters_out_of_range(make):
         make()
 
 
+@pytest.mark.parametrize("name", ["poisson", "gamma"])
+def test_tweedie_tends_to_its_limits(name):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 4))
+    mu = np.exp(0.4 * X[:, 0] - 0.3 * X[:, 1])
+    y = rng.poisson(mu).astype(float) if name == "poisson" else rng.gamma(2, mu)
+    end, inward = (1, 1) if name == "poisson" else (2, -1)
+    limit = riata.fit_path(X, y, loss=name, alphas=6, tol=1e-9)
+    for distance in (1e-3, 1e-4, 1e-5, 2e-6):
+        near = riata.fit_path(X, y, loss=riata.losses.tweedie(end + inward * distance), alphas=limit.alphas, tol=1e-8)
+        assert (near.status == "converged").all()
+        assert np.abs(near.coef - limit.coef).max() < 2 * distance + 1e-5
+        assert np.abs(near.dev_ratio - limit.dev_ratio).max() < 2 * distance + 1e-6
+    for distance in (0.9e-6, 1e-9):
+        power = end + inward * distance
+        for make in (riata.losses.tweedie, lambda power: riata.losses.Loss("tweedie", power),
+                     lambda power: riata.linear_model.TweedieRegressor(power=power).fit(X, y)):
+            with pytest.raises(ValueError, match=f"is within 1e-06 of {end}.*take loss='{name}'"):
+                make(power)
+
+
 def test_what_other_losses_do_not_have():
     X, y = draw("logistic")
     with pytest.raises(ValueError, match="has one solver"):

@@ -270,7 +270,7 @@ def test_an_int_of_folds_spreads_two_classes_evenly_unless_told_not_to():
     ({"scoring": "neg_max_error", "weights": np.ones(30)}, ValueError, "takes no sample_weight"),
     ({"scoring": lambda model, X, y: "good"}, TypeError, "gave 'good'; a scorer gives one number"),
     ({"scoring": metrics.mean_pinball_loss}, ValueError, "make_scorer"),
-    ({"scoring": "auc", "inner_cv": 3}, ValueError, "leave it|Leave"),
+    ({"scoring": "auc", "inner_cv": 3}, ValueError, "scoring = 'auc' is for two classes"),
     ({"scoring": "auc", "loss": "logistic", "y": np.linspace(0, 1, 30)}, ValueError, "shares between 0 and 1"),
 ])
 def test_bad_scoring(options, error, said):

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn import metrics
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import KFold, TimeSeriesSplit
+from sklearn.model_selection import KFold, StratifiedKFold, TimeSeriesSplit
 
 import riata
 
@@ -108,3 +109,62 @@ def test_bad_arguments(data):
         riata.nested_cross_validate(X, y, inner_cv=[([0, 1], [2])])
     with pytest.raises(ValueError, match="cv = 50 is more than the 48 rows"):
         riata.nested_cross_validate(X, y, cv=50)
+
+
+def classes(share=0.4):
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(90, 5))
+    score = X[:, 0] - X[:, 1] + rng.logistic(size=90)
+    return X, np.where(score > np.quantile(score, 1 - share), "ill", "well")
+
+
+@pytest.mark.parametrize(("scoring", "referee"), [
+    ("auc", lambda y, eta: metrics.roc_auc_score(y, eta)), ("accuracy", lambda y, eta: np.mean(y == (eta > 0))),
+    ("brier", lambda y, eta: np.mean((y - 1 / (1 + np.exp(-eta))) ** 2)),
+    ("f1_macro", lambda y, eta: metrics.f1_score(y, eta > 0, average="macro"))])
+def test_a_measure_chooses_within_and_scores_without(scoring, referee):
+    X, y = classes()
+    outer = StratifiedKFold(3)
+    options = {"loss": "logistic", "alphas": [0.2, 0.1, 0.05, 0.01], "tol": 1e-10, "scoring": scoring}
+    nested = riata.nested_cross_validate(X, y, cv=outer, inner_cv=StratifiedKFold(4), **options)
+    for k, (train, test) in enumerate(outer.split(X, y)):
+        inner = riata.cross_validate_path(X[train], y[train], cv=StratifiedKFold(4), **options)
+        assert nested.alpha[k] == inner.alpha_min
+        eta = inner.predict(X[test], kind="link")
+        assert nested.score[k] == pytest.approx(referee((y[test] == "well").astype(float), eta), abs=1e-7)
+    assert nested.scoring == scoring
+    assert nested.score_mean == pytest.approx(nested.score.mean())
+    assert nested.score_se == pytest.approx(nested.score.std(ddof=1) / np.sqrt(3))
+    assert nested.score_label in repr(nested)
+    np.testing.assert_array_equal(nested.to_frame()[scoring], nested.score)
+    same = riata.cross_validate_path(X, y, cv=outer, inner_cv=StratifiedKFold(4), **options)
+    np.testing.assert_array_equal(same.score, nested.score)
+
+
+def test_by_default_the_score_is_the_deviance(data):
+    nested = riata.nested_cross_validate(*data, cv=3, inner_cv=3, weights=np.arange(48) % 3 + 1.0, **OPTIONS)
+    np.testing.assert_array_equal(nested.score, nested.deviance)
+    assert (nested.score_mean, nested.score_se) == pytest.approx((nested.deviance_mean, nested.deviance_se))
+    mse = riata.nested_cross_validate(*data, cv=3, inner_cv=3, weights=np.arange(48) % 3 + 1.0, scoring="mse", **OPTIONS)
+    np.testing.assert_allclose(mse.score, nested.deviance, rtol=1e-12)
+
+
+def test_an_outer_fold_without_a_score_is_named():
+    X, y = classes()
+    ids = np.arange(90) % 3
+    ids[np.flatnonzero(y == "ill")[:4]] = 3
+    with pytest.warns(UserWarning, match=r"scoring = 'auc' has no value in fold 3 "):
+        nested = riata.nested_cross_validate(X, y, cv=ids, inner_cv=3, loss="logistic", alphas=4, scoring="auc")
+    assert np.isnan(nested.score[3])
+    assert nested.score_mean == pytest.approx(nested.score[:3].mean())
+    assert nested.score_se == pytest.approx(nested.score[:3].std(ddof=1) / np.sqrt(3))
+    assert nested.undefined_folds.tolist() == [3]
+
+
+def test_an_inner_fold_without_a_score_is_named():
+    X, y = classes()
+    rare = np.where(np.cumsum(y == "ill") <= 6, y, "well")
+    inner = np.arange(90) % 3
+    inner[np.flatnonzero(rare == "well")[:5]] = 3
+    with pytest.warns(UserWarning, match=r"inner_cv of outer fold 0: scoring = 'auc' has no value in folds 0, 3 "):
+        riata.nested_cross_validate(X, rare, cv=2, inner_cv=inner, loss="logistic", alphas=4, scoring="auc")

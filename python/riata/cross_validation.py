@@ -104,9 +104,6 @@ max_epochs, n_threads, time_budget, backend, progress
     if inner_cv is not None:
         from riata.nested import nested_cross_validate
 
-        if arguments.pop("scoring") != "deviance":
-            raise ValueError(f"scoring = {scoring!r}: nested cross-validation chooses by the mean deviance. Leave inner_cv "
-                             "or scoring out")
         if arguments.pop("penalty") is not None:
             raise ValueError("penalty: nested cross-validation has the elastic net alone. Leave inner_cv or penalty out")
         return nested_cross_validate(**arguments)

@@ -42,6 +42,9 @@ __all__ = [
     "tweedie",
 ]
 
+#: a Tweedie loss of power 1 + d or 2 − d has terms in 1/d, whose rounding, about 2e-16/d, its certificates bear, while its
+#: coefficients are about d from those of the Poisson or gamma loss: from here on the first is far below the default tolerance
+NEAREST = 1e-6
 #: rows that a message names
 NAMED = 5
 
@@ -56,6 +59,11 @@ class Loss:
     def __post_init__(self):
         if self.name not in LOSS:
             raise ValueError(f"loss = {self.name!r} must be one of {', '.join(map(repr, LOSS))}")
+        if self.name == "tweedie" and self.parameter is not None:
+            for power, limit in ((1, "poisson"), (2, "gamma")):
+                if abs(self.parameter - power) < NEAREST:
+                    raise ValueError(f"power = {self.parameter!r} is within {NEAREST:g} of {power}, where the rounding of the "
+                                     f"Tweedie loss hides what tells solutions from those of {limit!r}: take loss={limit!r}")
 
     @property
     def engine(self):
@@ -195,7 +203,10 @@ def huber(delta=1.35):
 
 
 def tweedie(power=1.5):
-    """The compound Poisson–gamma loss of `power` in (1, 2), log link (Jørgensen 1987)."""
+    """The compound Poisson–gamma loss of `power` in (1, 2), log link (Jørgensen 1987).
+
+    A power within 1e-6 of 1 or 2 is refused: solutions there are those of "poisson" or "gamma" to about that distance.
+    """
     return Loss("tweedie", check_number(power, "power", 1.0, 2.0, low_open=True, high_open=True))
 
 

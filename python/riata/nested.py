@@ -1,6 +1,7 @@
 """Nested cross-validation: an honest score of the whole procedure, choice of alpha and l1_ratio included."""
 
 import time
+import warnings
 from dataclasses import dataclass, replace
 from numbers import Integral
 
@@ -9,10 +10,11 @@ import numpy as np
 from riata.argument_names import native
 from riata.arguments import check_arguments
 from riata.cross_validation import all_fits, cross_validate
-from riata.cv_batch import HeldOutMean
-from riata.cv_choice import RULES, standard_error
+from riata.cv_batch import HeldOutMean, rows_of
+from riata.cv_choice import RULES, standard_error, undefined_note
 from riata.cv_result import CVResult
 from riata.loss_folds import loss_folds
+from riata.measures import MEASURES, HeldOut, check_scoring
 from riata.prediction import linear_predictor
 from riata.status import warn_of_unconverged
 from riata.tables import dataframe
@@ -43,6 +45,11 @@ class NestedCVResult:
         The inner cross-validations.
     rule : str
         "min" or "1se".
+    score : ndarray of shape (K,)
+        What chose, on each outer fold: see `scoring` of `riata.cross_validate_path`; by default the deviance. NaN where it has no
+        value.
+    scoring, score_label : str
+        Its name, and in words.
     unfinished : CVResult or None
         After Ctrl-C: the inner cross-validation that it stopped. All other attributes speak of the outer folds that were
         done by then; means over none are NaN.
@@ -56,6 +63,9 @@ class NestedCVResult:
     folds: list
     inner: list
     rule: str
+    score: np.ndarray
+    scoring: str = "deviance"
+    score_label: str = "deviance"
     unfinished: CVResult | None = None
 
     @property
@@ -68,10 +78,27 @@ class NestedCVResult:
         """Standard deviation of `deviance` (divisor K − 1) divided by √K; NaN for one fold."""
         return float(standard_error(self.deviance))
 
+    @property
+    def score_mean(self):
+        """Mean of `score` over the outer folds where it has a value."""
+        known = self.score[~np.isnan(self.score)]
+        return float(known.mean()) if len(known) else float("nan")
+
+    @property
+    def score_se(self):
+        """As `deviance_se`, of `score`, over the same folds as its mean."""
+        return float(standard_error(self.score[~np.isnan(self.score)]))
+
+    @property
+    def undefined_folds(self):
+        """Outer folds on which `score` has no value, as AUC where they hold rows of one class."""
+        return np.flatnonzero(np.isnan(self.score))
+
     def to_frame(self):
         """One row per outer fold, as a pandas DataFrame if pandas is installed, a polars one otherwise."""
         return dataframe({"fold": np.arange(len(self.folds)), "n_test": np.array([len(test) for test in self.folds]),
                           "l1_ratio": self.l1_ratio, "alpha": self.alpha, "deviance": self.deviance, "r2": self.r2,
+                          **({} if self.scoring == "deviance" else {self.scoring: self.score}),
                           "df": np.array([self._df(k) for k in range(len(self.folds))])})
 
     def _df(self, k):
@@ -88,15 +115,16 @@ class NestedCVResult:
     def __repr__(self):
         defined = self.r2[~np.isnan(self.r2)]
         r2 = defined.mean() if len(defined) else float("nan")
-        return (f"NestedCVResult({len(self.folds)} outer folds, rule={self.rule!r}, deviance {self.deviance_mean:.5g} "
-                f"± {self.deviance_se:.2g}, R² {r2:.4f})")
+        chosen_by = "" if self.scoring == "deviance" else f"{self.score_label} {self.score_mean:.4g} ± {self.score_se:.2g}, "
+        return (f"NestedCVResult({len(self.folds)} outer folds, rule={self.rule!r}, {chosen_by}deviance "
+                f"{self.deviance_mean:.5g} ± {self.deviance_se:.2g}, R² {r2:.4f})")
 
 
 @native
-def nested_cross_validate(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, cv=5, inner_cv=10, rule="min", groups=None,
-                          stratify=None, n_repeats=1, seed=0, alpha_min_ratio=None, weights=None, offset=None,
-                          penalty_factor=None, lower=None, upper=None, positive=False, intercept=True, standardize=False,
-                          solver="auto", tol=1e-6, max_epochs=100_000, n_threads=None, time_budget=None,
+def nested_cross_validate(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, cv=5, inner_cv=10, rule="min",
+                          scoring="deviance", groups=None, stratify=None, n_repeats=1, seed=0, alpha_min_ratio=None, weights=None,
+                          offset=None, penalty_factor=None, lower=None, upper=None, positive=False, intercept=True,
+                          standardize=False, solver="auto", tol=1e-6, max_epochs=100_000, n_threads=None, time_budget=None,
                           backend="cpu", progress=None) -> NestedCVResult:
     """Score a cross-validated elastic net on rows that took no part in choosing alpha and l1_ratio.
 
@@ -113,6 +141,8 @@ def nested_cross_validate(X, y, *, loss="squared", l1_ratio=1.0, alphas=100, cv=
         Inner folds.
     rule : {"min", "1se"}, default="min"
         How the inner cross-validation chooses.
+    scoring : str or callable, default="deviance"
+        What it chooses by, and what the choice is scored by on the outer fold: as in `riata.cross_validate_path`.
     groups, stratify
         Used for the outer and for the inner folds.
     n_repeats : int, default=1
@@ -144,6 +174,8 @@ max_epochs, n_threads, time_budget, backend, progress
     -----
     sklearn.exceptions.ConvergenceWarning
         Once, with counts over all fits.
+    UserWarning
+        If some folds, which it names, have no value of `scoring`.
 
     References
     ----------
@@ -155,6 +187,7 @@ max_epochs, n_threads, time_budget, backend, progress
         raise ValueError(f"rule = {rule!r} must be 'min' or '1se'")
     given = check_arguments(locals())
     l1_ratios = check_l1_ratios(l1_ratio)
+    measure = check_scoring(scoring, given.loss, given.classes, given.weights)
     n, weights = len(given.y), given.weights
     outer = loss_folds(given, cv, groups=groups, stratify=_strata(stratify, cv), n_repeats=n_repeats, seed=seed)
     tasks = []                                         # all folds are made, and refused, before anything is fitted
@@ -172,11 +205,17 @@ max_epochs, n_threads, time_budget, backend, progress
         part = replace(given, weights=fold_weights, settings={**given.settings, "time_budget": clock.budget(k)},
                        progress=clock.progress(k))
         try:
-            inner.append(cross_validate(part, folds, l1_ratios))
+            inner.append(cross_validate(part, folds, l1_ratios, measure))
         except KeyboardInterrupt as stopped:
-            stopped.result = _scored(inner, outer.test[:k], rule, given, unfinished=getattr(stopped, "result", None))
+            stopped.result = _scored(inner, outer.test[:k], rule, given, measure, getattr(stopped, "result", None))
             raise
-    result = _scored(inner, outer.test, rule, given)
+    result = _scored(inner, outer.test, rule, given, measure)
+    if len(result.undefined_folds):
+        warnings.warn(undefined_note(result), UserWarning, stacklevel=3)
+    for k, crossed in enumerate(inner):
+        if len(crossed.undefined_folds):
+            warnings.warn(f"inner_cv of outer fold {k}: {undefined_note(crossed)}", UserWarning, stacklevel=3)
+            break
     warn_of_unconverged(*(np.concatenate(part) for part in zip(*map(all_fits, inner), strict=True)), tol,
                         sum(part.n_at_limit for part in inner), stacklevel=3)
     return result
@@ -197,22 +236,27 @@ def _training(outer, k, weights, n):
     return np.flatnonzero(times), times if weights is None else weights * times
 
 
-def _scored(inner, tests, rule, given, unfinished=None):
+def _scored(inner, tests, rule, given, measure=MEASURES["deviance"], unfinished=None):
     K, predicted = len(tests), HeldOutMean(len(given.y))
-    deviance, r2, alpha, l1_ratio = (np.empty(K) for _ in range(4))
+    deviance, r2, score, alpha, l1_ratio = (np.empty(K) for _ in range(5))
+    offset, n_threads = given.settings["offset"], given.settings["n_threads"]
     for k, (result, test) in enumerate(zip(inner, tests, strict=True)):
         r, i = result.index(rule)
         path, y = result.paths[r], given.y[test]
-        prediction = linear_predictor(given.X, path.stored_coef[[i]], path.intercept[[i]], given.settings["offset"],
-                                      test)[:, 0]
+        coef, intercept = path.stored_coef[[i]], path.intercept[[i]]
+        prediction = linear_predictor(given.X, coef, intercept, offset, test)[:, 0]
         predicted.add(test, prediction)
         fold_weights = None if given.weights is None else given.weights[test]
         deviance[k] = given.loss.deviance(y, prediction, fold_weights)
         spread = given.loss.null_deviance(y, fold_weights)
         r2[k] = 1.0 - deviance[k] / spread if spread > 0 else np.nan
+        held = HeldOut(y, prediction[:, None], fold_weights, given.loss, given.classes, n_threads,
+                       X=lambda test=test: rows_of(given.X, test), coef=lambda at, coef=coef, b0=intercept: (coef, b0),
+                       offset=None if offset is None else offset[test])
+        score[k] = deviance[k] if measure.name == "deviance" else measure(held)[0]
         alpha[k], l1_ratio[k] = result.alphas[r, i], result.l1_ratios[r]
     return NestedCVResult(given.loss.response(predicted.mean()), deviance, r2, alpha, l1_ratio, list(tests), inner, rule,
-                          unfinished)
+                          score, measure.name, measure.label, unfinished)
 
 
 class _Clock:
