@@ -13,7 +13,8 @@ from riata_engine.backend import require_backend
 from riata_engine.batch import Interrupted, ended
 from riata_engine.concave import refuse_unknown_options
 from riata_engine.cpu.control import Control, Stopped
-from riata_engine.cpu.own_penalty import OwnPenaltyRounds, functions_at, largest_penalties
+from riata_engine.cpu.own_path import OwnPenaltyRounds
+from riata_engine.cpu.own_penalty import functions_at, largest_penalties
 from riata_engine.custom import Compiled, NotCompiled, shared
 from riata_engine.interrupt import orderly_interrupt
 from riata_engine.solvers.problems import Batch

@@ -1,11 +1,10 @@
 # MCP and SCAD paths: coordinate descent on the support in Gram space, Newton steps on the pieces of the penalty where descent
 # crawls, the violation of the KKT conditions over all columns as certificate, and the curvature on the support as diagnosis.
-from libc.math cimport fabs, log, sqrt, NAN, INFINITY as inf
+from libc.math cimport fabs, sqrt, NAN, INFINITY as inf
 from libc.stdlib cimport malloc, free
 from scipy.linalg.cython_lapack cimport dposv, dsyevr
-from riata_engine.cpu.control cimport Signal, attend
 from riata_engine.cpu.in_play cimport take_in
-from riata_engine.cpu.listed cimport Listed, drop_list, enlist, subtract_row
+from riata_engine.cpu.listed cimport Listed
 from riata_engine.cpu.rounds cimport Member, Rounds
 from riata_engine.cpu.screen cimport kth_largest
 
@@ -22,7 +21,12 @@ cdef struct Penalty:
     double* score               # (p,) room
 
 
-cdef double step_on(const Penalty* F, Member* M, Py_ssize_t j, double h, double g, double* b, double l1, double l2) noexcept nogil:
+cdef inline bint failed(const Penalty* F) noexcept nogil:
+    return False
+
+
+cdef inline double step_on(const Penalty* F, const Member* M, Py_ssize_t j, double h, double g, double* b, double l1,
+                           double l2) noexcept nogil:
     """One coordinate to its minimum; by how much it moved."""
     cdef double new = concave_step(F.scad, g + h * b[0], h, l1 * M.f1[j], l2 * F.f2[j], F.e[j], F.gamma)
     cdef double d = new - b[0]
@@ -30,142 +34,55 @@ cdef double step_on(const Penalty* F, Member* M, Py_ssize_t j, double h, double 
     return d
 
 
-cdef bint direction(const Penalty* F, const Member* M, const Listed* S, Py_ssize_t k, double l1, double l2, double* A,
-                    double* d) noexcept nogil:
-    """Newton's direction d (k,) of the coefficients ``S.used`` on the pieces that they lie on. Whether the curvature is positive."""
-    cdef Py_ssize_t i, q, j
-    cdef int n = <int>k, one = 1, info = 0, piece
+cdef inline bint leaves_zero(const Penalty* F, const Member* M, Py_ssize_t j, double h, double g, double slack, double l1,
+                             double l2) noexcept nogil:
+    return fabs(g) > l1 * M.f1[j] * (1 + slack)
+
+
+cdef bint direction(const Penalty* F, const Member* M, Listed* S, Py_ssize_t* k, double* d, double l1, double l2) noexcept nogil:
+    """Newton's direction d (k,) of the k coefficients ``S.used`` other than 0, on the pieces that they lie on. Whether there are
+    some, and the curvature is positive."""
+    cdef Py_ssize_t i, q, j, m = 0
+    cdef int n, one = 1, info = 0, piece
     cdef char lower = b"L"
     cdef double l, u
-    for i in range(k):
+    cdef double* A = S.room
+    for i in range(S.a):
+        if S.u[i] != 0:
+            S.used[m] = i
+            m += 1
+    k[0] = m
+    if m == 0:
+        return False
+    n = <int>m
+    for i in range(m):
         j = M.play.columns[S.at[S.used[i]]]
         l = l1 * M.f1[j]
         u = S.u[S.used[i]]
-        for q in range(i, k):
-            A[i * k + q] = S.C[S.used[i] * S.ld + S.used[q]]
+        for q in range(i, m):
+            A[i * m + q] = S.C[S.used[i] * S.ld + S.used[q]]
         piece = concave_piece(F.scad, u, l, F.e[j], F.gamma)
-        A[i * k + i] += l2 * F.f2[j] - piece_concavity(F.scad, piece, F.e[j], F.gamma)
+        A[i * m + i] += l2 * F.f2[j] - piece_concavity(F.scad, piece, F.e[j], F.gamma)
         d[i] = S.c[S.used[i]] - concave_slope(F.scad, u, l, l2 * F.f2[j], F.e[j], F.gamma)
     dposv(&lower, &n, &one, A, &n, d, &n, &info)
     return info == 0
 
 
-cdef int newton(const Penalty* F, const Member* M, Listed* S, double l1, double l2) noexcept nogil:
-    """A Newton step, as far as it decreases the objective; coefficients that would change their sign go to zero. Whether it was
-    taken; −1 when memory is short."""
-    cdef Py_ssize_t i, q, j, k = 0, a = S.a
-    cdef double t = 1, change, v, l
-    cdef double* d
-    cdef double* moved
-    cdef double* fitted
-    cdef int _attempt
-    if S.room == NULL:
-        S.room = <double*>malloc((S.ld + 3) * S.ld * sizeof(double))
-        if S.room == NULL:
-            return -1
-    d = S.room + S.ld * S.ld
-    moved = d + S.ld
-    fitted = moved + S.ld
-    for i in range(a):
-        if S.u[i] != 0:
-            S.used[k] = i
-            k += 1
-    if k == 0 or not direction(F, M, S, k, l1, l2, S.room, d):
-        return 0
-    for _attempt in range(6):
-        for i in range(a):
-            fitted[i] = 0
-        change = 0
-        for q in range(k):
-            i = S.used[q]
-            j = M.play.columns[S.at[i]]
-            l = l1 * M.f1[j]
-            v = S.u[i] + t * d[q]
-            if v * S.u[i] < 0 and l > 0:
-                v = 0
-            moved[q] = v - S.u[i]
-            change += concave_value(F.scad, v, l, l2 * F.f2[j], F.e[j], F.gamma)
-            change -= concave_value(F.scad, S.u[i], l, l2 * F.f2[j], F.e[j], F.gamma)
-            change -= S.c[i] * moved[q]
-            subtract_row(fitted, S.C + i * S.ld, moved[q], a)
-        for q in range(k):
-            change -= 0.5 * moved[q] * fitted[S.used[q]]
-        if change < 0:
-            for q in range(k):
-                S.u[S.used[q]] += moved[q]
-            for i in range(a):
-                S.c[i] += fitted[i]
-            return 1
-        t *= 0.5
-    return 0
+cdef inline void add_cost(const Penalty* F, const Member* M, Py_ssize_t j, double b, double new, double* change, double* size,
+                          double l1, double l2) noexcept nogil:
+    change[0] += concave_value(F.scad, new, l1 * M.f1[j], l2 * F.f2[j], F.e[j], F.gamma)
+    change[0] -= concave_value(F.scad, b, l1 * M.f1[j], l2 * F.f2[j], F.e[j], F.gamma)
 
 
-cdef int descend(const Penalty* F, Member* M, Py_ssize_t l, Listed* S, double aim, Signal* signal, void* control,
-                 bint owner) noexcept nogil:
-    """Sweeps over the list until one moves no coefficient by more than ``aim``. Non-zero when memory is short."""
-    cdef Py_ssize_t i
-    cdef double l1 = M.l1[l], l2 = M.l2[l], worst, before = inf, d, rate
-    cdef int sweeps = 0, patience = 8, taken
-    while M.epochs[l] < M.max_epochs:
-        worst = 0
-        for i in range(S.a):
-            d = step_on(F, M, M.play.columns[S.at[i]], S.C[i * S.ld + i], S.c[i], S.u + i, l1, l2)
-            if d != 0:
-                subtract_row(S.c, S.C + i * S.ld, d, S.a)
-                worst = max(worst, fabs(d) * sqrt(S.C[i * S.ld + i]))
-        M.epochs[l] += 1
-        sweeps += 1
-        if worst <= aim:
-            return 0
-        if sweeps % 16 == 0 and attend(signal, control, owner):
-            return 0
-        rate = worst / before
-        before = worst
-        if sweeps >= patience and rate < 1 and log(aim / worst) / log(rate) > 8 + S.a / 12.0:
-            taken = newton(F, M, S, l1, l2)
-            if taken < 0:
-                return 1
-            patience = sweeps + (4 if taken else 16)
-            before = inf
-    return 0
+cdef double next_goal(const Penalty* F, const Member* M, const double* b, const double* g, double goal, int k, double l1,
+                      double l2) noexcept nogil:
+    cdef double aim = M.inner * M.tol * sqrt(M.yy)
+    if k == 0:
+        return max(aim, LOOSE * sqrt(M.yy))
+    return -1 if goal == aim else aim
 
 
-cdef int solve(Member* M, Py_ssize_t l, double* b, double* g, Signal* signal, void* control, bint owner) noexcept nogil:
-    """Alpha l on the columns in play, from b and its gradient g (m,)."""
-    cdef const Penalty* F = <const Penalty*>M.own
-    cdef Py_ssize_t q, i, came, m = M.play.m
-    cdef double l1 = M.l1[l], aim = M.inner * M.tol * sqrt(M.yy), goal = max(aim, LOOSE * sqrt(M.yy))
-    cdef Listed S
-    cdef int failed = 0
-    S.a, S.ld, S.at, S.C, S.room = 0, 0, NULL, NULL, NULL
-    for q in range(m):
-        if M.play.G[q * M.play.room + q] > 0 and (b[q] != 0 or fabs(g[q]) > l1 * M.f1[M.play.columns[q]]):
-            if not failed:
-                failed = enlist(&S, &M.play, q, b[q], g[q])
-    while not failed and S.a > 0 and M.epochs[l] < M.max_epochs and not attend(signal, control, owner):
-        failed = descend(F, M, l, &S, goal, signal, control, owner)
-        for i in range(S.a):
-            q = S.at[i]
-            if S.u[i] != b[q]:
-                subtract_row(g, M.play.G + q * M.play.room, S.u[i] - b[q], m)
-                b[q] = S.u[i]
-        for i in range(S.a):
-            S.c[i] = g[S.at[i]]
-        came = 0
-        for q in range(m):
-            if b[q] == 0 and fabs(g[q]) > l1 * M.f1[M.play.columns[q]] * (1 + 1e-12) and M.play.G[q * M.play.room + q] > 0:
-                for i in range(S.a):
-                    if S.at[i] == q:
-                        break
-                else:
-                    came += 1
-                    failed = failed or enlist(&S, &M.play, q, 0.0, g[q])
-        if came == 0:
-            if goal == aim:
-                break
-            goal = aim
-    drop_list(&S)
-    return failed
+include "listed_descent.pxi"
 
 
 cdef double certify(Member* M, Py_ssize_t l, const double* b, const double* t, double rr, double ry) noexcept nogil:

@@ -1,4 +1,4 @@
-"""The functions of a penalty that a user brings, at addresses: ``Value`` and ``Prox`` in cpu/own_penalty.pyx."""
+"""The functions of a penalty that a user brings, at addresses: ``Value`` and ``Prox`` in cpu/own_penalty.pxd."""
 
 from numba import types
 
