@@ -41,15 +41,23 @@ cdef double* take(double** at, Py_ssize_t count) noexcept nogil:
     return here
 
 
+cdef void lay_out_columns(Room* R, const Task* P, double** at) noexcept nogil:
+    """Room for what ``units`` and ``derived_alphas`` say of the columns."""
+    cdef Py_ssize_t n = P.X.n, p = P.X.p
+    R.alike = take(at, n)
+    R.center, R.multiplier, R.deviation, R.size = take(at, p), take(at, p), take(at, p), take(at, p)
+    R.factor, R.f2, R.mean, R.lower, R.upper = take(at, p), take(at, p), take(at, p), take(at, p), take(at, p)
+    R.constant = <unsigned char*>take(at, p)
+
+
 cdef Py_ssize_t lay_out(Room* R, const Task* P, double* memory) noexcept nogil:
     """Divide ``memory`` among the arrays; returns how many numbers these need. Integers take the room of numbers."""
     cdef Py_ssize_t n = P.X.n, p = P.X.p, L = P.L, K = P.K, G = 1 + K
     cdef double* at = memory
-    R.alike, R.Y, R.r, R.v = take(&at, n), take(&at, n), take(&at, n), take(&at, n)
+    lay_out_columns(R, P, &at)
+    R.Y, R.r, R.v = take(&at, n), take(&at, n), take(&at, n)
     R.root, R.one_y = take(&at, n), take(&at, 2 * n)
-    R.center, R.multiplier, R.deviation, R.size = take(&at, p), take(&at, p), take(&at, p), take(&at, p)
-    R.factor, R.f2, R.mean, R.lower, R.upper = take(&at, p), take(&at, p), take(&at, p), take(&at, p), take(&at, p)
-    R.zero, R.spread, R.constant = take(&at, p), take(&at, p), <unsigned char*>take(&at, p)
+    R.zero, R.spread = take(&at, p), take(&at, p)
     R.packed = take(&at, room_for_rows(p, 2))
     R.l1, R.l2 = take(&at, G * L), take(&at, G * L)
     R.C, R.c, R.shift, R.start = take(&at, G * p * p), take(&at, G * p), take(&at, G * p), take(&at, G * p)
@@ -72,15 +80,11 @@ cdef Py_ssize_t lay_out(Room* R, const Task* P, double* memory) noexcept nogil:
 
 
 cdef int walk_in(Task* P, const Rules* A, Room* R, Signal* signal, void* control, bint owner) noexcept nogil:
-    cdef Py_ssize_t n = P.X.n, p = P.X.p, L = P.L, i, j, l, g
+    cdef Py_ssize_t n = P.X.n, p = P.X.p, L = P.L, i, l, g
     cdef double base_mean = 0, sigma = 0, square = 0, nought = 0, yy = 0, weight = 0, total = 0, longest, start = monotonic()
     cdef bint moderate = False
     cdef Columns targets
     cdef int verdict
-    if P.v == NULL:
-        for i in range(n):
-            R.alike[i] = 1.0 / n
-        P.v, P.even = R.alike, True
     # columns and target, each in its own units
     verdict = units(P, A, R, &moderate)
     if verdict:
@@ -94,10 +98,6 @@ cdef int walk_in(Task* P, const Rules* A, Room* R, Signal* signal, void* control
     R.inflation[0] = 1
     if not R.null[0] > 0:
         return IRREGULAR
-    for j in range(p):
-        R.lower[j] = 0 if R.constant[j] else -INFINITY
-        R.upper[j] = 0 if R.constant[j] else INFINITY
-        R.mean[j] = R.center[j] * R.multiplier[j]
     lap(P, 0, &start)
 
     verdict = grid(P, A, R, sigma, moderate)
@@ -142,9 +142,13 @@ cdef int walk_in(Task* P, const Rules* A, Room* R, Signal* signal, void* control
 
 
 cdef int units(Task* P, const Rules* A, Room* R, bint* moderate) noexcept nogil:
-    """What ``standard_columns`` finds."""
-    cdef Py_ssize_t p = P.X.p, j
+    """What ``standard_columns`` finds, the bounds and the means that come of it, and row weights where none are given."""
+    cdef Py_ssize_t p = P.X.p, i, j
     cdef Raw raw
+    if P.v == NULL:
+        for i in range(P.X.n):
+            R.alike[i] = 1.0 / P.X.n
+        P.v, P.even = R.alike, True
     raw.n, raw.p, raw.row, raw.col, raw.sparse, raw.single, raw.data = P.X.n, p, P.X.row, P.X.col, False, P.X.single, P.X.data
     raw.tile = tile_width(&raw)
     for j in range((p + raw.tile - 1) // raw.tile):
@@ -157,6 +161,10 @@ cdef int units(Task* P, const Rules* A, Room* R, bint* moderate) noexcept nogil:
         moments_tile(&raw, j, P.v, R.f2, R.deviation, R.factor)
     moderate[0] = units_of_columns(p, R.size, R.factor, R.f2, R.deviation, A.intercept, P.rounding, R.center, R.multiplier, R.constant)
     P.X.center, P.X.multiplier = R.center, R.multiplier
+    for j in range(p):
+        R.lower[j] = 0 if R.constant[j] else -INFINITY
+        R.upper[j] = 0 if R.constant[j] else INFINITY
+        R.mean[j] = R.center[j] * R.multiplier[j]
     return SOLVED
 
 

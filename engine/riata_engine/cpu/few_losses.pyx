@@ -6,7 +6,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 from riata_engine.cpu.control cimport Signal, fetch_add, monotonic
 from riata_engine.cpu.design cimport Columns
-from riata_engine.cpu.few_features cimport derived_alphas, lap, take, units
+from riata_engine.cpu.few_features cimport derived_alphas, lap, lay_out_columns, take, units
 from riata_engine.cpu.few_task cimport IRREGULAR, Room, Rules, SHORT_OF_MEMORY, SOLVED, Task
 from riata_engine.cpu.loss_rows cimport level_of_rows, saturated_of_rows
 from riata_engine.cpu.newton_path cimport Task as Path, solve_task
@@ -60,10 +60,9 @@ cdef Py_ssize_t lay_out(Room* R, Own* W, const Task* P, double* memory) noexcept
     """Divide ``memory`` among the arrays; returns how many numbers these need. Integers take the room of numbers."""
     cdef Py_ssize_t n = P.X.n, p = P.X.p, L = P.L
     cdef double* at = memory
-    R.alike, W.y, W.v, W.r, W.rows = take(&at, n), take(&at, n), take(&at, n), take(&at, n), <Py_ssize_t*>take(&at, n)
-    R.center, R.multiplier, R.deviation, R.size = take(&at, p), take(&at, p), take(&at, p), take(&at, p)
-    R.factor, R.f2, R.mean, R.lower, R.upper = take(&at, p), take(&at, p), take(&at, p), take(&at, p), take(&at, p)
-    R.c, R.constant, W.list, W.start = take(&at, p), <unsigned char*>take(&at, p), <Py_ssize_t*>take(&at, p), take(&at, p + 1)
+    lay_out_columns(R, P, &at)
+    W.y, W.v, W.r, W.rows = take(&at, n), take(&at, n), take(&at, n), <Py_ssize_t*>take(&at, n)
+    R.c, W.list, W.start = take(&at, p), <Py_ssize_t*>take(&at, p), take(&at, p + 1)
     R.l1, R.l2, W.value, W.held, W.gap, W.level = take(&at, L), take(&at, L), take(&at, L), take(&at, L), take(&at, L), take(&at, L)
     W.status, W.epochs, W.newtons = <signed char*>take(&at, L), <int*>take(&at, L), <int*>take(&at, L)
     W.coef = take(&at, L * p) if P.K else NULL
@@ -78,10 +77,6 @@ cdef int walk_in(Task* P, const Rules* A, Room* R, Own* W, Signal* signal, void*
     cdef bint moderate = False
     cdef Path T
     cdef int verdict
-    if P.v == NULL:
-        for i in range(n):
-            R.alike[i] = 1.0 / n
-        P.v, P.even = R.alike, True
     verdict = units(P, A, R, &moderate)
     if verdict:
         return verdict
@@ -90,9 +85,6 @@ cdef int walk_in(Task* P, const Rules* A, Room* R, Own* W, Signal* signal, void*
         W.y[i], W.v[i] = P.y[i * P.step], P.v[i]
     for j in range(p):
         W.list[j] = j
-        R.lower[j] = 0 if R.constant[j] else -INFINITY
-        R.upper[j] = 0 if R.constant[j] else INFINITY
-        R.mean[j] = R.center[j] * R.multiplier[j] if A.intercept else 0
     lap(P, 0, &start)
 
     describe(P, A, R, W, &T)
