@@ -15,7 +15,7 @@ from scipy import sparse
 from riata_engine.cpu.control import Control, Stopped
 from riata_engine.cpu.design import Design
 from riata_engine.cpu.moments import moments, standard_columns
-from riata_engine.cpu.multinomial_path import multinomial_paths
+from riata_engine.cpu.multinomial_paths import multinomial_paths
 from riata_engine.interrupt import orderly_interrupt
 from riata_engine.solvers.grid import geometric
 from riata_engine.solvers.path_store import MAX_ITER, NOT_FINITE, SKIPPED, STATUS, TIME_BUDGET

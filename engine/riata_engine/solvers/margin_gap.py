@@ -7,7 +7,7 @@ Slopes a lie within their bounds, and so does θ a for θ ≤ 1; where the bound
 
 import numpy as np
 
-from riata_engine.cpu.margin_rows import fits, row_major_gradient
+from riata_engine.cpu.margin_fits import fits, row_major_gradient
 
 
 def relative_gap(form, l1, l2, b, sums, gradient, null):
