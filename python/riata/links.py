@@ -1,25 +1,58 @@
-"""From linear predictors to what a model says of a row: the mean of y by an inverse link, or a class."""
+"""Between linear predictors and what a model says of a row: the mean of y by a link, probabilities, or a class."""
 
 import numpy as np
 
-#: names of links. "softmax": of several classes, over the last axis
-LINKS = ("identity", "log", "logit", "softmax")
+
+def _same(values):
+    return values
+
+
+def _exp(eta):
+    with np.errstate(over="ignore"):
+        return np.exp(eta)
+
+
+def _logit(mean):
+    return np.log(mean) - np.log1p(-mean)
+
+
+def _expit(eta):
+    from scipy.special import expit
+
+    return expit(eta)
+
+
+def _softmax(eta):
+    from scipy.special import softmax
+
+    return softmax(eta, axis=-1)
+
+
+#: links by their names: from means to linear predictors, and back. "softmax": of several classes, over the last axis, where a
+#: constant may be added to the predictors of a row
+LINKS = {"identity": (_same, _same), "log": (np.log, _exp), "logit": (_logit, _expit), "softmax": (np.log, _softmax)}
+
+
+def linear_predictor_of(link, mean):
+    """Linear predictors at means of y; infinite at the ends of a link's range."""
+    with np.errstate(divide="ignore"):
+        return LINKS[link][0](mean)
 
 
 def inverse_link(link, eta):
     """The mean of y, or probabilities of classes, at linear predictors."""
-    if link == "log":
-        with np.errstate(over="ignore"):
-            return np.exp(eta)
-    if link == "logit":
-        from scipy.special import expit
+    return LINKS[link][1](eta)
 
-        return expit(eta)
-    if link == "softmax":
-        from scipy.special import softmax
 
-        return softmax(eta, axis=-1)
-    return eta
+def shared_out(shares):
+    """Probabilities (n, K) from those of the second of two classes (n,), or from each class's against the rest (n, K).
+
+    The latter are brought to a sum of one, all alike where every one of a row is 0.
+    """
+    if shares.ndim == 1:
+        return np.column_stack([1 - shares, shares])
+    total = shares.sum(axis=1, keepdims=True)
+    return np.where(total > 0, shares / np.where(total > 0, total, 1.0), 1 / shares.shape[1])
 
 
 def classes_at(eta, classes):

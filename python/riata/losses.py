@@ -25,7 +25,7 @@ from types import FunctionType
 import numpy as np
 
 from riata.class_labels import distinct, label_array, missing_labels
-from riata.links import inverse_link
+from riata.links import inverse_link, linear_predictor_of
 from riata.loss_check import check_derivatives
 from riata.validation import check_number
 from riata_engine.batch import LOSS, deviances, deviances_of_each
@@ -105,8 +105,7 @@ class Loss:
         y = np.asarray(y, float)
         columns = y.reshape(len(y), -1)
         mean = np.average(columns, axis=0, weights=weights)
-        with np.errstate(divide="ignore"):
-            level = {"identity": lambda m: m, "log": np.log, "logit": lambda m: np.log(m) - np.log1p(-m)}[self.link](mean)
+        level = linear_predictor_of(self.link, mean)
         counted = columns if weights is None else columns[np.asarray(weights) > 0]
         flat = (np.ptp(counted, axis=0) == 0) | ~np.isfinite(level)           # nothing is left to explain: not even rounding
         level[flat] = 0.0

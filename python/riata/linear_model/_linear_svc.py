@@ -66,19 +66,6 @@ class LinearSVC(LinearClassifierMixin, SparseCoefMixin, LinearPredictor):
         tags.input_tags.sparse = True
         return tags
 
-    def predict(self, X):
-        """Labels of samples.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        return LinearClassifierMixin.predict(self, X)
-
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 

@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.base import ClassifierMixin
 
+from riata.links import classes_at
 from riata.saved_model import meaning_of
 from riata_engine.batch import Batch
 
@@ -12,12 +13,13 @@ from ._base import LinearPredictor
 from ._certified import dual_gap, solve_certified, tight_settings
 from ._classes import check_every_class, checked_classes, weights_of_rows
 from ._parameters import InvalidParameterError
+from ._probabilities import Probabilities
 
 _PENALTIES = ("deprecated", "l1", "l2", "elasticnet", None)
 SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
 
 
-class LinearClassifier(ClassifierMixin, LinearPredictor):
+class LinearClassifier(ClassifierMixin, Probabilities, LinearPredictor):
     """A classifier of ``coef_`` (1 or K, p) and ``intercept_`` (1 or K,) with probabilities."""
 
     def decision_function(self, X):
@@ -45,37 +47,12 @@ class LinearClassifier(ClassifierMixin, LinearPredictor):
         -------
         ndarray of shape (n_samples,)
         """
-        eta = self.decision_function(X)
-        return self.classes_[(eta > 0).astype(np.intp) if eta.ndim == 1 else eta.argmax(axis=1)]
+        return classes_at(self.decision_function(X), self.classes_)
 
-    def predict_log_proba(self, X):
-        """Logarithms of the probabilities of each class, without rounding to zero.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
+    def _log_probabilities(self, eta):
         from scipy.special import log_expit, log_softmax
 
-        eta = self.decision_function(X)
         return np.column_stack([log_expit(-eta), log_expit(eta)]) if eta.ndim == 1 else log_softmax(eta, axis=1)
-
-    def predict_proba(self, X):
-        """Probabilities of each class, in the order of ``classes_``.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        return np.exp(self.predict_log_proba(X))
 
     def _saved_meaning(self):
         link = "logit" if len(self.coef_) == 1 else "softmax"
@@ -98,7 +75,6 @@ class LinearClassifier(ClassifierMixin, LinearPredictor):
         if not isinstance(ratio, Real) or isinstance(ratio, bool) or not 0 <= ratio <= 1:
             raise InvalidParameterError(f"The 'l1_ratio' parameter of {name} must be a number in [0, 1]. Got {ratio!r} instead.")
         return {"l1": 1.0, "l2": 0.0, None: None}.get(penalty, float(ratio))
-
 
     def _settings(self):
         """Keywords of the engine's batches, of two classes and of more."""

@@ -4,7 +4,6 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils.metaestimators import available_if
 
 from riata.losses import Loss
 from riata.saved_model import meaning_of
@@ -253,10 +252,6 @@ class PenalizedRegressor(RegressorMixin, _Penalized):
         return tags
 
 
-def _has_probabilities(model):
-    return isinstance(getattr(model, "loss_", model.loss), Loss) or model.loss in LOSS
-
-
 class PenalizedClassifier(LinearClassifier, _Penalized):
     __doc__ = f"""A linear classifier with a loss and a penalty of your choice.
 
@@ -298,7 +293,7 @@ class PenalizedClassifier(LinearClassifier, _Penalized):
     Notes
     -----
     scikit-learn's C is 1 / (alpha · Σ_i w_i). Bounds go with two classes of the logistic loss, ``standardize`` and
-    ``penalty_factor`` with the logistic loss.
+    ``penalty_factor`` with the logistic loss. A margin loss has no probabilities.
 
     See Also
     --------
@@ -371,30 +366,5 @@ class PenalizedClassifier(LinearClassifier, _Penalized):
         own = super()._saved_meaning()
         return own | meaning_of(self.loss_, own["link"], self.classes_, "class") if own["link"] == "logit" else own
 
-    @available_if(_has_probabilities)
-    def predict_log_proba(self, X):
-        """Logarithms of the probabilities of each class, without rounding to zero; not of a margin loss, which has none.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        return super().predict_log_proba(X)
-
-    @available_if(_has_probabilities)
-    def predict_proba(self, X):
-        """Probabilities of each class, in the order of ``classes_``; not of a margin loss, which has none.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        return super().predict_proba(X)
+    def _has_probabilities(self):
+        return isinstance(getattr(self, "loss_", self.loss), Loss) or self.loss in LOSS

@@ -4,12 +4,14 @@ import numpy as np
 from sklearn.linear_model._base import LinearClassifierMixin, SparseCoefMixin
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import column_or_1d, validate_data
+
+from riata.links import inverse_link, shared_out
 
 from ._base import _FLOATS, checked_weights
 from ._classes import check_labels
+from ._probabilities import Probabilities
 from ._sgd import StochasticLinear, coded
 from ._sgd_regressor import starting_point
 
@@ -18,14 +20,7 @@ LOSSES = ("hinge", "log_loss", "modified_huber", "squared_hinge", "perceptron", 
 REGRESSIONS = ("squared_error", "huber", "epsilon_insensitive", "squared_epsilon_insensitive")
 
 
-def _has_probabilities(estimator):
-    if estimator.loss in ("log_loss", "modified_huber"):
-        return True
-    raise AttributeError(f"probability estimates are not available for loss={estimator.loss!r}: use 'log_loss' or "
-                         "'modified_huber'")
-
-
-class SGDClassifier(LinearClassifierMixin, SparseCoefMixin, StochasticLinear):
+class SGDClassifier(LinearClassifierMixin, SparseCoefMixin, Probabilities, StochasticLinear):
     """Linear classification by gradient descent on mini-batches.
 
     Minimises over b0 and b, of more than two classes for each against the rest, in one batch::
@@ -70,7 +65,8 @@ validation_fraction, n_iter_no_change, warm_start, average, batch_size, optimize
     Notes
     -----
     Only ratios of weights count in ``fit``; in ``partial_fit`` they are factors on the gradient, as in scikit-learn. Early
-    stopping goes by the loss on the rows of validation, not by the score.
+    stopping goes by the loss on the rows of validation, not by the score. Only 'log_loss' and 'modified_huber' have
+    probabilities; of more than two classes those of each against the rest, brought to a sum of one.
 
     References
     ----------
@@ -84,59 +80,17 @@ validation_fraction, n_iter_no_change, warm_start, average, batch_size, optimize
                  warm_start=False, average=False, batch_size=1, optimizer="sgd", dropout=0.0):
         self._keep(locals())
 
-    def predict(self, X):
-        """Labels of samples.
+    def _has_probabilities(self):
+        if self.loss in ("log_loss", "modified_huber"):
+            return True
+        raise AttributeError(f"probability estimates are not available for loss={self.loss!r}: use 'log_loss' or "
+                             "'modified_huber'")
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    def _probabilities(self, eta):
+        return shared_out(inverse_link("logit", eta) if self.loss == "log_loss" else (np.clip(eta, -1, 1) + 1) / 2)
 
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        return LinearClassifierMixin.predict(self, X)
-
-    @available_if(_has_probabilities)
-    def predict_proba(self, X):
-        """Probabilities of the classes, for the losses 'log_loss' and 'modified_huber'.
-
-        More than two: one against the rest, brought to a sum of one.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        check_is_fitted(self)
-        eta = self.decision_function(X)
-        if self.loss == "log_loss":
-            from scipy.special import expit
-
-            share = expit(eta)
-        else:
-            share = (np.clip(eta, -1, 1) + 1) / 2
-        if share.ndim == 1:
-            return np.column_stack([1 - share, share])
-        total = share.sum(axis=1, keepdims=True)
-        return np.where(total > 0, share / np.where(total > 0, total, 1.0), 1 / share.shape[1])
-
-    @available_if(_has_probabilities)
-    def predict_log_proba(self, X):
-        """Logarithms of ``predict_proba``.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        return np.log(self.predict_proba(X))
+    def _log_probabilities(self, eta):
+        return np.log(self._probabilities(eta))
 
     def fit(self, X, y, coef_init=None, intercept_init=None, sample_weight=None):
         """Fit the model.
