@@ -247,13 +247,13 @@ def test_the_first_looks_at_x_share_columns_among_threads_and_stop(storage, dtyp
     v = rng.random(4000)
     v /= v.sum()
     factor = 2.0 ** rng.integers(-3, 4, 700)
-    one = scan(kept, Control(), 1), moments(kept, v, factor, Control(), 1)
-    two = scan(kept, Control(), 2), moments(kept, v, factor, Control(), 2)
+    one = scan(kept, Control(), 1), moments(kept, v[None], factor[None], Control(), 1)
+    two = scan(kept, Control(), 2), moments(kept, v[None], factor[None], Control(), 2)
     np.testing.assert_array_equal(one[0][0], two[0][0])
     np.testing.assert_array_equal(one[1], two[1])
     dense = X.astype(dtype).astype(float) * factor
     np.testing.assert_array_equal(one[0][0], np.abs(X.astype(dtype)).max(axis=0))
-    np.testing.assert_allclose(one[1], [v @ dense, v @ (dense - v @ dense) ** 2], rtol=1e-10)
-    for look in (lambda control: scan(kept, control), lambda control: moments(kept, v, factor, control)):
+    np.testing.assert_allclose([found[0] for found in one[1]], [v @ dense, v @ (dense - v @ dense) ** 2], rtol=1e-10)
+    for look in (lambda control: scan(kept, control), lambda control: moments(kept, v[None], factor[None], control)):
         with pytest.raises(Stopped):
             look(Control(time_budget=0.0))

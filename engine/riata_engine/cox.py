@@ -221,8 +221,7 @@ def _penalty_factors(cox, design, constant, V, control, n_threads):
         m = np.repeat(multiplier[None], len(V), axis=0)
     else:
         shares = V / V.sum(axis=1, keepdims=True)
-        found = [moments(design.X, v, multiplier, control, n_threads) for v in shares]
-        m = np.sqrt(np.stack([variance for _, variance in found]))
+        m = np.sqrt(moments(design.X, np.ascontiguousarray(shares), multiplier[None], control, n_threads)[1])
     return np.ascontiguousarray(f * m), np.minimum(f * m**2, LARGEST), barred
 
 

@@ -226,7 +226,7 @@ def _standard_form(batch, V, control, n_threads):
     barred = np.isinf(f) | constant
     if batch.standardize:
         unit = np.ascontiguousarray(multiplier)
-        scale = np.stack([np.sqrt(moments(X, w, unit, control, n_threads)[1]) for w in V])
+        scale = np.sqrt(moments(X, V, unit[None], control, n_threads)[1])
         scale = np.where(scale > 0, scale, 1.0)
     else:
         scale = multiplier[None]

@@ -8,7 +8,7 @@ from cpython.buffer cimport PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuff
 from cython cimport floating
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport uintptr_t
-from libc.stdlib cimport free
+from libc.stdlib cimport malloc, free
 from riata_engine.cpu.control cimport Control, Signal, poll, worth
 from riata_engine.cpu.control import Stopped
 
@@ -204,3 +204,33 @@ cdef class Design:
         if signal.stop:
             raise Stopped
         return np.asarray(out)
+
+
+def squares_in_units(Design design, const double[:, ::1] V, double[:, ::1] center, double[:, ::1] multiplier, Control control,
+                     int n_threads=1):
+    """(G, p) V_g (Z_g∘Z_g) of dense X, Z_g its columns with the center and multiplier of group g: ``transposed_matvec`` squared of
+    G designs, each with a residual of its own."""
+    cdef Py_ssize_t task, g, tiles = (design.view.p + TILE_COLUMNS - 1) // TILE_COLUMNS, G = V.shape[0]
+    cdef Signal* signal = &control.signal
+    cdef void* handle = <void*>control
+    cdef double[:, ::1] out = np.zeros((G, design.view.p))
+    cdef Columns* views = <Columns*>malloc((G + 1) * sizeof(Columns))
+    cdef int failed = views == NULL
+    for g in range(0 if failed else G):
+        views[g] = design.view
+        views[g].center, views[g].multiplier = &center[g, 0], &multiplier[g, 0]
+    if not failed and design.view.n:
+        n_threads = worth(2.0 * design.view.n * design.view.p * G, n_threads)
+        for task in prange(G * tiles, num_threads=n_threads, schedule="dynamic", nogil=True):
+            if signal.stop == 0:
+                g = task // tiles
+                if dense_tile(views + g, task % tiles, &V[g, 0], 1, 1, NULL, &out[g, 0], False, True):
+                    failed = 1
+            if threadid() == 0:
+                poll(signal, handle)
+    free(views)
+    if failed:
+        raise MemoryError("squares_in_units: no room for a tile")
+    if signal.stop:
+        raise Stopped
+    return np.asarray(out)

@@ -223,8 +223,22 @@ cdef void moments_tile(const Raw* X, Py_ssize_t t, const double* v, double* mean
         dense_moments[double](<const double*>X.data + j0 * X.col, X.row, X.col, X.n, j1 - j0, v, mean + j0, variance + j0, factor + j0)
 
 
-def moments(X, const double[::1] v, const double[::1] factor, Control control, int n_threads=1):
-    """Mean and variance of each column of X·factor under weights v (Σ v = 1): two passes (the second from cache for columns).
+cdef void moments_of_groups(const Raw* raw, const double[:, ::1] V, double[:, ::1] mean, double[:, ::1] variance,
+                            const double[:, ::1] factor, Signal* signal, void* handle, int n_threads) noexcept nogil:
+    """Of every tile under every weights: a task each."""
+    cdef Py_ssize_t task, g, tiles = (raw.p + raw.tile - 1) // raw.tile
+    for task in prange(V.shape[0] * tiles, num_threads=n_threads, schedule="dynamic"):
+        if signal.stop == 0:
+            g = task // tiles
+            moments_tile(raw, task % tiles, &V[g, 0], &mean[g, 0], &variance[g, 0], &factor[g if factor.shape[0] > 1 else 0, 0])
+        if threadid() == 0:
+            poll(signal, handle)
+
+
+def moments(X, const double[:, ::1] V, const double[:, ::1] factor, Control control, int n_threads=1):
+    """Means and variances (G, p) of the columns of X·factor under each of G weights, the rows of V, of sum one.
+
+    ``factor`` is (1 or G, p). Two passes over X for each (the second from cache for columns).
 
     Raises
     ------
@@ -232,22 +246,17 @@ def moments(X, const double[::1] v, const double[::1] factor, Control control, i
         If ``control`` was told to stop.
     """
     cdef Raw raw
-    cdef Signal* signal = &control.signal
-    cdef void* handle = <void*>control
     keep = look(X, &raw)
-    cdef Py_ssize_t t, tiles = (raw.p + raw.tile - 1) // raw.tile
-    cdef double[::1] mean = np.zeros(raw.p), variance = np.zeros(raw.p)
-    if raw.n and raw.p:
-        n_threads = worth(4.0 * raw.n * raw.p, n_threads)
-        for t in prange(tiles, num_threads=n_threads, schedule="dynamic", nogil=True):
-            if signal.stop == 0:
-                moments_tile(&raw, t, &v[0], &mean[0], &variance[0], &factor[0])
-            if threadid() == 0:
-                poll(signal, handle)
+    found = np.zeros((2, V.shape[0], raw.p))
+    cdef double[:, :, ::1] out = found
+    if found.size and raw.n:
+        n_threads = worth(4.0 * raw.n * raw.p * V.shape[0], n_threads)
+        with nogil:
+            moments_of_groups(&raw, V, out[0], out[1], factor, &control.signal, <void*>control, n_threads)
     del keep
-    if signal.stop:
+    if control.signal.stop:
         raise Stopped
-    return np.asarray(mean), np.asarray(variance)
+    return found[0], found[1]
 
 
 cdef void units_to_scan(Py_ssize_t p, double* size, double* bad, double* factor) noexcept nogil:
@@ -271,17 +280,25 @@ cdef bint units_of_columns(Py_ssize_t p, double* size, const double* factor, dou
 
 
 def standard_columns(X, const double[::1] v, bint centred, double rounding, Control control, int n_threads=1):
-    """The units of the columns of X under weights v (Σ v = 1): three passes (the last from cache for columns).
+    """``standard_columns_of_groups`` of a single group: arrays (p,), and its moderate a bool."""
+    center, multiplier, constant, moderate, deviation, size, square = standard_columns_of_groups(
+        X, np.asarray(v)[None], centred, rounding, control, n_threads)
+    return center[0], multiplier[0], constant[0], bool(moderate[0]), deviation[0], size[0], square[0]
+
+
+def standard_columns_of_groups(X, const double[:, ::1] V, bint centred, double rounding, Control control, int n_threads=1):
+    """The units of the columns of X under each of G weights, the rows of V, of sum one: a pass over X, and two for each of them (the
+    second from cache for columns).
 
     Returns
     -------
-    center, multiplier : (p,)
+    center, multiplier : (G, p)
         What makes z = (x − center)·multiplier; see ``units_of`` in scale.pyx.
-    constant : (p,) bool
-    moderate : bool
-    deviation, size : (p,)
+    constant : (G, p) bool
+    moderate : (G,) bool
+    deviation, size : (G, p)
         Standard deviation about the mean, and the largest value, of x in units in which the latter is about one.
-    square : (p,)
+    square : (G, p)
         multiplier², at most 1e300: the factor of the l2 penalty in z.
 
     Raises
@@ -293,31 +310,26 @@ def standard_columns(X, const double[::1] v, bint centred, double rounding, Cont
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
     keep = look(X, &raw)
-    cdef Py_ssize_t t, p = raw.p, tiles = (raw.p + raw.tile - 1) // raw.tile
-    rows, constants = np.zeros((6, p)), np.zeros(p, bool)
-    cdef double[:, ::1] out = rows
-    cdef unsigned char[::1] constant = constants.view(np.uint8)
-    cdef double* center = &out[0, 0]
-    cdef double* multiplier = center + p
-    cdef double* deviation = center + 2 * p
-    cdef double* size = center + 3 * p
-    cdef double* factor = center + 4 * p
-    cdef double* mean = center + 5 * p
-    cdef bint moderate
-    n_threads = worth(5.0 * raw.n * raw.p, n_threads)
+    cdef Py_ssize_t t, g, G = V.shape[0], p = raw.p, tiles = (raw.p + raw.tile - 1) // raw.tile
+    rows, constants, moderates = np.zeros((6, G, p)), np.zeros((G, p), bool), np.zeros(G, bool)
+    cdef double[:, :, ::1] out = rows
+    cdef unsigned char[:, ::1] constant = constants.view(np.uint8)
+    cdef unsigned char[::1] moderate = moderates.view(np.uint8)
+    cdef double* size = &out[3, 0, 0]
+    n_threads = worth(5.0 * raw.n * raw.p * G, n_threads)
     for t in prange(tiles, num_threads=n_threads, schedule="dynamic", nogil=True):
         if signal.stop == 0:
-            scan_tile(&raw, t, size, mean)
+            scan_tile(&raw, t, size, &out[5, 0, 0])
         if threadid() == 0:
             poll(signal, handle)
-    units_to_scan(p, size, mean, factor)
-    for t in prange(tiles, num_threads=n_threads, schedule="dynamic", nogil=True):
-        if signal.stop == 0:
-            moments_tile(&raw, t, &v[0], mean, deviation, factor)
-        if threadid() == 0:
-            poll(signal, handle)
+    units_to_scan(p, size, &out[5, 0, 0], &out[4, 0, 0])
+    rows[3:5, 1:] = rows[3:5, :1]                # the same for every group
+    with nogil:
+        moments_of_groups(&raw, V, out[5], out[2], out[4], signal, handle, n_threads)
     del keep
     if signal.stop:
         raise Stopped
-    moderate = units_of_columns(p, size, factor, mean, deviation, centred, rounding, center, multiplier, &constant[0])
-    return rows[0], rows[1], constants, moderate, rows[2], rows[3], rows[5]
+    for g in range(G):
+        moderate[g] = units_of_columns(p, &out[3, g, 0], &out[4, g, 0], &out[5, g, 0], &out[2, g, 0], centred, rounding, &out[0, g, 0],
+                                       &out[1, g, 0], &constant[g, 0])
+    return rows[0], rows[1], constants, moderates, rows[2], rows[3], rows[5]

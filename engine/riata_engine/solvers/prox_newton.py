@@ -19,7 +19,7 @@ from riata_engine.solvers.losses import LOSS, NULL_TOL
 from riata_engine.solvers.options import Options
 from riata_engine.solvers.path_store import NOT_FINITE
 from riata_engine.solvers.residual import columns_contiguous
-from riata_engine.solvers.standard_form import standard_form
+from riata_engine.solvers.standard_form import own_deviations, standard_form
 from riata_engine.threads import thread_count
 
 #: columns up to which all of them are in play from the start
@@ -105,12 +105,13 @@ def _standard_form(batch, control, n_threads):
     V = batch.weights / batch.weights.max(axis=0)
     V = np.asfortranarray(V / V.sum(axis=0))
     if batch.standardize:                    # the deviations are those of each group
-        forms = [standard_form(replace(plain, weights=np.ascontiguousarray(v)), control, n_threads) for v in V.T]
-        form = forms[0]
-        unit = form.design.multiplier        # forms differ by powers of two in their units
-        f1, f2 = (np.concatenate([getattr(one, name) * (unit / one.design.multiplier) ** power for one in forms])
-                  for name, power in (("f1", 1), ("f2", 2)))
-        form.f1, form.f2 = f1, f2
+        shares = np.ascontiguousarray(V.T)
+        shares = shares / shares.max(axis=1, keepdims=True)
+        shares /= shares.sum(axis=1, keepdims=True)
+        form = standard_form(replace(plain, weights=np.ascontiguousarray(V[:, 0])), control, n_threads)
+        f1, f2, multiplier = own_deviations(plain, shares, control, n_threads)
+        turn = form.design.multiplier / multiplier           # powers of two
+        form.f1, form.f2 = f1 * turn, f2 * turn**2
     else:
         form = standard_form(plain, control, n_threads)
     form.V, form.group = V, batch.group

@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from riata_engine.cpu.design import Design
-from riata_engine.cpu.moments import moments, standard_columns
+from riata_engine.cpu.design import Design, squares_in_units
+from riata_engine.cpu.moments import moments, standard_columns, standard_columns_of_groups
 from riata_engine.cpu.targets import group_moments, target_units
 from riata_engine.solvers.free_features import FreeFeatures
 
@@ -120,9 +120,8 @@ class StandardForm:
 
     def _find_variance(self, control, n_threads):
         if not isinstance(self.design.X, np.ndarray):
-            X, unit = self.design.X, self.design.multiplier
-            found = [moments(X, v, unit, control, n_threads) for v in np.ascontiguousarray(self.V.T)]
-            return np.stack([variance if self.intercept else variance + mean**2 for mean, variance in found])
+            mean, variance = _moments(self, control, n_threads)
+            return variance if self.intercept else variance + mean**2
         square = self.design.transposed_matvec(np.ascontiguousarray(self.V.T), 1, control, n_threads, squared=True)
         variance = np.maximum(square - self.shift**2, 0.0)
         for g in range(len(square) if self.intercept else 0):
@@ -222,18 +221,13 @@ def standard_form(batch, control, n_threads):
 def _restrictions(batch, multiplier, constant, flat):
     """(penalty, barred, lower, upper, free) of a ``StandardForm``; ``flat``: columns whose standard deviation is rounding."""
     p = len(multiplier)
-    penalty, barred, free = np.ones(p), constant, np.empty(0, np.intp)
+    free = np.empty(0, np.intp)
     lower, upper = np.full(p, -np.inf), np.full(p, np.inf)
     if batch.lower is not None or batch.upper is not None:
         lower = lower if batch.lower is None else np.asarray(batch.lower, dtype=float)
         upper = upper if batch.upper is None else np.asarray(batch.upper, dtype=float)
-        barred = barred | ((lower == 0) & (upper == 0))
-    if batch.penalty_factor is not None and np.ndim(batch.penalty_factor) == 1:
-        penalty = np.asarray(batch.penalty_factor, dtype=float)
-    if batch.standardize and not batch.intercept:        # a penalty on b_j·s_j with s_j = 0 is none
-        penalty = np.where(flat & np.isfinite(penalty), 0.0, penalty)
+    penalty, barred = _penalties(batch, constant, flat)
     if not penalty.all() or batch.penalty_factor is not None:
-        barred = barred | np.isinf(penalty)
         free = np.flatnonzero((penalty == 0) & ~barred & np.isinf(lower) & np.isinf(upper))
     if batch.lower is not None or batch.upper is not None:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -242,6 +236,19 @@ def _restrictions(batch, multiplier, constant, flat):
     lower[barred], upper[barred] = 0.0, 0.0
     lower[free], upper[free] = 0.0, 0.0
     return penalty, barred, lower, upper, free
+
+
+def _penalties(batch, constant, flat):
+    """Penalty factors (p,) as given, or (G, p) like ``flat`` (see ``_restrictions``), and which columns are not in the model."""
+    penalty = np.ones(constant.shape[-1])
+    if batch.penalty_factor is not None and np.ndim(batch.penalty_factor) == 1:
+        penalty = np.asarray(batch.penalty_factor, dtype=float)
+    if batch.standardize and not batch.intercept:        # a penalty on b_j·s_j with s_j = 0 is none
+        penalty = np.where(flat & np.isfinite(penalty), 0.0, penalty)
+    barred = constant
+    if batch.lower is not None and batch.upper is not None:
+        barred = barred | ((np.asarray(batch.lower) == 0) & (np.asarray(batch.upper) == 0))
+    return penalty, barred | np.isinf(penalty)
 
 
 def _near_zero(X, center, multiplier):
@@ -265,6 +272,11 @@ def store_centred(X, center, far):
     return X, np.where(far, 0.0, center), np.where(far, center, 0.0)
 
 
+def _moments(form, control, n_threads):
+    """(G, p) means and variances of X in the units of z, in each weight group."""
+    return moments(form.design.X, np.ascontiguousarray(form.V.T), form.design.multiplier[None], control, n_threads)
+
+
 def _penalty_factors(form, given, control, n_threads):
     """f1 and f2 of the problem in z. With standardisation the penalty acts on b_j·s_j, s_j the group's standard deviation."""
     f = np.where(form.barred, 0.0, given if np.ndim(given) == 2 else form.factor)
@@ -274,14 +286,38 @@ def _penalty_factors(form, given, control, n_threads):
         if form.intercept:
             variance, square = form.variance(control, n_threads), form.shift**2 + (form.design.center * form.design.multiplier)**2
         else:                                # the standard deviation is about the mean all the same (glmnet's rule)
-            unit = form.design.multiplier
-            found = [moments(form.design.X, np.ascontiguousarray(v), unit, control, n_threads) for v in form.V.T]
-            variance, square = np.stack([variance for _, variance in found]), np.stack([mean for mean, _ in found])**2
-        # no more than the rounding of entries of the size of the mean: the column is constant in the group
-        still = variance <= square * form.unvarying
-        m = form.spread = np.sqrt(np.where(still, 0.0, variance))
-        if form.intercept:                   # nothing is left of it then: any penalty holds it at zero, and none is no fit either
-            m = np.where(still, 1.0, m)
-    form.f1 = np.ascontiguousarray(f * m)
+            mean, variance = _moments(form, control, n_threads)
+            square = mean**2
+        form.spread, m = _spread(variance, square, form.unvarying, form.intercept)
+    form.f1, form.f2 = _factors(f, m)
+
+
+def _spread(variance, square, unvarying, intercept):
+    """Standard deviations (G, p) of z, and what a penalty factor is multiplied by: these, but for columns that do not vary."""
+    # no more than the rounding of entries of the size of the mean: the column is constant in the group
+    still = variance <= square * unvarying
+    spread = np.sqrt(np.where(still, 0.0, variance))
+    # nothing is left of it then: any penalty holds it at zero, and none is no fit either
+    return spread, np.where(still, 1.0, spread) if intercept else spread
+
+
+def _factors(f, m):
+    """(f1, f2): the penalty factors f in units in which a coefficient is 1/m of what the penalty sees."""
     with np.errstate(over="ignore"):
-        form.f2 = np.minimum(f * m**2, LARGEST)
+        return np.ascontiguousarray(f * m), np.minimum(f * m**2, LARGEST)
+
+
+def own_deviations(batch, V, control, n_threads):
+    """(f1, f2), and the multipliers of z that they go with, each (G, p), of standardised penalties under G weights of sum one, the
+    rows of V, that have nothing in common: what ``standard_form`` says of each alone, for all of them at once."""
+    rounding = rounding_of_mean(V.shape[1])
+    found = standard_columns_of_groups(batch.X, V, batch.intercept, rounding, control, n_threads)
+    center, multiplier, constant, _, deviation, size, _ = found
+    penalty, barred = _penalties(batch, constant, deviation <= rounding * size)
+    if batch.intercept and isinstance(batch.X, np.ndarray):
+        variance = squares_in_units(Design(batch.X, center[0], multiplier[0]), V, center, multiplier, control, n_threads)
+    else:
+        mean, variance = moments(batch.X, V, multiplier, control, n_threads)
+    square = (center * multiplier)**2 if batch.intercept else mean**2
+    _, m = _spread(variance, square, rounding**2, batch.intercept)
+    return *_factors(np.where(barred, 0.0, penalty), m), multiplier
