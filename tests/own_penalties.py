@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 
 def lasso_value(b):
     return abs(b)
@@ -146,3 +148,23 @@ def own(name, **settings):
 
     return riata.penalties.custom(*functions(name), **{"name": name, "parameter": PARAMETERS.get(name),
                                                        "convex": name in CONVEX, **settings})
+
+
+#: of penalties under which no coefficient is ever 0
+ALPHAS = {"ridge": np.geomspace(10, 0.01, 12), "power": np.geomspace(10, 0.01, 12)}
+
+
+def draw(seed=0, n=60, p=90, rho=0.5):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p))
+    for j in range(1, p):
+        X[:, j] = rho * X[:, j - 1] + np.sqrt(1 - rho**2) * X[:, j]
+    coef = np.zeros(p)
+    coef[rng.choice(p, 6, replace=False)] = rng.normal(scale=2, size=6)
+    return X * rng.uniform(0.2, 5, p) + 1, X @ coef + rng.standard_normal(n) + 3
+
+
+def path_of(name, X, y, **settings):
+    import riata
+
+    return riata.penalty_path(X, y, own(name), **{"alphas": ALPHAS.get(name, 12), "alpha_min_ratio": None, **settings})

@@ -15,3 +15,11 @@ def ragged(count=20, seed=0, least=15, most=60, features=(1, 20)):
         X.append(design.astype(np.float32) if b % 5 == 4 else design)
         y.append(2 * design[:, 0] + rng.normal(size=n))
     return X, y
+
+
+def shared_design(missing=0.1, seed=0, n=80, p=12, T=10):
+    """(X, Y) of T targets, some of whose entries are missing."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, p))
+    Y = X[:, :5] @ rng.normal(size=(5, T)) + rng.normal(size=(n, T))
+    return X, np.where(rng.random(Y.shape) < missing, np.nan, Y)

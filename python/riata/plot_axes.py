@@ -43,6 +43,11 @@ def _alpha_ticks(ax, low, high):
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
+def title_of(ax, title, default, pad=8):
+    """The title that was asked for, or the one that says what is drawn."""
+    ax.set_title(default if title is None else verbatim(title), pad=pad)
+
+
 def count_axis(ax, alphas, counts):
     """Second axis on top: how many coefficients are not zero at some of the alphas."""
     order = np.argsort(alphas)

@@ -1,5 +1,6 @@
 """The reliability curve of calibrated probabilities."""
 
+from .plot_axes import title_of
 from .plot_style import GREY, PALETTE, axes_of, styled, verbatim
 
 __all__ = ["plot_calibration"]
@@ -49,5 +50,5 @@ def plot_calibration(cv, ax=None, *, n_bins=10, title=None):
     ax.set_xlabel("predicted probability, held-out rows")
     ax.set_ylabel(verbatim(f"share of class {label}"))
     ax.legend(loc="upper left")
-    ax.set_title("Reliability" if title is None else verbatim(title), pad=8)
+    title_of(ax, title, "Reliability")
     return ax

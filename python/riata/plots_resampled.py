@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .plot_axes import title_of
 from .plot_style import GREY, INK, PALETTE, axes_of, names_of, shorten, styled, verbatim
 
 __all__ = ["plot_intervals", "plot_permutations"]
@@ -64,7 +65,7 @@ def plot_intervals(result, ax=None, *, alpha=None, level=0.95, method=None, top=
     ax.spines["left"].set_visible(False)
     ax.grid(axis="x", color="#E3E3E3", lw=0.7, zorder=0)
     ax.set_xlabel(f"coefficient, {100 * level:g} % {'BCa' if method == 'bca' else 'percentile'} interval")
-    ax.set_title(f"{len(result)} bootstraps at alpha {alpha:.4g}" if title is None else verbatim(title), pad=12)
+    title_of(ax, title, f"{len(result)} bootstraps at alpha {alpha:.4g}", pad=12)
     return ax
 
 
@@ -101,5 +102,5 @@ def plot_permutations(result, ax=None, *, bins=40, title=None):
     ax.set_xlabel("cross-validated R²")
     ax.set_ylabel("permutations")
     ax.legend(loc="best")
-    ax.set_title(f"Permutation test, p = {result.p_value:.3g}" if title is None else verbatim(title), pad=8)
+    title_of(ax, title, f"Permutation test, p = {result.p_value:.3g}")
     return ax

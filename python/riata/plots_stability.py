@@ -4,8 +4,8 @@ from numbers import Integral
 
 import numpy as np
 
-from .plot_axes import alpha_axis, label_ends
-from .plot_style import GREY, INK, PALETTE, axes_of, names_of, shorten, styled, verbatim
+from .plot_axes import alpha_axis, label_ends, title_of
+from .plot_style import GREY, INK, PALETTE, axes_of, names_of, shorten, styled
 
 __all__ = ["plot_stability_paths"]
 
@@ -67,5 +67,5 @@ def plot_stability_paths(selection, ax=None, *, top=12, title=None):
     count = int(stable.sum())
     default = (f"Stability paths: {count} stable feature{'s' * (count != 1)}, q = {selection.q_:.4g}, "
                f"at most {selection.pfer_:.2g} false expected")
-    ax.set_title(default if title is None else verbatim(title), pad=8)
+    title_of(ax, title, default)
     return ax

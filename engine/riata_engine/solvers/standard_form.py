@@ -308,7 +308,7 @@ def _factors(f, m):
 
 
 def own_deviations(batch, V, control, n_threads):
-    """(f1, f2), and the multipliers of z that they go with, each (G, p), of standardised penalties under G weights of sum one, the
+    """(f1, f2), and the multipliers of z they go with, each (G, p), of standardised penalties under G weights of sum one, the
     rows of V, that have nothing in common: what ``standard_form`` says of each alone, for all of them at once."""
     rounding = rounding_of_mean(V.shape[1])
     found = standard_columns_of_groups(batch.X, V, batch.intercept, rounding, control, n_threads)
