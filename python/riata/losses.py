@@ -25,11 +25,12 @@ from types import FunctionType
 import numpy as np
 
 from riata.class_labels import distinct, label_array, missing_labels
+from riata.compiling import compiling
 from riata.links import inverse_link, linear_predictor_of
 from riata.loss_check import check_derivatives
 from riata.validation import check_number
 from riata_engine.batch import LOSS, deviances, deviances_of_each
-from riata_engine.custom import NotCompiled, compile_loss
+from riata_engine.custom import compile_loss
 
 __all__ = [
     "SQUARED",
@@ -165,17 +166,9 @@ class CustomLoss(Loss):
     def engine(self):
         """The compiled loss."""
         functions = dict(zip(("value", "gradient", "curvature", "conjugate"), self.functions, strict=True))
-        try:
+        with compiling(self, "a loss", dict.fromkeys(("value", "gradient", "curvature"), "y, eta") | {"conjugate": "y, u"}):
             return compile_loss(self.name, functions, n_parameters=int(self.parameter is not None), link=self.link_name,
                                 low=self.low, high=self.high, closed=self.closed)
-        except ModuleNotFoundError as error:
-            raise ImportError(f"{self.name}: a loss of your own is compiled by numba, which is not installed: "
-                              "pip install numba") from error
-        except NotCompiled as error:
-            arguments = "(y, u" if error.function == "conjugate" else "(y, eta"
-            arguments += ")" if self.parameter is None else ", a)"
-            raise TypeError(f"{self.name}: numba cannot compile {error.function}{arguments}, which must take numbers and return "
-                            f"one, by Python's arithmetic, math and numpy: {error}") from None
 
     @property
     def link(self):

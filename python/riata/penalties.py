@@ -11,9 +11,10 @@ from types import FunctionType
 
 import numpy as np
 
+from riata.compiling import compiling
 from riata.penalty_check import check_penalty
 from riata.validation import check_flag, check_number
-from riata_engine.penalty import NotCompiled, compile_penalty
+from riata_engine.penalty import compile_penalty
 
 __all__ = [
     "CustomPenalty",
@@ -37,16 +38,8 @@ class CustomPenalty:
     @cached_property
     def engine(self):
         """The compiled penalty."""
-        try:
+        with compiling(self, "a penalty", {"value": "b", "prox": "v, t"}):
             return compile_penalty(self.name, *self.functions, parameter=self.parameter, convex=self.convex)
-        except ModuleNotFoundError as error:
-            raise ImportError(f"{self.name}: a penalty of your own is compiled by numba, which is not installed: "
-                              "pip install numba") from error
-        except NotCompiled as error:
-            arguments = "(b" if error.function == "value" else "(v, t"
-            arguments += ")" if self.parameter is None else ", a)"
-            raise TypeError(f"{self.name}: numba cannot compile {error.function}{arguments}, which must take numbers and return "
-                            f"one, by Python's arithmetic, math and numpy: {error}") from None
 
 
 def custom(value, prox, *, name=None, parameter=None, convex=True):
