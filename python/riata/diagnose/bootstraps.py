@@ -3,7 +3,6 @@
 import numpy as np
 
 from riata.argument_names import native
-from riata.class_labels import label_array
 from riata.diagnose.decomposition import ERRORS, BiasVariance, decompose, replicate_variance
 from riata.diagnose.task import check_task
 from riata.folds import Folds
@@ -90,13 +89,11 @@ def bootstrapped(task, X, n_boot, error, truth, noise, groups, seed, tol, stackl
     fits = task.fit(sets)
     if fits.gap is not None:
         warn_of_unconverged(fits.status, fits.gap, tol, 0, stacklevel=stacklevel + 1)
-    outputs = np.stack([fits.outputs(g)[:, 0] for g in range(len(sets))])
-    unseen = times == 0
-    y = given.y
+    said, unseen, y = fits.said(), times == 0, given.y
+    unseen &= np.isfinite(said)
     if error == "zero_one":
-        said, unseen, y, truth = _labels(given, outputs, unseen, truth)
-    else:
-        said = given.loss.response(outputs)
+        y = given.classes[y.astype(np.intp)]
+        said = given.classes[(np.nan_to_num(said) if given.loss is None else said > 0.5).astype(np.intp)]
     return decompose(said, y, error=error, truth=truth, noise=noise, unseen=unseen, weights=given.weights,
                      model=f"{len(plan)} bootstraps, {task.model}")
 
@@ -115,12 +112,3 @@ def _variance(noise, X, given, error):
         raise ValueError("noise = 'replicates': no row of X occurs again. Give a variance, or leave noise out")
     return value
 
-
-def _labels(given, outputs, unseen, truth):
-    """(labels that are predicted, where they count, y as labels, truth)."""
-    if outputs.ndim == 3:                              # marks of the classes, from an estimator
-        known, codes = np.ones(outputs.shape[:2], bool), outputs.argmax(axis=-1)
-    else:
-        known, codes = np.isfinite(outputs), (outputs > 0).astype(np.intp)
-    truth = None if truth is None else label_array(truth)
-    return given.classes[codes], unseen & known, given.classes[given.y.astype(np.intp)], truth

@@ -52,6 +52,15 @@ class Fits:
                                               settings["n_threads"])
         return out
 
+    def said(self):
+        """(G, n) what each set's only model says of all rows: means of y, NaN of one that was not fitted."""
+        settings, intercept = self.given.settings, self.intercept[:, 0]
+        fitted = np.flatnonzero(np.isfinite(intercept))
+        out = np.full((len(intercept), self.given.X.shape[0]), np.nan)
+        out[fitted] = self.given.loss.response(linear_predictor(
+            self.given.X, self.coef[fitted], intercept[fitted], settings["offset"], n_threads=settings["n_threads"])).T
+        return out
+
     def model(self, g, f):
         """(coefficients (1, p), intercept (1,)) of one model."""
         F = self.intercept.shape[1]
@@ -65,22 +74,26 @@ class Told:
     Attributes
     ----------
     given : riata.arguments.Arguments
-    said : ndarray of shape (G, n)
+    codes : ndarray of shape (G, n)
         Predictions, or numbers of classes.
     """
 
     given: object
-    said: np.ndarray
+    codes: np.ndarray
     alpha: np.ndarray = None
     gap: np.ndarray = None
     status: np.ndarray = field(default_factory=lambda: np.empty((0, 0), "U9").view(StatusArray))
 
     def outputs(self, g, rows=None):
         """(m, 1) predictions of rows, or (m, 1, K) marks of the class that is predicted."""
-        said = self.said[g] if rows is None else self.said[g, rows]
+        codes = self.codes[g] if rows is None else self.codes[g, rows]
         if self.given.loss is not None:
-            return said[:, None]
-        return np.eye(len(self.given.classes))[said.astype(np.intp)][:, None, :]
+            return codes[:, None]
+        return np.eye(len(self.given.classes))[codes.astype(np.intp)][:, None, :]
+
+    def said(self):
+        """(G, n) what each model says of all rows."""
+        return self.codes
 
     def model(self, g, f):
         """None: there are no coefficients."""

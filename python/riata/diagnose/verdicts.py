@@ -12,6 +12,8 @@ from riata.diagnose.decomposition import BiasVariance
 from riata.diagnose.structure import residuals, unexplained
 from riata.diagnose.task import check_task, outer_folds, with_training_rows
 from riata.measures import HeldOut
+from riata.plots_diagnose import plot_verdict
+from riata.tables import dataframe
 from riata.validation import check_design
 
 #: standard errors beyond which something is there, and beyond which a remedy is worth a try
@@ -44,9 +46,10 @@ class Verdict:
         What was looked at and would not.
     evidence : dict of (value, standard error)
         "error" on held-out rows, "null_error" of a constant, "skill" (gain over it), "excess" of held-out over training error,
-        "last_step" and "gain_of_doubling" of the learning curve, "unexplained" (share of the held-out residual's variance that
-        terms of higher order predict), "alpha_gain" (of the best alpha over the one that was given), "bias" (where the noise is
-        known), "bias_and_noise" and "variance" of the decomposition. What was not looked at is not there.
+        "last_step" and "gain_of_doubling" of the learning curve, "unexplained" (share of the held-out residuals' variance that
+        columns and terms of higher order predict) and "higher_order" (the part of it that the columns alone do not),
+        "alpha_gain" (of the best alpha over the one that was given), "bias" (where the noise is known), "bias_and_noise" and
+        "variance" of the decomposition. What was not looked at is not there.
     learning : LearningCurve
     validation : ValidationCurve, or None of an estimator
     decomposition : BiasVariance
@@ -62,9 +65,10 @@ class Verdict:
     decomposition: BiasVariance
 
     def to_frame(self):
-        """One row per piece of evidence: value and standard error. A pandas DataFrame if pandas is installed, else a polars one."""
-        from riata.tables import dataframe
+        """One row per piece of evidence: value and standard error.
 
+        A pandas DataFrame if pandas is installed, a polars one otherwise.
+        """
         return dataframe({"evidence": np.array(list(self.evidence)), "value": np.array([v for v, _ in self.evidence.values()]),
                           "se": np.array([s for _, s in self.evidence.values()])})
 
@@ -88,8 +92,6 @@ class Verdict:
         -------
         ndarray of matplotlib Axes
         """
-        from riata.plots_diagnose import plot_verdict
-
         return plot_verdict(self, axes)
 
     def __repr__(self):
@@ -97,14 +99,15 @@ class Verdict:
 
 
 @native
-def verdict(X, y, *, loss="squared", estimator=None, l1_ratio=1.0, alpha="min", noise=None, train_sizes=SIZES, cv=10, inner_cv=5,
-            n_boot=100, groups=None, stratify=None, n_repeats=1, seed=0, alphas=100, alpha_min_ratio=None, weights=None, offset=None,
-            penalty_factor=None, lower=None, upper=None, positive=False, intercept=True, standardize=False, solver="auto",
-            tol=1e-6, max_epochs=100_000, n_threads=None) -> Verdict:
+def verdict(X, y, *, loss="squared", estimator=None, l1_ratio=1.0, alpha="min", noise=None, train_sizes=SIZES, cv=10,
+            inner_cv=5, n_boot=100, groups=None, stratify=None, n_repeats=1, seed=0, alphas=100, alpha_min_ratio=None,
+            weights=None, offset=None, penalty_factor=None, lower=None, upper=None, positive=False, intercept=True,
+            standardize=False,
+            solver="auto", tol=1e-6, max_epochs=100_000, n_threads=None) -> Verdict:
     """Say whether a model suffers from bias or from variance, and what would help.
 
     The evidence: a learning curve, a validation curve over alpha, a decomposition by bootstraps, and a test for structure in the
-    residuals of held-out rows (a lasso on squares, cubes and products of the at most 20 columns that correlate most with y).
+    residuals of held-out rows (a lasso on the at most 13 columns that correlate most with y, their squares, cubes and products).
 
     - "high variance": held-out error is above training error by more than two standard errors and a fifth of itself.
     - "high bias": more than two standard errors, and a twentieth of the held-out error, are structure in the residuals, or what
@@ -114,7 +117,8 @@ def verdict(X, y, *, loss="squared", estimator=None, l1_ratio=1.0, alpha="min", 
       that of a constant.
     - "balanced": else.
 
-    A remedy is named if what it gains was measured, and is above its standard error and 1 % of the error.
+    A remedy is named if what it gains was measured, and is above its standard error and 1 % of the error (terms of higher order
+    and averages of bootstraps: two standard errors, 5 %).
 
     Parameters
     ----------
@@ -161,8 +165,8 @@ n_threads
     sets = with_training_rows(folds, given)
     sizes = check_sizes(train_sizes, min(map(len, sets.train)))
     if sizes[-1] < min(map(len, sets.train)) or len(sizes) < 2:
-        raise ValueError(f"train_sizes = {train_sizes!r}: a verdict is on the model of all training rows and needs a smaller size "
-                         "beside it: let them end with 1.0, and give two or more")
+        raise ValueError(f"train_sizes = {train_sizes!r}: a verdict is on the model of all training rows, and needs a smaller "
+                         "size beside it: let them end with 1.0, and give two or more")
     learning = curve_of_sizes(task, sets, sizes, seed, groups, stratify, tol, stacklevel=3)
     validation = None if estimator is not None else curve_over_alpha(task, folds, tol, with_alpha=True, stacklevel=3)
     parts = bootstrapped(task, X, n_boot, None, None, noise, groups, seed, tol, stacklevel=3)
@@ -177,7 +181,7 @@ def _evidence(task, sets, learning, validation, parts, noise_known, seed):
                 "excess": learning.excess, "last_step": learning.last_step, "gain_of_doubling": learning.gain_of_doubling}
     shares = _structure(given, learning, seed)
     if shares is not None:
-        evidence["unexplained"] = paired(shares)
+        evidence["unexplained"], evidence["higher_order"] = paired(shares[1]), paired(shares[1] - shares[0])
     if validation is not None and not isinstance(task.alpha, str):
         evidence["alpha_gain"] = validation.gain_over(int(np.flatnonzero(validation.values == task.alpha)[0]))
     if noise_known:
@@ -196,7 +200,7 @@ def _constant(given, train, test, measure):
     else:
         mean = np.average(given.y[train], weights=weights)
         with np.errstate(divide="ignore"):
-            level = {"identity": mean, "log": np.log(mean), "logit": np.log(mean) - np.log1p(-mean)}[given.loss.link]
+            level = {"identity": lambda m: m, "log": np.log, "logit": lambda m: np.log(m / (1 - m))}[given.loss.link](mean)
         outputs = np.full((len(test), 1), level)
     held = HeldOut(given.y[test], outputs, None if given.weights is None else given.weights[test], given.loss, given.classes,
                    given.settings["n_threads"])
@@ -204,7 +208,7 @@ def _constant(given, train, test, measure):
 
 
 def _structure(given, learning, seed):
-    """Shares of `unexplained`, fold by fold; None where X is no matrix of finite numbers, or y of more than two classes."""
+    """The shares of `unexplained`; None where X is no matrix of finite numbers, or y of more than two classes."""
     if given.loss is None and len(given.classes) > 2:
         return None
     try:
@@ -224,7 +228,7 @@ def _judged(task, evidence, learning, validation, parts):
     if "bias" in evidence:
         if evidence["bias"][0] < EVIDENT * evidence["bias"][1]:
             floor = "no bias shows beside the noise that is known"
-    elif evidence["skill"][0] < EVIDENT * evidence["skill"][1]:
+    elif evidence["skill"][0] <= EVIDENT * evidence["skill"][1]:
         floor = "the model is no better than a constant"
     if bias or variance:
         name = "high bias" if bias >= variance else "high variance"
@@ -244,8 +248,8 @@ def _bias(task, evidence, validation):
     found = []
     share, se = evidence.get("unexplained", (0.0, 0.0))
     if share > max(EVIDENT * se, BIAS):
-        found.append((share, f"terms of higher order predict {100 * share:.0f} ± {100 * se:.0f} % of the held-out residuals' "
-                             "variance"))
+        found.append((share, f"the columns, their squares, cubes and products predict {100 * share:.2g} ± {100 * se:.2g} % of "
+                             "the held-out residuals' variance"))
     gain, se = evidence.get("alpha_gain", (0.0, 0.0))
     if gain > max(EVIDENT * se, BIAS * error) and validation.best < task.alpha:
         found.append((gain / error, f"alpha {validation.best:.3g} in place of {task.alpha:.3g} gains {gain:.3g} ± {se:.2g}"))
@@ -260,17 +264,18 @@ def _remedies(task, evidence, learning, validation, parts):
     error = evidence["error"][0]
     remedies, no_help = [], []
 
-    def weigh(gain, se, total, what):
-        (remedies if gain > max(WORTH * se, LITTLE * total) else no_help).append(f"{what} ({gain:.3g} ± {se:.2g} of {total:.4g})")
+    def weigh(gain, se, total, what, times=WORTH, least=LITTLE):
+        where = remedies if gain > max(times * se, least * total) else no_help
+        where.append(f"{what} ({gain:.3g} ± {se:.2g} of {total:.4g})")
 
     step, step_se = evidence["last_step"]
     if step > WORTH * step_se:
-        weigh(*evidence["gain_of_doubling"], error, "more rows: what twice as many gain, if the learning curve goes on as it does")
+        weigh(*evidence["gain_of_doubling"], error, "more rows: what twice as many gain, if the learning curve goes on")
     else:                                              # flat at its end, whatever a law fitted to it says
         no_help.append(f"more rows: the last step of the learning curve gained {step:.3g} ± {step_se:.2g} of {error:.4g}")
-    if "unexplained" in evidence:
-        weigh(*evidence["unexplained"], 1.0, "squares, cubes and products of columns, or a model that bends: share of the held-"
-              "out residuals' variance that they predict")
+    if "higher_order" in evidence:
+        weigh(*evidence["higher_order"], 1.0, "squares, cubes and products of columns, or a model that bends: share of the held-"
+              "out residuals' variance that they predict", EVIDENT, BIAS)
     if "alpha_gain" in evidence:
         way = "smaller" if validation.best < task.alpha else "larger" if validation.best > task.alpha else "different"
         weigh(*evidence["alpha_gain"], error, f"a {way} alpha, {validation.best:.3g}, or alpha='min'")
@@ -279,5 +284,5 @@ def _remedies(task, evidence, learning, validation, parts):
         weigh(*validation.gain_over(beside), error, f"smaller alphas than the end of the grid, {validation.best:.3g}: what its "
               "last step gained")
     weigh(*evidence["variance"], parts.error, f"the {'mean' if parts.kind == 'squared' else 'vote'} of bootstrap fits (bagging): "
-          "variance that it takes away")
+          "variance that it takes away", EVIDENT, BIAS)
     return remedies, no_help
