@@ -102,8 +102,7 @@ class Verdict:
 def verdict(X, y, *, loss="squared", estimator=None, l1_ratio=1.0, alpha="min", noise=None, train_sizes=SIZES, cv=10,
             inner_cv=5, n_boot=100, groups=None, stratify=None, n_repeats=1, seed=0, alphas=100, alpha_min_ratio=None,
             weights=None, offset=None, penalty_factor=None, lower=None, upper=None, positive=False, intercept=True,
-            standardize=False,
-            solver="auto", tol=1e-6, max_epochs=100_000, n_threads=None) -> Verdict:
+            standardize=False, solver="auto", tol=1e-6, max_epochs=100_000, n_threads=None) -> Verdict:
     """Say whether a model suffers from bias or from variance, and what would help.
 
     The evidence: a learning curve, a validation curve over alpha, a decomposition by bootstraps, and a test for structure in the
