@@ -76,8 +76,8 @@ __all__ = [
 ]
 
 #: packages that load more than numpy (scikit-learn, most of them): imported when they are first asked for
-_LAZY_PACKAGES = ("calibration", "feature_selection", "functional", "linear_model", "neural_network", "nn", "optim", "svm",
-                  "transfer")
+_LAZY_PACKAGES = ("calibration", "diagnose", "feature_selection", "functional", "linear_model", "neural_network", "nn", "optim",
+                  "svm", "transfer")
 _LAZY = {"SelectFromPath": "riata.feature_selection", "StabilitySelection": "riata.feature_selection"}
 
 
