@@ -43,6 +43,7 @@ cdef void mini_batch(const Run* R, Problem* P, int k, const int* rows, Py_ssize_
     cdef int q
     cdef double f
     cdef double value[TILE]
+    cdef double part[TILE]
     for q in range(k):
         value[q] = 0
     if R.lazy:
@@ -60,11 +61,10 @@ cdef void mini_batch(const Run* R, Problem* P, int k, const int* rows, Py_ssize_
             j = rows[min(at + ROWS + i, left - 1)]
             S.ahead[i] = <const char*>R.x + (R.indptr[j] if R.sparse else j * R.p) * entry_size(R)
         fits_of_rows(R, rows + at, S.x, S.ahead, here, P.b, k, S.eta)
+        take_targets(P, k, rows + at, here, S.y, S.w)
+        slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta, here, k, ROWS, S.u, part)
         for q in range(k):
-            for i in range(here):
-                S.y[i], S.w[i] = P[q].y[rows[at + i]], P[q].weight[rows[at + i]]
-            slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta + q * ROWS, here, S.u + q * ROWS, &f)
-            value[q] += f
+            value[q] += part[q]
             if P[q].memory != NULL:
                 for i in range(here):
                     f = P[q].memory[rows[at + i]]
@@ -129,7 +129,9 @@ cdef void end_of_epoch(const Run* R, Problem* P, long epoch, Room* S) noexcept n
     H[3] = sqrt(P.square / P.n_steps)
     H[4] = P.product / P.lengths if P.lengths > 0 else nan
     H[5] = P.step
-    H[6] = mean_loss(R, P, R.held, R.n_held, b, S, False) if R.validate else nan
+    H[6] = nan
+    if R.validate:
+        mean_losses(R, P, 1, R.held, R.n_held, b, S, False, H + 6)
     if isfinite(P.start_value):
         P.rises = P.rises + 1 if objective > P.before else 0
         if (not isfinite(objective) or not isfinite(H[2]) or objective > HOPELESS * (fabs(P.start_value) + 1e-300)
@@ -160,9 +162,15 @@ cdef void run_task(const Run* R, Problem* P, int K, long first, Room* S, Signal*
     cdef long epoch
     cdef int k, q, alive = K
     cdef Py_ssize_t at, m
+    cdef double value[TILE]
+    k = 0
+    while k < K:
+        q = tile_of(R, P, k, K)
+        mean_losses(R, P + k, q, R.rows, R.n_rows, P[k].b, S, False, value)
+        for at in range(q):
+            P[k + at].start_value = value[at] + penalty(R, P + k + at, P[k + at].b)
+        k += q
     for k in range(K):
-        S.drop_stream = DROPS
-        P[k].start_value = mean_loss(R, P + k, R.rows, R.n_rows, P[k].b, S, False) + penalty(R, P + k, P[k].b)
         P[k].best_value = P[k].before = inf
         memcpy(P[k].best, P[k].b, R.ld * sizeof(double))
     for epoch in range(R.epochs):

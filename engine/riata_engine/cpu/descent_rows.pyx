@@ -72,40 +72,47 @@ cdef inlined_void slopes(int loss, double a, const double* y, const double* w, c
     value[0] = f
 
 
-cdef cloned_void slopes_any(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, double* g,
-                            double* value) noexcept nogil:
+cdef inlined_void slopes_of_each(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, int k,
+                                 Py_ssize_t ld, double* g, double* value) noexcept nogil:
+    cdef int q
+    for q in range(k):
+        slopes(loss, a, y + q * ld, w + q * ld, eta + q * ld, m, g + q * ld, value + q)
+
+
+cdef cloned_void slopes_any(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, int k,
+                            Py_ssize_t ld, double* g, double* value) noexcept nogil:
     if loss == SQUARED:
-        slopes(SQUARED, a, y, w, eta, m, g, value)
+        slopes_of_each(SQUARED, a, y, w, eta, m, k, ld, g, value)
     elif loss == LOGISTIC:
-        slopes(LOGISTIC, a, y, w, eta, m, g, value)
+        slopes_of_each(LOGISTIC, a, y, w, eta, m, k, ld, g, value)
     elif loss == POISSON:
-        slopes(POISSON, a, y, w, eta, m, g, value)
+        slopes_of_each(POISSON, a, y, w, eta, m, k, ld, g, value)
     elif loss == GAMMA:
-        slopes(GAMMA, a, y, w, eta, m, g, value)
+        slopes_of_each(GAMMA, a, y, w, eta, m, k, ld, g, value)
     elif loss == TWEEDIE:
-        slopes(TWEEDIE, a, y, w, eta, m, g, value)
+        slopes_of_each(TWEEDIE, a, y, w, eta, m, k, ld, g, value)
     elif loss == NEGATIVE_BINOMIAL:
-        slopes(NEGATIVE_BINOMIAL, a, y, w, eta, m, g, value)
+        slopes_of_each(NEGATIVE_BINOMIAL, a, y, w, eta, m, k, ld, g, value)
     elif loss == HUBER:
-        slopes(HUBER, a, y, w, eta, m, g, value)
+        slopes_of_each(HUBER, a, y, w, eta, m, k, ld, g, value)
     elif loss == HINGE:
-        slopes(HINGE, a, y, w, eta, m, g, value)
+        slopes_of_each(HINGE, a, y, w, eta, m, k, ld, g, value)
     elif loss == SQUARED_HINGE:
-        slopes(SQUARED_HINGE, a, y, w, eta, m, g, value)
+        slopes_of_each(SQUARED_HINGE, a, y, w, eta, m, k, ld, g, value)
     elif loss == EPSILON_INSENSITIVE:
-        slopes(EPSILON_INSENSITIVE, a, y, w, eta, m, g, value)
+        slopes_of_each(EPSILON_INSENSITIVE, a, y, w, eta, m, k, ld, g, value)
     elif loss == SQUARED_EPSILON_INSENSITIVE:
-        slopes(SQUARED_EPSILON_INSENSITIVE, a, y, w, eta, m, g, value)
+        slopes_of_each(SQUARED_EPSILON_INSENSITIVE, a, y, w, eta, m, k, ld, g, value)
     elif loss == MODIFIED_HUBER:
-        slopes(MODIFIED_HUBER, a, y, w, eta, m, g, value)
+        slopes_of_each(MODIFIED_HUBER, a, y, w, eta, m, k, ld, g, value)
     else:
-        slopes(PERCEPTRON, a, y, w, eta, m, g, value)
+        slopes_of_each(PERCEPTRON, a, y, w, eta, m, k, ld, g, value)
 
 
-cdef void slopes_of_rows(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, double* g,
-                         double* value) noexcept nogil:
-    """g = w ℓ'(y, η), and Σ w ℓ(y, η)."""
-    slopes_any(loss, a, y, w, eta, m, g, value)
+cdef void slopes_of_rows(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, int k, Py_ssize_t ld,
+                         double* g, double* value) noexcept nogil:
+    """g = w ℓ'(y, η), and Σ w ℓ(y, η), of m rows of k problems, ld apart."""
+    slopes_any(loss, a, y, w, eta, m, k, ld, g, value)
 
 
 def losses_of_problems(int loss, double a, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] w,
@@ -114,7 +121,8 @@ def losses_of_problems(int loss, double a, const double[:, ::1] y, const Py_ssiz
     cdef Py_ssize_t b
     with nogil:
         for b in range(eta.shape[0]):
-            slopes_any(loss, a, &y[target[b], 0], &w[b if w.shape[0] > 1 else 0, 0], &eta[b, 0], eta.shape[1], &slope[b, 0], &value[b])
+            slopes_any(loss, a, &y[target[b], 0], &w[b if w.shape[0] > 1 else 0, 0], &eta[b, 0], eta.shape[1], 1, 0,
+                       &slope[b, 0], &value[b])
 
 
 cdef inline double dual_at(int loss, double y, double u, double a) noexcept nogil:

@@ -23,28 +23,54 @@ cdef struct Room:
     const void* ahead[ROWS]
     double eta[TILE * ROWS]
     double u[TILE * ROWS]
-    double y[ROWS]
-    double w[ROWS]
+    double y[TILE * ROWS]
+    double w[TILE * ROWS]
     Words words
     uint64_t drop_stream
 
 
-cdef double mean_loss(const Run* R, const Problem* P, const int* rows, Py_ssize_t n, const double* b, Room* S,
-                      bint dropped) noexcept nogil:
-    """Σ w ℓ / Σ w over some rows."""
+cdef inline void take_targets(const Problem* P, int k, const int* rows, Py_ssize_t m, double* y, double* w) noexcept nogil:
+    """Targets and weights of m rows, (k, ROWS); weights that problems share are taken once for each."""
+    cdef Py_ssize_t i
+    cdef int q
+    for q in range(k):
+        for i in range(m):
+            y[q * ROWS + i] = P[q].y[rows[i]]
+        if q and P[q].weight == P[0].weight:
+            memcpy(w + q * ROWS, w, m * sizeof(double))
+        else:
+            for i in range(m):
+                w[q * ROWS + i] = P[q].weight[rows[i]]
+
+
+cdef void mean_losses(const Run* R, const Problem* P, int k, const int* rows, Py_ssize_t n, const double* b, Room* S, bint dropped,
+                      double* out) noexcept nogil:
+    """Σ w ℓ / Σ w over some rows for k = 1 or TILE problems, b (k, ld)."""
     cdef Py_ssize_t at = 0, i, m
-    cdef double total = 0, weight = 0, value
+    cdef int q
+    cdef double weight[TILE]
+    cdef double value[TILE]
+    cdef bint level = True                                    # no coefficient other than 0: X need not be looked at
+    for q in range(k):
+        weight[q] = out[q] = 0
+        for i in range(R.p):
+            level = level and b[q * R.ld + i] == 0
+        for i in range(ROWS):
+            S.eta[q * ROWS + i] = b[q * R.ld + R.wide]
     while at < n:
         m = min(<Py_ssize_t>ROWS, n - at)
-        take_rows(R, rows + at, m, R.dropout if dropped else 0.0, S.drop_stream, S.dropped, S.x)
-        fits_of_rows(R, rows + at, S.x, S.x, m, b, 1, S.eta)
-        for i in range(m):
-            S.y[i], S.w[i] = P.y[rows[at + i]], P.weight[rows[at + i]]
-            weight += S.w[i]
-        slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta, m, S.u, &value)
-        total += value
+        if not level:
+            take_rows(R, rows + at, m, R.dropout if dropped else 0.0, S.drop_stream, S.dropped, S.x)
+            fits_of_rows(R, rows + at, S.x, S.x, m, b, k, S.eta)
+        take_targets(P, k, rows + at, m, S.y, S.w)
+        slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta, m, k, ROWS, S.u, value)
+        for q in range(k):
+            for i in range(m):
+                weight[q] += S.w[q * ROWS + i]
+            out[q] += value[q]
         at += m
-    return total / weight if weight > 0 else 0
+    for q in range(k):
+        out[q] = out[q] / weight[q] if weight[q] > 0 else 0
 
 
 cdef double step_size(const Run* R, const Problem* P, long epoch) noexcept nogil:
@@ -133,7 +159,7 @@ cdef void line_search(const Run* R, Problem* P, const double* g, double value, R
             d = S.trial[j] - P.b[j]
             slope += g[j] * d
             square += d * d
-        loss = mean_loss(R, P, R.rows, R.n_rows, S.trial, S, True)
+        mean_losses(R, P, 1, R.rows, R.n_rows, S.trial, S, True, &loss)
         if loss <= value + slope + square / (2 * P.lr) + 1e-13 * fabs(value):
             break
         P.lr /= 2
