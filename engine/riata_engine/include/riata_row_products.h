@@ -125,16 +125,22 @@ attributes static void name##_dots(const type* const* x, const type* const* next
         riata_rows_sums_##level(out + b * stride, s[0][b], s[1][b], s[2][b], s[3][b], c[b * ld + (p + 7) / 8 * 8]);              \
 }                                                                                                                                \
 attributes static void name##_adds(const type* const* x, const double* g, double* c, ptrdiff_t ld, ptrdiff_t p, ptrdiff_t stride) { \
+    const type* const z0 = x[0]; const type* const z1 = x[1];  /* c may be anywhere: read once, not after each store */           \
+    const type* const z2 = x[2]; const type* const z3 = x[3];                                                                     \
+    vec h[4][NB];                                                                                                                \
     ptrdiff_t j = 0;                                                                                                             \
-    for (; j + W <= p; j += W) {                                                                                                 \
-        vec z[4];                                                                                                                \
+    RIATA_UNROLL                                                                                                                 \
+    for (int r = 0; r < 4; r++) {                                                                                                \
         RIATA_UNROLL                                                                                                             \
-        for (int r = 0; r < 4; r++) z[r] = load(vec, narrow, x[r] + j);                                                          \
+        for (int b = 0; b < NB; b++) h[r][b] = (vec){0} + g[b * stride + r];                                                     \
+    }                                                                                                                            \
+    for (; j + W <= p; j += W) {                                                                                                 \
+        vec z[4] = {load(vec, narrow, z0 + j), load(vec, narrow, z1 + j), load(vec, narrow, z2 + j), load(vec, narrow, z3 + j)};  \
         RIATA_UNROLL                                                                                                             \
         for (int b = 0; b < NB; b++) {                                                                                           \
             vec y = *(const vec*)(c + b * ld + j);                                                                               \
             RIATA_UNROLL                                                                                                         \
-            for (int r = 0; r < 4; r++) y += z[r] * g[b * stride + r];                                                               \
+            for (int r = 0; r < 4; r++) y += z[r] * h[r][b];                                                                     \
             *(vec*)(c + b * ld + j) = y;                                                                                         \
         }                                                                                                                        \
     }                                                                                                                            \
@@ -146,7 +152,7 @@ attributes static void name##_adds(const type* const* x, const double* g, double
         for (int b = 0; b < NB; b++) {                                                                                           \
             vec y = *(const vec*)(c + b * ld + j);                                                                               \
             RIATA_UNROLL                                                                                                         \
-            for (int r = 0; r < 4; r++) y += z[r] * g[b * stride + r];                                                               \
+            for (int r = 0; r < 4; r++) y += z[r] * h[r][b];                                                                     \
             *(vec*)(c + b * ld + j) = y;                                                                                         \
         }                                                                                                                        \
     }                                                                                                                            \
