@@ -236,6 +236,19 @@ cdef inline double* row_of(double[:, ::1] a, Py_ssize_t b):
     return &a[b, 0] if a is not None and a.shape[0] else NULL
 
 
+cdef int open_products(Run* R, const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p) except -1:
+    """What the products with rows look at."""
+    R.single, R.sparse = floating is float, indptr is not None
+    R.n = indptr.shape[0] - 1 if R.sparse else x.shape[0] // p
+    R.x = &x[0] if x.shape[0] else NULL
+    R.p, R.wide = p, (p + 7) // 8 * 8
+    R.ld = R.wide + 8
+    if R.sparse:
+        R.indptr, R.indices = &indptr[0], &indices[0] if indices.shape[0] else NULL
+    R.level = riata_simd_level()
+    return 0
+
+
 def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p, const int[::1] rows,
                 const int[::1] held, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] weight, dict settings,
                 const double[:, ::1] problems, dict state, double[:, :, ::1] record, signed char[::1] status, long[::1] done,
@@ -257,7 +270,7 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
         History, how it ended, epochs.
     """
     cdef Run R
-    cdef Py_ssize_t B = problems.shape[0], i, tasks = (B + TOGETHER - 1) // TOGETHER, task, longest = p, n
+    cdef Py_ssize_t B = problems.shape[0], i, tasks = (B + TOGETHER - 1) // TOGETHER, task, longest = p
     cdef long begun = 0, finished = 0, failed = 0, first = settings["first_epoch"]
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
@@ -267,17 +280,11 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     cdef double[:, ::1] v = state.get("v"), s = state.get("s"), average = state.get("average"), mean = state.get("mean")
     cdef double[:, ::1] memory = state.get("memory")
     cdef double[::1] t = state["t"], averaged = state["averaged"], lr = state["lr"]
-    cdef int nothing = 0
     memset(&R, 0, sizeof(Run))
-    R.single, R.sparse = floating is float, indptr is not None
-    n = indptr.shape[0] - 1 if R.sparse else x.shape[0] // p
-    R.x = &x[0] if x.shape[0] else NULL
-    R.n, R.p, R.wide = n, p, (p + 7) // 8 * 8
-    R.ld = R.wide + 8
+    open_products(&R, x, indptr, indices, p)
     if R.sparse:
-        R.indptr, R.indices = &indptr[0], &indices[0] if indices.shape[0] else &nothing
         longest = 1
-        for i in range(n):
+        for i in range(R.n):
             longest = max(longest, indptr[i + 1] - indptr[i])
     R.rows, R.n_rows, R.held, R.n_held = &rows[0], rows.shape[0], &held[0] if held.shape[0] else NULL, held.shape[0]
     R.loss, R.a = settings["loss"], settings["parameter"]
@@ -291,7 +298,6 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     R.tol, R.patience, R.average_from = settings["tol"], settings["patience"], settings["average_from"]
     if group is not None:
         R.group, R.group_at, R.n_groups = &group[0], &group_at[0], group_at.shape[0] - 1
-    R.level = riata_simd_level()
     P = <Problem*>calloc(B, sizeof(Problem))
     if P == NULL:
         raise MemoryError("run_descent: no room for the list of problems")
@@ -326,3 +332,55 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     free(P)
     if failed:
         raise MemoryError("run_descent: no room for the gradients of a task")
+
+
+def products_with_rows(const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p, const double[:, ::1] b,
+                       double[:, ::1] eta):
+    """eta (B, n) = b0 + X b; b (B, ld) as in the state of ``run_descent``. The bits are those of a mini-batch."""
+    cdef Run R
+    cdef const void* rows_at[ROWS + 4]
+    cdef const void* ahead[ROWS]
+    cdef int rows[2 * ROWS]
+    cdef double part[TILE * ROWS]
+    cdef Py_ssize_t at = 0, i, m, k
+    cdef int q, tile
+    memset(&R, 0, sizeof(Run))
+    open_products(&R, x, indptr, indices, p)
+    with nogil:
+        while at < R.n:
+            m = min(<Py_ssize_t>ROWS, R.n - at)
+            rows_near(&R, at, m, rows, rows_at, ahead)
+            k = 0
+            while k < b.shape[0]:
+                tile = TILE if k + TILE <= b.shape[0] else 1
+                fits_of_rows(&R, rows, rows_at, ahead, m, &b[k, 0], tile, part)
+                for q in range(tile):
+                    memcpy(&eta[k + q, at], part + q * ROWS, m * sizeof(double))
+                k += tile
+            at += m
+
+
+def products_with_columns(const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p,
+                          const double[:, ::1] slope, double[:, ::1] g):
+    """g (B, ld) += Xᵀ slope, and behind it the sums of the slopes (B, n)."""
+    cdef Run R
+    cdef const void* rows_at[ROWS + 4]
+    cdef const void* ahead[ROWS]
+    cdef int rows[2 * ROWS]
+    cdef double part[TILE * ROWS]
+    cdef Py_ssize_t at = 0, i, m, k
+    cdef int q, tile
+    memset(&R, 0, sizeof(Run))
+    open_products(&R, x, indptr, indices, p)
+    with nogil:
+        while at < R.n:
+            m = min(<Py_ssize_t>ROWS, R.n - at)
+            rows_near(&R, at, m, rows, rows_at, ahead)
+            k = 0
+            while k < slope.shape[0]:
+                tile = TILE if k + TILE <= slope.shape[0] else 1
+                for q in range(tile):
+                    memcpy(part + q * ROWS, &slope[k + q, at], m * sizeof(double))
+                add_rows(&R, rows, rows_at, m, part, tile, &g[k, 0])
+                k += tile
+            at += m

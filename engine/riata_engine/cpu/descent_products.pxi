@@ -93,3 +93,13 @@ cdef void add_rows(const Run* R, const int* rows, const void** x, Py_ssize_t m, 
                         g[q * R.ld + index[a]] += total * z[a]
         return
     riata_rows_adds(x, m, R.single, u, g, R.ld, R.p, k, ROWS, R.level)
+
+
+cdef void rows_near(const Run* R, Py_ssize_t at, Py_ssize_t m, int* rows, const void** x, const void** ahead) noexcept nogil:
+    """m rows from ``at`` on, where they begin, and where the ROWS rows after them do."""
+    cdef Py_ssize_t i
+    for i in range(2 * ROWS):
+        rows[i] = <int>min(at + i, R.n - 1)
+    take_rows(R, rows, m, 0, 0, NULL, x)
+    for i in range(ROWS):
+        ahead[i] = <const char*>R.x + (R.indptr[rows[ROWS + i]] if R.sparse else rows[ROWS + i] * R.p) * entry_size(R)

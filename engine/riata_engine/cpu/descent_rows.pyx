@@ -66,6 +66,10 @@ cdef inlined_void slopes(int loss, double a, const double* y, const double* w, c
                          double* value) noexcept nogil:
     cdef Py_ssize_t i
     cdef double f = 0
+    if value == NULL:
+        for i in range(m):
+            g[i] = w[i] * slope_at(loss, y[i], eta[i], a)
+        return
     for i in range(m):
         g[i] = w[i] * slope_at(loss, y[i], eta[i], a)
         f += w[i] * value_at(loss, y[i], eta[i], a)
@@ -76,7 +80,7 @@ cdef inlined_void slopes_of_each(int loss, double a, const double* y, const doub
                                  Py_ssize_t ld, double* g, double* value) noexcept nogil:
     cdef int q
     for q in range(k):
-        slopes(loss, a, y + q * ld, w + q * ld, eta + q * ld, m, g + q * ld, value + q)
+        slopes(loss, a, y + q * ld, w + q * ld, eta + q * ld, m, g + q * ld, value + q if value != NULL else NULL)
 
 
 cdef cloned_void slopes_any(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, int k,
@@ -111,49 +115,8 @@ cdef cloned_void slopes_any(int loss, double a, const double* y, const double* w
 
 cdef void slopes_of_rows(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, int k, Py_ssize_t ld,
                          double* g, double* value) noexcept nogil:
-    """g = w ℓ'(y, η), and Σ w ℓ(y, η), of m rows of k problems, ld apart."""
+    """g = w ℓ'(y, η), and Σ w ℓ(y, η) if ``value`` is not NULL, of m rows of k problems, ld apart."""
     slopes_any(loss, a, y, w, eta, m, k, ld, g, value)
-
-
-def losses_of_problems(int loss, double a, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] w,
-                       const double[:, ::1] eta, double[:, ::1] slope, double[::1] value):
-    """value (B,) = Σ w ℓ(y, η), slope (B, n) = w ℓ'(y, η), at eta (B, n) and the rows ``target`` (B,) of y; w (1 or B, n)."""
-    cdef Py_ssize_t b
-    with nogil:
-        for b in range(eta.shape[0]):
-            slopes_any(loss, a, &y[target[b], 0], &w[b if w.shape[0] > 1 else 0, 0], &eta[b, 0], eta.shape[1], 1, 0,
-                       &slope[b, 0], &value[b])
-
-
-cdef inline double dual_at(int loss, double y, double u, double a) noexcept nogil:
-    """−ℓ*(u) of a slope u that the loss can have."""
-    if loss == SQUARED:
-        return -u * y - u * u / 2
-    if loss == HINGE:
-        return -margin_conjugate(u, y, 0, 0)
-    if loss == SQUARED_HINGE or loss == MODIFIED_HUBER:      # one parabola, of which the second keeps slopes up to 4
-        return -margin_conjugate(u, y, 0, 0.5)
-    if loss == EPSILON_INSENSITIVE:
-        return -margin_conjugate(u, y, a, 0)
-    if loss == SQUARED_EPSILON_INSENSITIVE:
-        return -margin_conjugate(u, y, a, 0.5)
-    if loss == PERCEPTRON:
-        return 0
-    return dual_of(loss, y, u, a)
-
-
-def duals_of_problems(int loss, double a, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] w,
-                      const double[:, ::1] slope, const double[::1] s, double[::1] out):
-    """out (B,) = −Σ w ℓ*(s·slope / w): the loss part of the dual objective at s (B,) times slopes (B, n) of ``losses_of_problems``."""
-    cdef Py_ssize_t b, i, k
-    cdef double f
-    with nogil:
-        for b in range(slope.shape[0]):
-            f, k = 0, b if w.shape[0] > 1 else 0
-            for i in range(slope.shape[1]):
-                if w[k, i] > 0:
-                    f += w[k, i] * dual_at(loss, y[target[b], i], s[b] * slope[b, i] / w[k, i], a)
-            out[b] = f
 
 
 cdef cloned_void words(uint64_t first, uint64_t stream, uint64_t seed, uint32_t* out) noexcept nogil:

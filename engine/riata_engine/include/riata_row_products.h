@@ -32,6 +32,18 @@ typedef float riata_rows_f2;
 #  define RIATA_ROWS_FETCH(x) ((void)(x))
 #endif
 
+/* z·y + s, by intrinsics where there are some: a sum that is written out may be taken in another order for one problem than for four. */
+static inline riata_v2 riata_rows_fma_plain(riata_v2 z, riata_v2 y, riata_v2 s) { return s + z * y; }
+#ifdef RIATA_GRAM_X86
+#include <immintrin.h>
+__attribute__((target("avx2,fma"))) static inline riata_v4 riata_rows_fma_avx2(riata_v4 z, riata_v4 y, riata_v4 s) {
+    return (riata_v4)_mm256_fmadd_pd((__m256d)z, (__m256d)y, (__m256d)s);
+}
+__attribute__((target("avx512f,fma"))) static inline riata_v8 riata_rows_fma_avx512(riata_v8 z, riata_v8 y, riata_v8 s) {
+    return (riata_v8)_mm512_fmadd_pd((__m512d)z, (__m512d)y, (__m512d)s);
+}
+#endif
+
 /* Sums over the lanes of four vectors, to each of which ``base`` is added: halves onto halves, whatever the instruction set. */
 #define RIATA_ROWS_FOLDED(lanes, W) do {                                                                                        \
     for (int half = (W) / 2; half > 0; half /= 2)                                                                                \
@@ -47,7 +59,6 @@ static inline void riata_rows_sums_plain(double* out, riata_v2 a, riata_v2 b, ri
     }
 }
 #ifdef RIATA_GRAM_X86
-#include <immintrin.h>
 __attribute__((target("avx2,fma"))) static inline void riata_rows_four(double* out, __m256d a, __m256d b, __m256d c, __m256d d, double base) {
     __m256d ac = _mm256_add_pd(_mm256_permute2f128_pd(a, c, 0x20), _mm256_permute2f128_pd(a, c, 0x31));
     __m256d bd = _mm256_add_pd(_mm256_permute2f128_pd(b, d, 0x20), _mm256_permute2f128_pd(b, d, 0x31));
@@ -106,7 +117,7 @@ attributes static void name##_dots(const type* const* x, const type* const* next
         for (int b = 0; b < NB; b++) {                                                                                           \
             vec y = *(const vec*)(c + b * ld + j);                                                                               \
             RIATA_UNROLL                                                                                                         \
-            for (int r = 0; r < 4; r++) s[r][b] += z[r] * y;                                                                     \
+            for (int r = 0; r < 4; r++) s[r][b] = riata_rows_fma_##level(z[r], y, s[r][b]);                                                                     \
         }                                                                                                                        \
     }                                                                                                                            \
     if (j < p) {                                                                                                                 \
@@ -117,7 +128,7 @@ attributes static void name##_dots(const type* const* x, const type* const* next
         for (int b = 0; b < NB; b++) {                                                                                           \
             vec y = *(const vec*)(c + b * ld + j);                                                                               \
             RIATA_UNROLL                                                                                                         \
-            for (int r = 0; r < 4; r++) s[r][b] += z[r] * y;                                                                     \
+            for (int r = 0; r < 4; r++) s[r][b] = riata_rows_fma_##level(z[r], y, s[r][b]);                                                                     \
         }                                                                                                                        \
     }                                                                                                                            \
     RIATA_UNROLL                                                                                                                 \
@@ -140,7 +151,7 @@ attributes static void name##_adds(const type* const* x, const double* g, double
         for (int b = 0; b < NB; b++) {                                                                                           \
             vec y = *(const vec*)(c + b * ld + j);                                                                               \
             RIATA_UNROLL                                                                                                         \
-            for (int r = 0; r < 4; r++) y += z[r] * h[r][b];                                                                     \
+            for (int r = 0; r < 4; r++) y = riata_rows_fma_##level(z[r], h[r][b], y);                                                                     \
             *(vec*)(c + b * ld + j) = y;                                                                                         \
         }                                                                                                                        \
     }                                                                                                                            \
@@ -152,7 +163,7 @@ attributes static void name##_adds(const type* const* x, const double* g, double
         for (int b = 0; b < NB; b++) {                                                                                           \
             vec y = *(const vec*)(c + b * ld + j);                                                                               \
             RIATA_UNROLL                                                                                                         \
-            for (int r = 0; r < 4; r++) y += z[r] * h[r][b];                                                                     \
+            for (int r = 0; r < 4; r++) y = riata_rows_fma_##level(z[r], h[r][b], y);                                                                     \
             *(vec*)(c + b * ld + j) = y;                                                                                         \
         }                                                                                                                        \
     }                                                                                                                            \

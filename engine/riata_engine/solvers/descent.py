@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from riata_engine.cpu.descent import ENDED, HISTORY, REDUCTIONS, SCHEDULES, run_descent
-from riata_engine.cpu.descent_rows import LOSSES, duals_of_problems
+from riata_engine.cpu.descent_rows import LOSSES
 from riata_engine.cpu.steps import OPTIMISERS, STATE
 from riata_engine.solvers.descent_gap import Certificate
 from riata_engine.solvers.descent_step import automatic_step, loss_curvature, smoothness
@@ -13,7 +13,7 @@ from riata_engine.solvers.descent_step import automatic_step, loss_curvature, sm
 #: bytes of neighbouring rows that a shuffle keeps together, and rows at the most; smaller X than this is shuffled row by row
 TOGETHER, MOST, SMALL = 4096, 32, 1 << 20
 #: numbers of eta and slopes that a certificate holds at once
-CHUNK = 1 << 24
+CHUNK = 1 << 22
 #: how often a run whose own step size diverges begins again with a quarter of it
 RETRIES = 12
 
@@ -180,7 +180,7 @@ def run(problem, control, n_threads):
         if not (own and problem.state is None and diverged.any()) or control.stopped or halvings == RETRIES:
             break
         lr = np.where(diverged, lr / 4, lr)
-    return _answers(problem, weights, rows, state, record, status, done, L, halvings, held)
+    return _answers(problem, entries, weights, rows, state, record, status, done, L, halvings, held)
 
 
 def _run(problem, entries, rows, held, weights, optimizer, reduction, batch, lazy, state, control, n_threads):
@@ -212,7 +212,7 @@ def _run(problem, entries, rows, held, weights, optimizer, reduction, batch, laz
     return record, status, done
 
 
-def _answers(problem, weights, rows, state, record, status, done, L, halvings, held):
+def _answers(problem, entries, weights, rows, state, record, status, done, L, halvings, held):
     p, n = problem.X.shape[1], problem.X.shape[0]
     diverged = status == ENDED.index("diverged")
     answer = state["b"].copy()
@@ -235,21 +235,12 @@ def _answers(problem, weights, rows, state, record, status, done, L, halvings, h
         size = max(1, CHUNK // n)
         for at in range(0, len(coef), size):
             some = slice(at, at + size)
-            measure = Certificate(problem.X, y, np.ascontiguousarray(problem.target[some], dtype=np.intp),
+            measure = Certificate(entries, y, np.ascontiguousarray(problem.target[some], dtype=np.intp),
                                   v[some] if len(v) > 1 else v, problem.loss,
                                   problem.parameter, problem.intercept, problem.groups)
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 objective[some], absolute[some] = measure(coef[some], intercept[some], l1[some], l2[some])
-                null = measure.null(len(coef[some])) - least_loss(measure)
+                null = measure.null_deviance()
                 gap[some] = absolute[some] / np.where(null > 0, null, 1.0)
     history = {name: record[:, :, k] for k, name in enumerate(HISTORY)}
     return Answers(coef, intercept, status, done, history, objective, gap, absolute, state["lr"].copy(), L, halvings, state)
-
-
-def least_loss(measure):
-    """(B,) Σ v min_η ℓ(y, η): the dual value at slope 0, of which every loss is the conjugate."""
-    B = len(measure.target)
-    out = np.empty(B)
-    duals_of_problems(measure.code, measure.parameter, measure.y, measure.target, measure.weights,
-                      np.zeros((B, measure.y.shape[1])), np.ones(B), out)
-    return out

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from riata_engine.cpu.descent_rows import LOSSES, losses_of_problems
+from riata_engine.cpu.descent_gap import losses_of_problems
+from riata_engine.cpu.descent_rows import LOSSES
 
 #: the largest second derivative of a loss; of those that are not named it depends on the data
 BOUND = {"squared": 1.0, "logistic": 0.25, "huber": 1.0, "squared_hinge": 2.0, "squared_epsilon_insensitive": 2.0,
