@@ -1,4 +1,5 @@
 # What a mini-batch needs of its rows: their order, dropout on them, and values and slopes of the loss, a loop compiled for each.
+from cython cimport floating
 from libc.math cimport INFINITY as inf
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
@@ -117,6 +118,27 @@ cdef void slopes_of_rows(int loss, double a, const double* y, const double* w, c
                          double* g, double* value) noexcept nogil:
     """g = w ℓ'(y, η), and Σ w ℓ(y, η) if ``value`` is not NULL, of m rows of k problems, ld apart."""
     slopes_any(loss, a, y, w, eta, m, k, ld, g, value)
+
+
+cdef cloned_void squares_of_rows(const floating* x, Py_ssize_t n, Py_ssize_t p, double* out) noexcept nogil:
+    cdef Py_ssize_t i, j
+    cdef double s
+    for i in range(n):
+        s = 0
+        for j in range(p):
+            s += <double>x[i * p + j] * <double>x[i * p + j]
+        out[i] = s
+
+
+def squared_norms(const floating[::1] x, Py_ssize_t p):
+    """(n,) Σ_j x_ij² of the rows of X, its entries row by row."""
+    import numpy as np
+
+    cdef double[::1] out = np.empty(x.shape[0] // p)
+    if out.shape[0]:
+        with nogil:
+            squares_of_rows(&x[0], out.shape[0], p, &out[0])
+    return np.asarray(out)
 
 
 cdef cloned_void words(uint64_t first, uint64_t stream, uint64_t seed, uint32_t* out) noexcept nogil:
