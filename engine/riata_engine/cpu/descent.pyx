@@ -20,6 +20,7 @@ cdef extern from "riata_simd.h":
 cdef enum:
     TOGETHER = 64                       # problems of a task: one look at X from memory for all of them
     RECORD = 7
+    MANY = 8                            # blocks of a mini-batch from which rows of a block stay in their order
     POLL = 64                           # mini-batches between two looks at the clock
 
 SCHEDULES = ("fixed", "inverse_scaling", "optimal", "cosine", "one_cycle", "step", "exponential", "adaptive", "armijo", "pa1", "pa2")
@@ -39,19 +40,18 @@ cdef long RISES = 10                    # or risen in so many epochs one after a
 cdef void mini_batch(const Run* R, Problem* P, int k, const int* rows, Py_ssize_t m, Py_ssize_t left, long epoch, bint learn,
                      Room* S) noexcept nogil:
     """One step of k = 1 or TILE problems; without ``learn`` the slopes go to the memory and their sums to ``mean``."""
-    cdef Py_ssize_t at = 0, i, a, j, here
+    cdef Py_ssize_t at = 0, i, j, here
     cdef int q
     cdef double f
     cdef double value[TILE]
     cdef double part[TILE]
     for q in range(k):
         value[q] = 0
+    if R.lazy and m == 1:
+        lazy_row(R, P, rows, left, epoch, S)
+        return
     if R.lazy:
-        for i in range(m):
-            for a in range(R.indptr[rows[i]], R.indptr[rows[i] + 1]):
-                j = R.indices[a]
-                P.b[j] = caught_up(P.b[j], P.v[j], P.s[j], P.v[R.wide], P.s[R.wide])
-                P.v[j], P.s[j] = P.v[R.wide], P.s[R.wide]
+        catch_up_rows(R, P, rows, m)
     else:
         memset(S.g, 0, k * R.ld * sizeof(double))
     while at < m:
@@ -179,7 +179,7 @@ cdef void run_task(const Run* R, Problem* P, int K, long first, Room* S, Signal*
         S.drop_stream = DROPS | <uint64_t>(first + epoch)
         if R.shuffle:
             open_words(&S.words, R.seed, ORDERS | <uint64_t>(first + epoch))
-            shuffle_rows(R.rows, R.n_rows, R.block, &S.words, S.blocks, S.order)
+            shuffle_rows(R.rows, R.n_rows, R.block, R.batch < MANY * R.block, &S.words, S.blocks, S.order)
         elif epoch == 0:
             memcpy(S.order, R.rows, R.n_rows * sizeof(int))
         for k in range(K):

@@ -180,10 +180,11 @@ cdef inline void shuffle(int* a, Py_ssize_t n, Words* R) noexcept nogil:
         i -= 1
 
 
-cdef void shuffle_rows(const int* rows, Py_ssize_t n, Py_ssize_t block, Words* R, int* room, int* out) noexcept nogil:
-    """out = rows in random order: blocks of neighbours, their borders at random, in random order, and shuffled inside.
+cdef void shuffle_rows(const int* rows, Py_ssize_t n, Py_ssize_t block, bint inside, Words* R, int* room, int* out) noexcept nogil:
+    """out = rows in random order: blocks of neighbours, their borders at random, in random order, and shuffled ``inside``.
 
-    block = 1 is a full shuffle. ``room`` has n + 2 places.
+    block = 1 is a full shuffle. ``room`` has n + 2 places. Rows of a mini-batch may be in any order: where it holds many blocks,
+    those in the order of memory are read faster.
     """
     cdef Py_ssize_t shift, count, k, begin, end, at = 0
     if block <= 1:
@@ -201,11 +202,12 @@ cdef void shuffle_rows(const int* rows, Py_ssize_t n, Py_ssize_t block, Words* R
         begin = max(begin, 0)
         if end > begin:
             memcpy(out + at, rows + begin, (end - begin) * sizeof(int))
-            shuffle(out + at, end - begin, R)
+            if inside:
+                shuffle(out + at, end - begin, R)
             at += end - begin
 
 
-def row_order(const int[::1] rows, Py_ssize_t block, uint64_t seed, uint64_t stream):
+def row_order(const int[::1] rows, Py_ssize_t block, uint64_t seed, uint64_t stream, bint inside=True):
     """The rows in the order of an epoch, as an array of int32."""
     import numpy as np
 
@@ -214,7 +216,7 @@ def row_order(const int[::1] rows, Py_ssize_t block, uint64_t seed, uint64_t str
     cdef int[::1] room = np.empty(rows.shape[0] + 2, np.int32)
     open_words(&R, seed, stream)
     if rows.shape[0]:
-        shuffle_rows(&rows[0], rows.shape[0], block, &R, &room[0], &out[0])
+        shuffle_rows(&rows[0], rows.shape[0], block, inside, &R, &room[0], &out[0])
     return np.asarray(out)
 
 

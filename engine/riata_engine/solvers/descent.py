@@ -11,7 +11,7 @@ from riata_engine.solvers.descent_gap import Certificate
 from riata_engine.solvers.descent_step import automatic_step, loss_curvature, smoothness
 
 #: bytes of neighbouring rows that a shuffle keeps together, and rows at the most; smaller X than this is shuffled row by row
-TOGETHER, MOST, SMALL = 4096, 32, 1 << 20
+TOGETHER, MOST, SMALL = 8192, 32, 1 << 20
 #: numbers of eta and slopes that a certificate holds at once
 CHUNK = 1 << 22
 #: how often a run whose own step size diverges begins again with a quarter of it

@@ -83,7 +83,7 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
     epochs : int, default=100
     shuffle : bool, default=True
         Whether each epoch goes by an order of its own: a function of `seed` and the epoch. Rows next to each other go together,
-        in blocks of up to 32 and 4 kB, where X is larger than a megabyte.
+        in blocks of up to 32 and 8 kB, where X is larger than a megabyte.
     weights : array_like of shape (n,), optional
     intercept : bool, default=True
         Never penalised.
