@@ -116,9 +116,9 @@ def by_rows(X):
     return X.data, X.indptr.astype(np.int64, copy=False), X.indices.astype(np.int32, copy=False), X.shape[1]
 
 
-def block_of(n, p, size):
-    """Neighbouring rows that a shuffle keeps together: enough for long reads from memory; one where X is small."""
-    row = max(p * size, 1)
+def block_of(n, row):
+    """Neighbouring rows, of so many bytes each, that a shuffle keeps together: enough for long reads; one where X is small."""
+    row = max(row, 1)
     return 1 if n * row <= SMALL else int(np.clip(TOGETHER // row, 1, MOST))
 
 
@@ -189,7 +189,8 @@ def _run(problem, entries, rows, held, weights, optimizer, reduction, batch, laz
     total = problem.epochs * -(-len(rows) // batch)
     settings = {
         "loss": LOSSES.index(problem.loss), "parameter": problem.parameter, "batch_size": batch, "shuffle": problem.shuffle,
-        "block": block_of(len(rows), p, x.itemsize), "seed": problem.seed, "intercept": problem.intercept, "lazy": lazy,
+        "block": block_of(len(rows), x.itemsize * p if indptr is None else (x.itemsize + 4) * len(x) // (len(indptr) - 1)),
+        "seed": problem.seed, "intercept": problem.intercept, "lazy": lazy,
         "optimizer": OPTIMISERS.index(optimizer), "beta1": problem.beta1, "beta2": problem.beta2, "eps": problem.eps,
         "decay": problem.decay, "schedule": SCHEDULES.index(problem.schedule), "s0": problem.s0, "s1": problem.s1,
         "s2": problem.s2, "total": float(total), "reduction": REDUCTIONS.index(reduction), "clip": problem.clip,
