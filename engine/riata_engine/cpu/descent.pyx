@@ -342,7 +342,7 @@ def products_with_rows(const floating[::1] x, const long long[::1] indptr, const
     cdef const void* ahead[ROWS]
     cdef int rows[2 * ROWS]
     cdef double part[TILE * ROWS]
-    cdef Py_ssize_t at = 0, i, m, k
+    cdef Py_ssize_t at = 0, m, k
     cdef int q, tile
     memset(&R, 0, sizeof(Run))
     open_products(&R, x, indptr, indices, p)
@@ -368,7 +368,7 @@ def products_with_columns(const floating[::1] x, const long long[::1] indptr, co
     cdef const void* ahead[ROWS]
     cdef int rows[2 * ROWS]
     cdef double part[TILE * ROWS]
-    cdef Py_ssize_t at = 0, i, m, k
+    cdef Py_ssize_t at = 0, m, k
     cdef int q, tile
     memset(&R, 0, sizeof(Run))
     open_products(&R, x, indptr, indices, p)

@@ -83,6 +83,6 @@ class Certificate:
         return out
 
     def null_deviance(self):
-        """(B,) losses of the intercept alone less their least, the dual value at slopes of 0, of which every loss is the conjugate."""
+        """(B,) losses of the intercept alone less their least: the dual value at slopes of 0."""
         none = np.zeros((len(self.target), self.y.shape[1]))
         return self.balanced(none)[2] - self.dual(none, np.ones(len(none)))

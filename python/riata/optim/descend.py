@@ -68,9 +68,9 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
         "svrg".
     optimizer : str or one of riata.optim's classes, default="auto"
         "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "sag", "saga", "svrg". "auto": "svrg", which
-        converges at a constant step size, where steps and schedule are left as they are, mini-batches are not all rows, the loss has
-        no kink, and X is dense, without dropout, averaging or clipping; else "sgd". "svrg", "sag" and "saga" keep a number for each
-        row and problem.
+        converges at a constant step size, where steps and schedule are left as they are, mini-batches are not all rows, the loss
+        has no kink, and X is dense, without dropout, averaging or clipping; else "sgd". "svrg", "sag" and "saga" keep a number
+        for each row and problem.
     step : float, array_like of shape (B,) or "auto", default="auto"
         Step size (learning rate). "auto" takes it from the expected smoothness of a mini-batch (Gower et al. 2019): 1/L for all
         rows at once, 1/(2 L) for mini-batches (times 1 − beta1 with a momentum), 1/(3 L) for "sag", "saga" and "svrg"; the
@@ -83,7 +83,7 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
     epochs : int, default=100
     shuffle : bool, default=True
         Whether each epoch goes by an order of its own: a function of `seed` and the epoch. Rows next to each other go together,
-        in blocks of up to 32 and 8 kB, where X is larger than a megabyte.
+        in blocks of up to 32 and 8 kB, where X is larger than a megabyte; of sparse X its entries count.
     weights : array_like of shape (n,), optional
     intercept : bool, default=True
         Never penalised.
