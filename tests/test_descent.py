@@ -249,15 +249,45 @@ def test_a_problem_has_the_same_bits_alone_in_a_batch_and_on_threads(optimizer, 
 
 
 def test_lazy_steps_are_those_of_all_coefficients():
-    X = sparse.random_array((300, 500), density=0.01, rng=np.random.default_rng(0), format="csr")
-    y = np.asarray(X @ np.random.default_rng(1).normal(size=500) > 0, float)
+    # below a megabyte, so that both storages are shuffled row by row
+    X = sparse.random_array((300, 400), density=0.01, rng=np.random.default_rng(0), format="csr")
+    y = np.asarray(X @ np.random.default_rng(1).normal(size=400) > 0, float)
     settings = {"loss": "logistic", "alpha": 1e-3, "l1_ratio": 0.5, "step": 0.5, "epochs": 5, "batch_size": 1, "clip": 0.4}
     lazy, whole = descend(X, y, **settings), descend(X.toarray(), y, **settings)
     np.testing.assert_allclose(lazy.coef, whole.coef, atol=1e-11)
     np.testing.assert_array_equal(lazy.coef == 0, whole.coef == 0)
-    assert 0 < np.count_nonzero(lazy.coef) < 500
+    assert 0 < np.count_nonzero(lazy.coef) < 400
     strong = settings | {"alpha": 30.0, "epochs": 20}                # products of shrinkages pass below the smallest number
     np.testing.assert_allclose(descend(X, y, **strong).coef, descend(X.toarray(), y, **strong).coef, atol=1e-12)
+
+
+def test_the_default_optimizer_has_no_noise_floor_where_the_loss_is_smooth():
+    X, y = draw("logistic", n=4000)
+    run = descend(X, y, loss="logistic", alpha=0.01, epochs=15)
+    assert run.gap < 1e-6
+    np.testing.assert_array_equal(run.coef, descend(X, y, loss="logistic", alpha=0.01, epochs=15, optimizer="svrg").coef)
+    for given in ({"step": 0.1}, {"schedule": "cosine"}, {"dropout": 0.2}, {"average": True}, {"clip": 1.0}):
+        run, plain = (descend(X, y, loss="logistic", epochs=2, **given, **more) for more in ({}, {"optimizer": "sgd"}))
+        np.testing.assert_array_equal(run.coef, plain.coef)
+
+
+def test_blocks_stay_whole_and_in_order_where_a_mini_batch_holds_many():
+    rows = np.arange(1000, dtype=np.int32)
+    order = row_order(rows, 10, 3, 0, inside=False)
+    np.testing.assert_array_equal(np.sort(order), rows)
+    assert 99 <= np.count_nonzero(np.diff(order) != 1) <= 101
+    assert (order != row_order(rows, 10, 4, 0, inside=False)).any()
+
+
+@pytest.mark.parametrize("storage", ["dense", "float32", "sparse"])
+def test_certificates_have_the_same_bits_alone_and_in_a_batch(storage):
+    X, _ = draw(n=150, p=13)
+    X = {"dense": X, "float32": np.float32(X), "sparse": sparse.csr_array(X * (np.abs(X) > 1))}[storage]
+    Y = np.random.default_rng(3).integers(0, 2, (150, 7)).astype(float)
+    batch = descend(X, Y, loss="logistic", alpha=0.01, step=0.1, epochs=3)
+    for b in range(7):
+        alone = descend(X, Y[:, b], loss="logistic", alpha=0.01, step=0.1, epochs=3)
+        assert (alone.gap, alone.objective) == (batch.gap[b], batch.objective[b])
 
 
 def test_weights_are_ratios_and_zero_leaves_a_row_out():

@@ -20,6 +20,7 @@ cdef extern from "riata_simd.h":
 cdef enum:
     TOGETHER = 64                       # problems of a task: one look at X from memory for all of them
     RECORD = 7
+    MANY = 8                            # blocks of a mini-batch from which rows of a block stay in their order
     POLL = 64                           # mini-batches between two looks at the clock
 
 SCHEDULES = ("fixed", "inverse_scaling", "optimal", "cosine", "one_cycle", "step", "exponential", "adaptive", "armijo", "pa1", "pa2")
@@ -39,18 +40,18 @@ cdef long RISES = 10                    # or risen in so many epochs one after a
 cdef void mini_batch(const Run* R, Problem* P, int k, const int* rows, Py_ssize_t m, Py_ssize_t left, long epoch, bint learn,
                      Room* S) noexcept nogil:
     """One step of k = 1 or TILE problems; without ``learn`` the slopes go to the memory and their sums to ``mean``."""
-    cdef Py_ssize_t at = 0, i, a, j, here
+    cdef Py_ssize_t at = 0, i, j, here
     cdef int q
     cdef double f
     cdef double value[TILE]
+    cdef double part[TILE]
     for q in range(k):
         value[q] = 0
+    if R.lazy and m == 1:
+        lazy_row(R, P, rows, left, epoch, S)
+        return
     if R.lazy:
-        for i in range(m):
-            for a in range(R.indptr[rows[i]], R.indptr[rows[i] + 1]):
-                j = R.indices[a]
-                P.b[j] = caught_up(P.b[j], P.v[j], P.s[j], P.v[R.wide], P.s[R.wide])
-                P.v[j], P.s[j] = P.v[R.wide], P.s[R.wide]
+        catch_up_rows(R, P, rows, m)
     else:
         memset(S.g, 0, k * R.ld * sizeof(double))
     while at < m:
@@ -60,11 +61,10 @@ cdef void mini_batch(const Run* R, Problem* P, int k, const int* rows, Py_ssize_
             j = rows[min(at + ROWS + i, left - 1)]
             S.ahead[i] = <const char*>R.x + (R.indptr[j] if R.sparse else j * R.p) * entry_size(R)
         fits_of_rows(R, rows + at, S.x, S.ahead, here, P.b, k, S.eta)
+        take_targets(P, k, rows + at, here, S.y, S.w)
+        slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta, here, k, ROWS, S.u, part)
         for q in range(k):
-            for i in range(here):
-                S.y[i], S.w[i] = P[q].y[rows[at + i]], P[q].weight[rows[at + i]]
-            slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta + q * ROWS, here, S.u + q * ROWS, &f)
-            value[q] += f
+            value[q] += part[q]
             if P[q].memory != NULL:
                 for i in range(here):
                     f = P[q].memory[rows[at + i]]
@@ -129,7 +129,9 @@ cdef void end_of_epoch(const Run* R, Problem* P, long epoch, Room* S) noexcept n
     H[3] = sqrt(P.square / P.n_steps)
     H[4] = P.product / P.lengths if P.lengths > 0 else nan
     H[5] = P.step
-    H[6] = mean_loss(R, P, R.held, R.n_held, b, S, False) if R.validate else nan
+    H[6] = nan
+    if R.validate:
+        mean_losses(R, P, 1, R.held, R.n_held, b, S, False, H + 6)
     if isfinite(P.start_value):
         P.rises = P.rises + 1 if objective > P.before else 0
         if (not isfinite(objective) or not isfinite(H[2]) or objective > HOPELESS * (fabs(P.start_value) + 1e-300)
@@ -160,9 +162,15 @@ cdef void run_task(const Run* R, Problem* P, int K, long first, Room* S, Signal*
     cdef long epoch
     cdef int k, q, alive = K
     cdef Py_ssize_t at, m
+    cdef double value[TILE]
+    k = 0
+    while k < K:
+        q = tile_of(R, P, k, K)
+        mean_losses(R, P + k, q, R.rows, R.n_rows, P[k].b, S, False, value)
+        for at in range(q):
+            P[k + at].start_value = value[at] + penalty(R, P + k + at, P[k + at].b)
+        k += q
     for k in range(K):
-        S.drop_stream = DROPS
-        P[k].start_value = mean_loss(R, P + k, R.rows, R.n_rows, P[k].b, S, False) + penalty(R, P + k, P[k].b)
         P[k].best_value = P[k].before = inf
         memcpy(P[k].best, P[k].b, R.ld * sizeof(double))
     for epoch in range(R.epochs):
@@ -171,7 +179,7 @@ cdef void run_task(const Run* R, Problem* P, int K, long first, Room* S, Signal*
         S.drop_stream = DROPS | <uint64_t>(first + epoch)
         if R.shuffle:
             open_words(&S.words, R.seed, ORDERS | <uint64_t>(first + epoch))
-            shuffle_rows(R.rows, R.n_rows, R.block, &S.words, S.blocks, S.order)
+            shuffle_rows(R.rows, R.n_rows, R.block, R.batch < MANY * R.block, &S.words, S.blocks, S.order)
         elif epoch == 0:
             memcpy(S.order, R.rows, R.n_rows * sizeof(int))
         for k in range(K):
@@ -228,6 +236,19 @@ cdef inline double* row_of(double[:, ::1] a, Py_ssize_t b):
     return &a[b, 0] if a is not None and a.shape[0] else NULL
 
 
+cdef int open_products(Run* R, const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p) except -1:
+    """What the products with rows look at."""
+    R.single, R.sparse = floating is float, indptr is not None
+    R.n = indptr.shape[0] - 1 if R.sparse else x.shape[0] // p
+    R.x = &x[0] if x.shape[0] else NULL
+    R.p, R.wide = p, (p + 7) // 8 * 8
+    R.ld = R.wide + 8
+    if R.sparse:
+        R.indptr, R.indices = &indptr[0], &indices[0] if indices.shape[0] else NULL
+    R.level = riata_simd_level()
+    return 0
+
+
 def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p, const int[::1] rows,
                 const int[::1] held, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] weight, dict settings,
                 const double[:, ::1] problems, dict state, double[:, :, ::1] record, signed char[::1] status, long[::1] done,
@@ -249,7 +270,7 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
         History, how it ended, epochs.
     """
     cdef Run R
-    cdef Py_ssize_t B = problems.shape[0], i, tasks = (B + TOGETHER - 1) // TOGETHER, task, longest = p, n
+    cdef Py_ssize_t B = problems.shape[0], i, tasks = (B + TOGETHER - 1) // TOGETHER, task, longest = p
     cdef long begun = 0, finished = 0, failed = 0, first = settings["first_epoch"]
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
@@ -259,17 +280,11 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     cdef double[:, ::1] v = state.get("v"), s = state.get("s"), average = state.get("average"), mean = state.get("mean")
     cdef double[:, ::1] memory = state.get("memory")
     cdef double[::1] t = state["t"], averaged = state["averaged"], lr = state["lr"]
-    cdef int nothing = 0
     memset(&R, 0, sizeof(Run))
-    R.single, R.sparse = floating is float, indptr is not None
-    n = indptr.shape[0] - 1 if R.sparse else x.shape[0] // p
-    R.x = &x[0] if x.shape[0] else NULL
-    R.n, R.p, R.wide = n, p, (p + 7) // 8 * 8
-    R.ld = R.wide + 8
+    open_products(&R, x, indptr, indices, p)
     if R.sparse:
-        R.indptr, R.indices = &indptr[0], &indices[0] if indices.shape[0] else &nothing
         longest = 1
-        for i in range(n):
+        for i in range(R.n):
             longest = max(longest, indptr[i + 1] - indptr[i])
     R.rows, R.n_rows, R.held, R.n_held = &rows[0], rows.shape[0], &held[0] if held.shape[0] else NULL, held.shape[0]
     R.loss, R.a = settings["loss"], settings["parameter"]
@@ -283,7 +298,6 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     R.tol, R.patience, R.average_from = settings["tol"], settings["patience"], settings["average_from"]
     if group is not None:
         R.group, R.group_at, R.n_groups = &group[0], &group_at[0], group_at.shape[0] - 1
-    R.level = riata_simd_level()
     P = <Problem*>calloc(B, sizeof(Problem))
     if P == NULL:
         raise MemoryError("run_descent: no room for the list of problems")
@@ -318,3 +332,55 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     free(P)
     if failed:
         raise MemoryError("run_descent: no room for the gradients of a task")
+
+
+def products_with_rows(const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p, const double[:, ::1] b,
+                       double[:, ::1] eta):
+    """eta (B, n) = b0 + X b; b (B, ld) as in the state of ``run_descent``. The bits are those of a mini-batch."""
+    cdef Run R
+    cdef const void* rows_at[ROWS + 4]
+    cdef const void* ahead[ROWS]
+    cdef int rows[2 * ROWS]
+    cdef double part[TILE * ROWS]
+    cdef Py_ssize_t at = 0, m, k
+    cdef int q, tile
+    memset(&R, 0, sizeof(Run))
+    open_products(&R, x, indptr, indices, p)
+    with nogil:
+        while at < R.n:
+            m = min(<Py_ssize_t>ROWS, R.n - at)
+            rows_near(&R, at, m, rows, rows_at, ahead)
+            k = 0
+            while k < b.shape[0]:
+                tile = TILE if k + TILE <= b.shape[0] else 1
+                fits_of_rows(&R, rows, rows_at, ahead, m, &b[k, 0], tile, part)
+                for q in range(tile):
+                    memcpy(&eta[k + q, at], part + q * ROWS, m * sizeof(double))
+                k += tile
+            at += m
+
+
+def products_with_columns(const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p,
+                          const double[:, ::1] slope, double[:, ::1] g):
+    """g (B, ld) += Xᵀ slope, and behind it the sums of the slopes (B, n)."""
+    cdef Run R
+    cdef const void* rows_at[ROWS + 4]
+    cdef const void* ahead[ROWS]
+    cdef int rows[2 * ROWS]
+    cdef double part[TILE * ROWS]
+    cdef Py_ssize_t at = 0, m, k
+    cdef int q, tile
+    memset(&R, 0, sizeof(Run))
+    open_products(&R, x, indptr, indices, p)
+    with nogil:
+        while at < R.n:
+            m = min(<Py_ssize_t>ROWS, R.n - at)
+            rows_near(&R, at, m, rows, rows_at, ahead)
+            k = 0
+            while k < slope.shape[0]:
+                tile = TILE if k + TILE <= slope.shape[0] else 1
+                for q in range(tile):
+                    memcpy(part + q * ROWS, &slope[k + q, at], m * sizeof(double))
+                add_rows(&R, rows, rows_at, m, part, tile, &g[k, 0])
+                k += tile
+            at += m

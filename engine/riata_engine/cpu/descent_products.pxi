@@ -4,10 +4,10 @@ from libc.string cimport memcpy, memset
 from riata_engine.cpu.descent_rows cimport drop_out
 
 cdef extern from "riata_row_products.h":
-    void riata_rows_dots(const void* const* x, const void* const* next, bint single, const double* c, Py_ssize_t ld, Py_ssize_t p,
-                         int problems, double* out, int level) noexcept nogil
-    void riata_rows_adds(const void* const* x, bint single, const double* g, double* c, Py_ssize_t ld, Py_ssize_t p, int problems,
-                         int level) noexcept nogil
+    void riata_rows_dots(const void* const* x, const void* const* next, Py_ssize_t m, bint single, const double* c, Py_ssize_t ld,
+                         Py_ssize_t p, int problems, double* out, Py_ssize_t stride, int level) noexcept nogil
+    void riata_rows_adds(const void* const* x, Py_ssize_t m, bint single, const double* g, double* c, Py_ssize_t ld, Py_ssize_t p,
+                         int problems, Py_ssize_t stride, int level) noexcept nogil
 
 cdef extern from "riata_gather.h":
     void riata_prefetch(const void* address) noexcept nogil
@@ -41,7 +41,7 @@ cdef void fits_of_rows(const Run* R, const int* rows, const void** x, const void
     """eta[q, i] = b0 + xᵢᵀb of k = 1 or TILE problems, b (k, ld), eta (k, ROWS); ``ahead``: rows to come, ROWS of them."""
     cdef Py_ssize_t i, r, length
     cdef int q
-    cdef double out[4 * TILE]
+    cdef double out
     cdef long long ends[2]
     if R.sparse:
         ends[0] = 0
@@ -54,25 +54,18 @@ cdef void fits_of_rows(const Run* R, const int* rows, const void** x, const void
                 riata_prefetch(<const char*>(R.indices + r + length))
             for q in range(k):
                 if R.single:
-                    riata_column_dots_float(<const float*>x[i], ends, R.indices + R.indptr[rows[i]], 0, 1, b + q * R.ld, out)
+                    riata_column_dots_float(<const float*>x[i], ends, R.indices + R.indptr[rows[i]], 0, 1, b + q * R.ld, &out)
                 else:
-                    riata_column_dots_double(<const double*>x[i], ends, R.indices + R.indptr[rows[i]], 0, 1, b + q * R.ld, out)
-                eta[q * ROWS + i] = b[q * R.ld + R.wide] + out[0]
+                    riata_column_dots_double(<const double*>x[i], ends, R.indices + R.indptr[rows[i]], 0, 1, b + q * R.ld, &out)
+                eta[q * ROWS + i] = b[q * R.ld + R.wide] + out
         return
-    i = 0
-    while i < m:
-        riata_rows_dots(x + i, ahead + i, R.single, b, R.ld, R.p, k, out, R.level)
-        for r in range(min(<Py_ssize_t>4, m - i)):
-            for q in range(k):
-                eta[q * ROWS + i + r] = b[q * R.ld + R.wide] + out[r * k + q]
-        i += 4
+    riata_rows_dots(x, ahead, m, R.single, b, R.ld, R.p, k, eta, ROWS, R.level)
 
 
-cdef void add_rows(const Run* R, const int* rows, const void** x, Py_ssize_t m, const double* u, int k, double* g) noexcept nogil:
+cdef void add_rows(const Run* R, const int* rows, const void** x, Py_ssize_t m, double* u, int k, double* g) noexcept nogil:
     """g[q] += Σ_i u[q, i] xᵢ, and in the place of the intercept Σ_i u[q, i]; u (k, ROWS), g (k, ld)."""
-    cdef Py_ssize_t i, r, a
+    cdef Py_ssize_t i, a
     cdef int q
-    cdef double four[4 * TILE]
     cdef double total
     cdef const int* index
     cdef const double* z
@@ -82,6 +75,8 @@ cdef void add_rows(const Run* R, const int* rows, const void** x, Py_ssize_t m, 
         for i in range(m):
             total += u[q * ROWS + i]
         g[q * R.ld + R.wide] += total
+        for i in range(m, (m + 3) // 4 * 4):
+            u[q * ROWS + i] = 0
     if R.sparse:
         for i in range(m):
             index = R.indices + R.indptr[rows[i]]
@@ -97,10 +92,14 @@ cdef void add_rows(const Run* R, const int* rows, const void** x, Py_ssize_t m, 
                     for a in range(R.indptr[rows[i] + 1] - R.indptr[rows[i]]):
                         g[q * R.ld + index[a]] += total * z[a]
         return
-    i = 0
-    while i < m:
-        for r in range(4):
-            for q in range(k):
-                four[r * k + q] = u[q * ROWS + i + r] if i + r < m else 0.0
-        riata_rows_adds(x + i, R.single, four, g, R.ld, R.p, k, R.level)
-        i += 4
+    riata_rows_adds(x, m, R.single, u, g, R.ld, R.p, k, ROWS, R.level)
+
+
+cdef void rows_near(const Run* R, Py_ssize_t at, Py_ssize_t m, int* rows, const void** x, const void** ahead) noexcept nogil:
+    """m rows from ``at`` on, where they begin, and where the ROWS rows after them do."""
+    cdef Py_ssize_t i
+    for i in range(2 * ROWS):
+        rows[i] = <int>min(at + i, R.n - 1)
+    take_rows(R, rows, m, 0, 0, NULL, x)
+    for i in range(ROWS):
+        ahead[i] = <const char*>R.x + (R.indptr[rows[ROWS + i]] if R.sparse else rows[ROWS + i] * R.p) * entry_size(R)

@@ -10,8 +10,8 @@ cdef struct Words:
     uint64_t counter, stream, seed
 
 cdef void open_words(Words* R, uint64_t seed, uint64_t stream) noexcept nogil
-cdef void shuffle_rows(const int* rows, Py_ssize_t n, Py_ssize_t block, Words* R, int* room, int* out) noexcept nogil
+cdef void shuffle_rows(const int* rows, Py_ssize_t n, Py_ssize_t block, bint inside, Words* R, int* room, int* out) noexcept nogil
 cdef void drop_out(const void* x, bint single, Py_ssize_t p, double rate, uint64_t seed, uint64_t stream, uint64_t row,
                    void* out) noexcept nogil
-cdef void slopes_of_rows(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, double* g,
-                         double* value) noexcept nogil
+cdef void slopes_of_rows(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, int k, Py_ssize_t ld,
+                         double* g, double* value) noexcept nogil

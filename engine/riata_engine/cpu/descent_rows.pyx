@@ -1,4 +1,5 @@
 # What a mini-batch needs of its rows: their order, dropout on them, and values and slopes of the loss, a loop compiled for each.
+from cython cimport floating
 from libc.math cimport INFINITY as inf
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
@@ -66,86 +67,78 @@ cdef inlined_void slopes(int loss, double a, const double* y, const double* w, c
                          double* value) noexcept nogil:
     cdef Py_ssize_t i
     cdef double f = 0
+    if value == NULL:
+        for i in range(m):
+            g[i] = w[i] * slope_at(loss, y[i], eta[i], a)
+        return
     for i in range(m):
         g[i] = w[i] * slope_at(loss, y[i], eta[i], a)
         f += w[i] * value_at(loss, y[i], eta[i], a)
     value[0] = f
 
 
-cdef cloned_void slopes_any(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, double* g,
-                            double* value) noexcept nogil:
+cdef inlined_void slopes_of_each(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, int k,
+                                 Py_ssize_t ld, double* g, double* value) noexcept nogil:
+    cdef int q
+    for q in range(k):
+        slopes(loss, a, y + q * ld, w + q * ld, eta + q * ld, m, g + q * ld, value + q if value != NULL else NULL)
+
+
+cdef cloned_void slopes_any(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, int k,
+                            Py_ssize_t ld, double* g, double* value) noexcept nogil:
     if loss == SQUARED:
-        slopes(SQUARED, a, y, w, eta, m, g, value)
+        slopes_of_each(SQUARED, a, y, w, eta, m, k, ld, g, value)
     elif loss == LOGISTIC:
-        slopes(LOGISTIC, a, y, w, eta, m, g, value)
+        slopes_of_each(LOGISTIC, a, y, w, eta, m, k, ld, g, value)
     elif loss == POISSON:
-        slopes(POISSON, a, y, w, eta, m, g, value)
+        slopes_of_each(POISSON, a, y, w, eta, m, k, ld, g, value)
     elif loss == GAMMA:
-        slopes(GAMMA, a, y, w, eta, m, g, value)
+        slopes_of_each(GAMMA, a, y, w, eta, m, k, ld, g, value)
     elif loss == TWEEDIE:
-        slopes(TWEEDIE, a, y, w, eta, m, g, value)
+        slopes_of_each(TWEEDIE, a, y, w, eta, m, k, ld, g, value)
     elif loss == NEGATIVE_BINOMIAL:
-        slopes(NEGATIVE_BINOMIAL, a, y, w, eta, m, g, value)
+        slopes_of_each(NEGATIVE_BINOMIAL, a, y, w, eta, m, k, ld, g, value)
     elif loss == HUBER:
-        slopes(HUBER, a, y, w, eta, m, g, value)
+        slopes_of_each(HUBER, a, y, w, eta, m, k, ld, g, value)
     elif loss == HINGE:
-        slopes(HINGE, a, y, w, eta, m, g, value)
+        slopes_of_each(HINGE, a, y, w, eta, m, k, ld, g, value)
     elif loss == SQUARED_HINGE:
-        slopes(SQUARED_HINGE, a, y, w, eta, m, g, value)
+        slopes_of_each(SQUARED_HINGE, a, y, w, eta, m, k, ld, g, value)
     elif loss == EPSILON_INSENSITIVE:
-        slopes(EPSILON_INSENSITIVE, a, y, w, eta, m, g, value)
+        slopes_of_each(EPSILON_INSENSITIVE, a, y, w, eta, m, k, ld, g, value)
     elif loss == SQUARED_EPSILON_INSENSITIVE:
-        slopes(SQUARED_EPSILON_INSENSITIVE, a, y, w, eta, m, g, value)
+        slopes_of_each(SQUARED_EPSILON_INSENSITIVE, a, y, w, eta, m, k, ld, g, value)
     elif loss == MODIFIED_HUBER:
-        slopes(MODIFIED_HUBER, a, y, w, eta, m, g, value)
+        slopes_of_each(MODIFIED_HUBER, a, y, w, eta, m, k, ld, g, value)
     else:
-        slopes(PERCEPTRON, a, y, w, eta, m, g, value)
+        slopes_of_each(PERCEPTRON, a, y, w, eta, m, k, ld, g, value)
 
 
-cdef void slopes_of_rows(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, double* g,
-                         double* value) noexcept nogil:
-    """g = w ℓ'(y, η), and Σ w ℓ(y, η)."""
-    slopes_any(loss, a, y, w, eta, m, g, value)
+cdef void slopes_of_rows(int loss, double a, const double* y, const double* w, const double* eta, Py_ssize_t m, int k, Py_ssize_t ld,
+                         double* g, double* value) noexcept nogil:
+    """g = w ℓ'(y, η), and Σ w ℓ(y, η) if ``value`` is not NULL, of m rows of k problems, ld apart."""
+    slopes_any(loss, a, y, w, eta, m, k, ld, g, value)
 
 
-def losses_of_problems(int loss, double a, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] w,
-                       const double[:, ::1] eta, double[:, ::1] slope, double[::1] value):
-    """value (B,) = Σ w ℓ(y, η), slope (B, n) = w ℓ'(y, η), at eta (B, n) and the rows ``target`` (B,) of y; w (1 or B, n)."""
-    cdef Py_ssize_t b
-    with nogil:
-        for b in range(eta.shape[0]):
-            slopes_any(loss, a, &y[target[b], 0], &w[b if w.shape[0] > 1 else 0, 0], &eta[b, 0], eta.shape[1], &slope[b, 0], &value[b])
+cdef cloned_void squares_of_rows(const floating* x, Py_ssize_t n, Py_ssize_t p, double* out) noexcept nogil:
+    cdef Py_ssize_t i, j
+    cdef double s
+    for i in range(n):
+        s = 0
+        for j in range(p):
+            s += <double>x[i * p + j] * <double>x[i * p + j]
+        out[i] = s
 
 
-cdef inline double dual_at(int loss, double y, double u, double a) noexcept nogil:
-    """−ℓ*(u) of a slope u that the loss can have."""
-    if loss == SQUARED:
-        return -u * y - u * u / 2
-    if loss == HINGE:
-        return -margin_conjugate(u, y, 0, 0)
-    if loss == SQUARED_HINGE or loss == MODIFIED_HUBER:      # one parabola, of which the second keeps slopes up to 4
-        return -margin_conjugate(u, y, 0, 0.5)
-    if loss == EPSILON_INSENSITIVE:
-        return -margin_conjugate(u, y, a, 0)
-    if loss == SQUARED_EPSILON_INSENSITIVE:
-        return -margin_conjugate(u, y, a, 0.5)
-    if loss == PERCEPTRON:
-        return 0
-    return dual_of(loss, y, u, a)
+def squared_norms(const floating[::1] x, Py_ssize_t p):
+    """(n,) Σ_j x_ij² of the rows of X, its entries row by row."""
+    import numpy as np
 
-
-def duals_of_problems(int loss, double a, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] w,
-                      const double[:, ::1] slope, const double[::1] s, double[::1] out):
-    """out (B,) = −Σ w ℓ*(s·slope / w): the loss part of the dual objective at s (B,) times slopes (B, n) of ``losses_of_problems``."""
-    cdef Py_ssize_t b, i, k
-    cdef double f
-    with nogil:
-        for b in range(slope.shape[0]):
-            f, k = 0, b if w.shape[0] > 1 else 0
-            for i in range(slope.shape[1]):
-                if w[k, i] > 0:
-                    f += w[k, i] * dual_at(loss, y[target[b], i], s[b] * slope[b, i] / w[k, i], a)
-            out[b] = f
+    cdef double[::1] out = np.empty(x.shape[0] // p)
+    if out.shape[0]:
+        with nogil:
+            squares_of_rows(&x[0], out.shape[0], p, &out[0])
+    return np.asarray(out)
 
 
 cdef cloned_void words(uint64_t first, uint64_t stream, uint64_t seed, uint32_t* out) noexcept nogil:
@@ -187,10 +180,11 @@ cdef inline void shuffle(int* a, Py_ssize_t n, Words* R) noexcept nogil:
         i -= 1
 
 
-cdef void shuffle_rows(const int* rows, Py_ssize_t n, Py_ssize_t block, Words* R, int* room, int* out) noexcept nogil:
-    """out = rows in random order: blocks of neighbours, their borders at random, in random order, and shuffled inside.
+cdef void shuffle_rows(const int* rows, Py_ssize_t n, Py_ssize_t block, bint inside, Words* R, int* room, int* out) noexcept nogil:
+    """out = rows in random order: blocks of neighbours, their borders at random, in random order, and shuffled ``inside``.
 
-    block = 1 is a full shuffle. ``room`` has n + 2 places.
+    block = 1 is a full shuffle. ``room`` has n + 2 places. Rows of a mini-batch may be in any order: where it holds many blocks,
+    those in the order of memory are read faster.
     """
     cdef Py_ssize_t shift, count, k, begin, end, at = 0
     if block <= 1:
@@ -208,11 +202,12 @@ cdef void shuffle_rows(const int* rows, Py_ssize_t n, Py_ssize_t block, Words* R
         begin = max(begin, 0)
         if end > begin:
             memcpy(out + at, rows + begin, (end - begin) * sizeof(int))
-            shuffle(out + at, end - begin, R)
+            if inside:
+                shuffle(out + at, end - begin, R)
             at += end - begin
 
 
-def row_order(const int[::1] rows, Py_ssize_t block, uint64_t seed, uint64_t stream):
+def row_order(const int[::1] rows, Py_ssize_t block, uint64_t seed, uint64_t stream, bint inside=True):
     """The rows in the order of an epoch, as an array of int32."""
     import numpy as np
 
@@ -221,7 +216,7 @@ def row_order(const int[::1] rows, Py_ssize_t block, uint64_t seed, uint64_t str
     cdef int[::1] room = np.empty(rows.shape[0] + 2, np.int32)
     open_words(&R, seed, stream)
     if rows.shape[0]:
-        shuffle_rows(&rows[0], rows.shape[0], block, &R, &room[0], &out[0])
+        shuffle_rows(&rows[0], rows.shape[0], block, inside, &R, &room[0], &out[0])
     return np.asarray(out)
 
 

@@ -1,5 +1,5 @@
 # One mini-batch of one problem, or of a tile of them: slopes, gradient, step. Taken in by ``include``.
-from libc.math cimport INFINITY as inf, NAN as nan, cos, fabs, isfinite, pow, sqrt
+from libc.math cimport INFINITY as inf, NAN as nan, copysign, cos, fabs, isfinite, pow, sqrt
 
 include "../formulas/penalties.py"
 include "../formulas/groups.py"
@@ -23,28 +23,54 @@ cdef struct Room:
     const void* ahead[ROWS]
     double eta[TILE * ROWS]
     double u[TILE * ROWS]
-    double y[ROWS]
-    double w[ROWS]
+    double y[TILE * ROWS]
+    double w[TILE * ROWS]
     Words words
     uint64_t drop_stream
 
 
-cdef double mean_loss(const Run* R, const Problem* P, const int* rows, Py_ssize_t n, const double* b, Room* S,
-                      bint dropped) noexcept nogil:
-    """Σ w ℓ / Σ w over some rows."""
+cdef inline void take_targets(const Problem* P, int k, const int* rows, Py_ssize_t m, double* y, double* w) noexcept nogil:
+    """Targets and weights of m rows, (k, ROWS); weights that problems share are taken once for each."""
+    cdef Py_ssize_t i
+    cdef int q
+    for q in range(k):
+        for i in range(m):
+            y[q * ROWS + i] = P[q].y[rows[i]]
+        if q and P[q].weight == P[0].weight:
+            memcpy(w + q * ROWS, w, m * sizeof(double))
+        else:
+            for i in range(m):
+                w[q * ROWS + i] = P[q].weight[rows[i]]
+
+
+cdef void mean_losses(const Run* R, const Problem* P, int k, const int* rows, Py_ssize_t n, const double* b, Room* S, bint dropped,
+                      double* out) noexcept nogil:
+    """Σ w ℓ / Σ w over some rows for k = 1 or TILE problems, b (k, ld)."""
     cdef Py_ssize_t at = 0, i, m
-    cdef double total = 0, weight = 0, value
+    cdef int q
+    cdef double weight[TILE]
+    cdef double value[TILE]
+    cdef bint level = True                                    # no coefficient other than 0: X need not be looked at
+    for q in range(k):
+        weight[q] = out[q] = 0
+        for i in range(R.p):
+            level = level and b[q * R.ld + i] == 0
+        for i in range(ROWS):
+            S.eta[q * ROWS + i] = b[q * R.ld + R.wide]
     while at < n:
         m = min(<Py_ssize_t>ROWS, n - at)
-        take_rows(R, rows + at, m, R.dropout if dropped else 0.0, S.drop_stream, S.dropped, S.x)
-        fits_of_rows(R, rows + at, S.x, S.x, m, b, 1, S.eta)
-        for i in range(m):
-            S.y[i], S.w[i] = P.y[rows[at + i]], P.weight[rows[at + i]]
-            weight += S.w[i]
-        slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta, m, S.u, &value)
-        total += value
+        if not level:
+            take_rows(R, rows + at, m, R.dropout if dropped else 0.0, S.drop_stream, S.dropped, S.x)
+            fits_of_rows(R, rows + at, S.x, S.x, m, b, k, S.eta)
+        take_targets(P, k, rows + at, m, S.y, S.w)
+        slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta, m, k, ROWS, S.u, value)
+        for q in range(k):
+            for i in range(m):
+                weight[q] += S.w[q * ROWS + i]
+            out[q] += value[q]
         at += m
-    return total / weight if weight > 0 else 0
+    for q in range(k):
+        out[q] = out[q] / weight[q] if weight[q] > 0 else 0
 
 
 cdef double step_size(const Run* R, const Problem* P, long epoch) noexcept nogil:
@@ -133,7 +159,7 @@ cdef void line_search(const Run* R, Problem* P, const double* g, double value, R
             d = S.trial[j] - P.b[j]
             slope += g[j] * d
             square += d * d
-        loss = mean_loss(R, P, R.rows, R.n_rows, S.trial, S, True)
+        mean_losses(R, P, 1, R.rows, R.n_rows, S.trial, S, True, &loss)
         if loss <= value + slope + square / (2 * P.lr) + 1e-13 * fabs(value):
             break
         P.lr /= 2
@@ -227,12 +253,20 @@ cdef void take_step(const Run* R, Problem* P, double* g, Py_ssize_t m, double va
             P.average[j] += (P.b[j] - P.average[j]) / P.averaged
 
 
-cdef inline double caught_up(double b, double last_product, double last_sum, double product, double total) noexcept nogil:
+cdef inline double caught_up(double b, double last_inverse, double last_sum, double product, double total) noexcept nogil:
     """b after the proximal steps since it was last looked at: the products of 1/(1 + h l2), and the sums of h l1 over them."""
-    cdef double size = product * (fabs(b) / last_product - (total - last_sum))
-    if size <= 0:
-        return 0
-    return size if b > 0 else -size
+    return copysign(max(product * (fabs(b) * last_inverse - (total - last_sum)), 0.0), b) + 0.0
+
+
+cdef void catch_up_rows(const Run* R, Problem* P, const int* rows, Py_ssize_t m) noexcept nogil:
+    """The coefficients of some rows' entries, brought up to date."""
+    cdef Py_ssize_t i, a, j
+    cdef double product = P.v[R.wide], total = P.s[R.wide], inverse = 1 / P.v[R.wide]
+    for i in range(m):
+        for a in range(R.indptr[rows[i]], R.indptr[rows[i] + 1]):
+            j = R.indices[a]
+            P.b[j] = caught_up(P.b[j], P.v[j], P.s[j], product, total)
+            P.v[j], P.s[j] = inverse, total
 
 
 cdef void catch_up_all(const Run* R, Problem* P) noexcept nogil:
@@ -241,6 +275,74 @@ cdef void catch_up_all(const Run* R, Problem* P) noexcept nogil:
         P.b[j] = caught_up(P.b[j], P.v[j], P.s[j], P.v[R.wide], P.s[R.wide])
         P.v[j], P.s[j] = 1, 0
     P.v[R.wide], P.s[R.wide] = 1, 0
+
+
+cdef double lazy_rate(const Run* R, Problem* P, double square, double on_intercept, double value, long epoch, Room* S) noexcept nogil:
+    """Step size, of which ``square`` is the squared norm of the gradient and ``on_intercept`` the intercept's part of it."""
+    cdef double h
+    if R.schedule != PA1 and R.schedule != PA2:
+        return step_size(R, P, epoch)
+    h = S.w[0] / S.u[0] if S.u[0] != 0 else 0
+    square = (square - on_intercept) * h * h
+    if h == 0:
+        return 0
+    if R.schedule == PA1:
+        return min(P.lr, value / S.w[0] / square) if square > 0 else 0
+    return value / S.w[0] / (square + 0.5 / P.lr)
+
+
+cdef void lazy_end(const Run* R, Problem* P, double h) noexcept nogil:
+    """What a step of length h makes of the penalty."""
+    P.s[R.wide] += h * P.l1 / P.v[R.wide]                        # the sum first: it is over the product before this step
+    P.v[R.wide] /= 1 + h * P.l2
+    if P.v[R.wide] < SMALL:
+        catch_up_all(R, P)
+
+
+cdef void lazy_row(const Run* R, Problem* P, const int* rows, Py_ssize_t left, long epoch, Room* S) noexcept nogil:
+    """A whole step of one sparse row: its entries are looked at twice."""
+    cdef Py_ssize_t a, j, begin = R.indptr[rows[0]], length = R.indptr[rows[0] + 1] - R.indptr[rows[0]]
+    cdef Py_ssize_t ahead = R.indptr[rows[min(<Py_ssize_t>2, left - 1)]]
+    cdef const int* index = R.indices + begin
+    cdef double product = P.v[R.wide], total = P.s[R.wide], inverse = 1 / P.v[R.wide], eta = P.b[R.wide], z, b, u, value
+    cdef double norm = 0, square, on_intercept, shrink = 1
+    cdef const double* x
+    cdef const float* f
+    take_rows(R, rows, 1, R.dropout, S.drop_stream, S.dropped, S.x)
+    x, f = <const double*>S.x[0], <const float*>S.x[0]
+    for a in range(0, length, 8):
+        riata_prefetch(<const char*>R.x + (ahead + a) * entry_size(R))
+    for a in range(0, length, 16):
+        riata_prefetch(<const char*>(R.indices + ahead + a))
+    for a in range(length):
+        j = index[a]
+        z = f[a] if R.single else x[a]
+        b = caught_up(P.b[j], P.v[j], P.s[j], product, total)
+        P.b[j], P.v[j], P.s[j] = b, inverse, total
+        eta += z * b
+        norm += z * z
+    S.y[0], S.w[0] = P.y[rows[0]], P.weight[rows[0]]
+    slopes_of_rows(R.loss, R.a, S.y, S.w, &eta, 1, 1, ROWS, S.u, &value)
+    u = S.u[0]
+    P.loss += value
+    on_intercept = u * u if R.intercept else 0
+    square = u * u * norm + on_intercept
+    P.square += square
+    P.n_steps += 1
+    P.t += 1
+    if R.clip > 0 and square > R.clip * R.clip:
+        shrink = R.clip / sqrt(square)
+    P.step = lazy_rate(R, P, square, on_intercept, value, epoch, S)
+    if u != 0:
+        for a in range(length):
+            j = index[a]
+            z = u * (f[a] if R.single else x[a])
+            P.drift[j] += z
+            P.b[j] -= P.step * shrink * z
+        if R.intercept:
+            P.drift[R.wide] += u
+            P.b[R.wide] -= P.step * shrink * u
+    lazy_end(R, P, P.step)
 
 
 cdef void lazy_step(const Run* R, Problem* P, const int* rows, Py_ssize_t m, double* g, double value, long epoch, Room* S) noexcept nogil:
@@ -263,16 +365,7 @@ cdef void lazy_step(const Run* R, Problem* P, const int* rows, Py_ssize_t m, dou
     P.t += 1
     if R.clip > 0 and square > R.clip * R.clip:
         shrink = R.clip / sqrt(square)
-    if R.schedule == PA1 or R.schedule == PA2:
-        h = S.w[0] / S.u[0] if S.u[0] != 0 else 0
-        square = (square - (g[R.wide] * unit) ** 2 if R.intercept else square) * h * h
-        P.step = 0
-        if h != 0 and R.schedule == PA1:
-            P.step = min(P.lr, value / S.w[0] / square) if square > 0 else 0
-        elif h != 0:
-            P.step = value / S.w[0] / (square + 0.5 / P.lr)
-    else:
-        P.step = step_size(R, P, epoch)
+    P.step = lazy_rate(R, P, square, (g[R.wide] * unit) ** 2 if R.intercept else 0, value, epoch, S)
     h = P.step
     for i in range(m):
         for a in range(R.indptr[rows[i]], R.indptr[rows[i] + 1]):
@@ -283,7 +376,4 @@ cdef void lazy_step(const Run* R, Problem* P, const int* rows, Py_ssize_t m, dou
     if R.intercept:
         P.b[R.wide] -= h * shrink * unit * g[R.wide]
     g[R.wide] = 0
-    P.s[R.wide] += h * P.l1 / P.v[R.wide]                        # the sum first: it is over the product before this step
-    P.v[R.wide] /= 1 + h * P.l2
-    if P.v[R.wide] < SMALL:
-        catch_up_all(R, P)
+    lazy_end(R, P, h)

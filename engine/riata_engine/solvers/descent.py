@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from riata_engine.cpu.descent import ENDED, HISTORY, REDUCTIONS, SCHEDULES, run_descent
-from riata_engine.cpu.descent_rows import LOSSES, duals_of_problems
+from riata_engine.cpu.descent_rows import LOSSES
 from riata_engine.cpu.steps import OPTIMISERS, STATE
 from riata_engine.solvers.descent_gap import Certificate
 from riata_engine.solvers.descent_step import automatic_step, loss_curvature, smoothness
 
 #: bytes of neighbouring rows that a shuffle keeps together, and rows at the most; smaller X than this is shuffled row by row
-TOGETHER, MOST, SMALL = 4096, 32, 1 << 20
+TOGETHER, MOST, SMALL = 8192, 32, 1 << 20
 #: numbers of eta and slopes that a certificate holds at once
-CHUNK = 1 << 24
+CHUNK = 1 << 22
 #: how often a run whose own step size diverges begins again with a quarter of it
 RETRIES = 12
 
@@ -116,9 +116,9 @@ def by_rows(X):
     return X.data, X.indptr.astype(np.int64, copy=False), X.indices.astype(np.int32, copy=False), X.shape[1]
 
 
-def block_of(n, p, size):
-    """Neighbouring rows that a shuffle keeps together: enough for long reads from memory; one where X is small."""
-    row = max(p * size, 1)
+def block_of(n, row):
+    """Neighbouring rows, of so many bytes each, that a shuffle keeps together: enough for long reads; one where X is small."""
+    row = max(row, 1)
     return 1 if n * row <= SMALL else int(np.clip(TOGETHER // row, 1, MOST))
 
 
@@ -180,7 +180,7 @@ def run(problem, control, n_threads):
         if not (own and problem.state is None and diverged.any()) or control.stopped or halvings == RETRIES:
             break
         lr = np.where(diverged, lr / 4, lr)
-    return _answers(problem, weights, rows, state, record, status, done, L, halvings, held)
+    return _answers(problem, entries, weights, rows, state, record, status, done, L, halvings, held)
 
 
 def _run(problem, entries, rows, held, weights, optimizer, reduction, batch, lazy, state, control, n_threads):
@@ -189,7 +189,8 @@ def _run(problem, entries, rows, held, weights, optimizer, reduction, batch, laz
     total = problem.epochs * -(-len(rows) // batch)
     settings = {
         "loss": LOSSES.index(problem.loss), "parameter": problem.parameter, "batch_size": batch, "shuffle": problem.shuffle,
-        "block": block_of(len(rows), p, x.itemsize), "seed": problem.seed, "intercept": problem.intercept, "lazy": lazy,
+        "block": block_of(len(rows), x.itemsize * p if indptr is None else (x.itemsize + 4) * len(x) // (len(indptr) - 1)),
+        "seed": problem.seed, "intercept": problem.intercept, "lazy": lazy,
         "optimizer": OPTIMISERS.index(optimizer), "beta1": problem.beta1, "beta2": problem.beta2, "eps": problem.eps,
         "decay": problem.decay, "schedule": SCHEDULES.index(problem.schedule), "s0": problem.s0, "s1": problem.s1,
         "s2": problem.s2, "total": float(total), "reduction": REDUCTIONS.index(reduction), "clip": problem.clip,
@@ -212,7 +213,7 @@ def _run(problem, entries, rows, held, weights, optimizer, reduction, batch, laz
     return record, status, done
 
 
-def _answers(problem, weights, rows, state, record, status, done, L, halvings, held):
+def _answers(problem, entries, weights, rows, state, record, status, done, L, halvings, held):
     p, n = problem.X.shape[1], problem.X.shape[0]
     diverged = status == ENDED.index("diverged")
     answer = state["b"].copy()
@@ -235,21 +236,12 @@ def _answers(problem, weights, rows, state, record, status, done, L, halvings, h
         size = max(1, CHUNK // n)
         for at in range(0, len(coef), size):
             some = slice(at, at + size)
-            measure = Certificate(problem.X, y, np.ascontiguousarray(problem.target[some], dtype=np.intp),
+            measure = Certificate(entries, y, np.ascontiguousarray(problem.target[some], dtype=np.intp),
                                   v[some] if len(v) > 1 else v, problem.loss,
                                   problem.parameter, problem.intercept, problem.groups)
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 objective[some], absolute[some] = measure(coef[some], intercept[some], l1[some], l2[some])
-                null = measure.null(len(coef[some])) - least_loss(measure)
+                null = measure.null_deviance()
                 gap[some] = absolute[some] / np.where(null > 0, null, 1.0)
     history = {name: record[:, :, k] for k, name in enumerate(HISTORY)}
     return Answers(coef, intercept, status, done, history, objective, gap, absolute, state["lr"].copy(), L, halvings, state)
-
-
-def least_loss(measure):
-    """(B,) Σ v min_η ℓ(y, η): the dual value at slope 0, of which every loss is the conjugate."""
-    B = len(measure.target)
-    out = np.empty(B)
-    duals_of_problems(measure.code, measure.parameter, measure.y, measure.target, measure.weights,
-                      np.zeros((B, measure.y.shape[1])), np.ones(B), out)
-    return out

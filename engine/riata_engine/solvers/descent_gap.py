@@ -8,58 +8,28 @@ slope that is made smaller is still one of the loss. Valid for losses with a kin
 
 import numpy as np
 
-from riata_engine.cpu.descent_rows import LOSSES, duals_of_problems, losses_of_problems
+from riata_engine.cpu.descent import products_with_columns, products_with_rows
+from riata_engine.cpu.descent_gap import balanced_slopes, duals_of_problems
+from riata_engine.cpu.descent_rows import LOSSES
 
-#: share of Σ|slope| that their sum may be before one sign is scaled down
-BALANCED = 1e-13
 REACH = 10          # a coefficient without a penalty is looked at within so far of 0, and twice its size
 
 
 class Certificate:
-    """Objectives and gaps of coefficients (B, p) and intercepts (B,) on rows X, y (T, n) and weights of sum one."""
+    """Objectives and gaps of coefficients (B, p) and intercepts (B,), y (T, n) and weights of sum one.
 
-    def __init__(self, X, y, target, weights, loss, parameter, intercept, groups=None):
-        self.X, self.y, self.target, self.weights = X, y, target, weights
+    ``entries`` are X row by row, as `riata_engine.solvers.descent.by_rows` gives them.
+    """
+
+    def __init__(self, entries, y, target, weights, loss, parameter, intercept, groups=None):
+        self.entries, self.y, self.target, self.weights = entries, y, target, weights
         self.code, self.parameter, self.intercept, self.groups = LOSSES.index(loss), parameter, intercept, groups
 
-    def slopes(self, eta):
-        slope, value = np.empty_like(eta), np.empty(len(eta))
-        losses_of_problems(self.code, self.parameter, self.y, self.target, self.weights, eta, slope, value)
-        return slope, value
-
     def balanced(self, eta):
-        """Slopes (B, n) at the intercept's optimum, of sum zero, and the loss there (B,)."""
-        slope, value = self.slopes(eta)
-        if not self.intercept:
-            return slope, value
-        total = slope.sum(axis=1)
-        width, nought = np.where(total > 0, -1.0, 1.0), np.zeros(len(eta))    # the sum of slopes grows with the intercept
-        for _ in range(60):                                           # a bracket
-            beyond = self.slopes(eta + width[:, None])[0].sum(axis=1)
-            ends = (beyond > 0) == (width > 0)
-            if ends.all():
-                break
-            width = np.where(ends, width, 2 * width)
-        low, high = np.minimum(width, nought), np.maximum(width, nought)
-        below, above = np.where(width > 0, total, beyond), np.where(width > 0, beyond, total)
-        side = np.zeros(len(eta))
-        for k in range(200):                                          # false position (Illinois); each third time halves
-            with np.errstate(invalid="ignore", divide="ignore"):
-                move = low + (high - low) * (below / (below - above))
-            move = np.where((move > low) & (move < high) & (k % 3 < 2), move, (low + high) / 2)
-            slope, value = self.slopes(eta + move[:, None])
-            total = slope.sum(axis=1)
-            if ((np.abs(total) <= BALANCED * np.abs(slope).sum(axis=1)) | (np.nextafter(low, high) >= high)).all():
-                break
-            right = total > 0
-            below = np.where(right, np.where(side > 0, below / 2, below), total)
-            above = np.where(right, total, np.where(side < 0, above / 2, above))
-            low, high, side = np.where(right, low, move), np.where(right, move, high), np.where(right, 1.0, -1.0)
-        up, down = np.maximum(slope, 0).sum(axis=1), -np.minimum(slope, 0).sum(axis=1)
-        least = np.minimum(up, down)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            factors = np.where(up > 0, least / up, 1.0)[:, None], np.where(down > 0, least / down, 1.0)[:, None]
-        return np.where(slope > 0, slope * factors[0], slope * factors[1]), value
+        """(slopes (B, n) at the intercept's optimum, of sum zero; losses (B,) at eta, and at that optimum)"""
+        slope, value, least = np.empty_like(eta), np.empty(len(eta)), np.empty(len(eta))
+        balanced_slopes(self.code, self.parameter, self.y, self.target, self.weights, eta, self.intercept, slope, value, least)
+        return slope, value, least
 
     def norms(self, b):
         """(B, G) norms of the groups of b (B, p), and their factors √|g|."""
@@ -91,17 +61,28 @@ class Certificate:
 
     def __call__(self, b, b0, l1, l2):
         """(objective, absolute gap), (B,) each; with groups l1 is the factor of their norms."""
-        eta = np.ascontiguousarray(np.asarray(self.X @ b.T, float).T) + b0[:, None]
-        value = self.slopes(eta)[1]
-        slope, _ = self.balanced(eta)
-        t = -np.asarray(self.X.T @ slope.T, float).T
+        p = b.shape[1]
+        packed = np.zeros((len(b), (p + 7) // 8 * 8 + 8))
+        packed[:, :p], packed[:, -8] = b, b0
+        eta = np.empty((len(b), self.y.shape[1]))
+        products_with_rows(*self.entries, packed, eta)
+        slope, value, _ = self.balanced(eta)
+        packed[:] = 0
+        products_with_columns(*self.entries, slope, packed)
+        t = -packed[:, :p]
         s, conjugate = self.conjugate(t, b, l1, l2)
-        dual = np.empty(len(b))
-        duals_of_problems(self.code, self.parameter, self.y, self.target, self.weights, slope, s, dual)
+        dual = self.dual(slope, s)
         objective = value + self.penalty(b, l1, l2)
         gap = objective - dual + conjugate
         return objective, np.where(gap > -1e-10 * (1 + np.abs(objective)), np.maximum(gap, 0.0), np.inf)
 
-    def null(self, B):
-        """(B,) losses of the intercept alone."""
-        return self.balanced(np.zeros((B, self.y.shape[1])))[1]
+    def dual(self, slope, s):
+        """(B,) The loss part of the dual objective at s times the slopes."""
+        out = np.empty(len(slope))
+        duals_of_problems(self.code, self.parameter, self.y, self.target, self.weights, slope, s, out)
+        return out
+
+    def null_deviance(self):
+        """(B,) losses of the intercept alone less their least: the dual value at slopes of 0."""
+        none = np.zeros((len(self.target), self.y.shape[1]))
+        return self.balanced(none)[2] - self.dual(none, np.ones(len(none)))

@@ -2,15 +2,19 @@
 
 import numpy as np
 
-from riata_engine.cpu.descent_rows import LOSSES, losses_of_problems
+from riata_engine.cpu.descent_gap import losses_of_problems
+from riata_engine.cpu.descent_rows import LOSSES, squared_norms
 
 #: the largest second derivative of a loss; of those that are not named it depends on the data
 BOUND = {"squared": 1.0, "logistic": 0.25, "huber": 1.0, "squared_hinge": 2.0, "squared_epsilon_insensitive": 2.0,
-"modified_huber": 2.0} #: losses with a kink, which no curvature bounds
+         "modified_huber": 2.0}
+#: losses with a kink, which no curvature bounds
 KINKED = {"hinge", "epsilon_insensitive", "perceptron"}
 #: step sizes that do not depend on the units of the gradient
 CUSTOMARY = {"adagrad": 1e-2, "rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3}
 SAMPLE, MARGIN = 4096, 1.1
+#: columns up to which power iteration goes by XᵀX, where there are four times as many rows
+SIDE = 512
 
 
 def largest_curvature(X, weights, intercept=True, rtol=1e-3, most=200):
@@ -19,15 +23,25 @@ def largest_curvature(X, weights, intercept=True, rtol=1e-3, most=200):
     Power iteration until a step changes it by less than ``rtol``; from a start that no column is orthogonal to.
     """
     total = weights.sum()
-    v = np.random.Generator(np.random.Philox(key=0)).standard_normal(X.shape[1] + intercept)
+    q = X.shape[1] + intercept
+    small = isinstance(X, np.ndarray) and q <= min(SIDE, len(X) // 4)
+    if small:                                                 # the matrix itself, as each of some hundred steps reads X twice
+        root = np.sqrt(weights)[:, None]
+        Z = np.column_stack([X, np.ones(len(X))]) if intercept else X
+        Z = np.asarray(Z * root, float)
+        gram = Z.T @ Z
+    v = np.random.Generator(np.random.Philox(key=0)).standard_normal(q)
     value = 0.0
     for _ in range(most):
-        v /= np.linalg.norm(v)
-        u = X @ v[:X.shape[1]].astype(X.dtype, copy=False)
-        u = (u + v[-1] if intercept else u) * weights
-        image = np.asarray(X.T @ u, float)
-        v = np.append(image, u.sum()) if intercept else image
-        before, value = value, float(np.linalg.norm(v) / total)
+        v /= np.sqrt(v @ v)
+        if small:
+            v = gram @ v
+        else:
+            u = X @ v[:X.shape[1]].astype(X.dtype, copy=False)
+            u = (u + v[-1] if intercept else u) * weights
+            image = np.asarray(X.T @ u, float)
+            v = np.append(image, u.sum()) if intercept else image
+        before, value = value, float(np.sqrt(v @ v) / total)
         if value == 0 or abs(value - before) <= rtol * value:
             break
     return value
@@ -53,7 +67,7 @@ def loss_curvature(loss, parameter, y, weights):
 def row_norms(X):
     """(n,) Σ_j x_ij²"""
     if isinstance(X, np.ndarray):
-        return np.einsum("ij,ij->i", X, X, dtype=float)
+        return squared_norms(np.ascontiguousarray(X).reshape(-1), X.shape[1])
     return np.add.reduceat(np.append(X.data.astype(float) ** 2, 0.0), X.indptr[:-1]) * (np.diff(X.indptr) > 0)
 
 

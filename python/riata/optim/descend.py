@@ -22,7 +22,7 @@ from riata.validation import (
     check_weights,
 )
 from riata_engine.batch import LOSS, STATUS, Interrupted
-from riata_engine.descent import ENDED, LOSSES, Descent
+from riata_engine.descent import ENDED, KINKED, LOSSES, Descent
 from riata_engine.descent import descend as run
 from riata_engine.random import permutation
 
@@ -38,7 +38,7 @@ ADAPTIVE = ("adagrad", "rmsprop", "adam", "adamw")
 
 
 @native
-def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optimizer="sgd", step="auto", schedule="fixed",
+def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optimizer="auto", step="auto", schedule="fixed",
             batch_size="auto", epochs=100, shuffle=True, weights=None, intercept=True, average=False, clip=None, dropout=0.0,
             validation=None, tol=None, patience=5, restore_best=True, epsilon=0.1, start=None, seed=0, n_threads=None,
             time_budget=None) -> DescentResult:
@@ -66,8 +66,11 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
     groups : optional
         Labels of the features' groups (p,), as in `riata.fit_group_path`. For "sgd", "momentum", "nesterov", "sag", "saga",
         "svrg".
-    optimizer : str or one of riata.optim's classes, default="sgd"
-        "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "sag", "saga", "svrg".
+    optimizer : str or one of riata.optim's classes, default="auto"
+        "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "sag", "saga", "svrg". "auto": "svrg", which
+        converges at a constant step size, where steps and schedule are left as they are, mini-batches are not all rows, the loss
+        has no kink, and X is dense, without dropout, averaging or clipping; else "sgd". "svrg", "sag" and "saga" keep a number
+        for each row and problem.
     step : float, array_like of shape (B,) or "auto", default="auto"
         Step size (learning rate). "auto" takes it from the expected smoothness of a mini-batch (Gower et al. 2019): 1/L for all
         rows at once, 1/(2 L) for mini-batches (times 1 − beta1 with a momentum), 1/(3 L) for "sag", "saga" and "svrg"; the
@@ -80,7 +83,7 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
     epochs : int, default=100
     shuffle : bool, default=True
         Whether each epoch goes by an order of its own: a function of `seed` and the epoch. Rows next to each other go together,
-        in blocks of up to 32 and 4 kB, where X is larger than a megabyte.
+        in blocks of up to 32 and 8 kB, where X is larger than a megabyte; of sparse X its entries count.
     weights : array_like of shape (n,), optional
     intercept : bool, default=True
         Never penalised.
@@ -155,7 +158,7 @@ def prepared(given):
     Y, classes, single = _target(given["y"], n, measure)
     alpha = _each(given["alpha"], "alpha", 0.0, low_open=False)
     single = single and np.ndim(given["alpha"]) == 0 and (isinstance(given["step"], str) or np.ndim(given["step"]) == 0)
-    optimizer, schedule = check_optimizer(given["optimizer"]), check_schedule(given["schedule"])
+    schedule = check_schedule(given["schedule"])
     step = given["step"] if isinstance(given["step"], str) else _each(given["step"], "step", 0.0, low_open=True)
     if isinstance(step, str) and step != "auto":
         raise ValueError(f"step = {step!r} must be 'auto' or a number above 0")
@@ -165,6 +168,12 @@ def prepared(given):
     batch = {"None": learnt, "auto": min(256, learnt)}.get(str(given["batch_size"]))
     if batch is None:
         batch = check_count(given["batch_size"], "batch_size", learnt)
+    optimizer = given["optimizer"]
+    if isinstance(optimizer, str) and optimizer == "auto":
+        asked = given["clip"] is not None or given["dropout"] != 0 or given["average"] is not False or schedule.name != "fixed"
+        reduced = (isinstance(step, str) and batch < learnt and isinstance(X, np.ndarray) and measure not in KINKED and not asked)
+        optimizer = "svrg" if reduced else "sgd"
+    optimizer = check_optimizer(optimizer)
     if schedule.name == "armijo" and (optimizer.name != "sgd" or batch < learnt or given["clip"] is not None):
         raise ValueError(f"schedule = 'armijo' looks at all rows before a step: it goes with optimizer='sgd' and "
                          f"batch_size=None, without clip; got optimizer={optimizer.name!r}, batch_size={given['batch_size']!r}")
