@@ -1,6 +1,7 @@
 """The scripts of examples/ run, and their results are what they say."""
 
 import importlib.util
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,27 @@ def test_one_model_per_gene(capsys):
     assert models["gene2"].coef.shape == models[2].coef.shape
     assert np.isfinite(nested).all()
     assert "nested R²: median" in capsys.readouterr().out
+
+
+def test_transfer_recogniser(capsys, tmp_path):
+    for package in ("onnx", "onnxruntime", "matplotlib", "rapidocr_onnxruntime"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed: `make models` fetches the recogniser and what runs it")
+    image = tmp_path / "transfer.png"
+    found = run("transfer_recogniser", (3, 30), 3, 700, image)
+    assert image.read_bytes().startswith(b"\x89PNG")
+    mean = {case: scores.mean() for case, scores in found.items()}
+    # with three images of each digit the recogniser is ahead by more than .1, and for the amount of ink behind by as much with 30
+    assert mean["which digit", "recogniser", 3] > mean["which digit", "raw pixels", 3] + 0.08
+    assert mean["which digit", "recogniser", 30] > mean["which digit", "raw pixels", 30]
+    assert mean["much ink", "recogniser", 30] < mean["much ink", "raw pixels", 30] - 0.1
+    assert "which digit,   3 images per class, recogniser: accuracy" in capsys.readouterr().out
+
+
+def test_transfer_recogniser_says_what_is_missing(capsys, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "rapidocr_onnxruntime" else find_spec(name))
+    assert run("transfer_recogniser") is None
+    assert "make models" in capsys.readouterr().out
 
 
 def test_transfer_digits(capsys):
