@@ -17,6 +17,7 @@ import numpy as np
 from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
 
+from riata.plot_style import PALETTE, new_axes, styled
 from riata.transfer import OnnxBackbone, extract_features, fit_head
 
 IMAGE = Path(__file__).resolve().parent.parent / "docs" / "images" / "transfer.png"
@@ -80,11 +81,9 @@ def standard_error(scores):
     return scores.std(ddof=1) / np.sqrt(len(scores))
 
 
+@styled
 def draw(found, tasks, features, counts, image):
     """Accuracy against images per class; bars are standard errors."""
-    from riata.plot_style import PALETTE
-    from riata.plots import new_axes
-
     axes = new_axes(6.4, 3.8)
     for task, style in zip(tasks, ("-", "--"), strict=True):
         for name, colour in zip(features, PALETTE, strict=False):
@@ -96,8 +95,8 @@ def draw(found, tasks, features, counts, image):
     axes.minorticks_off()
     axes.set_xlabel("images per class")
     axes.set_ylabel("accuracy on the other images")
-    axes.set_title("A text recogniser as backbone: two tasks on the same images")
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.set_title("A text recogniser as backbone, for two tasks")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     axes.figure.savefig(image, dpi=160)
 
 
