@@ -1,7 +1,7 @@
 """Does a network that has learned the digits 0 to 4 help with 5 to 9, from a few images of each?
 
-Four classifiers of the new digits, on the same images: a network trained from nothing, a new head on a network's features as
-its weights were drawn, a new head on the frozen features that 0 to 4 have taught, head and last convolution trained on from there.
+Four classifiers of the new digits, on the same images: a network trained from nothing, a new head on the features of a network as
+it was drawn, a new head on the frozen features that 0 to 4 have taught, and head and last convolution trained on from there.
 
 Means of five draws and their standard errors, with three and with ten images of each digit:
 

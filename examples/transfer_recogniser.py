@@ -58,7 +58,8 @@ def main(counts=(3, 10, 30), repeats=5, images=1797, image=IMAGE):
         print(MISSING)
         return None
     X, digit = load_digits(return_X_y=True)
-    X, digit = X[:images] / 16, digit[:images]
+    spread = np.arange(images) * len(X) // images                 # over all writers, who come one after the other
+    X, digit = X[spread] / 16, digit[spread]
     backbone = OnnxBackbone(path, LAYER, preprocess=as_text, postprocess=lambda steps: steps.mean(axis=1))
     print(backbone)
     features = {"raw pixels": X, "recogniser": extract_features(backbone, X.reshape(-1, 8, 8), batch_size=64)}
