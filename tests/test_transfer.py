@@ -1,5 +1,7 @@
 """Transfer: features once, heads with a certificate, and networks that go on from them."""
 
+import sys
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -93,11 +95,54 @@ def test_an_onnx_file_is_a_backbone(digits, tmp_path):
     hidden = np.maximum(X.astype(np.float32) @ W, 0)
     np.testing.assert_allclose(extract_features(tmp_path / "small.onnx", X), -hidden, atol=1e-5)
     np.testing.assert_allclose(extract_features(OnnxBackbone(tmp_path / "small.onnx", "h"), X), hidden, atol=1e-5)
-    with pytest.raises(ValueError, match="no tensor of the model"):
+    backbone = OnnxBackbone(tmp_path / "small.onnx", "h", preprocess=lambda rows: rows[:, ::-1], postprocess=lambda h: 2 * h)
+    np.testing.assert_allclose(extract_features(backbone, X[:, ::-1], batch_size=100), 2 * hidden, atol=1e-5)
+    assert backbone.tensors == ["z", "h", "out"]
+    assert repr(backbone) == "OnnxBackbone('small.onnx', output='h'): takes (any, 64), tensor(float)"
+    with pytest.raises(ValueError, match=r"'nowhere' is no tensor of small\.onnx; near it are .*its outputs are 'out'"):
         OnnxBackbone(tmp_path / "small.onnx", "nowhere")
+    with pytest.raises(ValueError, match=r"shape \(any, 64\) as 'x'.*5 rows; X has shape \(5, 63\)"):
+        OnnxBackbone(tmp_path / "small.onnx")(X[:5, 1:])
+    with pytest.raises(ValueError, match=r"preprocess\(X\) has shape \(4, 64\)"):
+        OnnxBackbone(tmp_path / "small.onnx", preprocess=lambda rows: rows[1:])(X[:5])
+    with pytest.raises(TypeError, match="preprocess = 3 must be a function"):
+        OnnxBackbone(tmp_path / "small.onnx", preprocess=3)
+    with pytest.raises(FileNotFoundError):
+        OnnxBackbone(tmp_path / "none.onnx")
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(ValueError, match=r"text\.onnx is no ONNX model"):
         OnnxBackbone(tmp_path / "text.onnx")
+
+
+def onnx_file(path, inputs, nodes=(("Identity", "x", "out"),)):
+    from onnx import TensorProto, helper, save
+
+    graph = helper.make_graph([helper.make_node(kind, said.split(), [out]) for kind, said, out in nodes], "small",
+                              [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs],
+                              [helper.make_tensor_value_info("out", TensorProto.FLOAT, None)])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_an_onnx_model_for_one_row_runs_row_by_row(tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    X = np.arange(12.0).reshape(4, 3)
+    np.testing.assert_array_equal(extract_features(onnx_file(tmp_path / "one.onnx", [("x", [1, 3])]), X), X)
+    with pytest.raises(ValueError, match=r"takes arrays of shape \(2, 3\).*3 rows"):
+        OnnxBackbone(onnx_file(tmp_path / "two.onnx", [("x", [2, 3])]))(X[:3])
+    with pytest.raises(ValueError, match=r"one input, of numbers; this model has 'x' .*'z'"):
+        OnnxBackbone(onnx_file(tmp_path / "sum.onnx", [("x", [1, 3]), ("z", [1, 3])], [("Add", "x z", "out")]))
+
+
+@pytest.mark.parametrize(("absent", "output"), [("onnxruntime", None), ("onnx", "h")])
+def test_what_is_not_installed_is_named(monkeypatch, tmp_path, absent, output):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    path = onnx_file(tmp_path / "small.onnx", [("x", [None, 3])], [("Relu", "x", "h"), ("Neg", "h", "out")])
+    monkeypatch.setitem(sys.modules, absent, None)
+    with pytest.raises(ImportError, match=rf"needs {absent}: pip install 'riata\[onnx\]'"):
+        OnnxBackbone(path, output)
 
 
 def test_flattened_images_and_bad_tasks(digits):

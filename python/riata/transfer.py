@@ -5,6 +5,7 @@ optimum, with a certificate. The last layers of a riata network can then be trai
 """
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from riata.validation import check_count
 __all__ = ["OnnxBackbone", "TransferModel", "extract_features", "fit_head"]
 
 
-#: types of an ONNX input other than float32
-_TYPES = {"tensor(double)": np.float64, "tensor(int64)": np.int64, "tensor(int32)": np.int32}
+#: types of an ONNX input -> numpy's
+_TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16, "tensor(int64)": np.int64,
+          "tensor(int32)": np.int32, "tensor(uint8)": np.uint8}
 
 
 class OnnxBackbone:
@@ -30,53 +32,121 @@ class OnnxBackbone:
     ----------
     path : str or path
     output : str, optional
-        Name of the tensor to take; one inside the graph needs the package onnx. Default: the first output.
+        Name of the tensor to take. One inside the graph needs the package onnx; what lies behind it is cut off, and
+        costs nothing. Default: the first output.
+    preprocess : callable, optional
+        From a batch of rows to the array that the model takes, with as many rows.
+    postprocess : callable, optional
+        From the tensor for a batch to its features, such as ``lambda steps: steps.mean(axis=1)``.
+
+    Attributes
+    ----------
+    path : Path
+    input_name, input_shape, input_type
+        Of what the model takes; axes of any length have a name, or None, for a length.
+    output : str
 
     Raises
     ------
     ImportError
         If onnxruntime (or, for an inner tensor, onnx) is not installed.
+    FileNotFoundError
+        If there is no such file.
     ValueError
-        If the file is no ONNX model, or has no such tensor.
+        If the file is no ONNX model, has no such tensor, has several inputs or one that is not of numbers; in a call, if the
+        array does not fit the input.
     """
 
-    def __init__(self, path, output=None):
+    def __init__(self, path, output=None, *, preprocess=None, postprocess=None):
+        for name, function in (("preprocess", preprocess), ("postprocess", postprocess)):
+            if function is not None and not callable(function):
+                raise TypeError(f"{name} = {function!r} must be a function of a batch")
         try:
             import onnxruntime
         except ImportError as error:
             raise ImportError("an ONNX backbone needs onnxruntime: pip install 'riata[onnx]'") from error
-        path = Path(path)
-        model = path.read_bytes()
+        self.path = Path(path)
+        self._name, model = self.path.name, self.path.read_bytes()
+        session = self._opened(onnxruntime, model)
+        names = [tensor.name for tensor in session.get_outputs()]
+        if output is not None and output not in names:
+            session = self._opened(onnxruntime, _cut(model, output, names, self._name))
+        inputs = session.get_inputs()
+        if len(inputs) != 1 or inputs[0].type not in _TYPES:
+            has = ", ".join(f"{tensor.name!r} of {tensor.type}" for tensor in inputs) or "none"
+            raise ValueError(f"{self._name}: a backbone has one input, of numbers; this model has {has}. Give a function of rows "
+                             "that calls it")
+        self.input_name, self.input_shape, self.input_type = inputs[0].name, list(inputs[0].shape), inputs[0].type
+        self.output, self.preprocess, self.postprocess = names[0] if output is None else output, preprocess, postprocess
+        self._session = session
+
+    def _opened(self, onnxruntime, model):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         try:
-            session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-            names = [tensor.name for tensor in session.get_outputs()]
-            if output is not None and output not in names:
-                session = onnxruntime.InferenceSession(_with_output(model, output), options, providers=["CPUExecutionProvider"])
-        except (ImportError, LookupError) as error:
-            raise (ImportError if isinstance(error, ImportError) else ValueError)(*error.args) from None
+            return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:                            # onnxruntime has classes of its own for each fault
-            raise ValueError(f"{path.name} is no ONNX model that onnxruntime can run: {error}") from None
-        self._session, self.output = session, names[0] if output is None else output
-        self._input = session.get_inputs()[0]
+            raise ValueError(f"{self._name} is no ONNX model that onnxruntime can run: {error}") from None
+
+    @property
+    def tensors(self):
+        """Names that `output` can have, from the input to the end; needs the package onnx."""
+        try:
+            return _tensors(self.path.read_bytes())
+        except ImportError:
+            raise ImportError("the tensors inside a graph need onnx: pip install 'riata[onnx]'") from None
 
     def __call__(self, X):
         """The tensor for a batch of rows."""
-        dtype = _TYPES.get(self._input.type, np.float32)
-        return self._session.run([self.output], {self._input.name: np.ascontiguousarray(X, dtype)})[0]
+        rows = len(X)
+        X = np.asarray(X if self.preprocess is None else self.preprocess(X))
+        wanted = self.input_shape or [None] * X.ndim                   # of a rank that the file does not say
+        ones = wanted[:1] == [1]                                       # a model for one row at a time
+        fits = len(wanted) == X.ndim > 0 and all(not isinstance(size, int) or size == here
+                                                 for size, here in zip(wanted[1:], X.shape[1:], strict=True))
+        if not fits or len(X) != rows or (not ones and wanted[0] != rows and isinstance(wanted[0], int)):
+            raise ValueError(f"{self._name} takes arrays of shape {_shape(wanted)} as {self.input_name!r}, and an entry for each "
+                             f"of {rows} rows; {'X' if self.preprocess is None else 'preprocess(X)'} has shape {X.shape}")
+        X = np.ascontiguousarray(X, _TYPES[self.input_type])
+        try:
+            parts = [self._session.run([self.output], {self.input_name: part})[0]
+                     for part in (np.split(X, rows) if ones else [X])]
+        except Exception as error:
+            raise ValueError(f"{self._name} cannot be run on an array of shape {X.shape}: {error}") from None
+        out = np.concatenate(parts) if ones else parts[0]
+        return out if self.postprocess is None else self.postprocess(out)
+
+    def __repr__(self):
+        return f"OnnxBackbone({self._name!r}, output={self.output!r}): takes {_shape(self.input_shape)}, {self.input_type}"
 
 
-def _with_output(model, name):
-    """The bytes of a model with one more output: a tensor inside its graph."""
+def _shape(sizes):
+    return "(" + ", ".join(str(size) if isinstance(size, int) else "any" for size in sizes) + ")"
+
+
+def _tensors(model):
+    """Names of what the nodes of a model give, in order."""
+    import onnx
+
+    nodes = onnx.load_from_string(model).graph.node
+    return [name for node in nodes if node.op_type != "Constant" for name in node.output if name]
+
+
+def _cut(model, name, outputs, file):
+    """The bytes of a model that ends with a tensor inside its graph."""
     try:
         import onnx
     except ImportError:
-        raise ImportError(f"{name!r} is inside the graph, and to take it needs onnx: pip install 'riata[onnx]'") from None
+        raise ImportError(f"output = {name!r} is none of the outputs {outputs} of {file}; to take a tensor inside the graph "
+                          "needs onnx: pip install 'riata[onnx]'") from None
+    known = _tensors(model)
+    if name not in known:
+        near = get_close_matches(str(name), known, 3, 0) or outputs
+        raise ValueError(f"output = {name!r} is no tensor of {file}; near it are {', '.join(map(repr, near))}, and its outputs "
+                         f"are {', '.join(map(repr, outputs))}")
     graph = onnx.load_from_string(model)
-    if name not in {tensor for node in graph.graph.node for tensor in node.output}:
-        raise LookupError(f"output = {name!r} is no tensor of the model")
+    del graph.graph.output[:]
     graph.graph.output.append(onnx.ValueInfoProto(name=name))
     return graph.SerializeToString()
 

@@ -52,6 +52,8 @@ cdef struct Run:
     int schedule, reduction
     double s0, s1, s2, total
     double clip, dropout, tol
+    void* asked                         # a Python function that measures all problems after an epoch, or NULL
+    double* averaged
     long patience, average_from
     const int* group                    # features group by group, and where each begins
     const int* group_at
@@ -76,7 +78,7 @@ cdef struct Problem:
     double* record                      # (epochs, RECORD)
     signed char* status
     long* done                          # epochs
-    double t, averaged, best_value, start_value, before
+    double t, averaged, best_value, start_value, before, answer
     long idle, rises
     double loss, square, product, lengths, step, previous
     long n_steps

@@ -130,7 +130,9 @@ cdef void end_of_epoch(const Run* R, Problem* P, long epoch, Room* S) noexcept n
     H[4] = P.product / P.lengths if P.lengths > 0 else nan
     H[5] = P.step
     H[6] = nan
-    if R.validate:
+    if R.asked != NULL:
+        H[6] = P.answer
+    elif R.validate:
         mean_losses(R, P, 1, R.held, R.n_held, b, S, False, H + 6)
     if isfinite(P.start_value):
         P.rises = P.rises + 1 if objective > P.before else 0
@@ -155,6 +157,23 @@ cdef void end_of_epoch(const Run* R, Problem* P, long epoch, Room* S) noexcept n
             P.idle = 0
         else:
             P.ended, P.status[0] = True, NO_IMPROVEMENT
+
+
+cdef bint ask(const Run* R, Problem* P, int K) noexcept with gil:
+    """Have the function measure the problems where they are; whether it could."""
+    cdef int k
+    cdef double[::1] values
+    for k in range(K):
+        R.averaged[k] = P[k].averaged
+        if R.lazy:
+            catch_up_all(R, P + k)
+    found = (<object>R.asked)()
+    if found is None:
+        return False
+    values = found
+    for k in range(K):
+        P[k].answer = values[k]
+    return True
 
 
 cdef void run_task(const Run* R, Problem* P, int K, long first, Room* S, Signal* signal, void* control, bint owner) noexcept nogil:
@@ -202,6 +221,8 @@ cdef void run_task(const Run* R, Problem* P, int K, long first, Room* S, Signal*
             if (at // m) % POLL == 0 and attend(signal, control, owner):
                 break
         if signal.stop:
+            break
+        if R.asked != NULL and not ask(R, P, K):
             break
         alive = 0
         for k in range(K):
@@ -252,7 +273,7 @@ cdef int open_products(Run* R, const floating[::1] x, const long long[::1] indpt
 def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p, const int[::1] rows,
                 const int[::1] held, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] weight, dict settings,
                 const double[:, ::1] problems, dict state, double[:, :, ::1] record, signed char[::1] status, long[::1] done,
-                const int[::1] group, const int[::1] group_at, Control control, int n_threads):
+                const int[::1] group, const int[::1] group_at, Control control, int n_threads, asked=None):
     """Run B problems.
 
     Parameters
@@ -268,9 +289,12 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
         "t", "averaged", "lr" (B,). ld = p rounded up to a multiple of 8, and 8 more; the intercept is the first of these.
     record : (B, epochs, 7), status, done : (B,)
         History, how it ended, epochs.
+    asked : callable or None
+        Called after each epoch, with the state up to date, for the validation losses of all problems (B,); None ends the run.
     """
     cdef Run R
-    cdef Py_ssize_t B = problems.shape[0], i, tasks = (B + TOGETHER - 1) // TOGETHER, task, longest = p
+    cdef Py_ssize_t B = problems.shape[0], i, together = TOGETHER if asked is None else B
+    cdef Py_ssize_t tasks = (B + together - 1) // together, task, longest = p
     cdef long begun = 0, finished = 0, failed = 0, first = settings["first_epoch"]
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
@@ -290,7 +314,8 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     R.loss, R.a = settings["loss"], settings["parameter"]
     R.batch, R.epochs, R.shuffle, R.block, R.seed = (settings["batch_size"], record.shape[1], settings["shuffle"], settings["block"],
                                                      settings["seed"])
-    R.intercept, R.lazy, R.validate = settings["intercept"], settings["lazy"], held.shape[0] > 0
+    R.intercept, R.lazy, R.validate = settings["intercept"], settings["lazy"], held.shape[0] > 0 or asked is not None
+    R.asked, R.averaged = <void*>asked if asked is not None else NULL, &averaged[0]
     R.optimiser.kind, R.optimiser.beta1, R.optimiser.beta2 = settings["optimizer"], settings["beta1"], settings["beta2"]
     R.optimiser.eps, R.optimiser.decay = settings["eps"], settings["decay"]
     R.schedule, R.s0, R.s1, R.s2, R.total = (settings["schedule"], settings["s0"], settings["s1"], settings["s2"], settings["total"])
@@ -319,7 +344,7 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
             if S == NULL or (S.g == NULL and open_room(&R, longest, S)):
                 fetch_add(&failed, 1)
             else:
-                run_task(&R, P + task * TOGETHER, <int>min(<Py_ssize_t>TOGETHER, B - task * TOGETHER), first, S, signal, handle,
+                run_task(&R, P + task * together, <int>min(together, B - task * together), first, S, signal, handle,
                          threadid() == 0)
             fetch_add(&finished, 1)
         if threadid() == 0:

@@ -1,6 +1,7 @@
 # A network: its stages one after the other on a mini-batch, forward, loss, backward. Everything it writes to is there beforehand.
 import numpy as np
 from cython cimport floating
+from libc.math cimport sqrt
 from libc.string cimport memcpy
 from riata_engine.cpu.net_loss cimport LossOp
 from riata_engine.cpu.net_op cimport Op, address
@@ -92,6 +93,22 @@ cdef class Network:
         if to.shape[0] != stop - start or to.shape[1] != self.loss.width:
             raise ValueError(f"predictions of {stop - start} rows do not fit ({to.shape[0]}, {to.shape[1]})")
         self.loss.mean(stop - start, to)
+
+
+def clip_norm(floating[::1] grad, double longest):
+    """Scale grad down to the norm ``longest`` where it is longer, in place; returns its norm before."""
+    cdef Py_ssize_t i
+    cdef double square = 0, norm
+    cdef floating shrink
+    with nogil:
+        for i in range(grad.shape[0]):
+            square += <double>grad[i] * <double>grad[i]
+        norm = sqrt(square)
+        if norm > longest:
+            shrink = <floating>(longest / norm)
+            for i in range(grad.shape[0]):
+                grad[i] *= shrink
+    return norm
 
 
 def add_penalty(floating[::1] grad, const floating[::1] params, double l2):

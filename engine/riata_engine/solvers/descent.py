@@ -40,6 +40,8 @@ class Descent:
     average_from : step after which iterates are averaged, −1: never
     held : rows of validation, that are not learnt from
     patience, tol : stop after ``patience`` epochs without an improvement by ``tol``; tol −inf: never
+    measure : None or a function of (coef (B, p), intercept (B,)) that gives a validation loss after each epoch, one for all or
+    (B,); without ``held``
     restore : whether an answer is the best of the validation
     state : of a run that goes on, as ``Answers.state``
     certify : whether objective and gap are computed
@@ -78,6 +80,7 @@ class Descent:
     held: np.ndarray | None = None
     patience: int = 5
     tol: float = -np.inf
+    measure: object = None
     restore: bool = True
     start: tuple | None = None
     state: dict | None = None
@@ -103,6 +106,27 @@ class Answers:
     smoothness: float
     halvings: int
     state: dict = field(repr=False, default_factory=dict)
+
+
+class Asked:
+    """``measure`` of a ``Descent`` at its state of now, for the compiled epochs: what it raises is kept, and ends the run."""
+
+    def __init__(self, measure, state, p):
+        self.measure, self.state, self.p, self.error = measure, state, p, None
+
+    def __call__(self):
+        b, averaged = self.state["b"], self.state["averaged"] > 0
+        if averaged.any():
+            b = np.where(averaged[:, None], self.state["average"], b)
+        try:
+            losses = np.asarray(self.measure(b[:, : self.p] + 0.0, b[:, -8].copy()), dtype=float)
+            if losses.shape not in ((), (len(b),)) or not np.isfinite(losses).all():
+                raise ValueError(f"validation gave {losses}: a function for early stopping returns a finite number, lower for "
+                                 f"better{'' if len(b) == 1 else f', or {len(b)} of them'}")
+        except BaseException as error:
+            self.error = error
+            return None
+        return np.full(len(b), losses)
 
 
 def by_rows(X):
@@ -206,9 +230,12 @@ def _run(problem, entries, rows, held, weights, optimizer, reduction, batch, laz
     status, done = np.zeros(B, np.int8), np.zeros(B, np.int64)
     group, group_at = (None, None) if not grouped else (np.asarray(part, np.int32) for part in problem.groups)
     control.total = control.total or B
+    asked = None if problem.measure is None else Asked(problem.measure, state, p)
     run_descent(x, indptr, indices, p, rows, held, np.ascontiguousarray(problem.Y.T, dtype=float),
                 np.ascontiguousarray(problem.target, dtype=np.intp), weights, settings, np.ascontiguousarray(problems), state,
-                record, status, done, group, group_at, control, n_threads)
+                record, status, done, group, group_at, control, n_threads, asked)
+    if asked is not None and asked.error is not None:
+        raise asked.error
     state["epoch"] += int(done.max(initial=0))
     return record, status, done
 
@@ -220,7 +247,7 @@ def _answers(problem, entries, weights, rows, state, record, status, done, L, ha
     if problem.average_from >= 0:
         averaged = state["averaged"] > 0
         answer[averaged] = state["average"][averaged]
-    best = diverged | (problem.restore & (len(held) > 0))
+    best = diverged | (problem.restore & (len(held) > 0 or problem.measure is not None))
     answer[best] = state["best"][best]
     bad = ~np.isfinite(answer).all(axis=1)                    # stopped within an epoch that overflowed
     answer[bad], status[bad] = state["best"][bad], ENDED.index("diverged")

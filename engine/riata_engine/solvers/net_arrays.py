@@ -85,6 +85,7 @@ class Net:
         """Give every stage its arrays; to be done again after a stage has been frozen or freed."""
         learning = [number for number, stage in enumerate(self.stages) if stage.learns]
         lowest = learning[0] if learning else len(self.stages)
+        self.grad[:] = 0                                    # what is frozen keeps none that counts in a norm
         widths = [self.stages[0].op.width_in] + [stage.op.width_out for stage in self.stages]
         self.outputs = [np.empty((self.capacity, width), self.dtype) for width in widths]
         # the gradient of an output is needed until the stage below has its own: two arrays take turns

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from riata_engine.cpu.network import add_penalty
+from riata_engine.cpu.network import add_penalty, clip_norm
 from riata_engine.cpu.steps import OPTIMISERS, STATE, step
 
 #: step sizes where none is given: those of torch.optim, and 0.01 where it has none
@@ -19,12 +19,14 @@ class Stepper:
     rate : float or None
     beta1, beta2, eps, decay : float
         Momentum or the mean of gradients; the mean of squares; what is added to their root; the weight decay of "adamw".
+    clip : float
+        Largest norm of the mean gradient of the loss with its l2 penalties, over all that learns; 0: any.
     """
 
-    def __init__(self, net, name="adam", rate=None, beta1=0.9, beta2=0.999, eps=1e-8, decay=0.0):
+    def __init__(self, net, name="adam", rate=None, beta1=0.9, beta2=0.999, eps=1e-8, decay=0.0, clip=0.0):
         self.net, self.name, self.code = net, name, OPTIMISERS.index(name)
         self.rate = RATES[name] if rate is None else rate
-        self.settings = (beta1, beta2, eps, decay)
+        self.settings, self.clip = (beta1, beta2, eps, decay), clip
         velocity, squares = STATE[name]
         self.velocity = np.zeros_like(net.params) if velocity else None
         self.squares = np.zeros_like(net.params) if squares else None
@@ -50,6 +52,8 @@ class Stepper:
         penalty = 0.0
         for grad, params, l2 in self.ridges:
             penalty += add_penalty(grad, params, ridge * l2)
+        if self.clip:
+            clip_norm(self.net.grad, self.clip)
         self.t += 1
         for params, grad, velocity, squares, l1 in self.pieces:
             step(self.code, params, grad, velocity, squares, self.t, self.rate, *self.settings, l1)

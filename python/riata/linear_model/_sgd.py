@@ -1,6 +1,7 @@
 """What SGDRegressor and SGDClassifier share: parameters, runs of the engine, and what they leave behind."""
 
 import warnings
+from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -54,7 +55,8 @@ _CHECKS = {
     "batch_size": (lambda v: v is None or _is_count(v), "None or an int >= 1"),
     "dropout": (lambda v: _is_real(v) and 0 <= v < 1, "a number in [0, 1)"),
     "optimizer": (lambda v: isinstance(v, (str, Optimizer)), "a name or one of the classes of riata.optim"),
-    **dict.fromkeys(("fit_intercept", "shuffle", "early_stopping", "warm_start"), (_is_flag, "True or False")),
+    "early_stopping": (lambda v: _is_flag(v) or callable(v), "True, False or a function of the estimator for a loss"),
+    **dict.fromkeys(("fit_intercept", "shuffle", "warm_start"), (_is_flag, "True or False")),
 }
 
 
@@ -111,11 +113,25 @@ class StochasticLinear(LinearPredictor):
             intercept=bool(self.fit_intercept), step="auto" if self.learning_rate == "auto" else float(self.eta0),
             schedule=SCHEDULE_NAMES[self.learning_rate], t0=t0, rate_alpha=float(self.alpha), batch_size=batch,
             epochs=1 if partial else int(self.max_iter), shuffle=bool(self.shuffle),
-            seed=seed, dropout=float(self.dropout), held=held, patience=int(self.n_iter_no_change),
+            seed=seed, dropout=float(self.dropout), held=held,
+            measure=self._measure(X.dtype), patience=int(self.n_iter_no_change),
             tol=-np.inf if self.tol is None or partial else float(self.tol),
             state=self._last_state(B) if partial else None, start=start,
             average_from=(int(self.average) - 1) // batch if self.average else -1, n_threads=self._threads(),
             certify=not partial, **numbers, **optimizer.settings)
+
+    def _measure(self, dtype):
+        """``early_stopping`` as a function of coefficients, if it is one: it sees a copy of the estimator that has them."""
+        if not callable(self.early_stopping):
+            return None
+        model = copy(self)
+
+        def measure(coef, intercept):
+            model.coef_ = self._shaped(coef.astype(dtype, copy=False))
+            model.intercept_ = intercept.astype(dtype, copy=False)
+            return self.early_stopping(model)
+
+        return measure
 
     def _threads(self):
         jobs = getattr(self, "n_jobs", None)
@@ -148,6 +164,11 @@ class StochasticLinear(LinearPredictor):
         coef, intercept = answers.coef.astype(dtype, copy=False), answers.intercept.astype(dtype, copy=False)
         return coef, intercept if self.fit_intercept else np.zeros(len(coef), dtype)
 
+    @staticmethod
+    def _shaped(coef):
+        """``coef_`` of coefficients (B, p)."""
+        return coef
+
     def _last_state(self, B):
         """Where the last call ended, at the coefficients of now; None at the first."""
         state = getattr(self, "_state", None)
@@ -155,6 +176,7 @@ class StochasticLinear(LinearPredictor):
             p = self.n_features_in_
             state["b"][:, :p], state["b"][:, -8] = np.reshape(self.coef_, (B, p)), np.reshape(self.intercept_, B)
         return state
+
 
 def coded(codes, n_classes, loss):
     """(n, B) targets of classes: one problem for two classes, else each against the rest; 0 and 1, or ±1."""

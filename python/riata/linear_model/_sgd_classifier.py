@@ -122,7 +122,7 @@ validation_fraction, n_iter_no_change, warm_start, average, batch_size, optimize
                              "The number of classes has to be greater than one; got 1 class")
         before = known if known is not None and np.array_equal(known[2], self.classes_) else (None, None)
         held = None
-        if self.early_stopping:
+        if self.early_stopping and not callable(self.early_stopping):
             split = StratifiedShuffleSplit(test_size=self.validation_fraction, random_state=self.random_state)
             held = np.sort(next(split.split(np.zeros(len(codes)), codes))[1]).astype(np.int32)
         problems = 1 if len(self.classes_) == 2 else len(self.classes_)

@@ -46,8 +46,9 @@ class SGDRegressor(RegressorMixin, StochasticLinear):
         'one_cycle' (over max_iter epochs), 'auto' (from the smoothness of the loss). t counts steps.
     eta0 : float, default=0.01
     power_t : float, default=0.25
-    early_stopping : bool, default=False
-        Hold ``validation_fraction`` of the rows out and return the coefficients with the least loss there.
+    early_stopping : bool or callable, default=False
+        Hold ``validation_fraction`` of the rows out and return the coefficients with the least loss there; or go by
+        ``early_stopping(estimator)``, a loss of your own of a copy of the estimator after each epoch, and hold nothing out.
     validation_fraction : float, default=0.1
     n_iter_no_change : int, default=5
     warm_start : bool, default=False
@@ -114,7 +115,7 @@ class SGDRegressor(RegressorMixin, StochasticLinear):
         before = (self.coef_, self.intercept_) if self.warm_start and hasattr(self, "coef_") else (None, None)
         X, y, weights = self._checked(X, y, sample_weight)
         held = None
-        if self.early_stopping:
+        if self.early_stopping and not callable(self.early_stopping):
             split = ShuffleSplit(test_size=self.validation_fraction, random_state=self.random_state)
             held = np.sort(next(split.split(X))[1]).astype(np.int32)
         start = starting_point(before[0] if coef_init is None else coef_init,
@@ -148,8 +149,12 @@ class SGDRegressor(RegressorMixin, StochasticLinear):
 
     def _fitted(self, X, answers):
         coef, intercept = self._keep_answers(answers, X.dtype, True)
-        self.coef_, self.intercept_ = np.ascontiguousarray(coef[0]), intercept
+        self.coef_, self.intercept_ = self._shaped(coef), intercept
         return self
+
+    @staticmethod
+    def _shaped(coef):
+        return np.ascontiguousarray(coef[0])
 
 
 def starting_point(coef, intercept, problems, n_features):

@@ -33,8 +33,9 @@ _PARAMETERS = """hidden_layer_sizes : int or list of int, default=(100,)
     warm_start : bool, default=False
     momentum : float in [0, 1), default=0.9
     nesterovs_momentum : bool, default=True
-    early_stopping : bool, default=False
-        Hold out ``validation_fraction`` and stop by its score.
+    early_stopping : bool or callable, default=False
+        Hold out ``validation_fraction`` and stop by its score; or stop by ``early_stopping(estimator)``, a loss of your own after
+        each epoch, and hold nothing out.
     validation_fraction : float in [0, 1), default=0.1
     beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
         Of 'adam'; epsilon is added to the root of the corrected squares (Kingma and Ba 2015, and torch).
@@ -53,7 +54,7 @@ _ATTRIBUTES = """coefs_, intercepts_ : list of ndarray
     validation_scores_ : list of float or None
         After each epoch, where ``early_stopping=True``.
     validation_curve_ : list of float or None
-        The loss on the held-out rows after each epoch.
+        The loss on the held-out rows, or that of the function, after each epoch.
     best_validation_score_ : float or None
     n_iter_, t_, n_layers_, n_outputs_ : int
     out_activation_ : str

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from riata.linear_model._parameters import InvalidParameterError
-from riata.nn._training import History, Watch, train
+from riata.nn._training import History, Watch, loss_by, train
 from riata_engine.nets import ACTIVATIONS, NET_LOSSES, DenseOp, DropoutOp, LossOp, Net, Rows, Stage, Stepper, single_threaded_blas
 
 ROOM = 2**31 - 1
@@ -55,7 +55,7 @@ _RULES = {
     "warm_start": (_flag, "True or False"),
     "momentum": (_number(0, 1), "a number in [0, 1)"),
     "nesterovs_momentum": (_flag, "True or False"),
-    "early_stopping": (_flag, "True or False"),
+    "early_stopping": (lambda v: _flag(v) or callable(v), "True, False or a function of the estimator that returns a loss"),
     "validation_fraction": (_number(0, 1), "a number in [0, 1)"),
     "beta_1": (_number(0, 1), "a number in [0, 1)"),
     "beta_2": (_number(0, 1), "a number in [0, 1)"),
@@ -202,9 +202,11 @@ class Perceptron(BaseEstimator):
         net = self._net
         stepper = self._resumed(incremental)
         validation = score = watched = None
-        if self.early_stopping:
-            if incremental:
-                raise ValueError("partial_fit does not support early_stopping=True")
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        if callable(self.early_stopping):
+            validation = loss_by(self.early_stopping, self, "early_stopping")
+        elif self.early_stopping:
             rows, held, truth = self._held_out(rows, random, y)
             validation, watched = (lambda: net.value(held)), (lambda history: -history.validation_score[-1])
             score = lambda: self._held_out_score(net.predict(held.X), truth, held.weights)  # noqa: E731
@@ -217,15 +219,14 @@ class Perceptron(BaseEstimator):
         begun = len(history.loss)
         train(net, stepper, rows, batch_size=min(size, n), epochs=1 if incremental else self.max_iter, seed=seed, history=history,
               shuffle=self.shuffle, validation=validation, score=score, watched=watched, watch=watch,
-              restore_best=self.early_stopping,
-              per_row=True, progress=bool(self.verbose))
+              restore_best=bool(self.early_stopping), per_row=True, progress=bool(self.verbose))
         if history.stopped == "diverged":
             warnings.warn(f"{type(self).__name__}: {history.message}", ConvergenceWarning, stacklevel=4)
         self._history, self._stepper = history, stepper
         self.loss_curve_ = list(history.loss)
         self.loss_ = history.loss[-1] if history.loss else np.inf
         self.n_iter_ = max(1, len(history.loss) - begun)
-        self.validation_scores_ = list(history.validation_score) if self.early_stopping else None
+        self.validation_scores_ = list(history.validation_score) or None
         self.validation_curve_ = list(history.validation_loss) if self.early_stopping else None
         self.best_validation_score_ = max(history.validation_score) if history.validation_score else None
         self.best_loss_ = None if self.early_stopping else min(history.loss, default=np.inf)

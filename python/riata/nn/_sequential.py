@@ -13,7 +13,7 @@ from ._build import arrange, build, follow, label
 from ._data import flat, input_of, rows_of, target_of
 from ._layers import LAYERS, Layer
 from ._losses import check_loss
-from ._training import History, Watch, schedule_of, stepper_of, train
+from ._training import History, Watch, loss_by, schedule_of, stepper_of, train
 
 #: streams of random numbers below the layers': the rows of a validation split
 SPLIT = 1 << 60
@@ -95,7 +95,7 @@ class Sequential:
         return self
 
     def fit(self, X, y, *, sample_weight=None, epochs=10, batch_size=32, optimizer="adam", learning_rate=None, schedule=None,
-            shuffle=True, validation_data=None, validation_split=0.0, patience=None, min_delta=0.0, restore_best=True,
+            clip=None, shuffle=True, validation_data=None, validation_split=0.0, patience=None, min_delta=0.0, restore_best=True,
             progress=None, callback=None):
         """Train from the weights as they are: the first call from drawn ones, a second call goes on.
 
@@ -117,9 +117,12 @@ class Sequential:
         schedule : None, str, one of `riata.optim` or callable, default=None
             The step size from ``learning_rate`` on: 'cosine', 'one_cycle', 'exponential', 'step', 'inverse_scaling'; a callable
             gives it for a step number.
+        clip : float > 0, optional
+            Largest norm of a mini-batch's gradient, over all layers that learn; longer ones are scaled down to it.
         shuffle : bool, default=True
             A new order of the rows for each epoch.
-        validation_data : (X, y), optional
+        validation_data : (X, y) or callable, optional
+            Held-out rows, or ``validation_data(net)``, a loss of your own of the network after each epoch.
         validation_split : float in [0, 1), default=0.0
             Share of the rows, drawn at random, that is held out instead.
         patience : int, optional
@@ -150,9 +153,13 @@ class Sequential:
         known = getattr(self, "classes_", None)
         targets, classes = target_of(y, X.shape[0], self.loss, self._last, self._width, known)
         rows, shift = rows_of(X, targets, sample_weight)
+        validation = score = None
         held_out = self._held_out(rows, targets, validation_data, validation_split, classes)
         if held_out is not None:
             rows, shift, held, held_shift, score = held_out
+            validation = lambda: self._net.value(held) + held_shift  # noqa: E731
+        elif callable(validation_data):
+            validation = loss_by(validation_data, self, "validation_data")
         n = rows.X.shape[0]
         epochs, batch_size = check_count(epochs, "epochs", 2**31 - 1), check_count(batch_size, "batch_size", 2**31 - 1)
         if batch_size > n:
@@ -161,15 +168,14 @@ class Sequential:
             patience = check_count(patience, "patience", 2**31 - 1)
         watch = Watch(patience, check_number(min_delta, "min_delta", 0, high_open=True))
         arrange(self.layers, self._net)
-        stepper = stepper_of(self._net, optimizer, learning_rate)
+        stepper = stepper_of(self._net, optimizer, learning_rate, clip)
         schedule = schedule_of(schedule, stepper.rate, epochs, -(-n // batch_size))
         if classes is not None:
             self.classes_ = classes
         train(self._net, stepper, rows, batch_size=batch_size, epochs=epochs, seed=self.seed, history=self.history_,
               shuffle=check_flag(shuffle, "shuffle"), shift=shift,
-              validation=None if held_out is None else lambda: self._net.value(held) + held_shift,
-              score=None if held_out is None else score, watch=watch,
-              restore_best=check_flag(restore_best, "restore_best") and held_out is not None,
+              validation=validation, score=score, watch=watch,
+              restore_best=check_flag(restore_best, "restore_best") and validation is not None,
               schedule=schedule, progress=progress, callback=callback)
         return self
 
@@ -181,6 +187,11 @@ class Sequential:
         if data is not None:
             if split:
                 raise ValueError("validation_data and validation_split are both given: give one of them")
+            if callable(data):
+                return None
+            if not isinstance(data, (tuple, list)) or len(data) != 2:
+                raise TypeError(f"validation_data is a {type(data).__name__}: give (X, y), or a function of the network that "
+                                "returns a loss")
             X, _ = input_of(data[0], self.input_shape)
             X = flat(X, self.dtype)
             held, _ = target_of(data[1], X.shape[0], self.loss, self._last, self._width, classes)

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict, astuple, dataclass, field
+from numbers import Real
 
 import numpy as np
 
@@ -14,20 +15,33 @@ from riata_engine.nets import RATES, Stepper, epoch, single_threaded_blas
 from riata_engine.random import permutation
 
 
-def stepper_of(net, optimizer, learning_rate=None):
-    """The engine's optimiser for a network, of a name or one of `riata.optim`.
+def stepper_of(net, optimizer, learning_rate=None, clip=None):
+    """The engine's optimiser for a network, of a name or one of `riata.optim`; ``clip`` is the largest norm of a gradient.
 
     Raises
     ------
     ValueError
-        For an unknown name, one that keeps a slope for each row of a linear model, and a step that is not positive.
+        For an unknown name, one that keeps a slope for each row of a linear model, and a step or norm that is not positive.
     """
     optimizer = check_optimizer(optimizer)
     if optimizer.name not in RATES:
         raise ValueError(f"optimizer = {optimizer.name!r} is for linear models: a network takes {', '.join(map(repr, RATES))}")
     if learning_rate is not None:
         learning_rate = check_number(learning_rate, "learning_rate", 0, low_open=True, high_open=True)
-    return Stepper(net, optimizer.name, learning_rate, **asdict(optimizer))
+    clip = 0.0 if clip is None else check_number(clip, "clip", 0, low_open=True, high_open=True)
+    return Stepper(net, optimizer.name, learning_rate, **asdict(optimizer), clip=clip)
+
+
+def loss_by(function, model, name):
+    """``function(model)`` as a function of nothing whose answer is a number; ``name`` is the argument that it came by."""
+    def loss():
+        value = function(model)
+        if not isinstance(value, Real) or not np.isfinite(value):
+            raise ValueError(f"{name} gave {value!r}: a function for early stopping returns a finite number, lower "
+                             "for better")
+        return float(value)
+
+    return loss
 
 
 def schedule_of(schedule, rate, epochs, per_epoch):
@@ -62,7 +76,7 @@ class History:
     loss : list of float
         Mean loss of the mini-batches, each at the weights it met, with l2 penalties.
     validation_loss, validation_score : list of float
-        After the epoch; empty without validation data. The score is the accuracy, or R².
+        After the epoch; empty without validation data. The score is the accuracy, or R²; there is none of a function.
     learning_rate, seconds : list of float
     best_epoch : int or None
         The epoch (from 0) whose weights the network has, where they were restored, or the best so far.

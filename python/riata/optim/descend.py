@@ -94,8 +94,9 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
     dropout : float in [0, 1), default=0.0
         Rate at which inputs are set to zero while learning, the others divided by 1 − rate. The certificate is that of the
         objective above, without it.
-    validation : float in (0, 1) or array_like of row numbers, optional
-        Rows that are not learnt from: their loss is in the history.
+    validation : float in (0, 1), array_like of row numbers, or callable, optional
+        Rows that are not learnt from: their loss is in the history. Or ``validation(coef, intercept)``, a loss of your own after
+        each epoch, of coefficients (p,) and a number; of a batch (B, p) and (B,), for a loss (B,) or one for all.
     tol : float, optional
         Stop after `patience` epochs in which the validation loss (without: the objective) was not below the best by `tol`. None:
         never.
@@ -163,7 +164,8 @@ def prepared(given):
     if isinstance(step, str) and step != "auto":
         raise ValueError(f"step = {step!r} must be 'auto' or a number above 0")
     B = _count(Y.shape[1], alpha, step)
-    held = _held(given["validation"], n, given["seed"])
+    asked = given["validation"] if callable(given["validation"]) else None
+    held = _held(None if asked else given["validation"], n, given["seed"])
     learnt = n - len(held)
     batch = {"None": learnt, "auto": min(256, learnt)}.get(str(given["batch_size"]))
     if batch is None:
@@ -206,6 +208,7 @@ def prepared(given):
         patience=check_count(given["patience"], "patience", MOST_EPOCHS),
         tol=-np.inf if given["tol"] is None else check_number(given["tol"], "tol", 0.0, high_open=True),
         restore=check_flag(given["restore_best"], "restore_best"), start=start,
+        measure=(lambda coef, intercept: asked(coef[0], float(intercept[0]))) if asked and single and B == 1 else asked,
         n_threads=None if given["n_threads"] is None else check_count(given["n_threads"], "n_threads", MOST_THREADS),
         time_budget=None if budget is None else check_number(budget, "time_budget", 0.0, low_open=True),
         **optimizer.settings, **schedule.settings)
@@ -305,7 +308,8 @@ def _held(validation, n, seed):
         return np.sort(permutation(n, check_seed(seed, "the rows of validation are"), HELD)[:count]).astype(np.int32)
     rows = np.asarray(validation)
     if rows.ndim != 1 or rows.dtype.kind not in "iu" or not len(rows) or rows.min() < 0 or rows.max() >= n:
-        raise ValueError(f"validation must be a share of the rows in (0, 1), or numbers of rows from 0 to {n - 1}")
+        raise ValueError(f"validation must be a share of the rows in (0, 1), or numbers of rows from 0 to {n - 1}, "
+                         "or a function of (coef, intercept)")
     rows = np.unique(rows).astype(np.int32)
     if len(rows) == n:
         raise ValueError("validation names all rows: none is left to learn from")

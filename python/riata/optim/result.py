@@ -36,7 +36,7 @@ class History:
     step : ndarray
         Step size at the end of the epoch.
     validation_loss : ndarray
-        Mean loss on the rows of validation; NaN without.
+        Mean loss on the rows of validation, or what the function said; NaN without.
     """
 
     objective: np.ndarray
