@@ -2,7 +2,8 @@
 #
 # An array is (outer, K, inner) in memory and a row is its K numbers at one (o, i). A tile is copied where the rows are not contiguous,
 # where a mask leaves entries out, where an output lies on an input, and where rows are so short that a vector's last part would be most of
-# them: they get neutral entries (of no probability) up to a multiple of sixteen.
+# them: they get neutral entries (of no probability) up to a multiple of sixteen. Outputs larger than the cache are made there a few rows
+# at a time and stored past it.
 from cython.parallel cimport prange
 from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, malloc
@@ -15,6 +16,9 @@ from riata_engine.cpu.row_task cimport (
     LOGSUMEXP_VJP, PROBABILITIES, SOFTMAX, SOFTMAX_VJP, Task, Tile,
 )
 
+cdef extern from "riata_stream.h":
+    void riata_stream(void* target, const void* source, size_t bytes) noexcept nogil
+
 ctypedef fused real:
     float
     double
@@ -23,6 +27,8 @@ cdef enum:
     LANES = 16
     SHORT = 128                    # rows up to this length are filled up to whole vectors
     AT_ONCE = 16384                # numbers of a tile
+    STREAMED_AT_ONCE = 4096        # of one that is stored past the cache
+    STREAMED = 1 << 24             # bytes of an output from which it is
     WIDE = 65536                   # rows beyond this length go four at a time where they are strided
     SCRATCH = 4                    # rows of its own that a kernel needs
 
@@ -40,7 +46,7 @@ cdef struct Layout:
     const uint8_t* mask
     double neutral[2]              # what stands for entries that take no part, of the inputs
     double left_out[2]             # and what outputs hold there
-    bint staged
+    bint staged, streamed
 
 
 cdef void gather(const real* source, const Layout* L, Py_ssize_t o, Py_ssize_t first, Py_ssize_t m, Py_ssize_t ld, real neutral,
@@ -128,7 +134,7 @@ cdef int do_tile(const Task* task, const Layout* L, const void** inputs, void** 
     cdef uint8_t* empty = NULL
     if L.staged and L.K <= SHORT:
         ld = (L.K + LANES - 1) // LANES * LANES
-    memory = <real*>malloc((SCRATCH * ld + (4 * m * ld if L.staged else 0)) * sizeof(real) + m)
+    memory = <real*>malloc((SCRATCH * ld + (4 * m * ld if L.staged else 2 * m * ld if L.streamed else 0)) * sizeof(real) + m)
     if memory == NULL:
         return -1
     tile.first = o * L.inner + first
@@ -143,15 +149,18 @@ cdef int do_tile(const Task* task, const Layout* L, const void** inputs, void** 
             else:
                 tile.x[k] = <void*>(<const real*>inputs[k] + first * L.K)
         if outputs[k] != NULL:
-            tile.y[k] = at + (2 + k) * m * ld if L.staged else <real*>outputs[k] + first * L.K
+            tile.y[k] = (at + (2 + k) * m * ld if L.staged else at + k * m * ld if L.streamed
+                         else <real*>outputs[k] + first * L.K)
     if L.mask != NULL:
         empty = <uint8_t*>(memory + SCRATCH * ld + 4 * m * ld)
         if find_empty(L, o, first, m, empty):
             tile.empty = empty
     apply(task, tile, memory)
-    if L.staged and tile.code == FINE:
+    if (L.staged or L.streamed) and tile.code == FINE:
         for k in range(2):
-            if outputs[k] != NULL:
+            if outputs[k] != NULL and L.streamed:
+                riata_stream(<real*>outputs[k] + first * L.K, tile.y[k], m * L.K * sizeof(real))
+            elif outputs[k] != NULL:
                 scatter(<const real*>tile.y[k], L, o, first, m, ld, <real>L.left_out[k], <real*>outputs[k])
     free(memory)
     return 0
@@ -164,7 +173,7 @@ cdef int each_tile(const Task* task, const Layout* L, const void** inputs, void*
     cdef Tile* done
     cdef int* lost
     cdef int status = 0
-    most = max(AT_ONCE // length, 4 if length > WIDE else LANES) if L.inner > 1 else max(AT_ONCE // length, 1)
+    most = max(AT_ONCE // length, 4 if length > WIDE else LANES) if L.inner > 1 else max((STREAMED_AT_ONCE if L.streamed else AT_ONCE) // length, 1)
     most = min(most, L.inner if L.inner > 1 else L.outer)
     per_outer = (L.inner + most - 1) // most
     tiles = L.outer * per_outer if L.inner > 1 else (L.outer + most - 1) // most
@@ -201,7 +210,7 @@ cdef const void* address(object array) except? NULL:
 
 
 def run(str op, tuple shape, list inputs, list outputs, *, bint single, double[::1] values, const uint8_t[::1] mask, tuple neutral,
-        tuple left_out, bint copy, double temperature, tuple forms, bint normalize, double tolerance, double smoothing,
+        tuple left_out, bint copy, bint streamed, double temperature, tuple forms, bint normalize, double tolerance, double smoothing,
         const Py_ssize_t[::1] labels,
         const double[::1] class_weight, const double[::1] upstream, int n_threads):
     """
@@ -221,6 +230,8 @@ def run(str op, tuple shape, list inputs, list outputs, *, bint single, double[:
         What inputs are read as, and outputs hold, where the mask is 0.
     copy : bool
         An output lies on an input.
+    streamed : bool
+        Outputs larger than the cache are stored past it. Not for new arrays: the system has just filled their pages, in the cache.
     forms : tuple of two indices of ``FORMS``
     labels, class_weight, upstream : None or array
         See ``Task`` in row_task.pxd.
@@ -240,6 +251,8 @@ def run(str op, tuple shape, list inputs, list outputs, *, bint single, double[:
     L.outer, L.K, L.inner = shape
     L.mask = &mask[0] if mask is not None else NULL
     L.staged = L.inner > 1 or L.mask != NULL or copy or (L.K <= SHORT and L.K % LANES != 0)
+    L.streamed = (streamed and not L.staged and L.K <= STREAMED_AT_ONCE and (outputs[0] is not None or outputs[1] is not None)
+                  and L.outer * L.K * (4 if single else 8) >= STREAMED)
     for k in range(2):
         L.neutral[k], L.left_out[k], task.form[k] = neutral[k], left_out[k], forms[k]
         sources[k] = address(inputs[k])
