@@ -9,7 +9,7 @@ from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from riata_engine.cpu.row_divergence cimport divergence_tile, kl_tile
+from riata_engine.cpu.row_divergence cimport divergence_tile, pair_tile
 from riata_engine.cpu.row_softmax cimport cross_entropy_tile, softmax_tile, softmax_vjp_tile
 from riata_engine.cpu.row_task cimport (
     CROSS_ENTROPY, CROSS_ENTROPY_OF_LABELS, ENTROPY, FINE, JENSEN_SHANNON, KL, LOG_SOFTMAX, LOG_SOFTMAX_VJP, LOGSUMEXP,
@@ -29,6 +29,7 @@ cdef enum:
     AT_ONCE = 16384                # numbers of a tile
     STREAMED_AT_ONCE = 4096        # of one that is stored past the cache
     STREAMED = 1 << 24             # bytes of an output from which it is
+    APART = 256                    # strided rows whose length is a multiple of it would fall on the same sets of the cache
     WIDE = 65536                   # rows beyond this length go four at a time where they are strided
     SCRATCH = 4                    # rows of its own that a kernel needs
 
@@ -49,10 +50,26 @@ cdef struct Layout:
     bint staged, streamed
 
 
+cdef void turn(const real* source, Py_ssize_t source_ld, Py_ssize_t rows, Py_ssize_t columns, real* to, Py_ssize_t ld) noexcept nogil:
+    """to[j, i] = source[i, j], a square of LANES a side at a time: line by line it costs a miss a number."""
+    cdef Py_ssize_t i, j, r, c, a, b, down, across
+    for down in range((rows + LANES - 1) // LANES):
+        for across in range((columns + LANES - 1) // LANES):
+            r, c = down * LANES, across * LANES
+            if r + LANES <= rows and c + LANES <= columns:
+                for j in range(LANES):
+                    for i in range(LANES):
+                        to[(c + j) * ld + r + i] = source[(r + i) * source_ld + c + j]
+            else:
+                a, b = min(r + LANES, rows), min(c + LANES, columns)
+                for j in range(c, b):
+                    for i in range(r, a):
+                        to[j * ld + i] = source[i * source_ld + j]
+
+
 cdef void gather(const real* source, const Layout* L, Py_ssize_t o, Py_ssize_t first, Py_ssize_t m, Py_ssize_t ld, real neutral,
                  real* to) noexcept nogil:
     cdef Py_ssize_t i, k, K = L.K
-    cdef const real* at
     cdef const uint8_t* mask
     if L.inner == 1:
         for i in range(m):
@@ -60,10 +77,7 @@ cdef void gather(const real* source, const Layout* L, Py_ssize_t o, Py_ssize_t f
             for k in range(K, ld):
                 to[i * ld + k] = neutral
     else:
-        for k in range(K):
-            at = source + (o * K + k) * L.inner + first
-            for i in range(m):
-                to[i * ld + k] = at[i]
+        turn(source + o * K * L.inner + first, L.inner, K, m, to, ld)
         for i in range(m):
             for k in range(K, ld):
                 to[i * ld + k] = neutral
@@ -89,11 +103,14 @@ cdef void scatter(const real* tile, const Layout* L, Py_ssize_t o, Py_ssize_t fi
                 for k in range(K):
                     at[k] = at[k] if mask[k] else left_out
         return
+    at = target + o * K * L.inner + first
+    turn(tile, ld, m, K, at, L.inner)
+    if L.mask == NULL:
+        return
     for k in range(K):
-        at = target + (o * K + k) * L.inner + first
-        mask = L.mask + (o * K + k) * L.inner + first if L.mask != NULL else NULL
+        mask = L.mask + (o * K + k) * L.inner + first
         for i in range(m):
-            at[i] = tile[i * ld + k] if mask == NULL or mask[i] else left_out
+            at[k * L.inner + i] = at[k * L.inner + i] if mask[i] else left_out
 
 
 cdef bint find_empty(const Layout* L, Py_ssize_t o, Py_ssize_t first, Py_ssize_t m, uint8_t* empty) noexcept nogil:
@@ -118,9 +135,9 @@ cdef void apply(const Task* task, Tile* tile, real* scratch) noexcept nogil:
         softmax_vjp_tile(task, tile, scratch)
     elif task.op <= CROSS_ENTROPY:
         cross_entropy_tile(task, tile, scratch)
-    elif (task.op == KL and tile.y[0] == NULL and tile.y[1] == NULL and task.form[0] == PROBABILITIES
+    elif (task.op != ENTROPY and tile.y[0] == NULL and tile.y[1] == NULL and task.form[0] == PROBABILITIES
           and task.form[1] == PROBABILITIES):
-        kl_tile(task, tile, scratch)
+        pair_tile(task, tile, scratch)
     else:
         divergence_tile(task, tile, scratch)
 
@@ -128,17 +145,18 @@ cdef void apply(const Task* task, Tile* tile, real* scratch) noexcept nogil:
 cdef int do_tile(const Task* task, const Layout* L, const void** inputs, void** outputs, Py_ssize_t o, Py_ssize_t first, Py_ssize_t m,
                  real* kind, Tile* tile) noexcept nogil:
     """One tile; returns −1 where memory is not to be had."""
-    cdef Py_ssize_t k, ld = L.K
+    cdef Py_ssize_t k, length = L.K, ld
     cdef real* memory
     cdef real* at
     cdef uint8_t* empty = NULL
     if L.staged and L.K <= SHORT:
-        ld = (L.K + LANES - 1) // LANES * LANES
+        length = (L.K + LANES - 1) // LANES * LANES
+    ld = length + LANES if L.inner > 1 and length % APART == 0 else length
     memory = <real*>malloc((SCRATCH * ld + (4 * m * ld if L.staged else 2 * m * ld if L.streamed else 0)) * sizeof(real) + m)
     if memory == NULL:
         return -1
     tile.first = o * L.inner + first
-    tile.m, tile.K, tile.ld, tile.code, tile.argument, tile.empty = m, ld, ld, FINE, 0, NULL
+    tile.m, tile.K, tile.ld, tile.code, tile.argument, tile.empty = m, length, ld, FINE, 0, NULL
     at = memory + SCRATCH * ld
     for k in range(2):
         tile.x[k] = tile.y[k] = NULL
