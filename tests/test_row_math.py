@@ -8,8 +8,10 @@ from riata_engine.cpu.row_softmax import exp_and_log
 
 
 def both(x):
-    exponential, logarithm = np.empty_like(x), np.empty_like(x)
-    exp_and_log(x, exponential, logarithm)
+    exponential, decayed, logarithm = np.empty_like(x), np.empty_like(x), np.empty_like(x)
+    exp_and_log(x, exponential, decayed, logarithm)
+    falling = x <= 0
+    np.testing.assert_array_equal(decayed[falling], exponential[falling])
     return exponential, logarithm
 
 

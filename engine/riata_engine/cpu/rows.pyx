@@ -18,6 +18,7 @@ from riata_engine.cpu.row_task cimport (
 
 cdef extern from "riata_stream.h":
     void riata_stream(void* target, const void* source, size_t bytes) noexcept nogil
+    void riata_fetch(const void* start, size_t bytes) noexcept nogil
 
 ctypedef fused real:
     float
@@ -30,6 +31,8 @@ cdef enum:
     STREAMED_AT_ONCE = 4096        # of one that is stored past the cache
     STREAMED = 1 << 24             # bytes of an output from which it is
     APART = 256                    # strided rows whose length is a multiple of it would fall on the same sets of the cache
+    AHEAD = 32                     # lines of a strided array are fetched so many rows before they are needed
+    SIDE = 128                     # bytes: a square's side need not begin with a line
     WIDE = 65536                   # rows beyond this length go four at a time where they are strided
     SCRATCH = 4                    # rows of its own that a kernel needs
 
@@ -58,6 +61,8 @@ cdef void turn(const real* source, Py_ssize_t source_ld, Py_ssize_t rows, Py_ssi
             r, c = down * LANES, across * LANES
             if r + LANES <= rows and c + LANES <= columns:
                 for j in range(LANES):
+                    riata_fetch(source + (r + AHEAD + j) * source_ld + c, SIDE)
+                    riata_fetch(to + (c + AHEAD + j) * ld + r, SIDE)
                     for i in range(LANES):
                         to[(c + j) * ld + r + i] = source[(r + i) * source_ld + c + j]
             else:
