@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
 
+from riata.functional import dropout
 from riata.nn import (
     AvgPool2D,
     BatchNorm,
@@ -24,7 +25,6 @@ from riata.nn import (
     Tanh,
     load_network,
 )
-from riata.functional import dropout
 from riata.nn._build import arrange
 from riata.nn._data import flat, rows_of, target_of
 from riata_engine.nets import Stepper

@@ -15,7 +15,8 @@ shape = (size(1000, 10_000), 1000)
 class Rows:
     """``track_share_of_copy`` is the seconds of np.copyto of one array over those of the function: 1 is as fast as memory."""
 
-    params = (("softmax", "log_softmax", "cross_entropy", "kl_divergence", "jensen_shannon", "dropout .5", "dropout .3", "softmax first axis"),)
+    params = (("softmax", "log_softmax", "cross_entropy", "kl_divergence", "jensen_shannon",
+               "dropout .5", "dropout .3", "softmax first axis"),)
     param_names = ("function",)
 
     def setup(self, function):

@@ -192,11 +192,12 @@ cdef int do_tile(const Task* task, const Layout* L, const void** inputs, void** 
 cdef int each_tile(const Task* task, const Layout* L, const void** inputs, void** outputs, real* kind, int n_threads,
                    Tile* worst) noexcept nogil:
     """All tiles; `worst` is the one with the first row that is refused. The rows of a tile do not depend on the number of threads."""
-    cdef Py_ssize_t most, per_outer, tiles, t, length = max(L.K, LANES)
+    cdef Py_ssize_t most, at_once, per_outer, tiles, t, length = max(L.K, LANES)
     cdef Tile* done
     cdef int* lost
     cdef int status = 0
-    most = max(AT_ONCE // length, 4 if length > WIDE else LANES) if L.inner > 1 else max((STREAMED_AT_ONCE if L.streamed else AT_ONCE) // length, 1)
+    at_once = STREAMED_AT_ONCE if L.streamed else AT_ONCE
+    most = max(at_once // length, 4 if length > WIDE else LANES) if L.inner > 1 else max(at_once // length, 1)
     most = min(most, L.inner if L.inner > 1 else L.outer)
     per_outer = (L.inner + most - 1) // most
     tiles = L.outer * per_outer if L.inner > 1 else (L.outer + most - 1) // most
