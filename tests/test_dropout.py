@@ -102,6 +102,20 @@ def test_same_bits_for_any_number_of_threads(rate):
         np.testing.assert_array_equal(F.dropout(x, rate, seed=1, n_threads=threads), one)
 
 
+@pytest.mark.parametrize("rate", [0.5, 0.3, 1e-6])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_outputs_have_the_bits_of_new_arrays(rate, dtype):
+    """Large outputs are stored past the cache, wherever they begin."""
+    x = np.random.default_rng(0).standard_normal(4_300_001).astype(dtype)
+    store = np.full(x.size + 10, 7, dtype)
+    key = {"seed": 3, "index": 4095, "activation": "relu"}
+    out = F.dropout(x, rate, out=store[3 : 3 + x.size], n_threads=2, **key)
+    np.testing.assert_array_equal(out, F.dropout(x, rate, **key))
+    assert (store[:3] == 7).all()
+    assert (store[-7:] == 7).all()
+    np.testing.assert_array_equal(out != 0, F.dropout_mask(x.size, rate, seed=3, index=4095) & (x > 0))
+
+
 def test_streams_and_seeds_differ_and_masks_pack():
     masks = [F.dropout_mask(1000, seed=s, stream=t) for s, t in ((0, 0), (1, 0), (0, 1), (2**40, 0), (0, 2**40))]
     assert len({mask.tobytes() for mask in masks}) == len(masks)

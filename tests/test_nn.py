@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
 
+from riata.functional import dropout
 from riata.nn import (
     AvgPool2D,
     BatchNorm,
@@ -297,6 +298,7 @@ def test_dropout_scales_what_is_left_and_predicts_with_all():
     engine.network.gradient(0, 50)
     dropped = engine.outputs[1][:50].copy()
     assert set(np.unique(dropped)) == {0.0, 1 / 0.75}
+    np.testing.assert_array_equal(dropped, dropout(X, 0.25, seed=net.seed, stream=0))          # layer 0, step 0
     assert abs((dropped == 0).mean() - 0.25) < 4 * np.sqrt(0.25 * 0.75 / dropped.size)
     engine.network.gradient(0, 50)
     assert not np.array_equal(dropped, engine.outputs[1][:50])          # another step, another mask

@@ -82,13 +82,3 @@ def test_fill_is_a_window_on_one_sequence(n):
     whole = filled(2000, 11, stream=3)
     np.testing.assert_array_equal(filled(n, 11, stream=3), whole[:n])
     np.testing.assert_array_equal(filled(n, 11, first=5, stream=3), whole[20 : 20 + n])
-
-
-@pytest.mark.parametrize("n", [0, 1, 255, 256, 1000])
-@pytest.mark.parametrize("p", [0.0, 0.3])
-def test_mask_is_the_words(n, p):
-    mask = np.empty(n, np.uint8)
-    philox.mask_u8(mask, p, 5, 64, 9)
-    w = filled(4 * 256, 5, 64, 9)
-    in_mask_order = w.reshape(4, 64, 4).transpose(0, 2, 1).ravel()[:n]
-    np.testing.assert_array_equal(mask, in_mask_order >= np.uint32(p * 2**32))

@@ -16,6 +16,8 @@ PLACES = [
     ((4, 129), -1),
     ((3, 17, 6), 1),
     ((40, 5), 0),
+    ((256, 37), 0),
+    ((2, 50, 33), 1),
     ((2, 3, 4, 5), 2),
     ((6, 11), None),
     ((9,), 0),
@@ -350,3 +352,40 @@ def test_torch_agrees(smoothing):
     true.backward()
     assert F.kl_divergence(p, x, q_form="logits", reduction="mean") == pytest.approx(true.item(), rel=5e-6)
     np.testing.assert_allclose(F.kl_divergence_backward(1.0, p, x, q_form="logits", reduction="mean"), y.grad.numpy(), atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("offset", [0, 1, 7])
+def test_large_outputs_have_the_bits_of_small_ones(dtype, offset):
+    """Large outputs are stored past the cache, wherever they begin."""
+    x = draw((4300, 999), dtype)
+    store = np.full(x.size + offset + 9, 7, dtype)
+    out = store[offset : offset + x.size].reshape(x.shape)
+    for function in (F.softmax, F.log_softmax):
+        assert function(x, out=out, n_threads=2) is out
+        np.testing.assert_array_equal(out[[0, 1, 4299]], np.stack([function(x[k]) for k in (0, 1, 4299)]))
+        np.testing.assert_array_equal(out, function(x))
+        assert (store[:offset] == 7).all()
+        assert (store[offset + x.size :] == 7).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_jensen_shannon_at_its_ends(dtype):
+    tiny = np.finfo(dtype).tiny
+    p = np.array([[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0.25] * 4, [1, tiny / 8, 0, 0]], dtype)
+    q = np.array([[0, 1, 0, 0], [0.5, 0.5, 0, 0], [1, 0, 0, 0], [1, 0, tiny, 0]], dtype)
+    true = reference_jensen_shannon(p.astype(float), q.astype(float))
+    np.testing.assert_allclose(F.jensen_shannon(p, q), true, rtol=4 * np.finfo(dtype).eps, atol=1e-37)
+    np.testing.assert_allclose(F.jensen_shannon(q, p), true, rtol=4 * np.finfo(dtype).eps, atol=1e-37)
+    assert F.jensen_shannon(p, q)[1] == 0
+    q[2] = [1.5, -0.5, 0, 0]
+    with pytest.raises(ValueError, match="q: row 2 has a negative number"):
+        F.jensen_shannon(p, q)
+    q[2] = [np.nan, 1, 0, 0]
+    with pytest.raises(ValueError, match="q: row 2 holds NaN"):
+        F.jensen_shannon(p, q)
+
+
+def reference_jensen_shannon(p, q):
+    middle = (p + q) / 2
+    return (special.rel_entr(p, middle).sum(axis=1) + special.rel_entr(q, middle).sum(axis=1)) / 2

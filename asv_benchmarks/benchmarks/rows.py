@@ -15,7 +15,8 @@ shape = (size(1000, 10_000), 1000)
 class Rows:
     """``track_share_of_copy`` is the seconds of np.copyto of one array over those of the function: 1 is as fast as memory."""
 
-    params = (("softmax", "log_softmax", "cross_entropy", "kl_divergence", "dropout .5", "dropout .3"),)
+    params = (("softmax", "log_softmax", "cross_entropy", "kl_divergence", "jensen_shannon",
+               "dropout .5", "dropout .3", "softmax first axis"),)
     param_names = ("function",)
 
     def setup(self, function):
@@ -30,8 +31,10 @@ class Rows:
             F.dropout(x, float(function.split()[1]), seed=0, out=out, n_threads=THREADS)
         elif function == "cross_entropy":
             F.cross_entropy(x, self.labels, return_gradient=True, out=out, n_threads=THREADS)
-        elif function == "kl_divergence":
-            F.kl_divergence(self.p, self.q, n_threads=THREADS)
+        elif function == "softmax first axis":
+            F.softmax(x, axis=0, out=out, n_threads=THREADS)
+        elif function in ("kl_divergence", "jensen_shannon"):
+            getattr(F, function)(self.p, self.q, n_threads=THREADS)
         else:
             getattr(F, function)(x, out=out, n_threads=THREADS)
 

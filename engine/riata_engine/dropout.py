@@ -29,10 +29,12 @@ def drop(x, rate, seed, stream, index, sign=None, out=None, n_threads=None):
     x, sign, out : C-contiguous arrays of one shape and dtype; `out` may be one of the others
     """
     threshold, bits = rate_in_bits(rate)
+    streamed = out is not None  # the pages of a new array are in the cache already: the system has filled them with zeros
     if out is None:
         out = np.empty_like(x)
     flat = [None if a is None else a.reshape(-1) for a in (x, sign, out)]
-    kernels.multiply(*flat, seed, stream, index, threshold, bits, 1 / (1 - threshold / 2.0**bits), _threads(x.size, n_threads))
+    scale = 1 / (1 - threshold / 2.0**bits)
+    kernels.multiply(*flat, seed, stream, index, threshold, bits, scale, streamed, _threads(x.size, n_threads))
     return out
 
 

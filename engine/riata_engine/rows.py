@@ -111,6 +111,7 @@ def row_operation(
             neutral=_neutral(op, forms),
             left_out=(-np.inf if op == "log_softmax" else 0.0, 0.0),
             copy=copy,
+            streamed=not any(out is True for out in outputs),
             temperature=temperature,
             forms=forms,
             normalize=normalize,

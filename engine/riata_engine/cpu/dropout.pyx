@@ -1,30 +1,24 @@
 # Dropout: elements are kept or not by Philox's words, made a block at a time in the cache and never stored.
+# Elements are made in whole chunks in the cache, and those that are asked for copied out.
 from cython.parallel cimport prange
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
     ctypedef void inlined_void "RIATA_INLINED_VOID"
 
+cdef extern from "riata_stream.h":
+    void riata_stream(void* target, const void* source, size_t bytes) noexcept nogil
+
 include "../formulas/philox.py"
 include "../formulas/dropout.py"
 
-ctypedef fused real:
-    float
-    double
-
 cdef enum:
-    COUNTERS = 64                  # of a block
+    COUNTERS = 32                  # of a block
     WORDS = 4 * COUNTERS
-    MOST = 32 * WORDS              # elements of a block, one bit each
-
-
-cdef struct Rule:
-    uint64_t seed, stream
-    uint32_t threshold
-    int bits
-    double scale
+    CHUNK = 32 * WORDS             # elements made at once: those of as many blocks as an element has bits
+    STREAMED = 1 << 24             # bytes of an output from which it is stored past the cache
 
 
 cdef inlined_void words_of(const Rule* rule, uint64_t block, uint32_t* words) noexcept nogil:
@@ -32,7 +26,7 @@ cdef inlined_void words_of(const Rule* rule, uint64_t block, uint32_t* words) no
     cdef int i
     cdef uint32_t a, b, c, d, k0 = <uint32_t>rule.seed, k1 = <uint32_t>(rule.seed >> 32)
     cdef uint32_t high = <uint32_t>(rule.stream >> 32), low = <uint32_t>rule.stream
-    cdef uint32_t first = <uint32_t>(block * COUNTERS), above = <uint32_t>(block * COUNTERS >> 32)      # blocks begin at multiples of 64
+    cdef uint32_t first = <uint32_t>(block * COUNTERS), above = <uint32_t>(block * COUNTERS >> 32)      # blocks begin at multiples of 32
     for i in range(COUNTERS):
         a, b, c, d = philox4x32(first + <uint32_t>i, above, low, high, k0, k1)
         words[4 * i] = a
@@ -41,23 +35,96 @@ cdef inlined_void words_of(const Rule* rule, uint64_t block, uint32_t* words) no
         words[4 * i + 3] = d
 
 
-cdef inlined_void kept_in_words(int bits, const uint32_t* words, uint32_t threshold, uint8_t* kept) noexcept nogil:
-    """Lane by lane, 32 // bits of each word."""
-    cdef int w, place
-    if bits == 1:
-        for w in range(WORDS):
-            for place in range(32):
-                kept[w * 32 + place] = lane_of(words[w], place, 1) >= threshold
-    elif bits == 16:
+cdef inlined_void use(const real* x, const real* sign, const uint32_t* words, int bits, uint32_t threshold, real scale, real* out,
+                      uint8_t* kept) noexcept nogil:
+    """The elements of a block, lane by lane, 32 // bits of each word: those of x multiplied, or where x is NULL the mask."""
+    cdef int w, place, i
+    cdef real zero = 0
+    cdef uint16_t lanes[2 * WORDS]
+    cdef int lanes_of_word = 32 // bits
+    if bits == 16:
         for w in range(WORDS):
             for place in range(2):
-                kept[w * 2 + place] = lane_of(words[w], place, 16) >= threshold
+                lanes[2 * w + place] = <uint16_t>lane_of(words[w], place, 16)
+        for i in range(2 * WORDS):
+            if x == NULL:
+                kept[i] = lanes[i] >= threshold
+            elif sign == NULL:
+                out[i] = scale * x[i] if lanes[i] >= threshold else zero
+            else:
+                out[i] = (scale * x[i] if sign[i] > zero else zero) if lanes[i] >= threshold else zero
+        return
+    for w in range(WORDS):
+        for place in range(lanes_of_word):
+            i = w * lanes_of_word + place
+            if x == NULL:
+                kept[i] = lane_of(words[w], place, bits) >= threshold
+            elif sign == NULL:
+                out[i] = scale * x[i] if lane_of(words[w], place, bits) >= threshold else zero
+            else:
+                out[i] = (scale * x[i] if sign[i] > zero else zero) if lane_of(words[w], place, bits) >= threshold else zero
+
+
+cdef inlined_void each_block(const Rule* rule, uint64_t chunk, int bits, const real* x, const real* sign, real* out,
+                             uint8_t* kept) noexcept nogil:
+    """A whole chunk. `out` lies on no input: compilers take no vectors where it might."""
+    cdef uint32_t words[WORDS]
+    cdef int part, size = CHUNK // bits, at = 0
+    for part in range(bits):
+        words_of(rule, chunk * <uint64_t>bits + <uint64_t>part, words)
+        if x == NULL:
+            use(x, NULL, words, bits, rule.threshold, <real>0, NULL, kept + at)
+        elif sign == NULL:
+            use(x + at, NULL, words, bits, rule.threshold, <real>rule.scale, out + at, NULL)
+        else:
+            use(x + at, sign + at, words, bits, rule.threshold, <real>rule.scale, out + at, NULL)
+        at += size
+
+
+cdef cloned_void chunk_of(const Rule* rule, uint64_t chunk, const real* x, const real* sign, real* out, uint8_t* mask, Py_ssize_t skip,
+                          Py_ssize_t n, bint streamed) noexcept nogil:
+    """Elements skip to skip + n of a chunk."""
+    cdef real done[CHUNK]
+    cdef real own_x[CHUNK]
+    cdef real own_sign[CHUNK]
+    cdef uint8_t kept[CHUNK]
+    if x != NULL and n < CHUNK:                  # whole chunks only: what is missing is nothing
+        memset(own_x, 0, sizeof(own_x))
+        memcpy(&own_x[skip], x, n * sizeof(real))
+        x = own_x
+        if sign != NULL:
+            memset(own_sign, 0, sizeof(own_sign))
+            memcpy(&own_sign[skip], sign, n * sizeof(real))
+            sign = own_sign
+    if rule.bits == 1:
+        each_block(rule, chunk, 1, x, sign, done, kept)
+    elif rule.bits == 16:
+        each_block(rule, chunk, 16, x, sign, done, kept)
     else:
-        for w in range(WORDS):
-            kept[w] = words[w] >= threshold
+        each_block(rule, chunk, 32, x, sign, done, kept)
+    if x == NULL:
+        memcpy(mask, &kept[skip], n)
+    elif streamed:
+        riata_stream(out, &done[skip], n * sizeof(real))
+    else:
+        memcpy(out, &done[skip], n * sizeof(real))
 
 
-cdef inlined_void use(const real* x, const real* sign, const uint8_t* kept, Py_ssize_t n, real scale, real* out) noexcept nogil:
+cdef void elements_of(const Rule* rule, uint64_t index, const real* x, const real* sign, real* out, uint8_t* mask, Py_ssize_t n,
+                      bint streamed, int n_threads) noexcept nogil:
+    cdef Py_ssize_t skip = <Py_ssize_t>(index % CHUNK), t, first, last
+    cdef uint64_t chunk = index // CHUNK
+    cdef Py_ssize_t chunks = (skip + n + CHUNK - 1) // CHUNK
+    streamed = streamed and x != out and sign != out and n * <Py_ssize_t>sizeof(real) >= STREAMED
+    for t in prange(chunks, num_threads=n_threads, schedule="static"):
+        first = max(t * CHUNK - skip, 0)
+        last = min((t + 1) * CHUNK - skip, n)
+        chunk_of(rule, chunk + <uint64_t>t, x + first if x != NULL else NULL, sign + first if sign != NULL else NULL,
+                 out + first if out != NULL else NULL, mask + first if mask != NULL else NULL,
+                 skip if t == 0 else 0, last - first, streamed)
+
+
+cdef inlined_void apart(const uint8_t* kept, const real* x, const real* sign, real scale, Py_ssize_t n, real* out) noexcept nogil:
     cdef Py_ssize_t i
     cdef real zero = 0
     if sign != NULL:
@@ -68,41 +135,6 @@ cdef inlined_void use(const real* x, const real* sign, const uint8_t* kept, Py_s
             out[i] = scale * x[i] if kept[i] else zero
 
 
-cdef cloned_void block_of(const Rule* rule, uint64_t block, const real* x, const real* sign, real* out, uint8_t* mask, Py_ssize_t skip,
-                          Py_ssize_t n) noexcept nogil:
-    """Elements skip to skip + n of a block: those of x multiplied, or where x is NULL the mask."""
-    cdef uint32_t words[WORDS]
-    cdef uint8_t kept[MOST]
-    cdef real done[MOST]
-    words_of(rule, block, words)
-    if rule.bits == 1:
-        kept_in_words(1, words, rule.threshold, kept)
-    elif rule.bits == 16:
-        kept_in_words(16, words, rule.threshold, kept)
-    else:
-        kept_in_words(32, words, rule.threshold, kept)
-    if x == NULL:
-        memcpy(mask, &kept[skip], n)
-    elif x == out or sign == out:                # compilers take no vectors where an output is an input
-        use(x, sign, &kept[skip], n, <real>rule.scale, done)
-        memcpy(out, done, n * sizeof(real))
-    else:
-        use(x, sign, &kept[skip], n, <real>rule.scale, out)
-
-
-cdef void blocks_of(const Rule* rule, uint64_t index, const real* x, const real* sign, real* out, uint8_t* mask, Py_ssize_t n,
-                    int n_threads) noexcept nogil:
-    cdef Py_ssize_t size = WORDS * 32 // rule.bits, skip = <Py_ssize_t>(index % <uint64_t>size), t, first, last
-    cdef uint64_t block = index // <uint64_t>size
-    cdef Py_ssize_t blocks = (skip + n + size - 1) // size
-    for t in prange(blocks, num_threads=n_threads, schedule="static"):
-        first = max(t * size - skip, 0)
-        last = min((t + 1) * size - skip, n)
-        block_of(rule, block + <uint64_t>t, x + first if x != NULL else NULL, sign + first if sign != NULL else NULL,
-                 out + first if out != NULL else NULL, mask + first if mask != NULL else NULL,
-                 skip if t == 0 else 0, last - first)
-
-
 cdef cloned_void shared_of(const uint8_t* kept, const real* x, const real* sign, real* out, Py_ssize_t shared, Py_ssize_t inner,
                            real scale) noexcept nogil:
     """One decision for `shared` elements that lie `inner` apart."""
@@ -111,7 +143,7 @@ cdef cloned_void shared_of(const uint8_t* kept, const real* x, const real* sign,
     if inner > 1:
         for s in range(shared):
             i = s * inner
-            use(x + i, sign + i if sign != NULL else NULL, kept, inner, scale, out + i)
+            apart(kept, x + i, sign + i if sign != NULL else NULL, scale, inner, out + i)
     elif kept[0] == 0:
         memset(out, 0, shared * sizeof(real))
     elif sign == NULL:
@@ -122,7 +154,7 @@ cdef cloned_void shared_of(const uint8_t* kept, const real* x, const real* sign,
             out[s] = scale * x[s] if sign[s] > zero else zero
 
 
-cdef Rule rule_of(uint64_t seed, uint64_t stream, uint32_t threshold, int bits, double scale):
+cdef Rule rule_of(uint64_t seed, uint64_t stream, uint32_t threshold, int bits, double scale) noexcept nogil:
     cdef Rule rule
     rule.seed, rule.stream, rule.threshold, rule.bits, rule.scale = seed, stream, threshold, bits, scale
     return rule
@@ -133,17 +165,18 @@ def keep(uint8_t[::1] mask, uint64_t seed, uint64_t stream, uint64_t index, uint
     cdef Rule rule = rule_of(seed, stream, threshold, bits, 1)
     if mask.shape[0]:
         with nogil:
-            blocks_of[double](&rule, index, NULL, NULL, NULL, &mask[0], mask.shape[0], n_threads)
+            elements_of[double](&rule, index, NULL, NULL, NULL, &mask[0], mask.shape[0], False, n_threads)
 
 
 def multiply(const real[::1] x, const real[::1] sign, real[::1] out, uint64_t seed, uint64_t stream, uint64_t index, uint32_t threshold,
-             int bits, double scale, int n_threads):
-    """out = scale·x where kept and, if `sign` is given, sign > 0; else 0. `out` may be x or sign."""
+             int bits, double scale, bint streamed, int n_threads):
+    """out = scale·x where kept and, if `sign` is given, sign > 0; else 0. `out` may be x or sign; if it is large, `streamed` stores it
+    past the cache."""
     cdef Rule rule = rule_of(seed, stream, threshold, bits, scale)
     cdef const real* positive = &sign[0] if sign is not None and x.shape[0] else NULL
     if x.shape[0]:
         with nogil:
-            blocks_of(&rule, index, &x[0], positive, &out[0], NULL, x.shape[0], n_threads)
+            elements_of(&rule, index, &x[0], positive, &out[0], NULL, x.shape[0], streamed, n_threads)
 
 
 def multiply_shared(const uint8_t[::1] kept, const real[::1] x, const real[::1] sign, real[::1] out, Py_ssize_t shared, Py_ssize_t inner,

@@ -5,4 +5,4 @@ ctypedef fused real:
     double
 
 cdef void divergence_tile(const Task* task, Tile* tile, real* scratch) noexcept nogil
-cdef void kl_tile(const Task* task, Tile* tile, real* scratch) noexcept nogil
+cdef void pair_tile(const Task* task, Tile* tile, real* scratch) noexcept nogil

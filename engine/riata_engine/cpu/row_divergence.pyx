@@ -183,28 +183,40 @@ cdef cloned_void divergence_rows_of(const Task* task, Tile* tile, real* scratch)
             gradient_of(task, of, upstream, scales[of], p, lp, q, lq, K, out)
 
 
-cdef inlined_void kl_part(const real* p, const real* q, Py_ssize_t K, double* value, double* of_p, double* of_q, int* odd) noexcept nogil:
-    """Σ p log(p/q), Σ p, Σ q; `odd` where an entry is negative, or q is zero or subnormal and p is not zero."""
+cdef inlined_void pair_part(int op, const real* p, const real* q, Py_ssize_t K, double* value, double* of_p, double* of_q,
+                            int* odd) noexcept nogil:
+    """The sum of the terms, Σ p, Σ q; `odd` where an entry is negative, or for KL q is zero or subnormal and p is not zero."""
     cdef Py_ssize_t k
-    cdef real part = 0, sum_p = 0, sum_q = 0
+    cdef real part = 0, sum_p = 0, sum_q = 0, over
     cdef int32_t strange = 0
     cdef int64_t strange_wide = 0
     for k in range(K):
-        part += p[k] * normal_log(p[k] / q[k])
+        if op == KL:
+            part += p[k] * normal_log(p[k] / q[k])
+        else:
+            over = 2 / (p[k] + q[k])
+            part += p[k] * normal_log(p[k] * over) + q[k] * normal_log(q[k] * over)    # of 0 · inf too the log is a number
         sum_p += p[k]
         sum_q += q[k]
         if real is float:
-            strange |= riata_odd_pairf(p[k], q[k])
+            strange |= riata_odd_pairf(p[k], q[k] if op == KL else <real>1)
         else:
-            strange_wide |= riata_odd_pair(p[k], q[k])
+            strange_wide |= riata_odd_pair(p[k], q[k] if op == KL else <real>1)
+    if op == JENSEN_SHANNON:
+        for k in range(K):
+            if real is float:
+                strange |= riata_odd_pairf(q[k], <real>1)
+            else:
+                strange_wide |= riata_odd_pair(q[k], <real>1)
     value[0] += part
     of_p[0] += sum_p
     of_q[0] += sum_q
     odd[0] |= strange != 0 or strange_wide != 0
 
 
-cdef cloned_void kl_rows_of(const Task* task, Tile* tile, real* scratch) noexcept nogil:
-    """KL of probabilities without gradients, one logarithm an entry; what is out of the ordinary goes the general way, row by row."""
+cdef cloned_void pair_rows_of(const Task* task, Tile* tile, real* scratch) noexcept nogil:
+    """KL and Jensen-Shannon of probabilities without gradients, as many logarithms as terms; what is out of the ordinary goes the
+    general way, row by row."""
     cdef Py_ssize_t i, start, K = tile.K
     cdef const real* p
     cdef const real* q
@@ -218,8 +230,14 @@ cdef cloned_void kl_rows_of(const Task* task, Tile* tile, real* scratch) noexcep
         odd = 0
         start = 0
         while start < K:
-            kl_part(p + start, q + start, min(PART, K - start), &value, &sum_p, &sum_q, &odd)
+            if task.op == KL:
+                pair_part(KL, p + start, q + start, min(PART, K - start), &value, &sum_p, &sum_q, &odd)
+            else:
+                pair_part(JENSEN_SHANNON, p + start, q + start, min(PART, K - start), &value, &sum_p, &sum_q, &odd)
             start += PART
+        if task.op == JENSEN_SHANNON:
+            value /= 2
+            odd |= task.normalize
         if task.normalize:
             odd |= not (1e-6 < sum_p < 1e6 and 1e-6 < sum_q < 1e6)
             value = value / sum_p - log(sum_p / sum_q)
@@ -242,5 +260,5 @@ cdef void divergence_tile(const Task* task, Tile* tile, real* scratch) noexcept 
     divergence_rows_of(task, tile, scratch)
 
 
-cdef void kl_tile(const Task* task, Tile* tile, real* scratch) noexcept nogil:
-    kl_rows_of(task, tile, scratch)
+cdef void pair_tile(const Task* task, Tile* tile, real* scratch) noexcept nogil:
+    pair_rows_of(task, tile, scratch)

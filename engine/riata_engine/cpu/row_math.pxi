@@ -10,6 +10,7 @@ cdef extern from "riata_simd.h":
 cdef extern from "riata_rows.h":
     double riata_row_exp(double x) noexcept nogil
     float riata_row_expf(float x) noexcept nogil
+    float riata_decay_expf(float x) noexcept nogil
     double riata_row_log(double x) noexcept nogil
     float riata_row_logf(float x) noexcept nogil
     double riata_normal_log(double x) noexcept nogil
@@ -21,6 +22,9 @@ cdef extern from "riata_rows.h":
     double riata_from_key(int64_t key) noexcept nogil
     float riata_from_keyf(int32_t key) noexcept nogil
 
+cdef extern from "riata_stream.h":
+    void riata_fetch(const void* start, size_t bytes) noexcept nogil
+
 cdef extern from "stdint.h":
     const int32_t INT32_MIN
     const int32_t INT32_MAX
@@ -30,10 +34,16 @@ cdef extern from "stdint.h":
 
 cdef enum:
     PART = 512                  # numbers summed in their own precision before the sum goes on in double
+    FETCHED = 128               # rows from this length on are fetched a row ahead
 
 
 cdef inline real row_exp(real x) noexcept nogil:
     return riata_row_expf(x) if real is float else riata_row_exp(x)
+
+
+cdef inline real decay(real x) noexcept nogil:
+    """exp of a number that is not positive."""
+    return riata_decay_expf(x) if real is float else riata_row_exp(x)
 
 
 cdef inline real row_log(real x) noexcept nogil:
@@ -80,21 +90,23 @@ cdef inlined_void total_of(const real* x, Py_ssize_t K, double* total) noexcept 
 
 
 cdef inlined_void exp_total(const real* x, Py_ssize_t K, real top, real scale, real* out, double* total) noexcept nogil:
-    """Σ exp(scale (x − top)), the terms into `out` unless that is NULL."""
+    """Σ exp(scale (x − top)), the terms into `out` unless that is NULL. Meanwhile the next row comes into the cache."""
     cdef Py_ssize_t k, start = 0, stop
     cdef real part, e
     cdef double sums = 0
     while start < K:
         stop = min(start + PART, K)
         part = 0
+        if K >= FETCHED:
+            riata_fetch(x + K + start, (stop - start) * sizeof(real))
         if out != NULL:
             for k in range(start, stop):
-                e = row_exp(scale * (x[k] - top))
+                e = decay(scale * (x[k] - top))
                 out[k] = e
                 part += e
         else:
             for k in range(start, stop):
-                part += row_exp(scale * (x[k] - top))
+                part += decay(scale * (x[k] - top))
         sums += part
         start = stop
     total[0] = sums

@@ -214,9 +214,16 @@ cdef void cross_entropy_tile(const Task* task, Tile* tile, real* scratch) noexce
     cross_entropy_rows_of(task, tile, scratch)
 
 
-def exp_and_log(real[::1] x, real[::1] exponential, real[::1] logarithm):
-    """The functions that the kernels use, number by number: what their errors are measured on."""
+cdef cloned_void exp_and_log_of(const real* x, Py_ssize_t n, real* exponential, real* decayed, real* logarithm) noexcept nogil:
     cdef Py_ssize_t k
-    for k in range(x.shape[0]):
+    for k in range(n):
         exponential[k] = row_exp(x[k])
+    for k in range(n):
+        decayed[k] = decay(x[k])
+    for k in range(n):
         logarithm[k] = row_log(x[k])
+
+
+def exp_and_log(real[::1] x, real[::1] exponential, real[::1] decayed, real[::1] logarithm):
+    """The functions that the kernels use, in vectors as there: what their errors are measured on."""
+    exp_and_log_of(&x[0], x.shape[0], &exponential[0], &decayed[0], &logarithm[0])

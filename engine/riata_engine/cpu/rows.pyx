@@ -2,18 +2,23 @@
 #
 # An array is (outer, K, inner) in memory and a row is its K numbers at one (o, i). A tile is copied where the rows are not contiguous,
 # where a mask leaves entries out, where an output lies on an input, and where rows are so short that a vector's last part would be most of
-# them: they get neutral entries (of no probability) up to a multiple of sixteen.
+# them: they get neutral entries (of no probability) up to a multiple of sixteen. Outputs larger than the cache are made there a few rows
+# at a time and stored past it.
 from cython.parallel cimport prange
 from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from riata_engine.cpu.row_divergence cimport divergence_tile, kl_tile
+from riata_engine.cpu.row_divergence cimport divergence_tile, pair_tile
 from riata_engine.cpu.row_softmax cimport cross_entropy_tile, softmax_tile, softmax_vjp_tile
 from riata_engine.cpu.row_task cimport (
     CROSS_ENTROPY, CROSS_ENTROPY_OF_LABELS, ENTROPY, FINE, JENSEN_SHANNON, KL, LOG_SOFTMAX, LOG_SOFTMAX_VJP, LOGSUMEXP,
     LOGSUMEXP_VJP, PROBABILITIES, SOFTMAX, SOFTMAX_VJP, Task, Tile,
 )
+
+cdef extern from "riata_stream.h":
+    void riata_stream(void* target, const void* source, size_t bytes) noexcept nogil
+    void riata_fetch(const void* start, size_t bytes) noexcept nogil
 
 ctypedef fused real:
     float
@@ -23,6 +28,11 @@ cdef enum:
     LANES = 16
     SHORT = 128                    # rows up to this length are filled up to whole vectors
     AT_ONCE = 16384                # numbers of a tile
+    STREAMED_AT_ONCE = 4096        # of one that is stored past the cache
+    STREAMED = 1 << 24             # bytes of an output from which it is
+    APART = 256                    # strided rows whose length is a multiple of it would fall on the same sets of the cache
+    AHEAD = 32                     # lines of a strided array are fetched so many rows before they are needed
+    SIDE = 128                     # bytes: a square's side need not begin with a line
     WIDE = 65536                   # rows beyond this length go four at a time where they are strided
     SCRATCH = 4                    # rows of its own that a kernel needs
 
@@ -40,13 +50,31 @@ cdef struct Layout:
     const uint8_t* mask
     double neutral[2]              # what stands for entries that take no part, of the inputs
     double left_out[2]             # and what outputs hold there
-    bint staged
+    bint staged, streamed
+
+
+cdef void turn(const real* source, Py_ssize_t source_ld, Py_ssize_t rows, Py_ssize_t columns, real* to, Py_ssize_t ld) noexcept nogil:
+    """to[j, i] = source[i, j], a square of LANES a side at a time: line by line it costs a miss a number."""
+    cdef Py_ssize_t i, j, r, c, a, b, down, across
+    for down in range((rows + LANES - 1) // LANES):
+        for across in range((columns + LANES - 1) // LANES):
+            r, c = down * LANES, across * LANES
+            if r + LANES <= rows and c + LANES <= columns:
+                for j in range(LANES):
+                    riata_fetch(source + (r + AHEAD + j) * source_ld + c, SIDE)
+                    riata_fetch(to + (c + AHEAD + j) * ld + r, SIDE)
+                    for i in range(LANES):
+                        to[(c + j) * ld + r + i] = source[(r + i) * source_ld + c + j]
+            else:
+                a, b = min(r + LANES, rows), min(c + LANES, columns)
+                for j in range(c, b):
+                    for i in range(r, a):
+                        to[j * ld + i] = source[i * source_ld + j]
 
 
 cdef void gather(const real* source, const Layout* L, Py_ssize_t o, Py_ssize_t first, Py_ssize_t m, Py_ssize_t ld, real neutral,
                  real* to) noexcept nogil:
     cdef Py_ssize_t i, k, K = L.K
-    cdef const real* at
     cdef const uint8_t* mask
     if L.inner == 1:
         for i in range(m):
@@ -54,10 +82,7 @@ cdef void gather(const real* source, const Layout* L, Py_ssize_t o, Py_ssize_t f
             for k in range(K, ld):
                 to[i * ld + k] = neutral
     else:
-        for k in range(K):
-            at = source + (o * K + k) * L.inner + first
-            for i in range(m):
-                to[i * ld + k] = at[i]
+        turn(source + o * K * L.inner + first, L.inner, K, m, to, ld)
         for i in range(m):
             for k in range(K, ld):
                 to[i * ld + k] = neutral
@@ -83,11 +108,14 @@ cdef void scatter(const real* tile, const Layout* L, Py_ssize_t o, Py_ssize_t fi
                 for k in range(K):
                     at[k] = at[k] if mask[k] else left_out
         return
+    at = target + o * K * L.inner + first
+    turn(tile, ld, m, K, at, L.inner)
+    if L.mask == NULL:
+        return
     for k in range(K):
-        at = target + (o * K + k) * L.inner + first
-        mask = L.mask + (o * K + k) * L.inner + first if L.mask != NULL else NULL
+        mask = L.mask + (o * K + k) * L.inner + first
         for i in range(m):
-            at[i] = tile[i * ld + k] if mask == NULL or mask[i] else left_out
+            at[k * L.inner + i] = at[k * L.inner + i] if mask[i] else left_out
 
 
 cdef bint find_empty(const Layout* L, Py_ssize_t o, Py_ssize_t first, Py_ssize_t m, uint8_t* empty) noexcept nogil:
@@ -112,9 +140,9 @@ cdef void apply(const Task* task, Tile* tile, real* scratch) noexcept nogil:
         softmax_vjp_tile(task, tile, scratch)
     elif task.op <= CROSS_ENTROPY:
         cross_entropy_tile(task, tile, scratch)
-    elif (task.op == KL and tile.y[0] == NULL and tile.y[1] == NULL and task.form[0] == PROBABILITIES
+    elif (task.op != ENTROPY and tile.y[0] == NULL and tile.y[1] == NULL and task.form[0] == PROBABILITIES
           and task.form[1] == PROBABILITIES):
-        kl_tile(task, tile, scratch)
+        pair_tile(task, tile, scratch)
     else:
         divergence_tile(task, tile, scratch)
 
@@ -122,17 +150,18 @@ cdef void apply(const Task* task, Tile* tile, real* scratch) noexcept nogil:
 cdef int do_tile(const Task* task, const Layout* L, const void** inputs, void** outputs, Py_ssize_t o, Py_ssize_t first, Py_ssize_t m,
                  real* kind, Tile* tile) noexcept nogil:
     """One tile; returns −1 where memory is not to be had."""
-    cdef Py_ssize_t k, ld = L.K
+    cdef Py_ssize_t k, length = L.K, ld
     cdef real* memory
     cdef real* at
     cdef uint8_t* empty = NULL
     if L.staged and L.K <= SHORT:
-        ld = (L.K + LANES - 1) // LANES * LANES
-    memory = <real*>malloc((SCRATCH * ld + (4 * m * ld if L.staged else 0)) * sizeof(real) + m)
+        length = (L.K + LANES - 1) // LANES * LANES
+    ld = length + LANES if L.inner > 1 and length % APART == 0 else length
+    memory = <real*>malloc((SCRATCH * ld + (4 * m * ld if L.staged else 2 * m * ld if L.streamed else 0)) * sizeof(real) + m)
     if memory == NULL:
         return -1
     tile.first = o * L.inner + first
-    tile.m, tile.K, tile.ld, tile.code, tile.argument, tile.empty = m, ld, ld, FINE, 0, NULL
+    tile.m, tile.K, tile.ld, tile.code, tile.argument, tile.empty = m, length, ld, FINE, 0, NULL
     at = memory + SCRATCH * ld
     for k in range(2):
         tile.x[k] = tile.y[k] = NULL
@@ -143,15 +172,18 @@ cdef int do_tile(const Task* task, const Layout* L, const void** inputs, void** 
             else:
                 tile.x[k] = <void*>(<const real*>inputs[k] + first * L.K)
         if outputs[k] != NULL:
-            tile.y[k] = at + (2 + k) * m * ld if L.staged else <real*>outputs[k] + first * L.K
+            tile.y[k] = (at + (2 + k) * m * ld if L.staged else at + k * m * ld if L.streamed
+                         else <real*>outputs[k] + first * L.K)
     if L.mask != NULL:
         empty = <uint8_t*>(memory + SCRATCH * ld + 4 * m * ld)
         if find_empty(L, o, first, m, empty):
             tile.empty = empty
     apply(task, tile, memory)
-    if L.staged and tile.code == FINE:
+    if (L.staged or L.streamed) and tile.code == FINE:
         for k in range(2):
-            if outputs[k] != NULL:
+            if outputs[k] != NULL and L.streamed:
+                riata_stream(<real*>outputs[k] + first * L.K, tile.y[k], m * L.K * sizeof(real))
+            elif outputs[k] != NULL:
                 scatter(<const real*>tile.y[k], L, o, first, m, ld, <real>L.left_out[k], <real*>outputs[k])
     free(memory)
     return 0
@@ -160,11 +192,12 @@ cdef int do_tile(const Task* task, const Layout* L, const void** inputs, void** 
 cdef int each_tile(const Task* task, const Layout* L, const void** inputs, void** outputs, real* kind, int n_threads,
                    Tile* worst) noexcept nogil:
     """All tiles; `worst` is the one with the first row that is refused. The rows of a tile do not depend on the number of threads."""
-    cdef Py_ssize_t most, per_outer, tiles, t, length = max(L.K, LANES)
+    cdef Py_ssize_t most, at_once, per_outer, tiles, t, length = max(L.K, LANES)
     cdef Tile* done
     cdef int* lost
     cdef int status = 0
-    most = max(AT_ONCE // length, 4 if length > WIDE else LANES) if L.inner > 1 else max(AT_ONCE // length, 1)
+    at_once = STREAMED_AT_ONCE if L.streamed else AT_ONCE
+    most = max(at_once // length, 4 if length > WIDE else LANES) if L.inner > 1 else max(at_once // length, 1)
     most = min(most, L.inner if L.inner > 1 else L.outer)
     per_outer = (L.inner + most - 1) // most
     tiles = L.outer * per_outer if L.inner > 1 else (L.outer + most - 1) // most
@@ -201,7 +234,7 @@ cdef const void* address(object array) except? NULL:
 
 
 def run(str op, tuple shape, list inputs, list outputs, *, bint single, double[::1] values, const uint8_t[::1] mask, tuple neutral,
-        tuple left_out, bint copy, double temperature, tuple forms, bint normalize, double tolerance, double smoothing,
+        tuple left_out, bint copy, bint streamed, double temperature, tuple forms, bint normalize, double tolerance, double smoothing,
         const Py_ssize_t[::1] labels,
         const double[::1] class_weight, const double[::1] upstream, int n_threads):
     """
@@ -221,6 +254,8 @@ def run(str op, tuple shape, list inputs, list outputs, *, bint single, double[:
         What inputs are read as, and outputs hold, where the mask is 0.
     copy : bool
         An output lies on an input.
+    streamed : bool
+        Outputs larger than the cache are stored past it. Not for new arrays: the system has just filled their pages, in the cache.
     forms : tuple of two indices of ``FORMS``
     labels, class_weight, upstream : None or array
         See ``Task`` in row_task.pxd.
@@ -240,6 +275,8 @@ def run(str op, tuple shape, list inputs, list outputs, *, bint single, double[:
     L.outer, L.K, L.inner = shape
     L.mask = &mask[0] if mask is not None else NULL
     L.staged = L.inner > 1 or L.mask != NULL or copy or (L.K <= SHORT and L.K % LANES != 0)
+    L.streamed = (streamed and not L.staged and L.K <= STREAMED_AT_ONCE and (outputs[0] is not None or outputs[1] is not None)
+                  and L.outer * L.K * (4 if single else 8) >= STREAMED)
     for k in range(2):
         L.neutral[k], L.left_out[k], task.form[k] = neutral[k], left_out[k], forms[k]
         sources[k] = address(inputs[k])

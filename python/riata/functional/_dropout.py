@@ -139,17 +139,17 @@ def _multiplied(x, sign, rate, seed, stream, index, shared_axes, out, n_threads)
     relu = sign is x
     x = np.ascontiguousarray(x).reshape(x.shape)
     sign = x if relu else None if sign is None else np.ascontiguousarray(sign).reshape(x.shape)
-    target = answer if answer is not True and answer.flags.c_contiguous else np.empty(x.shape, x.dtype)
-    if _askew(x, target):
+    target = answer if answer is not True and answer.flags.c_contiguous else None
+    if target is not None and _askew(x, target):
         x = x.copy()
         sign = x if relu else sign
-    if sign is not None and _askew(sign, target):
+    if target is not None and sign is not None and _askew(sign, target):
         sign = sign.copy()
     settings = {"sign": sign, "out": target, "n_threads": n_threads}
     if first == last:
-        engine.drop(x, rate, *key, **settings)
+        target = engine.drop(x, rate, *key, **settings)
     else:
-        engine.drop_shared(x, first, last, rate, *key, **settings)
+        target = engine.drop_shared(x, first, last, rate, *key, **settings)
     if answer is True or answer is target:
         return target
     answer[...] = target
