@@ -3,11 +3,6 @@
 import numpy as np
 
 
-def taken(array, name):
-    """The array itself: the doors are given arrays of numpy."""
-    return array
-
-
 def empty(shape, dtype, order="C"):
     """An array without contents."""
     return np.empty(shape, dtype, order=order)
@@ -58,8 +53,3 @@ def total_of(values, weights):
 def packed(mask):
     """Eight elements a byte, the first in the lowest bit."""
     return np.packbits(mask, bitorder="little")
-
-
-def fetched(array):
-    """An array on the host."""
-    return array

@@ -61,7 +61,7 @@ def settled(outputs, targets, order):
 def finished(values, weights, shape, dtype):
     """Numbers of rows, times weights where there are any, in the shape and dtype of an answer."""
     if not values.size:
-        return np.empty(shape, dtype)[()] if shape == () else empty(shape, dtype)
+        return empty(shape, dtype)
     out = empty(values.shape, dtype)
     _times[-(-values.size // THREADS), THREADS](values, sent(weights, np.float64), out)
     return out.copy_to_host()[0] if shape == () else out.reshape(*shape)

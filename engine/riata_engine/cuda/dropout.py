@@ -46,8 +46,8 @@ def kernels(bits):
         words = cuda.shared.array(room, np.uint32)
         prepare(words, first, c, d, k0, k1)
         start = cuda.blockIdx.x * room * per_word - skip
-        for place in range(cuda.threadIdx.x, room * per_word, THREADS):
-            if 0 <= start + place < mask.size:
+        for place in range(cuda.threadIdx.x, min(room * per_word, mask.size - start), THREADS):
+            if start + place >= 0:
                 mask[start + place] = is_kept(words, place, threshold)
 
     @cuda.jit
@@ -55,9 +55,9 @@ def kernels(bits):
         words = cuda.shared.array(room, np.uint32)
         prepare(words, first, c, d, k0, k1)
         start = cuda.blockIdx.x * room * per_word - skip
-        for place in range(cuda.threadIdx.x, room * per_word, THREADS):
+        for place in range(cuda.threadIdx.x, min(room * per_word, x.size - start), THREADS):
             e = start + place
-            if 0 <= e < x.size:
+            if e >= 0:
                 if is_kept(words, place, threshold) and (sign.size == 0 or sign[e] > 0):
                     out[e] = scale * x[e]
                 else:

@@ -1,4 +1,4 @@
-"""Compile every kernel with the real compiler, on a machine without a GPU or a driver: what tests/cuda/test_ptx.py runs in a child.
+"""Compile every kernel with the real compiler, on a machine without a GPU or a driver: what tests/gpu/test_ptx.py runs in a child.
 
 Arguments: compute capabilities such as 80 90. Writes KERNEL.sm_NN.ptx beside --out, if that is given.
 """
@@ -23,6 +23,7 @@ def kernels():
     """(name, kernel, types of its arguments) of all that run() and the other doors launch."""
     yield "philox_fill", philox._fill, (WORD, LONG, *KEY)
     yield "philox_mask", philox._mask, (BYTE, LONG, LONG, *KEY)
+    yield "pack", arrays._pack, (types.boolean[::1], BYTE)
     for bits in (1, 16, 32):
         yield f"keep_{bits}", dropout.kernels(bits)[0], (BYTE, LONG, LONG, *KEY, LONG)
     for real in (np.float32, np.float64):
