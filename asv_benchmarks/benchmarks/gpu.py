@@ -1,4 +1,4 @@
-"""Functions of rows and dropout on a GPU, 10 000 x 1000 float32 in full, beside the same on the CPU; skipped where there is no GPU."""
+"""Functions of rows and dropout on a GPU, 10 000 x 1000 float32 in full, beside the CPU; skipped without a GPU."""
 
 import time
 

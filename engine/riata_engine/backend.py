@@ -66,7 +66,7 @@ def get_backend(name):
 
 
 def on_device(array):
-    """Whether an array lies on a GPU: one of numba (or its simulator), cupy, torch, or whatever says so by the CUDA array interface."""
+    """Whether an array lies on a GPU: one of numba (or its simulator), or whatever has the CUDA array interface."""
     return bool(getattr(array, "__cuda_ndarray__", False)) or hasattr(array, "__cuda_array_interface__")
 
 
@@ -81,7 +81,7 @@ def _backend(name):
         if find_spec("numba") is None:
             raise ImportError("backend='cuda' needs numba; install it with: pip install \"riata[cuda]\"")
         if not simulated() and devices() == 0:
-            raise RuntimeError("backend='cuda' finds no CUDA device (no driver, or none visible); use backend='cpu' and arrays of numpy")
+            raise RuntimeError("backend='cuda' finds no CUDA device (no driver, or none visible); give arrays of numpy")
     modules = {part: importlib.import_module(f"riata_engine.{name}.{part}") for part in ("arrays", "dropout", "philox", "rows")}
     return Backend(name, **modules)
 

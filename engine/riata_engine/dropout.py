@@ -34,7 +34,9 @@ def drop(x, rate, seed, stream, index, sign=None, out=None, n_threads=None):
     if out is None:
         out = work.arrays.empty(x.shape, x.dtype)
     flat = [None if a is None else work.arrays.flat(a, "C") for a in (x, sign, out)]
-    work.dropout.multiply(*flat, seed, stream, index, threshold, bits, 1 / (1 - threshold / 2.0**bits), _threads(x.size, n_threads))
+    work.dropout.multiply(
+        *flat, seed, stream, index, threshold, bits, 1 / (1 - threshold / 2.0**bits), _threads(x.size, n_threads)
+    )
     return out
 
 

@@ -55,8 +55,8 @@ def row_operation(
     ----------
     op : str
     inputs : list of one or two arrays of one shape and dtype, float32 or float64
-        Read where they are if the first is C- or F-contiguous; else copied once. Or C-contiguous arrays of numba.cuda: the operation
-        is then done on the device, where outputs and values lie too.
+        Read where they are if the first is C- or F-contiguous; else copied once. Or C-contiguous arrays of numba.cuda: the
+        operation is then done on the device, where outputs and values lie too.
     axis : int or None
         Of the rows; None: the array is one row.
     outputs : two of None, True or array

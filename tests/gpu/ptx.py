@@ -1,4 +1,4 @@
-"""Compile every kernel with the real compiler, on a machine without a GPU or a driver: what tests/gpu/test_ptx.py runs in a child.
+"""Compile every kernel with the real compiler, without a GPU or a driver: what tests/gpu/test_ptx.py runs in a child.
 
 Arguments: compute capabilities such as 80 90. Writes KERNEL.sm_NN.ptx beside --out, if that is given.
 """
@@ -37,9 +37,16 @@ def kernels():
         D = DOUBLE[::1]
         yield f"softmax_{name}", softmax, (LONG, A, A, D, BYTE, A, R, R, DOUBLE, LONG, LONG, LONGS)
         yield f"softmax_vjp_{name}", vjp, (LONG, A, A, A, BYTE, R, DOUBLE, LONG, LONG)
-        yield f"cross_entropy_{name}", cross_entropy, (A, A, LONGS, A, D, BYTE, A, A, DOUBLE, types.boolean, R, R, LONG, LONG, LONGS)
-        yield f"divergence_{name}", row_divergence.kernels(real), (
-            LONG, A, A, LONG, LONG, A, A, D, BYTE, A, DOUBLE, types.boolean, R, LONG, LONG, LONGS)
+        yield (
+            f"cross_entropy_{name}",
+            cross_entropy,
+            (A, A, LONGS, A, D, BYTE, A, A, DOUBLE, types.boolean, R, R, LONG, LONG, LONGS),
+        )
+        yield (
+            f"divergence_{name}",
+            row_divergence.kernels(real),
+            (LONG, A, A, LONG, LONG, A, A, D, BYTE, A, DOUBLE, types.boolean, R, LONG, LONG, LONGS),
+        )
 
 
 def main():

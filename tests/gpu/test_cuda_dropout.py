@@ -45,7 +45,7 @@ def test_masks_are_the_same(rate, n, index):
 
 
 def test_masks_of_several_blocks_and_shapes_pack():
-    n = 4096 + 37                                     # of one bit, a block makes 4096
+    n = 4096 + 37  # of one bit, a block makes 4096
     np.testing.assert_array_equal(fetched(F.dropout_mask(n, seed=3, index=5, backend="cuda")), F.dropout_mask(n, seed=3, index=5))
     assert F.dropout_mask((3, 5), 0.3, seed=1, backend="cuda").shape == (3, 5)
     assert F.dropout_mask((0, 5), 0.3, seed=1, backend="cuda").shape == (0, 5)
@@ -93,7 +93,11 @@ def test_a_part_with_its_index_has_its_part_of_the_mask():
         (lambda d: F.dropout(np.ones((2, 3)), seed=0, out=d), TypeError, "give a numpy array"),
         (lambda d: F.dropout(d, seed=0, out=cuda.device_array((3, 2))), ValueError, "out has shape"),
         (lambda d: F.dropout(sent(np.ones(6))[:5], seed=0, out=None, rate=1.0), ValueError, "rate = 1.0"),
-        (lambda d: F.dropout_backward(d, seed=0, activation="relu", forward=np.ones((2, 3))), TypeError, "forward lies on the host"),
+        (
+            lambda d: F.dropout_backward(d, seed=0, activation="relu", forward=np.ones((2, 3))),
+            TypeError,
+            "forward lies on the host",
+        ),
         (lambda d: F.dropout_mask(3, seed=0, backend="tpu"), ValueError, "backend='tpu' is not one of"),
     ],
 )

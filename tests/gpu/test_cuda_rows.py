@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-import row_reference as reference
 from arrays_of_both import fetched, sent
 from numba import cuda
 from scipy import special
 
 import riata.functional as F
+import row_reference as reference
 
 REALS = [np.float32, np.float64]
 FORMS = ("probabilities", "logits", "log_probabilities")
-ULPS = 8                 # of the largest number of a row: exp and log have up to 3, and a sum and a product come to them
+ULPS = 8  # of the largest number of a row: exp and log have up to 3, and a sum and a product come to them
 
 
 def agree(found, expected, real, floor=0.0, spread=0.0):
@@ -32,7 +32,8 @@ def logits(shape, real, seed=0):
 
 def rows_in(form, x):
     return {"probabilities": special.softmax, "logits": np.array, "log_probabilities": special.log_softmax}[form](
-        x, **({} if form == "logits" else {"axis": -1})).astype(x.dtype)
+        x, **({} if form == "logits" else {"axis": -1})
+    ).astype(x.dtype)
 
 
 @pytest.mark.parametrize("real", REALS)
@@ -97,16 +98,23 @@ def test_cross_entropy(of_labels, settings, real):
     one_hot = np.eye(7)[labels] if of_labels else target.astype(float)
     there = sent(target)
     loss, gradient = F.cross_entropy(sent(x), there, reduction="none", return_gradient=True, **settings)
-    oracle = reference.cross_entropy(x.astype(float), one_hot, settings.get("class_weight"), settings.get("label_smoothing", 0.0),
-                                     settings.get("temperature", 1.0))
+    oracle = reference.cross_entropy(
+        x.astype(float),
+        one_hot,
+        settings.get("class_weight"),
+        settings.get("label_smoothing", 0.0),
+        settings.get("temperature", 1.0),
+    )
     agree(loss, oracle, real, floor=6)
     assert loss.dtype == real
     _, expected = F.cross_entropy(x, target, reduction="none", return_gradient=True, **settings)
     agree(gradient, expected, real, floor=2)
     weights = np.array([1.0, 0.0, 2.0])
     for reduction in ("mean", "sum"):
-        both = [F.cross_entropy(*given, sample_weight=weights, reduction=reduction, return_gradient=True, **settings)
-                for given in ((sent(x), there), (x, target))]
+        both = [
+            F.cross_entropy(*given, sample_weight=weights, reduction=reduction, return_gradient=True, **settings)
+            for given in ((sent(x), there), (x, target))
+        ]
         assert isinstance(both[0][0], float)
         agree(both[0][0], both[1][0], real, floor=6)
         agree(both[0][1], both[1][1], real, floor=2)
@@ -118,12 +126,18 @@ def test_labels_that_take_no_part():
     (loss, gradient), (expected, slopes) = F.cross_entropy(sent(x), labels, **given), F.cross_entropy(x, labels, **given)
     agree(loss, expected, np.float32)
     agree(gradient, slopes, np.float32, floor=1)
-    agree(F.cross_entropy_backward(2.0, sent(x), labels, ignore_index=-9), F.cross_entropy_backward(2.0, x, labels, ignore_index=-9),
-          np.float32, floor=1)
+    agree(
+        F.cross_entropy_backward(2.0, sent(x), labels, ignore_index=-9),
+        F.cross_entropy_backward(2.0, x, labels, ignore_index=-9),
+        np.float32,
+        floor=1,
+    )
 
 
-@pytest.mark.parametrize(("name", "p_form", "q_form"), [
-    *(("kl_divergence", p, q) for p in FORMS for q in FORMS), *(("jensen_shannon", p, p) for p in FORMS)])
+@pytest.mark.parametrize(
+    ("name", "p_form", "q_form"),
+    [*(("kl_divergence", p, q) for p in FORMS for q in FORMS), *(("jensen_shannon", p, p) for p in FORMS)],
+)
 def test_divergences_and_gradients(name, p_form, q_form):
     p, q = rows_in(p_form, logits((2, 6), np.float64)), rows_in(q_form, logits((2, 6), np.float64, 1))
     forms = {"p_form": p_form, "q_form": q_form, "temperature": 1.5}

@@ -1,4 +1,4 @@
-"""What only a real GPU can do: large arrays, other libraries' arrays. Skipped in the simulator; the other tests here run on both."""
+"""What only a real GPU can do: large arrays, other libraries' arrays. Skipped in the simulator."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,9 @@ def test_large_rows(shape):
     np.testing.assert_allclose(fetched(F.softmax(sent(x))), expected, rtol=2e-6)
     p = expected.astype(np.float32)
     q = np.roll(p, 1, axis=0)
-    np.testing.assert_allclose(fetched(F.kl_divergence(sent(p), sent(q), normalize=True)), F.kl_divergence(p, q, normalize=True), rtol=2e-5)
+    np.testing.assert_allclose(
+        fetched(F.kl_divergence(sent(p), sent(q), normalize=True)), F.kl_divergence(p, q, normalize=True), rtol=2e-5
+    )
 
 
 class Foreign:

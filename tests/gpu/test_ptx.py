@@ -32,7 +32,7 @@ def test_every_kernel_compiles(capability):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert len(lines) >= 20
-    for line in lines:                                # float32 is not done in float64, but for one logarithm of a row
+    for line in lines:  # float32 is not done in float64, but for one logarithm of a row
         name, doubles = line.split()[0], int(line.split()[-4])
         if name.startswith("multiply") and name.endswith("float32"):
             assert doubles == 0, line

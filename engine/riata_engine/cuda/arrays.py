@@ -101,7 +101,7 @@ def _wrapped(array):
 
 def _address(array):
     interface = getattr(array, "__cuda_array_interface__", None)
-    return array.ctypes.data if interface is None else interface["data"][0]      # the simulator's arrays are numpy's
+    return array.ctypes.data if interface is None else interface["data"][0]  # the simulator's arrays are numpy's
 
 
 @cuda.jit

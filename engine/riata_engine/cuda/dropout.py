@@ -94,12 +94,14 @@ def multiply(x, sign, out, seed, stream, index, threshold, bits, scale, n_thread
     """out = scale·x where kept and, if `sign` is given, sign > 0; else 0. `out` may be x or sign."""
     if x.size:
         blocks, first, skip = _where(index, bits, x.size)
-        kernels(bits)[1][blocks, THREADS](x, sent(sign, x.dtype), out, first, skip, *halves(stream), *halves(seed),
-                                          np.int64(threshold), x.dtype.type(scale))
+        kernels(bits)[1][blocks, THREADS](
+            x, sent(sign, x.dtype), out, first, skip, *halves(stream), *halves(seed), np.int64(threshold), x.dtype.type(scale)
+        )
 
 
 def multiply_shared(kept, x, sign, out, shared, inner, scale, n_threads):
     """The same for x (outer, shared, inner) and decisions (outer, inner)."""
     if x.size:
-        _multiply_shared[-(-x.size // THREADS), THREADS](kept, x, sent(sign, x.dtype), out, np.int64(shared), np.int64(inner),
-                                                         x.dtype.type(scale))
+        _multiply_shared[-(-x.size // THREADS), THREADS](
+            kept, x, sent(sign, x.dtype), out, np.int64(shared), np.int64(inner), x.dtype.type(scale)
+        )

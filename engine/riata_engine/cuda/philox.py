@@ -7,7 +7,7 @@ from riata_engine.cuda.device import on_device
 from riata_engine.formulas import philox as formulas
 
 THREADS = 128
-GROUP = 64                             # counters of which a mask puts first words first, as cpu/philox does
+GROUP = 64  # counters of which a mask puts first words first, as cpu/philox does
 LOW = 0xFFFFFFFF
 
 philox4x32 = on_device(formulas.philox4x32)

@@ -1,4 +1,4 @@
-"""Entropy, Kullback-Leibler and Jensen-Shannon divergence of rows, from probabilities, logits or log-probabilities, with gradients.
+"""Entropy, Kullback-Leibler and Jensen-Shannon divergence of rows, from any form, with gradients.
 Twin of cpu/row_divergence.
 
 A distribution is four numbers of its row, from which each entry's probability and logarithm are made wherever they are needed.
@@ -30,8 +30,8 @@ def kernels(real):
 
     @cuda.jit(device=True)
     def distribution(x, start, K, inner, form, mask, temperature, normalize, tolerance, shared):
-        """(code, factor, top, shift, share): logarithms are factor·(x − top) − shift, probabilities `share` times exp of the first
-        term; of probabilities only factor counts."""
+        """(code, factor, top, shift, share): logarithms are factor·(x − top) − shift, probabilities `share` times exp of
+        the first term; of probabilities only factor counts."""
         factor, top, shift, share, code = one, zero, zero, one, 0
         if form == PROBABILITIES:
             whole, code = sum_of_probabilities(x, start, K, inner, mask, shared)
@@ -40,7 +40,7 @@ def kernels(real):
                     code = NO_SUM
                 else:
                     factor = one / whole
-                    if not factor * whole > zero or factor * whole == inf:      # the sum, or its inverse, is beyond the numbers
+                    if not factor * whole > zero or factor * whole == inf:  # the sum, or its inverse, is beyond the numbers
                         code = BAD_SUM
         else:
             greatest = top_of(x, start, K, inner, mask, -inf, shared)
@@ -124,7 +124,9 @@ def kernels(real):
         return factor * (value - mean * (p if of == 0 else q))
 
     @cuda.jit
-    def divergence_rows(op, x0, x1, form0, form1, out0, out1, values, mask, upstream, scale, normalize, tolerance, K, inner, worst):
+    def divergence_rows(
+        op, x0, x1, form0, form1, out0, out1, values, mask, upstream, scale, normalize, tolerance, K, inner, worst
+    ):
         shared = cuda.shared.array(ROOM, real)
         row, t, threads = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
         start = row // inner * K * inner + row % inner

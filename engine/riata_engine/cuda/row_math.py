@@ -1,7 +1,7 @@
 """What kernels of rows share: exp, log, sums and maxima over the threads of a block. Twin of cpu/row_math.pxi.
 
-One block takes one row, its threads every T-th number of it. A reduction has two levels: each thread's own part goes to shared memory,
-sixteen threads add up those, and every thread adds up the sixteen, in the same order, so that all hold the same bits.
+One block takes one row, its threads every T-th number of it. A reduction has two levels: each thread's own part goes to shared
+memory, sixteen threads add up those, and every thread adds up the sixteen, in the same order, so that all hold the same bits.
 """
 
 import math
@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 from numba import cuda
 
-MOST, GROUPS = 256, 16                 # threads of a block; second level of a reduction
-ROOM = MOST + GROUPS                   # shared numbers of a reduction
+MOST, GROUPS = 256, 16  # threads of a block; second level of a reduction
+ROOM = MOST + GROUPS  # shared numbers of a reduction
 #: why a row is refused, as cpu/row_task.pxd counts
 BAD_NUMBER, NEGATIVE, BAD_SUM, NO_SUM = 1, 2, 3, 4
 #: of a kernel's word about a row: row·16 + code·2 + input; larger than every row's where all are fine
@@ -145,5 +145,11 @@ def maths(real):
         negative = cuda.syncthreads_or(negative)
         return total(part, shared), (BAD_NUMBER if strange else NEGATIVE if negative else 0)
 
-    return SimpleNamespace(row_exp=row_exp, row_log=row_log, total=total, top_of=top_of, exp_total=exp_total,
-                           sum_of_probabilities=sum_of_probabilities)
+    return SimpleNamespace(
+        row_exp=row_exp,
+        row_log=row_log,
+        total=total,
+        top_of=top_of,
+        exp_total=exp_total,
+        sum_of_probabilities=sum_of_probabilities,
+    )

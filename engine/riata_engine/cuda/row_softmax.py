@@ -1,7 +1,7 @@
 """Softmax, its logarithm, logsumexp and cross-entropy of rows, with their backward passes. Twin of cpu/row_softmax.
 
-A row is read three times, from the second on out of the cache; nothing is stored between, and a number is written after all threads have
-read the row, so that an output may be the input.
+A row is read three times, from the second on out of the cache; nothing is stored between. A thread reads
+and writes the same numbers of a row, so that an output may be the input.
 """
 
 import math
@@ -36,7 +36,7 @@ def kernels(real):
         if top != top or (top == inf and op != LOGSUMEXP):
             refuse(worst, row, BAD_NUMBER, 0)
             return
-        if top == inf or top == -inf:            # scipy's: logsumexp is that infinity, a softmax of nothing is NaN
+        if top == inf or top == -inf:  # scipy's: logsumexp is that infinity, a softmax of nothing is NaN
             if op == LOGSUMEXP:
                 if t == 0:
                     values[row] = top
@@ -85,17 +85,19 @@ def kernels(real):
     @cuda.jit(device=True)
     def target_at(k, e, given, label, v, mask, keep, spread, class_weight):
         """Weighted and smoothed target of a class with the logit v: a label is a distribution of one class."""
-        if label >= 0:
-            value = keep if k == label else zero
-        else:
+        value = zero
+        if label < 0:
             value = keep * read(given, e, mask, zero)
+        elif k == label:
+            value = keep
         if v > -inf:
             value += spread
         return value * class_weight[k] if class_weight.size > 0 else value
 
     @cuda.jit
-    def cross_entropy_rows(x, given, labels, out, values, mask, class_weight, upstream, scale, normalize, tolerance, smoothing, K,
-                           inner, worst):
+    def cross_entropy_rows(
+        x, given, labels, out, values, mask, class_weight, upstream, scale, normalize, tolerance, smoothing, K, inner, worst
+    ):
         shared = cuda.shared.array(ROOM, real)
         row, t, threads = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
         start = row // inner * K * inner + row % inner

@@ -21,8 +21,8 @@ def as_floats(**arrays):
     Raises
     ------
     TypeError
-        For complex numbers, float16, longdouble and what is no number; on a device also for integers, for two types, and where some
-        arrays lie there and some do not.
+        For complex numbers, float16, longdouble and what is no number; on a device also for integers, for two types, and where
+        some arrays lie there and some do not.
     """
     if any(on_device(value) for value in arrays.values()):
         return _floats_on_device(arrays)

@@ -1,6 +1,5 @@
 """Softmax, its logarithm and logsumexp along any axis, with their backward passes."""
 
-import numpy as np
 
 from riata.functional._arguments import (
     as_floats,
