@@ -3,8 +3,11 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import riata
 
 HEAVY = ["numba", "matplotlib", "pandas", "polars", "pyarrow", "sklearn", "typer", "rich"]
 
@@ -29,11 +32,19 @@ def test_a_fit_that_converges_loads_no_heavy_library(call):
 
 
 def test_everything_promised_is_there():
-    import riata
-
     for name in riata.__all__:
         assert hasattr(riata, name), name
     assert set(riata.__all__) >= {"fit_path", "fit_batch", "cross_validate_path", "nested_cross_validate", "PathResult",
                                   "BatchResult", "CVResult", "load_model", "save_model", "build_info"}
     assert riata.build_info()["max_threads"] >= 1
     assert riata.__version__.count(".") == 2
+
+
+def test_every_package_is_reached_from_riata_itself():
+    """``import riata`` is enough for ``riata.linear_model.Lasso``, as it is with scikit-learn."""
+    packages = sorted(path.parent.name for path in Path(riata.__file__).parent.glob("*/__init__.py") if path.parent.name != "cli")
+    program = f"import riata\nfor name in {packages!r}:\n    assert getattr(riata, name).__name__ == 'riata.' + name"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert {"linear_model", "nn", "optim"} <= set(packages) <= set(dir(riata))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        assert riata.nothing

@@ -75,17 +75,21 @@ __all__ = [
     "slope_path",
 ]
 
-#: estimators, which load scikit-learn: imported when they are first asked for
+#: packages that load more than numpy (scikit-learn, most of them): imported when they are first asked for
+_LAZY_PACKAGES = ("calibration", "feature_selection", "functional", "linear_model", "neural_network", "nn", "optim", "svm",
+                  "transfer")
 _LAZY = {"SelectFromPath": "riata.feature_selection", "StabilitySelection": "riata.feature_selection"}
 
 
 def __getattr__(name):
-    if name in _LAZY:
-        from importlib import import_module
+    from importlib import import_module
 
+    if name in _LAZY_PACKAGES:
+        return import_module(f"riata.{name}")
+    if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'riata' has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, *_LAZY_PACKAGES})
