@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from riata_engine.cpu.rows import FORMS, OPS, run
+from riata_engine.backend import backend_of
+from riata_engine.cpu.rows import FORMS, OPS
 from riata_engine.threads import thread_count
 
 __all__ = ["FORMS", "OPS", "RefusedRow", "row_operation"]
@@ -54,7 +55,8 @@ def row_operation(
     ----------
     op : str
     inputs : list of one or two arrays of one shape and dtype, float32 or float64
-        Read where they are if the first is C- or F-contiguous; else copied once.
+        Read where they are if the first is C- or F-contiguous; else copied once. Or C-contiguous arrays of numba.cuda: the
+        operation is then done on the device, where outputs and values lie too.
     axis : int or None
         Of the rows; None: the array is one row.
     outputs : two of None, True or array
@@ -72,6 +74,7 @@ def row_operation(
     Returns
     -------
     values : None or float64 array
+        On a device flat.
     outputs : list of two of None or array
 
     Raises
@@ -80,34 +83,27 @@ def row_operation(
         Outputs then hold no answer.
     """
     x = inputs[0]
-    order = "C" if axis is None or x.flags.c_contiguous or not x.flags.f_contiguous else "F"
+    backend = backend_of(x)
+    arrays = backend.arrays
+    order = arrays.order_of(x, axis)
     reduced = () if axis is None else x.shape[:axis] + x.shape[axis + 1 :]
     shape = (1, x.size, 1) if axis is None else _around(x.shape, axis, order)
-    made = [None if out is None else np.empty(x.shape, x.dtype, order=order) if out is True else out for out in outputs]
-    targets = [_flat(out, order) if out is not None else None for out in made]
-    sources, copy = [], False
-    for array in inputs:
-        flat = _flat(array, order)
-        for target in targets:
-            if target is not None and np.may_share_memory(flat, target):
-                copy = True
-                if flat.ctypes.data != target.ctypes.data:  # it lies askew: other rows would be overwritten
-                    flat = flat.copy()
-        sources.append(flat)
-    result = np.empty(shape[0] * shape[2]) if values else None
+    made = [None if out is None else arrays.empty(x.shape, x.dtype, order) if out is True else out for out in outputs]
+    sources, targets, copy = arrays.laid_out(inputs, made, order)
+    result = arrays.empty((shape[0] * shape[2],), np.float64) if values else None
     if x.size:
         weights = None
         if class_weight is not None:
             weights = np.ones(-(-shape[1] // 16) * 16)
             weights[: shape[1]] = class_weight
-        refused = run(
+        refused = backend.rows.run(
             op,
             shape,
             [*sources, None][:2],
             targets,
             single=x.dtype == np.float32,
             values=result,
-            mask=None if mask is None else _flat(mask, order).view(np.uint8),
+            mask=None if mask is None else np.ravel(mask, order=order).view(np.uint8),
             neutral=_neutral(op, forms),
             left_out=(-np.inf if op == "log_softmax" else 0.0, 0.0),
             copy=copy,
@@ -117,29 +113,22 @@ def row_operation(
             normalize=normalize,
             tolerance=TOLERANCE[x.dtype],
             smoothing=smoothing,
-            labels=None if labels is None else _flat(labels, order),
+            labels=None if labels is None else np.ravel(labels, order=order),
             class_weight=weights,
-            upstream=None if upstream is None else _flat(upstream, order),
+            upstream=None if upstream is None else np.ravel(upstream, order=order),
             n_threads=thread_count(n_threads) if x.size >= SMALL else 1,
         )
         if refused is not None:
             row, reason, argument = refused
             raise RefusedRow(tuple(int(i) for i in np.unravel_index(row, reduced, order=order)), reason, argument)
-        for out, target in zip(made, targets, strict=True):
-            if out is not None and not np.may_share_memory(out, target):
-                out[...] = target.reshape(out.shape, order=order)
-    return None if result is None else result.reshape(reduced, order=order), made
+        arrays.settled(made, targets, order)
+    return result if result is None or backend.name != "cpu" else result.reshape(reduced, order=order), made
 
 
 def _around(shape, axis, order):
     """(outer, K, inner) in memory."""
     outer, inner = int(np.prod(shape[:axis])), int(np.prod(shape[axis + 1 :]))
     return (outer, shape[axis], inner) if order == "C" else (inner, shape[axis], outer)
-
-
-def _flat(array, order):
-    """The numbers in order of memory: a view where the array has that order."""
-    return np.ravel(array, order=order)
 
 
 def _neutral(op, forms):

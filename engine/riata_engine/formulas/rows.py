@@ -33,7 +33,7 @@ def relative_entropy(p: cython.floating, l: cython.floating, other: cython.float
 def to_the_middle(p: cython.floating, q: cython.floating) -> cython.floating:
     """log(p / ½(p + q)), the derivative of twice the Jensen-Shannon divergence along p; 0 where both are 0."""
     zero: cython.floating = 0
-    return row_log(2 * p / (p + q)) if p + q > 0 else zero
+    return row_log((p + p) / (p + q)) if p + q > 0 else zero
 
 
 @cython.cfunc

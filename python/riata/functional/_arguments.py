@@ -4,6 +4,7 @@ import operator
 
 import numpy as np
 
+from riata_engine.backend import backend_of, get_backend, on_device
 from riata_engine.rows import FORMS, RefusedRow, row_operation
 
 _REASONS = {
@@ -15,13 +16,16 @@ _REASONS = {
 
 
 def as_floats(**arrays):
-    """Arrays of one floating type: float32 where all are, float64 otherwise.
+    """Arrays of one floating type: float32 where all are, float64 otherwise. Arrays on a device stay what and where they are.
 
     Raises
     ------
     TypeError
-        For complex numbers, float16, longdouble and what is no number.
+        For complex numbers, float16, longdouble and what is no number; on a device also for integers, for two types, and where
+        some arrays lie there and some do not.
     """
+    if any(on_device(value) for value in arrays.values()):
+        return _floats_on_device(arrays)
     found = {}
     for name, value in arrays.items():
         value = np.asarray(value)
@@ -30,6 +34,28 @@ def as_floats(**arrays):
         found[name] = value if value.dtype.kind == "f" else value.astype(np.float64)
     dtype = np.result_type(*found.values()).newbyteorder("=")
     return [value.astype(dtype, copy=False) for value in found.values()]
+
+
+def _floats_on_device(arrays):
+    (first, one), *rest = [(name, as_on_device(value, name)) for name, value in arrays.items()]
+    if one.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{first} has dtype {one.dtype}; give float32 or float64 (arrays on a device are not converted)")
+    for name, other in rest:
+        if other.dtype != one.dtype:
+            raise TypeError(f"{name} has dtype {other.dtype}, {first} has {one.dtype}; arrays on a device must have the same")
+    return [one, *(other for _, other in rest)]
+
+
+def as_on_device(array, name):
+    """An array on a device as one of numba, on the same memory."""
+    if not on_device(array):
+        raise TypeError(f"{name} lies on the host and another array on a device; move one of them")
+    return get_backend("cuda").arrays.taken(array, name)
+
+
+def on_host(array):
+    """An array of numpy; what has one number for each row may lie on either side."""
+    return get_backend("cuda").arrays.fetched(array) if on_device(array) else np.asarray(array)
 
 
 def same_shape(**arrays):
@@ -72,6 +98,8 @@ def checked_mask(where, shape):
     """A boolean array of the shape of the rows, or None."""
     if where is None:
         return None
+    if on_device(where):
+        raise TypeError("where lies on a device; give a mask of numpy, it is sent there")
     where = np.asarray(where)
     if where.dtype != np.bool_:
         raise TypeError(f"where has dtype {where.dtype}; give True for entries that take part, False for those that do not")
@@ -85,11 +113,13 @@ def checked_out(out, x, name="out"):
     """An array to write to: of the shape and dtype of x."""
     if out is None:
         return True
-    if not isinstance(out, np.ndarray):
+    if on_device(x):
+        out = as_on_device(out, name)
+    elif not isinstance(out, np.ndarray):
         raise TypeError(f"{name} is a {type(out).__name__}; give a numpy array")
     if out.shape != x.shape or out.dtype != x.dtype:
         raise ValueError(f"{name} has shape {out.shape} and dtype {out.dtype}; the answer has {x.shape} and {x.dtype}")
-    if not out.flags.writeable:
+    if isinstance(out, np.ndarray) and not out.flags.writeable:
         raise ValueError(f"{name} is read-only; give an array that can be written to")
     return out
 
@@ -108,7 +138,7 @@ def rows_of(shape, axis):
 
 def row_numbers(value, shape, name):
     """Finite float64 numbers, one for each row; a single one serves all."""
-    value = np.asarray(value, dtype=np.float64)
+    value = on_host(value).astype(np.float64)
     try:
         value = np.broadcast_to(value, shape)
     except ValueError:
@@ -134,7 +164,7 @@ class Reduction:
     def __init__(self, reduction, weights, shape, where, axis, taking_part=None, share=None):
         if reduction not in ("mean", "sum", "none"):
             raise ValueError(f"reduction = {reduction!r} must be 'mean', 'sum' or 'none'")
-        self.name, self.weights, self.divisor = reduction, None, 1.0
+        self.name, self.weights, self.divisor, self.shape = reduction, None, 1.0, shape
         if weights is not None:
             self.weights = row_numbers(weights, shape, "sample_weight")
             if (self.weights < 0).any():
@@ -154,10 +184,11 @@ class Reduction:
                 )
 
     def value(self, losses, dtype):
-        """A float, or an array of one number a row."""
-        if self.weights is not None:
-            losses = losses * self.weights
-        return losses.astype(dtype) if self.name == "none" else float(losses.sum() / self.divisor)
+        """A float, or an array of one number a row (itself a number, if there is but one)."""
+        arrays = backend_of(losses).arrays
+        if self.name == "none":
+            return arrays.finished(losses, self.weights, self.shape, dtype)
+        return arrays.total_of(losses, self.weights) / self.divisor
 
     def upstream(self, gradient, shape):
         """What the gradient of each row is multiplied by."""

@@ -5,14 +5,17 @@ import numpy as np
 from riata.functional._arguments import (
     Reduction,
     as_floats,
+    as_on_device,
     checked_axis,
     checked_mask,
     checked_out,
     checked_temperature,
+    on_host,
     on_rows,
     rows_of,
     same_shape,
 )
+from riata_engine.backend import on_device
 
 __all__ = ["cross_entropy", "cross_entropy_backward"]
 
@@ -168,7 +171,7 @@ def _evaluate(
     out,
     n_threads,
 ):
-    target = np.asarray(target)
+    target = as_on_device(target, "target") if on_device(target) else np.asarray(target)
     (x,) = as_floats(x=x)
     axis = checked_axis(axis, x, "x")
     K, shape = x.size if axis is None else x.shape[axis], rows_of(x.shape, axis)
@@ -176,14 +179,14 @@ def _evaluate(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing = {label_smoothing} must lie in [0, 1]")
     if class_weight is not None:
-        class_weight = np.asarray(class_weight, dtype=np.float64)
+        class_weight = on_host(class_weight).astype(np.float64)
         if class_weight.shape != (K,) or not (class_weight >= 0).all() or not np.isfinite(class_weight).all():
             raise ValueError(
                 f"class_weight must be {K} finite numbers of at least 0, one for each class; it has shape {class_weight.shape}"
             )
     inputs, labels, share, taking_part = [x], None, None, None
     if target.dtype.kind in "iu" and target.shape == shape:
-        labels, taking_part = _labels(target, K, ignore_index)
+        labels, taking_part = _labels(on_host(target), K, ignore_index)
         share = None if class_weight is None else class_weight[np.maximum(labels, 0)]
     elif target.shape == x.shape:
         if ignore_index is not None:
@@ -192,7 +195,7 @@ def _evaluate(
             )
         _, given = as_floats(x=x, target=target)
         same_shape(x=x, target=given)
-        inputs.append(given.astype(x.dtype, copy=False))
+        inputs.append(given if given.dtype == x.dtype else given.astype(x.dtype))
     else:
         raise ValueError(
             f"target has shape {target.shape} and dtype {target.dtype}; give integer labels of shape {shape}, "

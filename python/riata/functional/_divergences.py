@@ -318,6 +318,5 @@ def _evaluate(
         upstream=None if gradient is None else reduced.upstream(gradient, shape),
     )
     if gradient is None:
-        value = reduced.value(values, first.dtype)
-        return value[()] if reduction == "none" else value
+        return reduced.value(values, first.dtype)
     return made[wanted[0]] if len(wanted) == 1 else tuple(made)

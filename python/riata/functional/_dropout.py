@@ -6,6 +6,7 @@ import numpy as np
 
 from riata.functional._arguments import as_floats, checked_out, same_shape
 from riata_engine import dropout as engine
+from riata_engine.backend import get_backend, on_device
 
 __all__ = ["dropout", "dropout_backward", "dropout_mask", "realised_rate"]
 
@@ -92,7 +93,7 @@ def dropout_backward(
     return _multiplied(gradient, forward, rate, seed, stream, index, shared_axes, out, n_threads)
 
 
-def dropout_mask(shape, rate=0.5, *, seed, stream=0, index=0, packed=False, n_threads=None):
+def dropout_mask(shape, rate=0.5, *, seed, stream=0, index=0, packed=False, n_threads=None, backend="cpu"):
     """
     The mask of `dropout`.
 
@@ -103,14 +104,18 @@ def dropout_mask(shape, rate=0.5, *, seed, stream=0, index=0, packed=False, n_th
         As given to `dropout`.
     packed : bool, default=False
         Eight elements a byte, as ``numpy.packbits(mask, bitorder="little")``.
+    n_threads : None or int
+    backend : {"cpu", "cuda"}, default="cpu"
+        Where the mask is made, and lies. Its bits are the same.
 
     Returns
     -------
     bool array of `shape`, True where an element is kept; or uint8 array, one-dimensional
     """
     n = int(np.prod(shape, dtype=np.int64))
-    kept = engine.kept_elements(n, _rate(rate), *_key(seed, stream, index), n_threads=n_threads)
-    return np.packbits(kept, bitorder="little") if packed else kept.reshape(shape)
+    arrays = get_backend(backend).arrays
+    kept = engine.kept_elements(n, _rate(rate), *_key(seed, stream, index), n_threads=n_threads, backend=backend)
+    return arrays.packed(kept) if packed else kept.reshape(shape)
 
 
 def realised_rate(rate):
@@ -136,15 +141,11 @@ def _multiplied(x, sign, rate, seed, stream, index, shared_axes, out, n_threads)
     rate, key = _rate(rate), _key(seed, stream, index)
     first, last = _shared(shared_axes, x.shape)
     answer = checked_out(out, x)
-    relu = sign is x
-    x = np.ascontiguousarray(x).reshape(x.shape)
-    sign = x if relu else None if sign is None else np.ascontiguousarray(sign).reshape(x.shape)
-    target = answer if answer is not True and answer.flags.c_contiguous else None
-    if target is not None and _askew(x, target):
-        x = x.copy()
-        sign = x if relu else sign
-    if target is not None and sign is not None and _askew(sign, target):
-        sign = sign.copy()
+    if on_device(x):
+        target = None if answer is True else answer
+        get_backend("cuda").arrays.laid_out([a for a in (x, sign) if a is not None], [target], "C")  # refuses what lies askew
+    else:
+        x, sign, target = _laid_out(x, sign, answer)
     settings = {"sign": sign, "out": target, "n_threads": n_threads}
     if first == last:
         target = engine.drop(x, rate, *key, **settings)
@@ -154,6 +155,20 @@ def _multiplied(x, sign, rate, seed, stream, index, shared_axes, out, n_threads)
         return target
     answer[...] = target
     return answer
+
+
+def _laid_out(x, sign, answer):
+    """C-contiguous arrays: what is multiplied, whose sign counts, and where to write (None: anew), one of them, but not askew."""
+    relu = sign is x
+    x = np.ascontiguousarray(x).reshape(x.shape)
+    sign = x if relu else None if sign is None else np.ascontiguousarray(sign).reshape(x.shape)
+    target = answer if answer is not True and answer.flags.c_contiguous else None
+    if target is not None and _askew(x, target):
+        x = x.copy()
+        sign = x if relu else sign
+    if target is not None and sign is not None and _askew(sign, target):
+        sign = sign.copy()
+    return x, sign, target
 
 
 def _askew(x, target):

@@ -1,6 +1,5 @@
 """Softmax, its logarithm and logsumexp along any axis, with their backward passes."""
 
-import numpy as np
 
 from riata.functional._arguments import (
     as_floats,
@@ -8,11 +7,13 @@ from riata.functional._arguments import (
     checked_mask,
     checked_out,
     checked_temperature,
+    on_host,
     on_rows,
     row_numbers,
     rows_of,
     same_shape,
 )
+from riata_engine.backend import backend_of
 
 __all__ = ["log_softmax", "log_softmax_backward", "logsumexp", "logsumexp_backward", "softmax", "softmax_backward"]
 
@@ -122,10 +123,10 @@ def logsumexp(x, axis=-1, *, keepdims=False, temperature=1.0, where=None, n_thre
         temperature=checked_temperature(temperature),
         n_threads=n_threads,
     )
-    values = values.astype(x.dtype)
+    shape = rows_of(x.shape, axis)
     if keepdims:
-        return values.reshape([1] * x.ndim) if axis is None else np.expand_dims(values, axis)
-    return values[()]
+        shape = tuple(1 if axis is None or k == axis else m for k, m in enumerate(x.shape))
+    return backend_of(values).arrays.finished(values, None, shape, x.dtype)
 
 
 def softmax_backward(gradient, probabilities, axis=-1, *, temperature=1.0, out=None, n_threads=None):
@@ -200,7 +201,7 @@ def logsumexp_backward(gradient, x, axis=-1, *, temperature=1.0, where=None, out
     (x,) = as_floats(x=x)
     axis = checked_axis(axis, x, "x")
     shape = rows_of(x.shape, axis)
-    gradient = np.asarray(gradient)
+    gradient = on_host(gradient)
     if gradient.ndim == x.ndim and gradient.shape == tuple(1 if axis is None or k == axis else m for k, m in enumerate(x.shape)):
         gradient = gradient.reshape(shape)
     _, outputs = on_rows(

@@ -1,0 +1,66 @@
+"""Philox4x32-10 (Salmon et al. 2011): random words that depend only on (seed, stream, position). Twin of cpu/philox."""
+
+import numpy as np
+from numba import cuda
+
+from riata_engine.cuda.device import on_device
+from riata_engine.formulas import philox as formulas
+
+THREADS = 128
+GROUP = 64  # counters of which a mask puts first words first, as cpu/philox does
+LOW = 0xFFFFFFFF
+
+philox4x32 = on_device(formulas.philox4x32)
+
+
+@cuda.jit(device=True)
+def words_at(counter, c, d, k0, k1):
+    """Four words. Integers, not uint32: in the simulator products of numpy's would lose their upper half."""
+    return philox4x32(int(counter) & LOW, (int(counter) >> 32) & LOW, int(c), int(d), int(k0), int(k1))
+
+
+def halves(number):
+    """Lower and upper word of 64 bits."""
+    return np.int64(number & LOW), np.int64(number >> 32 & LOW)
+
+
+def signed(number):
+    """64 bits as a signed integer."""
+    return np.int64(number - (1 << 64) if number >> 63 else number)
+
+
+@cuda.jit
+def _fill(out, first, c, d, k0, k1):
+    i = cuda.grid(1)
+    if 4 * i < out.size:
+        four = words_at(int(first) + i, c, d, k0, k1)
+        for q in range(min(4, out.size - 4 * i)):
+            out[4 * i + q] = four[q]
+
+
+@cuda.jit
+def _mask(mask, threshold, first, c, d, k0, k1):
+    i = cuda.grid(1)
+    start = i // GROUP * 4 * GROUP + i % GROUP
+    if start < mask.size:
+        four = words_at(int(first) + i, c, d, k0, k1)
+        for q in range(4):
+            if start + q * GROUP < mask.size:
+                mask[start + q * GROUP] = four[q] >= threshold
+
+
+def _blocks(counters):
+    return -(-counters // THREADS)
+
+
+def fill(out, seed, first=0, stream=0):
+    """out[4 i + q] = word q of counter first + i."""
+    if out.size:
+        _fill[_blocks(-(-out.size // 4)), THREADS](out, signed(first), *halves(stream), *halves(seed))
+
+
+def mask_u8(mask, p, seed, first=0, stream=0):
+    """Dropout mask: 0 with probability p. Element 256 g + 64 q + i is word q of counter first + 64 g + i."""
+    if mask.size:
+        counters = -(-mask.size // (4 * GROUP)) * GROUP
+        _mask[_blocks(counters), THREADS](mask, np.int64(p * 4294967296.0), signed(first), *halves(stream), *halves(seed))
