@@ -17,6 +17,7 @@ ENVIRONMENTS = {
     "peers-venv": ["scikit-learn>=1.9.1", "celer>=0.7.4", "skglm>=0.5", "glmstar>=0.6"],
     "peers-adelie": ["adelie==1.1.52"],
     "peers-more": ["glum>=3.4.1", "sortedl1>=1.11"],
+    "peers-torch": ["torch==2.13.0", "numpy>=2", "scipy"],
 }
 
 

@@ -5,7 +5,7 @@ A job is one line on the worker's standard input; the answer is one line on its 
 
 Coefficients come back as raw little-endian files PREFIX.rows, .cols (int32), .values (float64): the non-zeros of a
 (number of paths x alphas, p) matrix; PREFIX.intercept (float64) has one number per row. Held-out errors are in
-PREFIX.mse, float64, (l1_ratio, alpha, fold) in C order.
+PREFIX.mse, float64, (l1_ratio, alpha, fold) in C order. The answer of a row kernel or a network is PREFIX.npy.
 """
 
 from pathlib import Path
@@ -50,6 +50,15 @@ def write_coefficients(prefix, coef, intercept):
     matrix.col.astype(np.int32).tofile(f"{prefix}.cols")
     matrix.data.astype(np.float64).tofile(f"{prefix}.values")
     np.broadcast_to(np.asarray(intercept, np.float64), (matrix.shape[0],)).tofile(f"{prefix}.intercept")
+
+
+def write_array(prefix, array):
+    """Store the answer of a task of kernels.py."""
+    np.save(f"{prefix}.npy", np.asarray(array))
+
+
+def read_array(prefix):
+    return np.load(f"{prefix}.npy")
 
 
 def read_coefficients(prefix, p):

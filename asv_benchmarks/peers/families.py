@@ -13,6 +13,9 @@ cox            an l1 path, all times different
 quantile       one alpha of the pinball loss, with an intercept; its bound is the optimum found by HiGHS
 mcp, scad      a path from zero, no intercept, columns and y of length √n: judged by the KKT conditions, because no gap exists
 slope          a path of the sorted l1 norm, with an intercept
+sgd            one alpha of the logistic loss by gradient descent, with an intercept; dense X is by rows. Descent does not come
+               near enough to the optimum for a dual point of its own: the bound is that of a path certified beforehand
+many_sgd       the same of B targets on one X, at one alpha
 """
 
 from pathlib import Path
@@ -21,11 +24,13 @@ import numpy as np
 
 from benchmarks import datasets, family_referee
 
-WITH_INTERCEPT = ("poisson", "gamma", "multinomial", "group", "quantile", "slope")
+WITH_INTERCEPT = ("poisson", "gamma", "multinomial", "group", "quantile", "slope", "sgd", "many_sgd")
 WITHOUT_INTERCEPT = ("logistic", "many_logistic", "svc", "cox", "mcp", "scad")
 TASKS = WITH_INTERCEPT + WITHOUT_INTERCEPT
 #: what a run of these tasks is judged by is no gap, so that there are no bounds to compare
 BY_KKT = ("mcp", "scad")
+#: tasks of gradient descent, which stand in a table of their own
+DESCENT = ("sgd", "many_sgd")
 
 
 def two_classes(n, p, density=None):
@@ -43,6 +48,12 @@ def many_classes(n, p, n_classes):
 def many_targets(n, p, n_targets):
     X, Y = datasets.targets(n, p, n_targets)
     return {"X": X, "y": np.asfortranarray(Y > 0, dtype=float)}
+
+
+def by_rows(n, p, n_targets=None):
+    """Classes of noisy linear models, X in C order."""
+    found = two_classes(n, p) if n_targets is None else many_targets(n, p, n_targets)
+    return found | {"X": np.ascontiguousarray(found["X"])}
 
 
 def claims(n, p, family):
@@ -79,7 +90,8 @@ def unit(n, p):
     return {"X": X, "y": y / y.std()}
 
 
-GENERATORS = {f.__name__: f for f in (two_classes, many_classes, many_targets, claims, grouped, signs, survival, plain, unit)}
+GENERATORS = {f.__name__: f for f in (two_classes, many_classes, many_targets, by_rows, claims, grouped, signs, survival, plain,
+                                      unit)}
 
 
 def arrays(row, arguments):
@@ -91,7 +103,7 @@ def arrays(row, arguments):
 
         found["sequence"] = norm.ppf(1 - 0.1 * np.arange(1, X.shape[1] + 1) / (2 * X.shape[1]))        # "bh", q = .1
     if row.alpha is not None:
-        largest, share = row.alpha, np.ones(1)
+        largest, share = np.full(y.shape[1:], row.alpha), np.ones(1)
     else:
         largest, share = _largest(row.task, found, X, y), np.geomspace(1, row.alpha_min_ratio, row.n_alphas)
     return found | {"alphas": np.multiply.outer(largest, share)}
@@ -145,13 +157,30 @@ def judge(row, data, folder, prefix, read):
         ones = np.hstack([X, np.ones((len(y), 1))])
         both = np.append(coef.toarray(), intercept[:, None], axis=1)
         found = family_referee.smooth_bounds("squared_hinge", ones, y, both, alphas, row.l1_ratio, fit_intercept=False)
-    elif task == "many_logistic":
+    elif task in ("many_logistic", "many_sgd"):
         L = alphas.shape[1]
         found = np.hstack([family_referee.smooth_bounds("logistic", X, one, coef[b * L:(b + 1) * L], alphas[b], row.l1_ratio,
-                                                        fit_intercept=False) for b, one in enumerate(y.T)])
+                                                        fit_intercept=row.fit_intercept) for b, one in enumerate(y.T)])
     else:
-        found = family_referee.smooth_bounds(task, X, y, coef, alphas, row.l1_ratio, fit_intercept=task != "logistic")
+        loss = "logistic" if task == "sgd" else task
+        found = family_referee.smooth_bounds(loss, X, y, coef, alphas, row.l1_ratio, fit_intercept=row.fit_intercept)
+    if task in DESCENT:
+        found[1] = np.maximum(found[1], _lower_bound(row, data, folder))
     return float((found[0] - found[1]).max()), found
+
+
+def _lower_bound(row, data, folder):
+    """Per target, the dual bound of nearly optimal coefficients; kept beside the data. It holds wherever they come from."""
+    import riata
+
+    file = Path(folder) / "bound.npy"
+    if not file.exists():
+        X, y, alphas = data["X"], data["y"].reshape(len(data["y"]), -1), np.atleast_2d(data["alphas"])
+        best = [riata.fit_path(X, one, loss="logistic", l1_ratio=row.l1_ratio, alphas=grid, tol=1e-9)
+                for one, grid in zip(y.T, alphas, strict=True)]
+        np.save(file, [family_referee.smooth_bounds("logistic", X, one, path.coef, grid, row.l1_ratio, fit_intercept=True)[1, 0]
+                       for one, path, grid in zip(y.T, best, alphas, strict=True)])
+    return np.load(file)
 
 
 def _quantile_optimum(row, data, folder):

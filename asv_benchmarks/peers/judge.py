@@ -8,6 +8,8 @@ many, boots           gap: the largest relative duality gap over all alphas (and
 cv, many_cv           the largest difference of a held-out mean squared error from the reference, as a share of the
                       variance of y, or of the reference where that is larger. The reference comes from paths that
                       the referee certified to a gap of 1e-9 (many_cv: 1e-12).
+softmax, kl, dropout,
+network               the error, or the loss, of kernels.py.
 others                those of families.py.
 """
 
@@ -17,7 +19,7 @@ import numpy as np
 
 from benchmarks import referee
 
-from . import exchange, families
+from . import exchange, families, kernels
 
 REFERENCE_GAP = {"cv": 1e-9, "many_cv": 1e-12}
 
@@ -40,6 +42,8 @@ def judge(row, data, folder, prefix):
         variance = np.array([np.var(y) for y in data["y"]])[:, None, None] if row.task == "many_cv" else data["y"].var()
         gap = (np.abs(mse.reshape(reference.shape) - reference) / np.maximum(variance, reference)).max()
         return (float(gap) if np.isfinite(gap) else np.inf), None
+    if row.task in kernels.TASKS:
+        return kernels.judge(row.task, data, exchange.read_array(prefix)), None
     if row.task in families.TASKS:
         return families.judge(row, data, folder, prefix, lambda p: exchange.read_coefficients(prefix, p))
     problems = list(problems_of(row, data))

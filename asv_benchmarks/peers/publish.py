@@ -2,33 +2,41 @@
 
 The tables stand between ``<!-- peers-table -->`` and ``<!-- /peers-table -->``, the machine between ``<!-- machine -->`` and
 ``<!-- /machine -->``; what threads.json and scaling.json hold between the same of ``threads-table`` and ``scaling-table``,
-in docs/performance.md alone, as do the rows of other losses and penalties (``families-table``), of which README has two as well.
+in docs/performance.md alone, as do the rows of other losses and penalties (``families-table``), of which README has two as well,
+those of gradient descent (``descent-table``) and those of row kernels and networks (``kernels-table``).
 The words around them are a person's.
 """
 
 import re
 from pathlib import Path
 
-from . import curves, families, report
+from . import curves, families, kernels, report
 from . import scaling as scaling_table
 
 COLUMNS = ("riata", "scikit_learn", "scikit_learn_joblib", "celer", "skglm", "adelie", "glmstar", "glmnet", "glum",
-           "glum_categories", "sortedl1")
+           "glum_categories", "sortedl1", "sgd", "saga", "scipy_numpy", "torch_cpu")
 #: rows of families.py that stand in README beside those of the squared loss
 IN_README = ("logistic-p5000", "logistic-many")
 #: the same method by another of its routes counts for the solver: the faster of the two
 ROUTES = {"adelie": ("adelie", "adelie_covariance"), "glmstar": ("glmstar", "glmstar_covariance"),
-          "glmnet": ("glmnet", "glmnet_covariance"), "scikit_learn_joblib": ("scikit_learn_joblib", "scikit_learn_threads")}
+          "sgd": ("sgd", "sgd_average"), "glmnet": ("glmnet", "glmnet_covariance"),
+          "scikit_learn_joblib": ("scikit_learn_joblib", "scikit_learn_threads")}
 
 
 def publish(result, top):
     """Fill both files and draw the picture; the files must hold the marks."""
     top = Path(top)
     docs = top / "docs" / "performance.md"
-    squared = {**result, "rows": [row for row in result["rows"] if row["task"] not in families.TASKS]}
-    others = {**result, "rows": [row for row in result["rows"] if row["task"] in families.TASKS]}
-    if others["rows"]:
-        _fill(docs, "families-table", "\n\n".join([machine(others), *(table(others, level) for level in levels_of(others))]))
+    parts = {"families-table": set(families.TASKS) - set(families.DESCENT), "descent-table": set(families.DESCENT),
+             "kernels-table": set(kernels.TASKS)}
+    rows = {mark: [row for row in result["rows"] if row["task"] in tasks] for mark, tasks in parts.items()}
+    for mark, chosen in rows.items():
+        if chosen:
+            part = {**result, "rows": chosen}
+            levels = [None] if mark == "kernels-table" else levels_of(part)
+            _fill(docs, mark, "\n\n".join([machine(part), *(table(part, level) for level in levels)]))
+    others = {**result, "rows": rows["families-table"]}
+    squared = {**result, "rows": [row for row in result["rows"] if not any(row["task"] in tasks for tasks in parts.values())]}
     if squared["rows"]:
         chosen = {**result, "rows": squared["rows"] + [row for row in others["rows"] if row["name"] in IN_README]}
         _fill(top / "README.md", "peers-table", table(chosen, levels_of(chosen)[0], squared))
@@ -59,17 +67,22 @@ def merged(results):
 
 
 def table(result, level, columns_of=None):
-    """Seconds at a certified gap: a row a problem, a column a solver (of ``columns_of``, if given), the fastest in bold."""
+    """Seconds at a certified gap: a row a problem, a column a solver (of ``columns_of``, if given), the fastest in bold.
+
+    ``level`` None: each row at the tightest of its own.
+    """
     columns = [name for name in COLUMNS if any(_runs(row, name) for row in (columns_of or result)["rows"])]
-    lines = [f"| seconds at a certified gap ≤ {level:.0e} | ".replace("e-0", "e-")
+    what = "seconds" if level is None else f"seconds at a certified gap ≤ {level:.0e}".replace("e-0", "e-")
+    lines = [f"| {what} | "
              + " | ".join(result["titles"][name] for name in columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for row in result["rows"]:
-        if level not in row["levels"]:
+        if level is not None and level not in row["levels"]:
             continue
-        found = {name: _fastest(row, name, level) for name in columns}
+        wanted = min(row["levels"]) if level is None else level
+        found = {name: _fastest(row, name, wanted) for name in columns}
         ours = found.get(report.PLAYER)
         smallest = min((run["median"] for run in found.values() if run), default=None)
-        cells = [_cell(row, name, level, run, ours, smallest) for name, run in found.items()]
+        cells = [_cell(row, name, wanted, run, ours, smallest) for name, run in found.items()]
         lines.append(f"| {row['title'].replace(' x ', ' × ')} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -77,7 +90,8 @@ def table(result, level, columns_of=None):
 def machine(result):
     """One paragraph: what ran, on what."""
     where, cold = result["machine"], result["cold"]
-    versions = ", ".join(f"{result['titles'][name]} {cold[name]['version']}" for name in COLUMNS[1:] if name in cold)
+    versions = ", ".join(f"{result['titles'][name]} {cold[name]['version']}" for name in COLUMNS[1:]
+                         if name in cold and any(_runs(row, name) for row in result["rows"]))
     clock = "CPU seconds" if result["clock"] == "cpu" else "seconds on the wall"
     load = f", load average {where['load'][0]} at the end" if where["load"] else ""
     limits = sorted({row["time_limit"] for row in result["rows"]})

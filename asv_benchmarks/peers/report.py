@@ -5,7 +5,7 @@ import os
 import platform
 from pathlib import Path
 
-from . import families
+from . import families, kernels
 
 PLAYER = "riata"
 
@@ -59,8 +59,8 @@ def markdown(result):
 
 
 def level_table(result, solvers, level, measure="gap"):
-    rows = [row for row in result["rows"]
-            if level in row["levels"] and (measure == "gap" or row["task"] not in ("cv", "many_cv", *families.BY_KKT))]
+    boundless = () if measure == "gap" else ("cv", "many_cv", *families.BY_KKT, *kernels.TASKS)
+    rows = [row for row in result["rows"] if level in row["levels"] and row["task"] not in boundless]
     lines = ["| problem | " + " | ".join(result["titles"][name] for name in solvers) + " |",
              "|---" * (len(solvers) + 1) + "|"]
     for row in rows:

@@ -10,7 +10,8 @@ many     B paths, each on an X, a target and a grid of its own, no intercept
 many_cv  the same with K folds each and an intercept
 boots    paths of one problem under B row weights (counts of a bootstrap) on one grid, no intercept
 
-Those of other losses and penalties are in families.py.
+Those of other losses and penalties, and of gradient descent, are in families.py, those of row kernels and networks in
+kernels.py.
 """
 
 import hashlib
@@ -23,9 +24,10 @@ import numpy as np
 
 from benchmarks import datasets
 
-from . import families
+from . import families, kernels
 
 CV_RATIOS = (0.1, 0.5, 0.7, 0.9, 1.0)
+DESCENT_LEVELS = (1e-2, 1e-3, 1e-4)
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,25 @@ ROWS = (
         generator="unit", gamma=3.7),
     Row("slope", "SLOPE, \"bh\" with q=.1, n=500, p=2000, 50 alphas to .03", "slope", {"n": 500, "p": 2000},
         {"n": 50, "p": 100}, generator="plain", n_alphas=50, alpha_min_ratio=0.03),
+    Row("sgd-dense", "logistic ridge by descent, n=100 000, p=100, alpha 1e-4", "sgd", {"n": 100_000, "p": 100},
+        {"n": 400, "p": 8}, generator="by_rows", l1_ratio=0.0, alpha=1e-4, levels=DESCENT_LEVELS),
+    Row("sgd-sparse", "logistic elastic net .15 by descent, sparse 100 000 x 10 000, 100 a row, alpha 1e-4", "sgd",
+        {"n": 100_000, "p": 10_000, "density": 0.01}, {"n": 400, "p": 50, "density": 0.1}, generator="two_classes",
+        l1_ratio=0.15, alpha=1e-4, levels=DESCENT_LEVELS),
+    Row("sgd-many", "1000 logistic ridges by descent, n=5000, p=50, alpha 1e-3", "many_sgd",
+        {"n": 5000, "p": 50, "n_targets": 1000}, {"n": 200, "p": 8, "n_targets": 3}, generator="by_rows", l1_ratio=0.0,
+        alpha=1e-3, levels=DESCENT_LEVELS),
+    Row("softmax", "softmax, 10 000 x 1000 float32", "softmax", {"n": 10_000, "p": 1000}, {"n": 50, "p": 40}, levels=(1e-5,)),
+    Row("kl", "KL(p, q), 10 000 x 1000 float32", "kl", {"n": 10_000, "p": 1000}, {"n": 50, "p": 40}, levels=(1e-5,)),
+    Row("dropout-half", "dropout .5, 10 000 x 1000 float32", "dropout", {"n": 10_000, "p": 1000}, {"n": 50, "p": 40},
+        levels=(1e-5,)),
+    Row("dropout", "dropout .3, 10 000 x 1000 float32", "dropout", {"n": 10_000, "p": 1000, "rate": 0.3},
+        {"n": 50, "p": 40, "rate": 0.3}, levels=(1e-5,)),
+    Row("network-32", "network of two convolutions, digits, 5 epochs of 32 images a step", "network",
+        {"n": 1797, "p": 64, "epochs": 5}, {"n": 300, "p": 64, "epochs": 12}, levels=(0.5,)),
+    Row("network-128", "the same, 10 epochs of 128 images a step", "network",
+        {"n": 1797, "p": 64, "batch_size": 128, "epochs": 10}, {"n": 300, "p": 64, "batch_size": 128, "epochs": 30},
+        levels=(0.5,)),
 )
 WARM_UP = {"dense": {"n": 40, "p": 60}, "sparse_columns": {"n": 40, "p": 60, "density": 0.2},
            "targets": {"n": 40, "p": 12, "n_targets": 2}, "many": {"n_problems": 2, "n": (20, 40), "p": (3, 12)},
@@ -148,10 +169,11 @@ def write(row, root, *, size="full"):
 
     The folder's name holds a digest of the row and of the generators, so that an edit of either makes new data.
     """
-    family = row.task in families.TASKS
-    arguments = {"full": row.data, "quick": row.quick, "warm": row.quick if family else WARM_UP.get(row.generator)}[size]
+    family, kernel = row.task in families.TASKS, row.task in kernels.TASKS
+    warm = row.quick if family or kernel else WARM_UP.get(row.generator)
+    arguments = {"full": row.data, "quick": row.quick, "warm": warm}[size]
     recipe = json.dumps(asdict(row), sort_keys=True, default=str) + inspect.getsource(datasets) + size + (
-        inspect.getsource(families) if family else "")
+        inspect.getsource(families) if family else inspect.getsource(kernels) if kernel else "")
     folder = Path(root) / f"{row.name}-{size}-{hashlib.sha256(recipe.encode()).hexdigest()[:10]}"
     if (folder / "complete").exists():
         return folder
@@ -160,6 +182,9 @@ def write(row, root, *, size="full"):
     if family:
         arrays |= families.arrays(row, arguments)
         arrays |= {"gamma": np.array([row.gamma]), "quantile": np.array([row.quantile])}
+        X, y, more = arrays.pop("X"), arrays.get("y"), []
+    elif kernel:
+        arrays |= kernels.arrays(row.task, **arguments)
         X, y, more = arrays.pop("X"), arrays.get("y"), []
     else:
         X, y, *more = getattr(datasets, row.generator)(**arguments)

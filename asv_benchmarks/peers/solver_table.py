@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import environment, families
+from . import environment, families, kernels
 
 HERE = Path(__file__).resolve().parent
 
@@ -18,6 +18,11 @@ def decades(loosest, tightest):
 TASKS = ("path", "fit", "cv", "many", "many_cv", "boots")
 #: those of many problems that one loop, or one call of riata, solves
 BATCHES = TASKS[3:]
+#: one over the epochs of a solver that is told their number
+EPOCHS = tuple(1 / k for k in (1, 2, 5, 10, 20, 50, 100, 200, 500))
+
+#: riata depends on scikit-learn and scipy: the project's environment has those of them that these need
+OURS = ("scikit_learn", "sgd", "saga", "scipy")
 
 
 @dataclass(frozen=True)
@@ -55,15 +60,15 @@ class Solver:
         python = Path(sys.executable)
         if self.where != "project":
             python = environment.python_of(self.where, build)
-        if not python.exists() and self.name.startswith("scikit_learn"):
-            python = Path(sys.executable)   # riata depends on it, so the project's environment has one
+        if not python.exists() and self.name.startswith(OURS):
+            python = Path(sys.executable)
         if not python.exists():
             return None, f"no environment {self.where}: run python asv_benchmarks/peers/environment.py"
         return [str(python), str(HERE / "worker.py"), self.name], None
 
 
 SOLVERS = (
-    Solver("riata", "riata", "project", decades(3, 13), 1e-6, (*TASKS, "targets", *families.TASKS)),
+    Solver("riata", "riata", "project", decades(3, 13), 1e-6, (*TASKS, "targets", *families.TASKS, *kernels.TASKS)),
     Solver("scikit_learn", "scikit-learn", "peers-venv", decades(3, 12), 1e-4,
            (*TASKS, "targets", "logistic", "many_logistic", "poisson", "gamma", "svc", "quantile")),
     Solver("celer", "celer", "peers-venv", decades(4, 10), 1e-6, (*TASKS, "logistic", "many_logistic")),
@@ -76,6 +81,11 @@ SOLVERS = (
     Solver("glum_categories", "glum (categories)", "peers-more", decades(3, 9), 1e-4, ("poisson", "gamma")),
     Solver("sortedl1", "sortedl1", "peers-more", decades(3, 9), None, ("slope",)),
     Solver("glmstar_covariance", "glmstar (covariance)", "peers-venv", decades(7, 16), 1e-7, ("path", "cv"), gram=True),
+    Solver("sgd", "SGDClassifier", "peers-venv", EPOCHS, None, families.DESCENT),
+    Solver("sgd_average", "SGDClassifier, averaged", "peers-venv", EPOCHS, None, families.DESCENT),
+    Solver("saga", "LogisticRegression, saga", "peers-venv", decades(1, 8), 1e-4, ("sgd",)),
+    Solver("scipy_numpy", "scipy, numpy", "peers-venv", (1e-4,), None, kernels.TASKS[:3]),
+    Solver("torch_cpu", "torch", "peers-torch", (1e-4,), None, kernels.TASKS),
     Solver("glmnet", "R glmnet", "R", decades(7, 16), 1e-7),
     Solver("glmnet_covariance", "R glmnet (covariance)", "R", decades(7, 16), 1e-7, ("path", "cv"), gram=True),
     Solver("scikit_learn_joblib", "scikit-learn, joblib", "peers-venv", decades(3, 12), 1e-4, BATCHES, parallel=True),

@@ -40,7 +40,9 @@ def run(solver, job, cache):
             mse, result = result
             mse = mse() if callable(mse) else mse
             mse.astype("float64").tofile(job["save"] + ".mse")
-        if result is not None:
+        if hasattr(result, "shape"):
+            exchange.write_array(job["save"], result)
+        elif result is not None:
             exchange.write_coefficients(job["save"], *result)
     return {"status": "ok", "seconds": repr(seconds)}
 

@@ -5,7 +5,10 @@ from functools import partial
 import numpy as np
 
 import riata
+import riata.functional
 from riata.linear_model import QuantileRegressor
+from riata.nn import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Sequential, Softmax
+from riata.optim import descend
 from riata.svm import LinearSVC
 from riata_engine.cox import Cox, solve_cox
 from riata_engine.ragged import Ragged, solve_ragged
@@ -123,3 +126,36 @@ def slope(data, tol):
     result = riata.slope_path(data["X"], data["y"], sequence=data["sequence"], alphas=data["alphas"], tol=tol,
                               n_threads=N_THREADS)
     return result.coef, result.intercept
+
+
+#: of a descent at 1e-3, 1e-4, ..., which is told no tolerance but how long to go
+EPOCHS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144)
+
+
+def sgd(data, tol):
+    result = descend(data["X"], data["y"], loss="logistic", alpha=data["alphas"].ravel()[0], l1_ratio=data["l1_ratio"],
+                     intercept=data["intercept"], epochs=EPOCHS[round(-3 - np.log10(tol))], n_threads=N_THREADS)
+    return np.atleast_2d(result.coef), result.intercept
+
+
+many_sgd = sgd
+
+
+def softmax(data, tol):
+    return riata.functional.softmax(data["X"], n_threads=N_THREADS)
+
+
+def kl(data, tol):
+    return riata.functional.kl_divergence(data["X"], data["q"], n_threads=N_THREADS)
+
+
+def dropout(data, tol):
+    return riata.functional.dropout(data["X"], data["rate"][0], seed=0, n_threads=N_THREADS)
+
+
+def network(data, tol):
+    X = data["X"].reshape(-1, 8, 8, 1)
+    net = Sequential([Conv2D(16, padding="same"), ReLU(), MaxPool2D(), Conv2D(32, padding="same"), ReLU(), MaxPool2D(), Flatten(),
+                      Dense(10), Softmax()])
+    net.fit(X, data["y"], epochs=int(data["epochs"][0]), batch_size=int(data["batch_size"][0]))
+    return net.predict_proba(X)
