@@ -4,6 +4,7 @@
 #
 # A step takes the mean gradient of a mini-batch, what the optimiser makes of it, and the proximal step of the penalty. All problems see
 # the rows in the same order, which depends on the seed and the number of the epoch alone.
+import numpy as np
 from cython cimport floating
 from cython.parallel cimport parallel, threadid
 from libc.stdint cimport uint64_t
@@ -24,7 +25,7 @@ cdef enum:
     POLL = 64                           # mini-batches between two looks at the clock
 
 SCHEDULES = ("fixed", "inverse_scaling", "optimal", "cosine", "one_cycle", "step", "exponential", "adaptive", "armijo", "pa1", "pa2")
-REDUCTIONS = (None, "sag", "saga", "svrg")
+REDUCTIONS = (None, "sag", "saga", "svrg", "centralvr")
 ENDED = ("max_epochs", "no_improvement", "diverged", "interrupted")
 #: columns of the history
 HISTORY = ("objective", "loss", "gradient_norm", "gradient_rms", "alignment", "step", "validation_loss")
@@ -97,19 +98,52 @@ cdef inline int tile_of(const Run* R, const Problem* P, int k, int K) noexcept n
     return TILE
 
 
+cdef bint at_zero(const Run* R, const Problem* P) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(R.wide + 1):
+        if P.b[j] != 0:
+            return False
+    return True
+
+
 cdef void snapshot(const Run* R, Problem* P, int K, Room* S) noexcept nogil:
-    """Slopes of all rows to the memory, their mean gradient to ``mean``."""
+    """Slopes of all rows to the memory, their mean gradient to ``mean``.
+
+    CENTRAL has none at zero: its first epoch, whose memory is empty, goes by plain gradients, and costs half of one with a snapshot.
+    """
     cdef Py_ssize_t at = 0, m
     cdef int k
     for k in range(K):
-        memset(P[k].mean, 0, R.ld * sizeof(double))
-        if P[k].ended:
+        if P[k].ended or (R.reduction == CENTRAL and at_zero(R, P + k)):
             continue
+        memset(P[k].mean, 0, R.ld * sizeof(double))
         at = 0
         while at < R.n_rows:
             m = min(R.batch, R.n_rows - at)
             mini_batch(R, P + k, 1, R.rows + at, m, R.n_rows - at, 0, False, S)
             at += m
+
+
+cdef void end_at_tail(const Run* R, Problem* P) noexcept nogil:
+    """The mean gradient of the memory as the epoch left it; b is where the proximal step takes the mean of the tail's points.
+
+    The mean of points after their proximal steps would have few zeros. Where signs do not change both are the same.
+    """
+    cdef Py_ssize_t j
+    if R.reduction == CENTRAL:
+        for j in range(R.wide + 1):
+            P.mean[j] += P.gathered[j]
+            P.gathered[j] = 0
+    if P.n_tail == 0:
+        return
+    for j in range(R.p):
+        P.b[j] = P.tail[j] / P.n_tail
+        if not P.turned:
+            P.b[j] = elastic_net_prox(P.b[j], P.step, P.l1, P.l2)
+    P.b[R.wide] = P.tail[R.wide] / P.n_tail
+    shrink_groups(R, P.lam, P.step, P.b)
+    memset(P.tail, 0, R.ld * sizeof(double))
+    P.n_tail = 0
 
 
 cdef void end_of_epoch(const Run* R, Problem* P, long epoch, Room* S) noexcept nogil:
@@ -222,6 +256,10 @@ cdef void run_task(const Run* R, Problem* P, int K, long first, Room* S, Signal*
                 break
         if signal.stop:
             break
+        if R.reduction != PLAIN:
+            for k in range(K):
+                if not P[k].ended:
+                    end_at_tail(R, P + k)
         if R.asked != NULL and not ask(R, P, K):
             break
         alive = 0
@@ -240,9 +278,10 @@ cdef int open_room(const Run* R, Py_ssize_t longest, Room* S) noexcept nogil:
     S.order = <int*>malloc((R.n_rows + 1) * sizeof(int))
     S.blocks = <int*>malloc((R.n_rows + 2) * sizeof(int))
     S.g = <double*>calloc(TILE * R.ld, sizeof(double))
-    S.trial = <double*>calloc(R.ld, sizeof(double))
+    S.trial = <double*>calloc(R.ld + 8, sizeof(double))
+    S.spectral = <double*>calloc(R.ld + 8, sizeof(double))
     S.dropped = <char*>malloc(ROWS * longest * sizeof(double) + 8)
-    return S.order == NULL or S.blocks == NULL or S.g == NULL or S.trial == NULL or S.dropped == NULL
+    return S.order == NULL or S.blocks == NULL or S.g == NULL or S.trial == NULL or S.spectral == NULL or S.dropped == NULL
 
 
 cdef void close_room(Room* S) noexcept nogil:
@@ -250,6 +289,7 @@ cdef void close_room(Room* S) noexcept nogil:
     free(S.blocks)
     free(S.g)
     free(S.trial)
+    free(S.spectral)
     free(S.dropped)
 
 
@@ -273,7 +313,7 @@ cdef int open_products(Run* R, const floating[::1] x, const long long[::1] indpt
 def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p, const int[::1] rows,
                 const int[::1] held, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] weight, dict settings,
                 const double[:, ::1] problems, dict state, double[:, :, ::1] record, signed char[::1] status, long[::1] done,
-                const int[::1] group, const int[::1] group_at, Control control, int n_threads, asked=None):
+                const int[::1] group, const int[::1] group_at, Control control, int n_threads, asked=None, basis=None):
     """Run B problems.
 
     Parameters
@@ -285,12 +325,14 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     settings : what all problems share; see solvers/descent.py
     problems : (B, 6)
         l1, l2, lam, lr, alpha, t0.
-    state : arrays (B, ld) "b", "best", "begin", "last", "drift", and where they are used "v", "s", "average", "mean"; "memory" (B, n);
-        "t", "averaged", "lr" (B,). ld = p rounded up to a multiple of 8, and 8 more; the intercept is the first of these.
+    state : arrays (B, ld) "b", "best", "begin", "last", "drift", and where they are used "v", "s", "average", "mean", "gathered", "tail";
+        "memory" (B, n); "t", "averaged", "lr" (B,). ld = p rounded up to a multiple of 8, and 8 more; the intercept is the first of these.
     record : (B, epochs, 7), status, done : (B,)
         History, how it ended, epochs.
     asked : callable or None
         Called after each epoch, with the state up to date, for the validation losses of all problems (B,); None ends the run.
+    basis : None or (V (ld, ld), its transpose, spectrum (ld,), turned (B,) of uint8)
+        Steps of the problems that are ``turned`` are divided by spectrum + l2 in the basis of the rows of V.
     """
     cdef Run R
     cdef Py_ssize_t B = problems.shape[0], i, together = TOGETHER if asked is None else B
@@ -302,7 +344,7 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     cdef Room* S
     cdef double[:, ::1] b = state["b"], best = state["best"], begin = state["begin"], last = state["last"], drift = state["drift"]
     cdef double[:, ::1] v = state.get("v"), s = state.get("s"), average = state.get("average"), mean = state.get("mean")
-    cdef double[:, ::1] memory = state.get("memory")
+    cdef double[:, ::1] memory = state.get("memory"), gathered = state.get("gathered"), tail = state.get("tail")
     cdef double[::1] t = state["t"], averaged = state["averaged"], lr = state["lr"]
     memset(&R, 0, sizeof(Run))
     open_products(&R, x, indptr, indices, p)
@@ -321,6 +363,17 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     R.schedule, R.s0, R.s1, R.s2, R.total = (settings["schedule"], settings["s0"], settings["s1"], settings["s2"], settings["total"])
     R.reduction, R.clip, R.dropout = settings["reduction"], settings["clip"], settings["dropout"]
     R.tol, R.patience, R.average_from = settings["tol"], settings["patience"], settings["average_from"]
+    R.tail_from = settings["tail_from"]
+    pointers = np.zeros((2, R.ld), np.uintp)
+    cdef size_t[:, ::1] to_rows = pointers
+    cdef double[:, ::1] V, W
+    cdef double[::1] spectrum
+    cdef unsigned char[::1] turned
+    if basis is not None:
+        V, W, spectrum, turned = basis
+        for i in range(R.ld):
+            to_rows[0, i], to_rows[1, i] = <size_t>&V[i, 0], <size_t>&W[i, 0]
+        R.turn, R.turn_back, R.spectrum = <const void**>&to_rows[0, 0], <const void**>&to_rows[1, 0], &spectrum[0]
     if group is not None:
         R.group, R.group_at, R.n_groups = &group[0], &group_at[0], group_at.shape[0] - 1
     P = <Problem*>calloc(B, sizeof(Problem))
@@ -332,7 +385,8 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
         P[i].lr, P[i].alpha, P[i].t0 = lr[i], problems[i, 4], problems[i, 5]
         P[i].b, P[i].best, P[i].begin, P[i].last, P[i].drift = &b[i, 0], &best[i, 0], &begin[i, 0], &last[i, 0], &drift[i, 0]
         P[i].v, P[i].s, P[i].average, P[i].mean = row_of(v, i), row_of(s, i), row_of(average, i), row_of(mean, i)
-        P[i].memory = row_of(memory, i)
+        P[i].memory, P[i].gathered, P[i].tail = row_of(memory, i), row_of(gathered, i), row_of(tail, i)
+        P[i].turned = basis is not None and turned[i]
         P[i].record, P[i].status, P[i].done, P[i].t, P[i].averaged = &record[i, 0, 0], &status[i], &done[i], t[i], averaged[i]
     n_threads = max(1, min(n_threads, <int>tasks))
     with nogil, parallel(num_threads=n_threads):

@@ -17,7 +17,8 @@ cdef struct Room:
     int* order                          # (n_rows)
     int* blocks                         # (n_rows + 2)
     double* g                           # (TILE, ld)
-    double* trial                       # (ld)
+    double* trial                       # (ld + 8), the last 8 zero, as in ``spectral``
+    double* spectral
     char* dropped
     const void* x[ROWS + 4]
     const void* ahead[ROWS]
@@ -201,6 +202,24 @@ cdef cloned_void watched_gradient(double* g, double unit, double l2, const doubl
     last[d] = g[d]
 
 
+cdef void turned_step(const Run* R, Problem* P, const double* g, Room* S) noexcept nogil:
+    """b less the step along (H + l2)⁻¹ (g + l2 b), H = Vᵀ spectrum V: for smooth penalties, whose gradient stands in for a proximal step."""
+    cdef Py_ssize_t j
+    cdef double* turned = S.spectral
+    for j in range(R.wide):
+        S.trial[j] = g[j] + P.l2 * P.b[j]
+    S.trial[R.wide] = g[R.wide]
+    memset(S.trial + R.wide + 1, 0, (R.ld + 7 - R.wide) * sizeof(double))
+    riata_rows_dots(R.turn, R.turn, R.ld, False, S.trial, 0, R.ld, 1, turned, 0, R.level)
+    for j in range(R.ld):
+        turned[j] /= R.spectrum[j] + P.l2
+    riata_rows_dots(R.turn_back, R.turn_back, R.ld, False, turned, 0, R.ld, 1, S.trial, 0, R.level)
+    for j in range(R.wide + 1):
+        P.b[j] -= P.step * S.trial[j]
+        P.tail[j] += P.b[j] if P.n_steps > R.tail_from else 0.0
+    P.n_tail += P.n_steps > R.tail_from
+
+
 cdef void take_step(const Run* R, Problem* P, double* g, Py_ssize_t m, double value, long epoch, Room* S) noexcept nogil:
     """One step of the optimiser from the sum g of the gradients of m rows."""
     cdef Py_ssize_t j, d = R.wide + 1
@@ -214,7 +233,9 @@ cdef void take_step(const Run* R, Problem* P, double* g, Py_ssize_t m, double va
         for j in range(d):
             g[j] *= unit
             old = P.mean[j]
-            if R.reduction != SVRG:
+            if R.reduction == CENTRAL:
+                P.gathered[j] += g[j] * share
+            elif R.reduction != SVRG:
                 P.mean[j] += g[j] * share
             g[j] = P.mean[j] if R.reduction == SAG else g[j] + old
         watched_gradient(g, 1, P.l2, P.b, P.drift, P.last, R.wide, &square, &product)
@@ -235,11 +256,18 @@ cdef void take_step(const Run* R, Problem* P, double* g, Py_ssize_t m, double va
     P.t += 1
     if R.schedule == ARMIJO:
         line_search(R, P, g, value, S)
+    elif P.turned:
+        P.step = P.lr
+        turned_step(R, P, g, S)
     else:
         if R.schedule == PA1 or R.schedule == PA2:
             passive_aggressive(R, P, g, value, S.u[0], S.w[0])
         else:
             P.step = step_size(R, P, epoch)
+        if R.tail_from >= 0 and P.n_steps > R.tail_from:
+            P.n_tail += 1
+            for j in range(d):
+                P.tail[j] += P.b[j] - P.step * g[j]
         optimiser_at(&O, P.step, P.t)
         advance(&O, P.b, g, P.v, P.s, R.wide, P.l1, P.l2)
         if R.intercept:

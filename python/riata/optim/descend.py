@@ -22,7 +22,7 @@ from riata.validation import (
     check_weights,
 )
 from riata_engine.batch import LOSS, STATUS, Interrupted
-from riata_engine.descent import ENDED, KINKED, LOSSES, Descent
+from riata_engine.descent import ENDED, KINKED, LOSSES, Descent, squares
 from riata_engine.descent import descend as run
 from riata_engine.random import permutation
 
@@ -65,16 +65,16 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
     l1_ratio : float in [0, 1], default=0.0
     groups : optional
         Labels of the features' groups (p,), as in `riata.fit_group_path`. For "sgd", "momentum", "nesterov", "sag", "saga",
-        "svrg".
+        "svrg", "centralvr".
     optimizer : str or one of riata.optim's classes, default="auto"
-        "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "sag", "saga", "svrg". "auto": "svrg", which
-        converges at a constant step size, where steps and schedule are left as they are, mini-batches are not all rows, the loss
-        has no kink, and X is dense, without dropout, averaging or clipping; else "sgd". "svrg", "sag" and "saga" keep a number
-        for each row and problem.
+        "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "sag", "saga", "svrg", "centralvr". "auto":
+        "centralvr", which converges at a constant step size, where steps and schedule are left as they are, mini-batches are not
+        all rows, the loss has no kink, and X is dense, without dropout, averaging or clipping; else "sgd". The last four keep a
+        number for each row and problem.
     step : float, array_like of shape (B,) or "auto", default="auto"
         Step size (learning rate). "auto" takes it from the expected smoothness of a mini-batch (Gower et al. 2019): 1/L for all
-        rows at once, 1/(2 L) for mini-batches (times 1 − beta1 with a momentum), 1/(3 L) for "sag", "saga" and "svrg"; the
-        adaptive ones have 0.01 ("adagrad") or 0.001. Where it diverges (the losses with a log link have no L) the run begins
+        rows at once, 1/(2 L) for mini-batches (times 1 − beta1 with a momentum), 1/(3 L) for those of reduced
+        variance (of "centralvr" turned by curvature at most 50 batch_size/n); the adaptive ones have 0.01 ("adagrad") or 0.001. Where it diverges (the losses with a log link have no L) the run begins
         again with a quarter.
     schedule : str or one of riata.optim's classes, default="fixed"
         "fixed", "inverse_scaling", "cosine", "one_cycle", "step", "exponential"; "armijo" for "sgd" with all rows in a batch.
@@ -151,7 +151,7 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
 
 def prepared(given):
     """(Descent, loss, classes, whether it is one problem) of the arguments of `descend`."""
-    X = _design(given["X"])
+    X, squared = _design(given["X"])
     n, p = X.shape
     loss = given["loss"]
     plain = isinstance(loss, str) and loss in LOSSES and loss not in LOSS
@@ -172,16 +172,16 @@ def prepared(given):
         batch = check_count(given["batch_size"], "batch_size", learnt)
     optimizer = given["optimizer"]
     if isinstance(optimizer, str) and optimizer == "auto":
-        asked = given["clip"] is not None or given["dropout"] != 0 or given["average"] is not False or schedule.name != "fixed"
-        reduced = (isinstance(step, str) and batch < learnt and isinstance(X, np.ndarray) and measure not in KINKED and not asked)
-        optimizer = "svrg" if reduced else "sgd"
+        more = given["clip"] is not None or given["dropout"] != 0 or given["average"] is not False or schedule.name != "fixed"
+        reduced = (isinstance(step, str) and batch < learnt and isinstance(X, np.ndarray) and measure not in KINKED and not more)
+        optimizer = "centralvr" if reduced else "sgd"
     optimizer = check_optimizer(optimizer)
     if schedule.name == "armijo" and (optimizer.name != "sgd" or batch < learnt or given["clip"] is not None):
         raise ValueError(f"schedule = 'armijo' looks at all rows before a step: it goes with optimizer='sgd' and "
                          f"batch_size=None, without clip; got optimizer={optimizer.name!r}, batch_size={given['batch_size']!r}")
     if given["groups"] is not None and optimizer.name in ADAPTIVE:
         raise ValueError(f"groups with optimizer = {optimizer.name!r}: a group has no common step size there. Use 'sgd', "
-                         "'momentum', 'nesterov', 'sag', 'saga' or 'svrg'")
+                         "'momentum', 'nesterov', 'sag', 'saga', 'svrg' or 'centralvr'")
     weights = check_weights(given["weights"], n)
     average = given["average"]
     if isinstance(average, (bool, np.bool_)):
@@ -211,7 +211,7 @@ def prepared(given):
         measure=(lambda coef, intercept: asked(coef[0], float(intercept[0]))) if asked and single and B == 1 else asked,
         n_threads=None if given["n_threads"] is None else check_count(given["n_threads"], "n_threads", MOST_THREADS),
         time_budget=None if budget is None else check_number(budget, "time_budget", 0.0, low_open=True),
-        **optimizer.settings, **schedule.settings)
+        squares=squared, **optimizer.settings, **schedule.settings)
     return problem, measure, classes, single and B == 1
 
 
@@ -240,13 +240,22 @@ def result_of(answers, problem, measure, classes, single, warn=False):
 
 
 def _design(X):
+    """Finite X, and the squared norms of its rows and columns where these told so."""
     if hasattr(X, "tocsr"):
         matrix = X.tocsr()
         if matrix.dtype not in (np.float32, np.float64):
             matrix = matrix.astype(np.float64)
         if min(matrix.shape) and np.isfinite(matrix.data).all():
-            return matrix
-    return check_design(X)[0]
+            return matrix, None
+    found = []
+
+    def finite(matrix):
+        if not isinstance(matrix, np.ndarray) or not matrix.flags.c_contiguous:
+            return False
+        found.append(squares(matrix))
+        return np.isfinite(found[0][0]).all()
+
+    return check_design(X, finite=finite)[0], found[0] if found else None
 
 
 def _target(y, n, measure):
