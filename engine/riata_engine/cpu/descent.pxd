@@ -47,6 +47,7 @@ cdef struct Run:
     Py_ssize_t batch
     long epochs
     bint shuffle, intercept, lazy, validate
+    bint even, scattered                # weights are one; numbers of rows do not stay in the cache
     Py_ssize_t block
     uint64_t seed
     Optimiser optimiser

@@ -23,6 +23,7 @@ cdef enum:
     RECORD = 7
     MANY = 8                            # blocks of a mini-batch from which rows of a block stay in their order
     POLL = 64                           # mini-batches between two looks at the clock
+    SCATTERED = 1 << 14                 # rows whose targets, weights and memory do not stay in the nearest caches
 
 SCHEDULES = ("fixed", "inverse_scaling", "optimal", "cosine", "one_cycle", "step", "exponential", "adaptive", "armijo", "pa1", "pa2")
 REDUCTIONS = (None, "sag", "saga", "svrg", "centralvr")
@@ -38,12 +39,34 @@ cdef double HOPELESS = 1e6              # times the objective at the start: dive
 cdef long RISES = 10                    # or risen in so many epochs one after another, to more than twice that
 
 
+cdef inline void remember(double* memory, const int* rows, Py_ssize_t m, bint keep, bint learn, double* u) noexcept nogil:
+    """Slopes of rows go to the memory if ``keep``; when learning they become differences from what was there."""
+    cdef Py_ssize_t i
+    cdef double before
+    for i in range(m):
+        before = memory[rows[i]]
+        if keep:
+            memory[rows[i]] = u[i]
+        if learn:
+            u[i] -= before
+
+
+cdef inline void prefetch_row(const Run* R, const Problem* P, int k, Py_ssize_t j) noexcept nogil:
+    """The numbers that problems have for a row."""
+    cdef int q
+    for q in range(k):
+        riata_prefetch(P[q].y + j)
+        if P[q].memory != NULL:
+            riata_prefetch(P[q].memory + j)
+    if not R.even:
+        riata_prefetch(P[0].weight + j)
+
+
 cdef void mini_batch(const Run* R, Problem* P, int k, const int* rows, Py_ssize_t m, Py_ssize_t left, long epoch, bint learn,
                      Room* S) noexcept nogil:
     """One step of k = 1 or TILE problems; without ``learn`` the slopes go to the memory and their sums to ``mean``."""
     cdef Py_ssize_t at = 0, i, j, here
     cdef int q
-    cdef double f
     cdef double value[TILE]
     cdef double part[TILE]
     for q in range(k):
@@ -61,18 +84,15 @@ cdef void mini_batch(const Run* R, Problem* P, int k, const int* rows, Py_ssize_
         for i in range(ROWS):
             j = rows[min(at + ROWS + i, left - 1)]
             S.ahead[i] = <const char*>R.x + (R.indptr[j] if R.sparse else j * R.p) * entry_size(R)
+            if R.scattered:
+                prefetch_row(R, P, k, j)
         fits_of_rows(R, rows + at, S.x, S.ahead, here, P.b, k, S.eta)
-        take_targets(P, k, rows + at, here, S.y, S.w)
+        take_targets(R, P, k, rows + at, here, S.y, S.w)
         slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta, here, k, ROWS, S.u, part)
         for q in range(k):
             value[q] += part[q]
             if P[q].memory != NULL:
-                for i in range(here):
-                    f = P[q].memory[rows[at + i]]
-                    if R.reduction != SVRG or not learn:
-                        P[q].memory[rows[at + i]] = S.u[q * ROWS + i]
-                    if learn:
-                        S.u[q * ROWS + i] -= f
+                remember(P[q].memory, rows + at, here, R.reduction != SVRG or not learn, learn, S.u + q * ROWS)
         add_rows(R, rows + at, S.x, here, S.u, k, S.g)
         at += here
     for q in range(k):
@@ -331,7 +351,7 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
         History, how it ended, epochs.
     asked : callable or None
         Called after each epoch, with the state up to date, for the validation losses of all problems (B,); None ends the run.
-    basis : None or (V (ld, ld), its transpose, spectrum (ld,), turned (B,) of uint8)
+    basis : None or (V (ld, ld) float32, its transpose, spectrum (ld,), turned (B,) of uint8)
         Steps of the problems that are ``turned`` are divided by spectrum + l2 in the basis of the rows of V.
     """
     cdef Run R
@@ -366,7 +386,7 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     R.tail_from = settings["tail_from"]
     pointers = np.zeros((2, R.ld), np.uintp)
     cdef size_t[:, ::1] to_rows = pointers
-    cdef double[:, ::1] V, W
+    cdef float[:, ::1] V, W
     cdef double[::1] spectrum
     cdef unsigned char[::1] turned
     if basis is not None:
@@ -376,6 +396,7 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
         R.turn, R.turn_back, R.spectrum = <const void**>&to_rows[0, 0], <const void**>&to_rows[1, 0], &spectrum[0]
     if group is not None:
         R.group, R.group_at, R.n_groups = &group[0], &group_at[0], group_at.shape[0] - 1
+    R.even, R.scattered = bool((np.asarray(weight) == 1).all()), R.n > SCATTERED
     P = <Problem*>calloc(B, sizeof(Problem))
     if P == NULL:
         raise MemoryError("run_descent: no room for the list of problems")

@@ -30,14 +30,19 @@ cdef struct Room:
     uint64_t drop_stream
 
 
-cdef inline void take_targets(const Problem* P, int k, const int* rows, Py_ssize_t m, double* y, double* w) noexcept nogil:
+cdef inline void take_targets(const Run* R, const Problem* P, int k, const int* rows, Py_ssize_t m, double* y, double* w) noexcept nogil:
     """Targets and weights of m rows, (k, ROWS); weights that problems share are taken once for each."""
     cdef Py_ssize_t i
     cdef int q
+    cdef const double* target
     for q in range(k):
+        target = P[q].y
         for i in range(m):
-            y[q * ROWS + i] = P[q].y[rows[i]]
-        if q and P[q].weight == P[0].weight:
+            y[q * ROWS + i] = target[rows[i]]
+        if R.even:
+            for i in range(m):
+                w[q * ROWS + i] = 1
+        elif q and P[q].weight == P[0].weight:
             memcpy(w + q * ROWS, w, m * sizeof(double))
         else:
             for i in range(m):
@@ -63,7 +68,7 @@ cdef void mean_losses(const Run* R, const Problem* P, int k, const int* rows, Py
         if not level:
             take_rows(R, rows + at, m, R.dropout if dropped else 0.0, S.drop_stream, S.dropped, S.x)
             fits_of_rows(R, rows + at, S.x, S.x, m, b, k, S.eta)
-        take_targets(P, k, rows + at, m, S.y, S.w)
+        take_targets(R, P, k, rows + at, m, S.y, S.w)
         slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta, m, k, ROWS, S.u, value)
         for q in range(k):
             for i in range(m):
@@ -210,10 +215,10 @@ cdef void turned_step(const Run* R, Problem* P, const double* g, Room* S) noexce
         S.trial[j] = g[j] + P.l2 * P.b[j]
     S.trial[R.wide] = g[R.wide]
     memset(S.trial + R.wide + 1, 0, (R.ld + 7 - R.wide) * sizeof(double))
-    riata_rows_dots(R.turn, R.turn, R.ld, False, S.trial, 0, R.ld, 1, turned, 0, R.level)
+    riata_rows_dots(R.turn, R.turn, R.ld, True, S.trial, 0, R.ld, 1, turned, 0, R.level)
     for j in range(R.ld):
         turned[j] /= R.spectrum[j] + P.l2
-    riata_rows_dots(R.turn_back, R.turn_back, R.ld, False, turned, 0, R.ld, 1, S.trial, 0, R.level)
+    riata_rows_dots(R.turn_back, R.turn_back, R.ld, True, turned, 0, R.ld, 1, S.trial, 0, R.level)
     for j in range(R.wide + 1):
         P.b[j] -= P.step * S.trial[j]
         P.tail[j] += P.b[j] if P.n_steps > R.tail_from else 0.0

@@ -199,7 +199,7 @@ def run(problem, control, n_threads):
         if turn is not None:
             lr[turned] = turn.step
             L = turn.L if turned.all() else L
-            basis = turn.V, np.ascontiguousarray(turn.V.T), turn.spectrum, turned.astype(np.uint8)
+            basis = *(np.ascontiguousarray(V, np.float32) for V in (turn.V, turn.V.T)), turn.spectrum, turned.astype(np.uint8)
     else:
         lr = np.broadcast_to(np.asarray(1.0 if own else problem.step, float), (B,)).copy()
     sparse = entries[1] is not None

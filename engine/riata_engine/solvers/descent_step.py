@@ -19,7 +19,7 @@ SAMPLE, MARGIN = 4096, 1.1
 SIDE = 512
 #: features up to which steps are turned, rows looked at for each of them, share of the largest curvature that none falls below, and steps of
 #: an epoch in units of which a step size is not longer than needed
-TURNED, ROWS_EACH, LEAST, ENOUGH = 255, 16, 1e-4, 50
+TURNED, ROWS_EACH, LEAST, ENOUGH = 255, 8, 1e-4, 50
 
 
 def largest_curvature(X, weights, intercept=True, rtol=1e-3, most=200):
