@@ -35,6 +35,8 @@ TUBES = ("epsilon_insensitive", "squared_epsilon_insensitive")
 #: stream of the rows of validation
 HELD = 1 << 62 | 22
 ADAPTIVE = ("adagrad", "rmsprop", "adam", "adamw")
+#: optimisers whose memory of a row's slope outlives an epoch
+KEEPING = ("sag", "saga")
 
 
 @native
@@ -172,13 +174,17 @@ def prepared(given):
         batch = check_count(given["batch_size"], "batch_size", learnt)
     optimizer = given["optimizer"]
     if isinstance(optimizer, str) and optimizer == "auto":
-        asked = given["clip"] is not None or given["dropout"] != 0 or given["average"] is not False or schedule.name != "fixed"
-        reduced = (isinstance(step, str) and batch < learnt and isinstance(X, np.ndarray) and measure not in KINKED and not asked)
+        plain_steps = (given["clip"] is None and given["dropout"] == 0 and given["average"] is False and
+                       schedule.name == "fixed" and isinstance(step, str))
+        reduced = plain_steps and batch < learnt and isinstance(X, np.ndarray) and measure not in KINKED
         optimizer = "svrg" if reduced else "sgd"
     optimizer = check_optimizer(optimizer)
     if schedule.name == "armijo" and (optimizer.name != "sgd" or batch < learnt or given["clip"] is not None):
         raise ValueError(f"schedule = 'armijo' looks at all rows before a step: it goes with optimizer='sgd' and "
                          f"batch_size=None, without clip; got optimizer={optimizer.name!r}, batch_size={given['batch_size']!r}")
+    if given["dropout"] and optimizer.name in KEEPING:
+        raise ValueError(f"dropout with optimizer = {optimizer.name!r}: it keeps slopes of rows that dropout has changed since. "
+                         "Use 'svrg', 'sgd' or another that keeps none")
     if given["groups"] is not None and optimizer.name in ADAPTIVE:
         raise ValueError(f"groups with optimizer = {optimizer.name!r}: a group has no common step size there. Use 'sgd', "
                          "'momentum', 'nesterov', 'sag', 'saga' or 'svrg'")
@@ -223,9 +229,8 @@ def result_of(answers, problem, measure, classes, single, warn=False):
     lost = int(np.count_nonzero(status == "diverged"))
     one = (lambda values: values[0]) if single else (lambda values: values)
     history = {name: values[0][:answers.n_epochs[0]] if single else values for name, values in answers.history.items()}
-    setting = {"optimizer": problem.optimizer, "schedule": problem.schedule, "batch_size": problem.batch_size, "beta1":
-    problem.beta1,
-               "rows": problem.X.shape[0] - len(problem.held)}
+    setting = {"optimizer": problem.optimizer, "schedule": problem.schedule, "batch_size": problem.batch_size,
+               "beta1": problem.beta1, "rows": problem.X.shape[0] - len(problem.held)}
     result = DescentResult(one(answers.coef), one(answers.intercept), History(**history), str(status[0]) if single else status,
                            int(answers.n_epochs[0]) if single else answers.n_epochs, one(answers.objective), one(answers.gap),
                            one(answers.absolute_gap), one(answers.step), answers.smoothness, measure, classes, setting)
