@@ -80,8 +80,8 @@ class StochasticLinear(LinearPredictor):
             raise ValueError(f"optimizer={optimizer.name!r} keeps a slope of every row, and cannot be used with partial_fit: "
                              "take 'sgd' or another that needs none")
         if self.dropout and optimizer.name in KEEPING:
-            raise ValueError(f"dropout={self.dropout} with optimizer={optimizer.name!r}: it keeps slopes of rows that dropout has "
-                             "changed since. Take 'svrg', 'sgd' or another that keeps none")
+            raise ValueError(f"dropout={self.dropout} with optimizer={optimizer.name!r}: it keeps slopes of rows that dropout "
+                             "has changed since. Take 'svrg', 'sgd' or another that keeps none")
         if self.learning_rate == "optimal" and self.alpha == 0:
             raise ValueError("alpha must be > 0 since learning_rate is 'optimal', which is made from it: "
                              "give learning_rate='constant'")

@@ -189,6 +189,8 @@ def prepared(given):
         raise ValueError(f"groups with optimizer = {optimizer.name!r}: a group has no common step size there. Use 'sgd', "
                          "'momentum', 'nesterov', 'sag', 'saga' or 'svrg'")
     weights = check_weights(given["weights"], n)
+    if weights is not None and not np.delete(weights, held).any():
+        raise ValueError("weights are 0 on all rows but those of validation: none is left to learn from")
     average = given["average"]
     if isinstance(average, (bool, np.bool_)):
         average = learnt // batch if average else -1
