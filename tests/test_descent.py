@@ -399,6 +399,20 @@ def test_dropout_and_a_memory_of_slopes_do_not_go_together(optimizer):
         descend(X, y, optimizer=optimizer, dropout=0.1)
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_a_gap_without_a_penalty_does_not_depend_on_the_units_of_columns(kind, intercept):
+    """It was 2 · 10 times the gradient: of columns in small units next to nothing, at coefficients of zero."""
+    X, y = draw()
+    unit = np.array([1e-6, 1e-3, 1.0, 1.0, 1e3, 1e6, 1.0])
+    still = {"epochs": 1, "step": 1e-300, "batch_size": None, "intercept": intercept}
+    plain, scaled = (descend(kind(Z), y, **still) for Z in (X, X * unit))
+    assert scaled.absolute_gap == pytest.approx(plain.absolute_gap, rel=1e-9)
+    Z = np.column_stack([X, np.ones(400)]) if intercept else X
+    least = np.mean((y - Z @ np.linalg.lstsq(Z, y)[0]) ** 2) / 2
+    assert scaled.absolute_gap >= scaled.objective - least
+
+
 def test_rows_of_validation_may_not_have_all_the_weight():
     X, y = draw()
     weights = (np.arange(400) >= 390).astype(float)

@@ -94,8 +94,9 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
     clip : float, optional
         Largest norm of a gradient; longer ones are scaled down.
     dropout : float in [0, 1), default=0.0
-        Rate at which inputs are set to zero while learning, the others divided by 1 − rate. The certificate is that of the
-        objective above, without it.
+        Rate at which inputs are set to zero while learning, the others divided by 1 − rate: by the masks of
+        `riata.functional.dropout`, over the entries of X. Not with "sag" and "saga". The certificate is that of the objective
+        above, without it.
     validation : float in (0, 1), array_like of row numbers, or callable, optional
         Rows that are not learnt from: their loss is in the history. Or ``validation(coef, intercept)``, a loss of your own after
         each epoch, of coefficients (p,) and a number; of a batch (B, p) and (B,), for a loss (B,) or one for all.
