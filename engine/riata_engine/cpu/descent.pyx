@@ -11,7 +11,9 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from riata_engine.cpu.control cimport Control, Signal, attend, fetch_add, wait_for_others
 from riata_engine.cpu.descent_rows cimport Words, open_words, shuffle_rows, slopes_of_rows
+from riata_engine.cpu.dropout cimport Rule, elements_of, rule_of
 from riata_engine.cpu.steps cimport SGD, advance, optimiser_at
+from riata_engine.formulas.dropout import rate_in_bits
 
 include "descent_steps.pxi"
 
@@ -33,33 +35,9 @@ HISTORY = ("objective", "loss", "gradient_norm", "gradient_rms", "alignment", "s
 #: streams of random words, the number of the epoch in the low bits
 ORDER, DROPOUT = (1 << 63 | purpose << 40 for purpose in (20, 21))
 
-cdef uint64_t ORDERS = <uint64_t>1 << 63 | <uint64_t>20 << 40
-cdef uint64_t DROPS = <uint64_t>1 << 63 | <uint64_t>21 << 40
+cdef uint64_t ORDERS = ORDER, DROPS = DROPOUT
 cdef double HOPELESS = 1e6              # times the objective at the start: diverged
 cdef long RISES = 10                    # or risen in so many epochs one after another, to more than twice that
-
-
-cdef inline void remember(double* memory, const int* rows, Py_ssize_t m, bint keep, bint learn, double* u) noexcept nogil:
-    """Slopes of rows go to the memory if ``keep``; when learning they become differences from what was there."""
-    cdef Py_ssize_t i
-    cdef double before
-    for i in range(m):
-        before = memory[rows[i]]
-        if keep:
-            memory[rows[i]] = u[i]
-        if learn:
-            u[i] -= before
-
-
-cdef inline void prefetch_row(const Run* R, const Problem* P, int k, Py_ssize_t j) noexcept nogil:
-    """The numbers that problems have for a row."""
-    cdef int q
-    for q in range(k):
-        riata_prefetch(P[q].y + j)
-        if P[q].memory != NULL:
-            riata_prefetch(P[q].memory + j)
-    if not R.even:
-        riata_prefetch(P[0].weight + j)
 
 
 cdef void mini_batch(const Run* R, Problem* P, int k, const int* rows, Py_ssize_t m, Py_ssize_t left, long epoch, bint learn,
@@ -80,7 +58,7 @@ cdef void mini_batch(const Run* R, Problem* P, int k, const int* rows, Py_ssize_
         memset(S.g, 0, k * R.ld * sizeof(double))
     while at < m:
         here = min(<Py_ssize_t>ROWS, m - at)
-        take_rows(R, rows + at, here, R.dropout, S.drop_stream, S.dropped, S.x)
+        take_rows(R, rows + at, here, True, S.drop_stream, S.dropped, S.x)
         for i in range(ROWS):
             j = rows[min(at + ROWS + i, left - 1)]
             S.ahead[i] = <const char*>R.x + (R.indptr[j] if R.sparse else j * R.p) * entry_size(R)
@@ -118,14 +96,6 @@ cdef inline int tile_of(const Run* R, const Problem* P, int k, int K) noexcept n
     return TILE
 
 
-cdef bint at_zero(const Run* R, const Problem* P) noexcept nogil:
-    cdef Py_ssize_t j
-    for j in range(R.wide + 1):
-        if P.b[j] != 0:
-            return False
-    return True
-
-
 cdef void snapshot(const Run* R, Problem* P, int K, Room* S) noexcept nogil:
     """Slopes of all rows to the memory, their mean gradient to ``mean``.
 
@@ -142,28 +112,6 @@ cdef void snapshot(const Run* R, Problem* P, int K, Room* S) noexcept nogil:
             m = min(R.batch, R.n_rows - at)
             mini_batch(R, P + k, 1, R.rows + at, m, R.n_rows - at, 0, False, S)
             at += m
-
-
-cdef void end_at_tail(const Run* R, Problem* P) noexcept nogil:
-    """The mean gradient of the memory as the epoch left it; b is where the proximal step takes the mean of the tail's points.
-
-    The mean of points after their proximal steps would have few zeros. Where signs do not change both are the same.
-    """
-    cdef Py_ssize_t j
-    if R.reduction == CENTRAL:
-        for j in range(R.wide + 1):
-            P.mean[j] += P.gathered[j]
-            P.gathered[j] = 0
-    if P.n_tail == 0:
-        return
-    for j in range(R.p):
-        P.b[j] = P.tail[j] / P.n_tail
-        if not P.turned:
-            P.b[j] = elastic_net_prox(P.b[j], P.step, P.l1, P.l2)
-    P.b[R.wide] = P.tail[R.wide] / P.n_tail
-    shrink_groups(R, P.lam, P.step, P.b)
-    memset(P.tail, 0, R.ld * sizeof(double))
-    P.n_tail = 0
 
 
 cdef void end_of_epoch(const Run* R, Problem* P, long epoch, Room* S) noexcept nogil:
@@ -295,13 +243,18 @@ cdef void run_task(const Run* R, Problem* P, int K, long first, Room* S, Signal*
 
 
 cdef int open_room(const Run* R, Py_ssize_t longest, Room* S) noexcept nogil:
+    """Non-zero when memory is short; nothing is held then."""
     S.order = <int*>malloc((R.n_rows + 1) * sizeof(int))
     S.blocks = <int*>malloc((R.n_rows + 2) * sizeof(int))
     S.g = <double*>calloc(TILE * R.ld, sizeof(double))
     S.trial = <double*>calloc(R.ld + 8, sizeof(double))
     S.spectral = <double*>calloc(R.ld + 8, sizeof(double))
     S.dropped = <char*>malloc(ROWS * longest * sizeof(double) + 8)
-    return S.order == NULL or S.blocks == NULL or S.g == NULL or S.trial == NULL or S.spectral == NULL or S.dropped == NULL
+    if S.order == NULL or S.blocks == NULL or S.g == NULL or S.trial == NULL or S.spectral == NULL or S.dropped == NULL:
+        close_room(S)
+        memset(S, 0, sizeof(Room))
+        return 1
+    return 0
 
 
 cdef void close_room(Room* S) noexcept nogil:
@@ -381,7 +334,9 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     R.optimiser.kind, R.optimiser.beta1, R.optimiser.beta2 = settings["optimizer"], settings["beta1"], settings["beta2"]
     R.optimiser.eps, R.optimiser.decay = settings["eps"], settings["decay"]
     R.schedule, R.s0, R.s1, R.s2, R.total = (settings["schedule"], settings["s0"], settings["s1"], settings["s2"], settings["total"])
-    R.reduction, R.clip, R.dropout = settings["reduction"], settings["clip"], settings["dropout"]
+    R.reduction, R.clip = settings["reduction"], settings["clip"]
+    threshold, bits = rate_in_bits(settings["dropout"])
+    R.dropout = rule_of(R.seed, 0, threshold, bits, 1 / (1 - threshold / 2.0**bits))
     R.tol, R.patience, R.average_from = settings["tol"], settings["patience"], settings["average_from"]
     R.tail_from = settings["tail_from"]
     pointers = np.zeros((2, R.ld), np.uintp)

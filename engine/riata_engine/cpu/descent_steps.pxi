@@ -66,7 +66,7 @@ cdef void mean_losses(const Run* R, const Problem* P, int k, const int* rows, Py
     while at < n:
         m = min(<Py_ssize_t>ROWS, n - at)
         if not level:
-            take_rows(R, rows + at, m, R.dropout if dropped else 0.0, S.drop_stream, S.dropped, S.x)
+            take_rows(R, rows + at, m, dropped, S.drop_stream, S.dropped, S.x)
             fits_of_rows(R, rows + at, S.x, S.x, m, b, k, S.eta)
         take_targets(R, P, k, rows + at, m, S.y, S.w)
         slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta, m, k, ROWS, S.u, value)
@@ -207,22 +207,7 @@ cdef cloned_void watched_gradient(double* g, double unit, double l2, const doubl
     last[d] = g[d]
 
 
-cdef void turned_step(const Run* R, Problem* P, const double* g, Room* S) noexcept nogil:
-    """b less the step along (H + l2)⁻¹ (g + l2 b), H = Vᵀ spectrum V: for smooth penalties, whose gradient stands in for a proximal step."""
-    cdef Py_ssize_t j
-    cdef double* turned = S.spectral
-    for j in range(R.wide):
-        S.trial[j] = g[j] + P.l2 * P.b[j]
-    S.trial[R.wide] = g[R.wide]
-    memset(S.trial + R.wide + 1, 0, (R.ld + 7 - R.wide) * sizeof(double))
-    riata_rows_dots(R.turn, R.turn, R.ld, True, S.trial, 0, R.ld, 1, turned, 0, R.level)
-    for j in range(R.ld):
-        turned[j] /= R.spectrum[j] + P.l2
-    riata_rows_dots(R.turn_back, R.turn_back, R.ld, True, turned, 0, R.ld, 1, S.trial, 0, R.level)
-    for j in range(R.wide + 1):
-        P.b[j] -= P.step * S.trial[j]
-        P.tail[j] += P.b[j] if P.n_steps > R.tail_from else 0.0
-    P.n_tail += P.n_steps > R.tail_from
+include "descent_reduced.pxi"
 
 
 cdef void take_step(const Run* R, Problem* P, double* g, Py_ssize_t m, double value, long epoch, Room* S) noexcept nogil:
@@ -341,7 +326,7 @@ cdef void lazy_row(const Run* R, Problem* P, const int* rows, Py_ssize_t left, l
     cdef double norm = 0, square, on_intercept, shrink = 1
     cdef const double* x
     cdef const float* f
-    take_rows(R, rows, 1, R.dropout, S.drop_stream, S.dropped, S.x)
+    take_rows(R, rows, 1, True, S.drop_stream, S.dropped, S.x)
     x, f = <const double*>S.x[0], <const float*>S.x[0]
     for a in range(0, length, 8):
         riata_prefetch(<const char*>R.x + (ahead + a) * entry_size(R))

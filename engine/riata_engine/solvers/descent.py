@@ -227,11 +227,10 @@ def squares(X):
 
 
 def _turn(problem, part, heaviest, batch, scale, norms, columns):
-    """(`Turn` or None, which problems go by it): those of "centralvr" without an l1 penalty, whose ridge penalty is below the mean
-    curvature."""
+    """(`Turn` or None, which problems go by it): those of "centralvr" with a ridge penalty below the mean curvature or none."""
     plain = problem.alpha * problem.l1_ratio == 0
-    if (problem.optimizer != "centralvr" or columns is None or problem.schedule != "fixed" or problem.clip > 0 or problem.dropout > 0
-            or problem.average_from >= 0 or problem.groups is not None or not plain.any()):
+    if (problem.optimizer != "centralvr" or columns is None or problem.schedule != "fixed" or problem.clip > 0
+            or problem.dropout > 0 or problem.average_from >= 0 or problem.groups is not None or not plain.any()):
         return None, np.zeros(len(plain), bool)
     turn = turn_of(part, heaviest, batch, problem.intercept, scale, norms, columns)
     return turn, plain & (problem.alpha < (turn.typical if turn is not None else 0))

@@ -1,4 +1,4 @@
-"""The curvature of a linear model's loss: by power iteration and the step sizes that it allows; of some rows, to turn steps by."""
+"""The curvature of a linear model's loss: by power iteration, and the step sizes that it allows; of some rows, to turn steps."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,8 @@ CUSTOMARY = {"adagrad": 1e-2, "rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3}
 SAMPLE, MARGIN = 4096, 1.1
 #: columns up to which power iteration goes by XᵀX, where there are four times as many rows
 SIDE = 512
-#: features up to which steps are turned, rows looked at for each of them, share of the largest curvature that none falls below, and steps of
-#: an epoch in units of which a step size is not longer than needed
+#: features up to which steps are turned, rows looked at for each of them, share of the largest curvature that none falls below,
+#: and what the step sizes of an epoch need not add up to more than
 TURNED, ROWS_EACH, LEAST, ENOUGH = 255, 8, 1e-4, 50
 
 
@@ -112,9 +112,9 @@ class Turn:
 
 
 def turn_of(X, weights, batch, intercept, scale, norms, columns):
-    """The `Turn` of dense X from the curvature of some rows (Byrd et al. 2011), or None where they are too few or p too large.
+    """The `Turn` of dense X from the curvature of some rows (Byrd et al. 2011); None where they are too few or p too large.
 
-    Of a loss whose curvature is at most ``scale``. A feature that the sample has seen less of than all rows (``columns``: its sum of
+    Of a loss whose curvature is at most ``scale``. A feature that the sample has seen less of than all rows (``columns``: sums of
     squares) gets what is missing: no step along it is too long. Steps are as long as variance allows, or as an epoch needs.
     """
     n, p = X.shape

@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass
 
 from riata.validation import check_number
 
-__all__ = ["SAG", "SAGA", "SGD", "SVRG", "Adagrad", "Adam", "AdamW", "CentralVR", "Momentum", "Nesterov", "RMSProp", "check_optimizer"]
+__all__ = ["SAG", "SAGA", "SGD", "SVRG", "Adagrad", "Adam", "AdamW", "CentralVR", "Momentum", "Nesterov", "RMSProp",
+           "check_optimizer"]
 
 
 class Optimizer:
