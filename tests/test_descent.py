@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from riata_engine.cpu.descent import DROPOUT, ORDER
 from riata_engine.cpu.descent_rows import row_order
 from riata_engine.cpu.steps import OPTIMISERS, STATE, step
 from scipy import sparse
 from scipy.optimize import brentq
 
 import riata
+from riata.functional import dropout
 from riata.optim import SGD, Adam, AdamW, Armijo, Cosine, Momentum, Nesterov, OneCycle, StepDecay, descend
 from riata_engine.formulas import margins, steps
 
@@ -146,10 +148,8 @@ def test_runs_are_those_of_the_textbook(kind):
              "csc": sparse.csc_array}[kind](X)
     if kind == "float32":
         X = given.astype(float)
-    stream = 1 << 63 | 20 << 40
-
     def batches(epoch):
-        order = row_order(np.arange(len(y), dtype=np.int32), 1, 5, stream | epoch)
+        order = row_order(np.arange(len(y), dtype=np.int32), 1, 5, ORDER | epoch)
         return [order[at:at + 32] for at in range(0, len(y), 32)]
 
     run = descend(given, y, optimizer=Momentum(0.8), step=0.05, batch_size=32, epochs=4, seed=5)
@@ -374,6 +374,60 @@ def test_dropout_is_a_ridge_penalty_of_least_squares():
     np.testing.assert_allclose(run.coef, ridge, atol=0.01)
     again = descend(sparse.csr_array(X), y, dropout=rate, epochs=3, intercept=False)
     assert np.abs(again.coef).max() > 0
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.25, 0.3])
+@pytest.mark.parametrize("kind", ["C", "float32", "csr"])
+def test_dropout_is_that_of_riata_functional(kind, rate):
+    """One step from zero: b = step · Zᵀy / n with Z the entries of X, dropped by their places. Rows of CSR X differ in length."""
+    rng = np.random.default_rng(1)
+    X = np.where(rng.uniform(size=(70, 600)) < rng.uniform(size=(70, 1)), rng.normal(size=(70, 600)), 0.0)
+    y = rng.normal(size=70)
+    X = {"C": X, "float32": X.astype(np.float32), "csr": sparse.csr_array(X)}[kind]
+    run = descend(X, y, dropout=rate, batch_size=None, epochs=1, step=0.1, optimizer="sgd", intercept=False, seed=3)
+    if kind == "csr":
+        Z = sparse.csr_array((dropout(X.data, rate, seed=3, stream=DROPOUT), X.indices, X.indptr), X.shape)
+    else:
+        Z = dropout(X, rate, seed=3, stream=DROPOUT).astype(float)
+    np.testing.assert_allclose(run.coef, 0.1 * (Z.T @ y) / 70, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("optimizer", ["sag", "saga"])
+def test_dropout_and_a_memory_of_slopes_do_not_go_together(optimizer):
+    X, y = draw()
+    with pytest.raises(ValueError, match=f"dropout with optimizer = '{optimizer}'.*'svrg'"):
+        descend(X, y, optimizer=optimizer, dropout=0.1)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_a_gap_without_a_penalty_does_not_depend_on_the_units_of_columns(kind, intercept):
+    """It was 2 · 10 times the gradient: of columns in small units next to nothing, at coefficients of zero."""
+    X, y = draw()
+    unit = np.array([1e-6, 1e-3, 1.0, 1.0, 1e3, 1e6, 1.0])
+    still = {"epochs": 1, "step": 1e-300, "batch_size": None, "intercept": intercept}
+    plain, scaled = (descend(kind(Z), y, **still) for Z in (X, X * unit))
+    assert scaled.absolute_gap == pytest.approx(plain.absolute_gap, rel=1e-9)
+    Z = np.column_stack([X, np.ones(400)]) if intercept else X
+    least = np.mean((y - Z @ np.linalg.lstsq(Z, y)[0]) ** 2) / 2
+    assert scaled.absolute_gap >= scaled.objective - least
+
+
+def test_rows_of_validation_may_not_have_all_the_weight():
+    X, y = draw()
+    weights = (np.arange(400) >= 390).astype(float)
+    with pytest.raises(ValueError, match="weights are 0 on all rows but those of validation"):
+        descend(X, y, weights=weights, validation=np.arange(390, 400))
+
+
+def test_svrg_with_dropout_finds_the_ridge_of_its_masks():
+    """An epoch of SVRG has one mask for each row: its mean over the epochs is that of plain steps."""
+    X, y = draw(n=1000, p=4)
+    X, y = X - X.mean(axis=0), y - y.mean()
+    run = descend(X, y, dropout=0.3, optimizer="svrg", epochs=300, step=0.05, schedule=Cosine(), average=1500, intercept=False,
+                  batch_size=50)
+    ridge = np.linalg.solve(X.T @ X / 1000 + 0.3 / 0.7 * np.diag((X * X).mean(axis=0)), X.T @ y / 1000)
+    np.testing.assert_allclose(run.coef, ridge, atol=0.02)
 
 
 def test_clipping_bounds_a_step():

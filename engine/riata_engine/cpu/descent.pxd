@@ -1,4 +1,5 @@
 from libc.stdint cimport uint64_t
+from riata_engine.cpu.dropout cimport Rule
 from riata_engine.cpu.steps cimport Optimiser
 
 cdef enum:
@@ -51,7 +52,8 @@ cdef struct Run:
     Optimiser optimiser
     int schedule, reduction
     double s0, s1, s2, total
-    double clip, dropout, tol
+    double clip, tol
+    Rule dropout                        # but for its stream; a threshold of 0: none
     void* asked                         # a Python function that measures all problems after an epoch, or NULL
     double* averaged
     long patience, average_from

@@ -10,7 +10,9 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from riata_engine.cpu.control cimport Control, Signal, attend, fetch_add, wait_for_others
 from riata_engine.cpu.descent_rows cimport Words, open_words, shuffle_rows, slopes_of_rows
+from riata_engine.cpu.dropout cimport Rule, elements_of, rule_of
 from riata_engine.cpu.steps cimport SGD, advance, optimiser_at
+from riata_engine.formulas.dropout import rate_in_bits
 
 include "descent_steps.pxi"
 
@@ -31,8 +33,7 @@ HISTORY = ("objective", "loss", "gradient_norm", "gradient_rms", "alignment", "s
 #: streams of random words, the number of the epoch in the low bits
 ORDER, DROPOUT = (1 << 63 | purpose << 40 for purpose in (20, 21))
 
-cdef uint64_t ORDERS = <uint64_t>1 << 63 | <uint64_t>20 << 40
-cdef uint64_t DROPS = <uint64_t>1 << 63 | <uint64_t>21 << 40
+cdef uint64_t ORDERS = ORDER, DROPS = DROPOUT
 cdef double HOPELESS = 1e6              # times the objective at the start: diverged
 cdef long RISES = 10                    # or risen in so many epochs one after another, to more than twice that
 
@@ -56,7 +57,7 @@ cdef void mini_batch(const Run* R, Problem* P, int k, const int* rows, Py_ssize_
         memset(S.g, 0, k * R.ld * sizeof(double))
     while at < m:
         here = min(<Py_ssize_t>ROWS, m - at)
-        take_rows(R, rows + at, here, R.dropout, S.drop_stream, S.dropped, S.x)
+        take_rows(R, rows + at, here, True, S.drop_stream, S.dropped, S.x)
         for i in range(ROWS):
             j = rows[min(at + ROWS + i, left - 1)]
             S.ahead[i] = <const char*>R.x + (R.indptr[j] if R.sparse else j * R.p) * entry_size(R)
@@ -237,12 +238,17 @@ cdef void run_task(const Run* R, Problem* P, int K, long first, Room* S, Signal*
 
 
 cdef int open_room(const Run* R, Py_ssize_t longest, Room* S) noexcept nogil:
+    """Non-zero when memory is short; nothing is held then."""
     S.order = <int*>malloc((R.n_rows + 1) * sizeof(int))
     S.blocks = <int*>malloc((R.n_rows + 2) * sizeof(int))
     S.g = <double*>calloc(TILE * R.ld, sizeof(double))
     S.trial = <double*>calloc(R.ld, sizeof(double))
     S.dropped = <char*>malloc(ROWS * longest * sizeof(double) + 8)
-    return S.order == NULL or S.blocks == NULL or S.g == NULL or S.trial == NULL or S.dropped == NULL
+    if S.order == NULL or S.blocks == NULL or S.g == NULL or S.trial == NULL or S.dropped == NULL:
+        close_room(S)
+        memset(S, 0, sizeof(Room))
+        return 1
+    return 0
 
 
 cdef void close_room(Room* S) noexcept nogil:
@@ -319,7 +325,9 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     R.optimiser.kind, R.optimiser.beta1, R.optimiser.beta2 = settings["optimizer"], settings["beta1"], settings["beta2"]
     R.optimiser.eps, R.optimiser.decay = settings["eps"], settings["decay"]
     R.schedule, R.s0, R.s1, R.s2, R.total = (settings["schedule"], settings["s0"], settings["s1"], settings["s2"], settings["total"])
-    R.reduction, R.clip, R.dropout = settings["reduction"], settings["clip"], settings["dropout"]
+    R.reduction, R.clip = settings["reduction"], settings["clip"]
+    threshold, bits = rate_in_bits(settings["dropout"])
+    R.dropout = rule_of(R.seed, 0, threshold, bits, 1 / (1 - threshold / 2.0**bits))
     R.tol, R.patience, R.average_from = settings["tol"], settings["patience"], settings["average_from"]
     if group is not None:
         R.group, R.group_at, R.n_groups = &group[0], &group_at[0], group_at.shape[0] - 1

@@ -1,4 +1,4 @@
-# What a mini-batch needs of its rows: their order, dropout on them, and values and slopes of the loss, a loop compiled for each.
+# What a mini-batch needs of its rows: their order, and values and slopes of the loss, a loop compiled for each.
 from cython cimport floating
 from libc.math cimport INFINITY as inf
 from libc.stdint cimport uint32_t, uint64_t
@@ -14,12 +14,6 @@ cdef extern from "riata_simd.h":
     ctypedef void inlined_void "RIATA_INLINED_VOID"
 
 cdef enum:
-    HINGE = 7
-    SQUARED_HINGE = 8
-    EPSILON_INSENSITIVE = 9
-    SQUARED_EPSILON_INSENSITIVE = 10
-    MODIFIED_HUBER = 11
-    PERCEPTRON = 12
     LANE = 64                           # counters whose words are made side by side
 
 #: the losses that a run of descent may have; their order is the code. The first are those of loss_rows.LOSSES
@@ -218,30 +212,3 @@ def row_order(const int[::1] rows, Py_ssize_t block, uint64_t seed, uint64_t str
     if rows.shape[0]:
         shuffle_rows(&rows[0], rows.shape[0], block, inside, &R, &room[0], &out[0])
     return np.asarray(out)
-
-
-cdef cloned_void drop(const double* x, const float* f, bint single, Py_ssize_t p, uint32_t threshold, double scale, uint64_t seed,
-                      uint64_t stream, uint64_t first, double* out, float* narrow) noexcept nogil:
-    cdef uint32_t word[WORDS]
-    cdef Py_ssize_t j = 0, k, here
-    while j < p:
-        words(first, stream, seed, word)
-        first += LANE
-        here = min(<Py_ssize_t>WORDS, p - j)
-        if single:
-            for k in range(here):
-                narrow[j + k] = <float>(f[j + k] * scale) if word[k] >= threshold else <float>0
-        else:
-            for k in range(here):
-                out[j + k] = x[j + k] * scale if word[k] >= threshold else 0.0
-        j += WORDS
-
-
-cdef void drop_out(const void* x, bint single, Py_ssize_t p, double rate, uint64_t seed, uint64_t stream, uint64_t row,
-                   void* out) noexcept nogil:
-    """Inverted dropout of p numbers: each is 0 with probability ``rate``, else 1/(1 − rate) times what it was.
-
-    The words depend on (seed, stream, row) and the place in the row only.
-    """
-    drop(<const double*>x, <const float*>x, single, p, <uint32_t>(rate * 4294967296.0), 1 / (1 - rate), seed, stream,
-         row * <uint64_t>((p + WORDS - 1) // WORDS) * LANE, <double*>out, <float*>out)

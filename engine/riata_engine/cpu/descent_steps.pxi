@@ -60,7 +60,7 @@ cdef void mean_losses(const Run* R, const Problem* P, int k, const int* rows, Py
     while at < n:
         m = min(<Py_ssize_t>ROWS, n - at)
         if not level:
-            take_rows(R, rows + at, m, R.dropout if dropped else 0.0, S.drop_stream, S.dropped, S.x)
+            take_rows(R, rows + at, m, dropped, S.drop_stream, S.dropped, S.x)
             fits_of_rows(R, rows + at, S.x, S.x, m, b, k, S.eta)
         take_targets(P, k, rows + at, m, S.y, S.w)
         slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta, m, k, ROWS, S.u, value)
@@ -308,7 +308,7 @@ cdef void lazy_row(const Run* R, Problem* P, const int* rows, Py_ssize_t left, l
     cdef double norm = 0, square, on_intercept, shrink = 1
     cdef const double* x
     cdef const float* f
-    take_rows(R, rows, 1, R.dropout, S.drop_stream, S.dropped, S.x)
+    take_rows(R, rows, 1, True, S.drop_stream, S.dropped, S.x)
     x, f = <const double*>S.x[0], <const float*>S.x[0]
     for a in range(0, length, 8):
         riata_prefetch(<const char*>R.x + (ahead + a) * entry_size(R))

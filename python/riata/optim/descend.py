@@ -35,6 +35,8 @@ TUBES = ("epsilon_insensitive", "squared_epsilon_insensitive")
 #: stream of the rows of validation
 HELD = 1 << 62 | 22
 ADAPTIVE = ("adagrad", "rmsprop", "adam", "adamw")
+#: optimisers whose memory of a row's slope outlives an epoch
+KEEPING = ("sag", "saga")
 
 
 @native
@@ -92,8 +94,9 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
     clip : float, optional
         Largest norm of a gradient; longer ones are scaled down.
     dropout : float in [0, 1), default=0.0
-        Rate at which inputs are set to zero while learning, the others divided by 1 − rate. The certificate is that of the
-        objective above, without it.
+        Rate at which inputs are set to zero while learning, the others divided by 1 − rate: by the masks of
+        `riata.functional.dropout`, over the entries of X. Not with "sag" and "saga". The certificate is that of the objective
+        above, without it.
     validation : float in (0, 1), array_like of row numbers, or callable, optional
         Rows that are not learnt from: their loss is in the history. Or ``validation(coef, intercept)``, a loss of your own after
         each epoch, of coefficients (p,) and a number; of a batch (B, p) and (B,), for a loss (B,) or one for all.
@@ -172,17 +175,23 @@ def prepared(given):
         batch = check_count(given["batch_size"], "batch_size", learnt)
     optimizer = given["optimizer"]
     if isinstance(optimizer, str) and optimizer == "auto":
-        asked = given["clip"] is not None or given["dropout"] != 0 or given["average"] is not False or schedule.name != "fixed"
-        reduced = (isinstance(step, str) and batch < learnt and isinstance(X, np.ndarray) and measure not in KINKED and not asked)
+        plain_steps = (given["clip"] is None and given["dropout"] == 0 and given["average"] is False and
+                       schedule.name == "fixed" and isinstance(step, str))
+        reduced = plain_steps and batch < learnt and isinstance(X, np.ndarray) and measure not in KINKED
         optimizer = "svrg" if reduced else "sgd"
     optimizer = check_optimizer(optimizer)
     if schedule.name == "armijo" and (optimizer.name != "sgd" or batch < learnt or given["clip"] is not None):
         raise ValueError(f"schedule = 'armijo' looks at all rows before a step: it goes with optimizer='sgd' and "
                          f"batch_size=None, without clip; got optimizer={optimizer.name!r}, batch_size={given['batch_size']!r}")
+    if given["dropout"] and optimizer.name in KEEPING:
+        raise ValueError(f"dropout with optimizer = {optimizer.name!r}: it keeps slopes of rows that dropout has changed since. "
+                         "Use 'svrg', 'sgd' or another that keeps none")
     if given["groups"] is not None and optimizer.name in ADAPTIVE:
         raise ValueError(f"groups with optimizer = {optimizer.name!r}: a group has no common step size there. Use 'sgd', "
                          "'momentum', 'nesterov', 'sag', 'saga' or 'svrg'")
     weights = check_weights(given["weights"], n)
+    if weights is not None and not np.delete(weights, held).any():
+        raise ValueError("weights are 0 on all rows but those of validation: none is left to learn from")
     average = given["average"]
     if isinstance(average, (bool, np.bool_)):
         average = learnt // batch if average else -1
@@ -223,9 +232,8 @@ def result_of(answers, problem, measure, classes, single, warn=False):
     lost = int(np.count_nonzero(status == "diverged"))
     one = (lambda values: values[0]) if single else (lambda values: values)
     history = {name: values[0][:answers.n_epochs[0]] if single else values for name, values in answers.history.items()}
-    setting = {"optimizer": problem.optimizer, "schedule": problem.schedule, "batch_size": problem.batch_size, "beta1":
-    problem.beta1,
-               "rows": problem.X.shape[0] - len(problem.held)}
+    setting = {"optimizer": problem.optimizer, "schedule": problem.schedule, "batch_size": problem.batch_size,
+               "beta1": problem.beta1, "rows": problem.X.shape[0] - len(problem.held)}
     result = DescentResult(one(answers.coef), one(answers.intercept), History(**history), str(status[0]) if single else status,
                            int(answers.n_epochs[0]) if single else answers.n_epochs, one(answers.objective), one(answers.gap),
                            one(answers.absolute_gap), one(answers.step), answers.smoothness, measure, classes, setting)
