@@ -55,18 +55,18 @@ class RowSpace:
         self.f = f / top
         self.control = control
         R = self._triangle()
-        _, S, Bt = interruptibly(lambda: np.linalg.svd(R, full_matrices=False), control, 20.0 * n**3)
-        eps, most = np.finfo(float).eps, S.max(initial=0.0)
+        _, s, Bt = interruptibly(lambda: np.linalg.svd(R, full_matrices=False), control, 20.0 * n**3)
+        eps, most = np.finfo(float).eps, s.max(initial=0.0)
         rounding = RANK * eps * n * most
-        self.rank = int(np.count_nonzero(S > rounding))
-        S, Bt = S[:self.rank, None], Bt[:self.rank]
-        unit = np.exp2(np.round(np.log2(S[0, 0] / np.sqrt(n)))) if self.rank else 1.0
+        self.rank = int(np.count_nonzero(s > rounding))
+        s, Bt = s[:self.rank, None], Bt[:self.rank]
+        unit = np.exp2(np.round(np.log2(s[0, 0] / np.sqrt(n)))) if self.rank else 1.0
         self.f2 = top / unit**2
         self.columns, self._away = np.zeros((n, n), order="F"), np.zeros((n, n))
-        self.columns[:, :self.rank] = (Bt * (S / unit)).T
-        self._away[:self.rank] = Bt / (S * unit)
-        large = S[:, 0] > np.sqrt(eps) * most
-        self._again = Bt[large] / S[large]
+        self.columns[:, :self.rank] = (Bt * (s / unit)).T
+        self._away[:self.rank] = Bt / (s * unit)
+        large = s[:, 0] > np.sqrt(eps) * most
+        self._again = Bt[large] / s[large]
 
     def _blocks(self):
         """(columns used, z of them divided by √f (n, m)), one block after another."""
