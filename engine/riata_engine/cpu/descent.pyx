@@ -11,7 +11,7 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from riata_engine.cpu.control cimport Control, Signal, attend, fetch_add, wait_for_others
 from riata_engine.cpu.descent_rows cimport Words, open_words, shuffle_rows, slopes_of_rows
-from riata_engine.cpu.dropout cimport Rule, elements_of, rule_of
+from riata_engine.cpu.dropout cimport rule_of
 from riata_engine.cpu.steps cimport SGD, advance, optimiser_at
 from riata_engine.formulas.dropout import rate_in_bits
 
