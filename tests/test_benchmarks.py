@@ -299,7 +299,8 @@ def test_publish_fills_the_marked_places_and_draws(tmp_path):
 
 
 def test_the_documents_have_the_places_that_publish_fills():
-    for file, marks in (("README.md", ["peers-table"]), ("docs/performance.md", ["peers-table", "machine", "families-table"])):
+    places = ["peers-table", "machine", "families-table", "descent-table", "kernels-table", "threads-table", "scaling-table"]
+    for file, marks in (("README.md", ["peers-table"]), ("docs/performance.md", places)):
         text = (TOP.parent / file).read_text()
         for mark in marks:
             assert text.count(f"<!-- {mark} -->") == text.count(f"<!-- /{mark} -->") == 1

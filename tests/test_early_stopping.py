@@ -86,10 +86,10 @@ def test_a_batch_is_measured_in_one_call(data):
         shapes.add((coef.shape, intercept.shape))
         return np.mean((X @ coef.T + intercept - Y) ** 2, axis=0)
 
-    batch = descend(X, Y, validation=loss, epochs=4)
+    batch = descend(X, Y, validation=loss, epochs=4, optimizer="svrg")
     assert shapes == {((70, 10), (70,))}
     alone = descend(X, Y[:, 3], validation=lambda coef, intercept: np.mean((X @ coef + intercept - Y[:, 3]) ** 2), epochs=4,
-                    step=batch.step[3])
+                    step=batch.step[3], optimizer="svrg")
     np.testing.assert_allclose(batch.history.validation_loss[3], alone.history.validation_loss, rtol=1e-12)
     shared = descend(X, Y[:, :3], validation=lambda coef, intercept: -np.abs(coef).sum(), epochs=4)
     assert len(np.unique(shared.history.validation_loss, axis=0)) == 1

@@ -298,7 +298,7 @@ def test_dropout_scales_what_is_left_and_predicts_with_all():
     engine.network.gradient(0, 50)
     dropped = engine.outputs[1][:50].copy()
     assert set(np.unique(dropped)) == {0.0, 1 / 0.75}
-    np.testing.assert_array_equal(dropped, dropout(X, 0.25, seed=net.seed, stream=0))          # layer 0, step 0
+    np.testing.assert_array_equal(dropped, dropout(X, 0.25, seed=net.seed, stream=1 << 40))    # layer 0, step 0
     assert abs((dropped == 0).mean() - 0.25) < 4 * np.sqrt(0.25 * 0.75 / dropped.size)
     engine.network.gradient(0, 50)
     assert not np.array_equal(dropped, engine.outputs[1][:50])          # another step, another mask
@@ -437,3 +437,25 @@ def test_arrays_of_the_caller_stay_as_they_are(digits):
     cnn().fit(X, y, epochs=1)
     np.testing.assert_array_equal(X, before[0])
     np.testing.assert_array_equal(y, before[1])
+
+
+def test_shares_after_labels_are_judged_as_if_alone():
+    """The loss of a row of shares does not depend on the labels that the mini-batch before it had."""
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(size=(40, 6)), np.repeat(np.arange(4), 10)
+    q = rng.dirichlet(np.ones(4), 40)
+    net = Sequential([Dense(4), Softmax()], dtype="float64").fit(X, y, epochs=2, validation_data=(X, q))
+    expected = -(q * np.log(net.predict_proba(X))).sum(axis=1).mean()
+    assert net.evaluate(X, q)["loss"] == pytest.approx(expected, rel=1e-12)
+    assert net.history_.validation_loss[-1] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_fit_without_validation_is_not_stopped_by_an_earlier_ones():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 5))
+    y = X @ np.arange(5.0)
+    net = Sequential([Dense(1)]).fit(X, y, epochs=3, validation_split=0.2)
+    net.fit(X, y, epochs=20, patience=3, optimizer="sgd", learning_rate=0.01)
+    assert net.history_.stopped == "epochs"
+    assert len(net.history_.loss) == 23
+    assert net.history_.best_epoch == int(np.argmin(net.history_.loss[3:])) + 3

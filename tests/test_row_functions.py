@@ -303,6 +303,7 @@ def test_bad_distributions_name_their_row():
     [
         (lambda x: F.softmax(x, 2), ValueError, "axis = 2"),
         (lambda x: F.softmax(x, temperature=0), ValueError, "temperature = 0"),
+        (lambda x: F.softmax(x, temperature=1e-39), ValueError, "temperature = 1e-39"),
         (lambda x: F.softmax(x.astype(np.float16)), TypeError, "x has dtype float16"),
         (lambda x: F.softmax(x + 1j), TypeError, "complex128"),
         (lambda x: F.softmax(x, out=np.empty((3, 4), np.float32)), ValueError, "out has shape"),

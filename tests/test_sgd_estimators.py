@@ -1,10 +1,12 @@
 """SGDRegressor and SGDClassifier: scikit-learn's checks, its objective, losses, schedules, classes, mini-batches, stops."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.special import log_expit, log_softmax
 from sklearn import linear_model as theirs
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import ConvergenceWarning
@@ -220,3 +222,32 @@ def test_bad_use_is_named():
     assert np.isfinite(model.coef_).all()
     with pytest.warns(ConvergenceWarning, match="max_iter"):
         SGDClassifier(max_iter=1).fit(X, y)
+
+
+@pytest.mark.parametrize("K", [2, 3])
+def test_logarithms_of_small_probabilities_are_not_rounded_to_minus_infinity(K):
+    """scipy in float64, from the linear predictors: log σ(η), of more classes brought to a sum of one."""
+    X, y = load_iris(return_X_y=True)
+    X, y = X[y < K], y[y < K]
+    model = SGDClassifier(loss="log_loss", random_state=0).fit(X, y)
+    far = np.random.default_rng(0).normal(size=(30, X.shape[1])) * 1e3
+    eta = model.decision_function(far)
+    expected = np.column_stack([log_expit(-eta), log_expit(eta)]) if K == 2 else log_softmax(log_expit(eta), axis=1)
+    assert expected.min() < -800
+    np.testing.assert_allclose(model.predict_log_proba(far), expected, rtol=1e-12)
+    np.testing.assert_allclose(model.predict_proba(far), np.exp(expected), rtol=1e-12)
+
+
+def test_the_logarithm_of_a_probability_of_zero_warns_of_nothing():
+    X, y = data()
+    model = SGDClassifier(loss="modified_huber", random_state=0).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isneginf(model.predict_log_proba(100 * X)).any()
+
+
+@pytest.mark.parametrize("optimizer", ["sag", "saga"])
+def test_dropout_and_a_memory_of_slopes_do_not_go_together(optimizer):
+    X, y = data()
+    with pytest.raises(ValueError, match=f"dropout=0.1 with optimizer='{optimizer}'"):
+        SGDClassifier(optimizer=optimizer, dropout=0.1).fit(X, y)

@@ -44,6 +44,20 @@ def inverse_link(link, eta):
     return LINKS[link][1](eta)
 
 
+def log_shares_of_two(eta):
+    """Logarithms (n, 2) of the probabilities of two classes, at linear predictors (n,) of the second; none is rounded to zero."""
+    from scipy.special import log_expit
+
+    return np.column_stack([log_expit(-eta), log_expit(eta)])
+
+
+def log_shared_out(eta):
+    """Logarithms (n, K) of the probabilities of K classes, at linear predictors (n, K) of each against the rest: `shared_out`."""
+    from scipy.special import log_expit, log_softmax
+
+    return log_softmax(log_expit(eta), axis=1)
+
+
 def shared_out(shares):
     """Probabilities (n, K) from those of the second of two classes (n,), or from each class's against the rest (n, K).
 

@@ -22,7 +22,6 @@ KEY = (LONG,) * 4
 def kernels():
     """(name, kernel, types of its arguments) of all that run() and the other doors launch."""
     yield "philox_fill", philox._fill, (WORD, LONG, *KEY)
-    yield "philox_mask", philox._mask, (BYTE, LONG, LONG, *KEY)
     yield "pack", arrays._pack, (types.boolean[::1], BYTE)
     for bits in (1, 16, 32):
         yield f"keep_{bits}", dropout.kernels(bits)[0], (BYTE, LONG, LONG, *KEY, LONG)

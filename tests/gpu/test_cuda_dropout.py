@@ -28,13 +28,6 @@ def test_known_answer():
     assert [f"{word:08x}" for word in fetched(found)] == ["d16cfe09", "94fdcceb", "5001e420", "24126ea1"]
 
 
-def test_byte_masks_are_the_same():
-    expected, found = np.empty(300, np.uint8), cuda.device_array(300, np.uint8)
-    of_cpu.mask_u8(expected, 0.3, SEED, 64, STREAM)
-    of_cuda.mask_u8(found, 0.3, SEED, 64, STREAM)
-    np.testing.assert_array_equal(fetched(found), expected)
-
-
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize(("n", "index"), [(550, 0), (40, 8191), (40, 2**63 - 70)])
 def test_masks_are_the_same(rate, n, index):

@@ -1,6 +1,8 @@
 # What a certificate of gradient descent needs of the rows: slopes at the intercept's optimum, values, and the dual of the loss.
 from libc.math cimport INFINITY as inf, fabs, isfinite, nextafter
-from riata_engine.cpu.descent_rows cimport slopes_of_rows
+from riata_engine.cpu.descent_rows cimport (
+    EPSILON_INSENSITIVE, HINGE, MODIFIED_HUBER, PERCEPTRON, SQUARED_EPSILON_INSENSITIVE, SQUARED_HINGE, slopes_of_rows,
+)
 
 include "loss_table.pxi"
 include "../formulas/penalties.py"
@@ -11,12 +13,6 @@ cdef extern from "riata_simd.h":
     ctypedef void inlined_void "RIATA_INLINED_VOID"
 
 cdef enum:
-    HINGE = 7
-    SQUARED_HINGE = 8
-    EPSILON_INSENSITIVE = 9
-    SQUARED_EPSILON_INSENSITIVE = 10
-    MODIFIED_HUBER = 11
-    PERCEPTRON = 12
     CHUNK = 256                         # rows whose linear predictors are moved at a time
 
 #: share of Σ|slope| that their sum may be before one sign is scaled down

@@ -1,7 +1,7 @@
 # Products of a few rows with the coefficients of a few problems, dense or CSR, dropout applied. Taken in by ``include``.
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
-from riata_engine.cpu.descent_rows cimport drop_out
+from riata_engine.cpu.dropout cimport Rule, elements_of
 
 cdef extern from "riata_row_products.h":
     void riata_rows_dots(const void* const* x, const void* const* next, Py_ssize_t m, bint single, const double* c, Py_ssize_t ld,
@@ -21,15 +21,22 @@ cdef inline Py_ssize_t entry_size(const Run* R) noexcept nogil:
     return sizeof(float) if R.single else sizeof(double)
 
 
-cdef void take_rows(const Run* R, const int* rows, Py_ssize_t m, double rate, uint64_t stream, char* room,
+cdef void take_rows(const Run* R, const int* rows, Py_ssize_t m, bint dropped, uint64_t stream, char* room,
                     const void** x) noexcept nogil:
-    """Where each of m rows begins; with dropout at a rate, copies in ``room``. Pointers to the last row fill up a group of four."""
-    cdef Py_ssize_t i, size = entry_size(R), at = 0, length
+    """Where each of m rows begins; with dropout, if there is any, copies in ``room``: the number of an element in its stream is its
+    place among the entries of X. Pointers to the last row fill up a group of four."""
+    cdef Py_ssize_t i, size = entry_size(R), at = 0, begin, length
+    cdef Rule rule = R.dropout
+    rule.stream = stream
     for i in range(m):
-        length = R.indptr[rows[i] + 1] - R.indptr[rows[i]] if R.sparse else R.p
-        x[i] = <const char*>R.x + (R.indptr[rows[i]] if R.sparse else rows[i] * R.p) * size
-        if rate > 0:
-            drop_out(x[i], R.single, length, rate, R.seed, stream, rows[i], room + at)
+        begin = R.indptr[rows[i]] if R.sparse else rows[i] * R.p
+        x[i] = <const char*>R.x + begin * size
+        if dropped and rule.threshold > 0:
+            length = R.indptr[rows[i] + 1] - begin if R.sparse else R.p
+            if R.single:
+                elements_of(&rule, begin, <const float*>x[i], <const float*>NULL, <float*>(room + at), NULL, length, False, 1)
+            else:
+                elements_of(&rule, begin, <const double*>x[i], <const double*>NULL, <double*>(room + at), NULL, length, False, 1)
             x[i] = room + at
             at += length * size
     for i in range(m, (m + 3) // 4 * 4):
@@ -100,6 +107,6 @@ cdef void rows_near(const Run* R, Py_ssize_t at, Py_ssize_t m, int* rows, const 
     cdef Py_ssize_t i
     for i in range(2 * ROWS):
         rows[i] = <int>min(at + i, R.n - 1)
-    take_rows(R, rows, m, 0, 0, NULL, x)
+    take_rows(R, rows, m, False, 0, NULL, x)
     for i in range(ROWS):
         ahead[i] = <const char*>R.x + (R.indptr[rows[ROWS + i]] if R.sparse else rows[ROWS + i] * R.p) * entry_size(R)

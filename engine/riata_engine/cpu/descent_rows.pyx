@@ -1,4 +1,4 @@
-# What a mini-batch needs of its rows: their order, dropout on them, and values and slopes of the loss, a loop compiled for each.
+# What a mini-batch needs of its rows: their order, and values and slopes of the loss, a loop compiled for each.
 from cython cimport floating
 from libc.math cimport INFINITY as inf
 from libc.stdint cimport uint32_t, uint64_t
@@ -14,12 +14,6 @@ cdef extern from "riata_simd.h":
     ctypedef void inlined_void "RIATA_INLINED_VOID"
 
 cdef enum:
-    HINGE = 7
-    SQUARED_HINGE = 8
-    EPSILON_INSENSITIVE = 9
-    SQUARED_EPSILON_INSENSITIVE = 10
-    MODIFIED_HUBER = 11
-    PERCEPTRON = 12
     LANE = 64                           # counters whose words are made side by side
 
 #: the losses that a run of descent may have; their order is the code. The first are those of loss_rows.LOSSES
@@ -120,25 +114,27 @@ cdef void slopes_of_rows(int loss, double a, const double* y, const double* w, c
     slopes_any(loss, a, y, w, eta, m, k, ld, g, value)
 
 
-cdef cloned_void squares_of_rows(const floating* x, Py_ssize_t n, Py_ssize_t p, double* out) noexcept nogil:
+cdef cloned_void squares_of_rows(const floating* x, Py_ssize_t n, Py_ssize_t p, double* out, double* column) noexcept nogil:
     cdef Py_ssize_t i, j
-    cdef double s
+    cdef double s, square
     for i in range(n):
         s = 0
         for j in range(p):
-            s += <double>x[i * p + j] * <double>x[i * p + j]
+            square = <double>x[i * p + j] * <double>x[i * p + j]
+            s += square
+            column[j] += square
         out[i] = s
 
 
 def squared_norms(const floating[::1] x, Py_ssize_t p):
-    """(n,) Σ_j x_ij² of the rows of X, its entries row by row."""
+    """(n,) Σ_j x_ij² of the rows of X, its entries row by row, and (p,) Σ_i x_ij² of its columns: one pass."""
     import numpy as np
 
-    cdef double[::1] out = np.empty(x.shape[0] // p)
+    cdef double[::1] out = np.empty(x.shape[0] // p), column = np.zeros(p)
     if out.shape[0]:
         with nogil:
-            squares_of_rows(&x[0], out.shape[0], p, &out[0])
-    return np.asarray(out)
+            squares_of_rows(&x[0], out.shape[0], p, &out[0], &column[0])
+    return np.asarray(out), np.asarray(column)
 
 
 cdef cloned_void words(uint64_t first, uint64_t stream, uint64_t seed, uint32_t* out) noexcept nogil:
@@ -218,30 +214,3 @@ def row_order(const int[::1] rows, Py_ssize_t block, uint64_t seed, uint64_t str
     if rows.shape[0]:
         shuffle_rows(&rows[0], rows.shape[0], block, inside, &R, &room[0], &out[0])
     return np.asarray(out)
-
-
-cdef cloned_void drop(const double* x, const float* f, bint single, Py_ssize_t p, uint32_t threshold, double scale, uint64_t seed,
-                      uint64_t stream, uint64_t first, double* out, float* narrow) noexcept nogil:
-    cdef uint32_t word[WORDS]
-    cdef Py_ssize_t j = 0, k, here
-    while j < p:
-        words(first, stream, seed, word)
-        first += LANE
-        here = min(<Py_ssize_t>WORDS, p - j)
-        if single:
-            for k in range(here):
-                narrow[j + k] = <float>(f[j + k] * scale) if word[k] >= threshold else <float>0
-        else:
-            for k in range(here):
-                out[j + k] = x[j + k] * scale if word[k] >= threshold else 0.0
-        j += WORDS
-
-
-cdef void drop_out(const void* x, bint single, Py_ssize_t p, double rate, uint64_t seed, uint64_t stream, uint64_t row,
-                   void* out) noexcept nogil:
-    """Inverted dropout of p numbers: each is 0 with probability ``rate``, else 1/(1 − rate) times what it was.
-
-    The words depend on (seed, stream, row) and the place in the row only.
-    """
-    drop(<const double*>x, <const float*>x, single, p, <uint32_t>(rate * 4294967296.0), 1 / (1 - rate), seed, stream,
-         row * <uint64_t>((p + WORDS - 1) // WORDS) * LANE, <double*>out, <float*>out)

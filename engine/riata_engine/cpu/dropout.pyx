@@ -1,5 +1,5 @@
 # Dropout: elements are kept or not by Philox's words, made a block at a time in the cache and never stored.
-# Elements are made in whole chunks in the cache, and those that are asked for copied out.
+# Elements are made by whole words in the cache, and those that are asked for copied out.
 from cython.parallel cimport prange
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
@@ -35,18 +35,19 @@ cdef inlined_void words_of(const Rule* rule, uint64_t block, uint32_t* words) no
         words[4 * i + 3] = d
 
 
-cdef inlined_void use(const real* x, const real* sign, const uint32_t* words, int bits, uint32_t threshold, real scale, real* out,
-                      uint8_t* kept) noexcept nogil:
-    """The elements of a block, lane by lane, 32 // bits of each word: those of x multiplied, or where x is NULL the mask."""
+cdef inlined_void use(const real* x, const real* sign, const uint32_t* words, int first, int last, int bits, uint32_t threshold,
+                      real scale, real* out, uint8_t* kept) noexcept nogil:
+    """The elements of words first to last of a block, lane by lane, 32 // bits of each word: those of x multiplied, or where x is
+    NULL the mask."""
     cdef int w, place, i
     cdef real zero = 0
     cdef uint16_t lanes[2 * WORDS]
     cdef int lanes_of_word = 32 // bits
     if bits == 16:
-        for w in range(WORDS):
+        for w in range(first, last):
             for place in range(2):
                 lanes[2 * w + place] = <uint16_t>lane_of(words[w], place, 16)
-        for i in range(2 * WORDS):
+        for i in range(2 * first, 2 * last):
             if x == NULL:
                 kept[i] = lanes[i] >= threshold
             elif sign == NULL:
@@ -54,7 +55,7 @@ cdef inlined_void use(const real* x, const real* sign, const uint32_t* words, in
             else:
                 out[i] = (scale * x[i] if sign[i] > zero else zero) if lanes[i] >= threshold else zero
         return
-    for w in range(WORDS):
+    for w in range(first, last):
         for place in range(lanes_of_word):
             i = w * lanes_of_word + place
             if x == NULL:
@@ -65,20 +66,29 @@ cdef inlined_void use(const real* x, const real* sign, const uint32_t* words, in
                 out[i] = (scale * x[i] if sign[i] > zero else zero) if lane_of(words[w], place, bits) >= threshold else zero
 
 
-cdef inlined_void each_block(const Rule* rule, uint64_t chunk, int bits, const real* x, const real* sign, real* out,
+cdef inlined_void each_block(const Rule* rule, uint64_t chunk, int bits, int first, int last, const real* x, const real* sign, real* out,
                              uint8_t* kept) noexcept nogil:
-    """A whole chunk. `out` lies on no input: compilers take no vectors where it might."""
+    """Words first to last of a chunk. `out` lies on no input: compilers take no vectors where it might."""
     cdef uint32_t words[WORDS]
-    cdef int part, size = CHUNK // bits, at = 0
-    for part in range(bits):
+    cdef int part, size = CHUNK // bits, at, low, high
+    for part in range(first // WORDS, (last + WORDS - 1) // WORDS):
+        at = part * size
+        low, high = max(first - part * WORDS, 0), min(last - part * WORDS, <int>WORDS)
         words_of(rule, chunk * <uint64_t>bits + <uint64_t>part, words)
         if x == NULL:
-            use(x, NULL, words, bits, rule.threshold, <real>0, NULL, kept + at)
+            use(x, NULL, words, low, high, bits, rule.threshold, <real>0, NULL, kept + at)
         elif sign == NULL:
-            use(x + at, NULL, words, bits, rule.threshold, <real>rule.scale, out + at, NULL)
+            use(x + at, NULL, words, low, high, bits, rule.threshold, <real>rule.scale, out + at, NULL)
         else:
-            use(x + at, sign + at, words, bits, rule.threshold, <real>rule.scale, out + at, NULL)
-        at += size
+            use(x + at, sign + at, words, low, high, bits, rule.threshold, <real>rule.scale, out + at, NULL)
+
+
+cdef inline const real* staged(const real* x, Py_ssize_t first, Py_ssize_t skip, Py_ssize_t n, Py_ssize_t last, real* room) noexcept nogil:
+    """Elements of x at their places in a chunk, and nothing beside them up to whole words."""
+    memset(&room[first], 0, (skip - first) * sizeof(real))
+    memcpy(&room[skip], x, n * sizeof(real))
+    memset(&room[skip + n], 0, (last - skip - n) * sizeof(real))
+    return room
 
 
 cdef cloned_void chunk_of(const Rule* rule, uint64_t chunk, const real* x, const real* sign, real* out, uint8_t* mask, Py_ssize_t skip,
@@ -88,20 +98,18 @@ cdef cloned_void chunk_of(const Rule* rule, uint64_t chunk, const real* x, const
     cdef real own_x[CHUNK]
     cdef real own_sign[CHUNK]
     cdef uint8_t kept[CHUNK]
-    if x != NULL and n < CHUNK:                  # whole chunks only: what is missing is nothing
-        memset(own_x, 0, sizeof(own_x))
-        memcpy(&own_x[skip], x, n * sizeof(real))
-        x = own_x
+    cdef int lanes = 32 // rule.bits
+    cdef int first = <int>skip // lanes, last = (<int>(skip + n) + lanes - 1) // lanes
+    if x != NULL and n < CHUNK:                  # whole words only
+        x = staged(x, first * lanes, skip, n, last * lanes, own_x)
         if sign != NULL:
-            memset(own_sign, 0, sizeof(own_sign))
-            memcpy(&own_sign[skip], sign, n * sizeof(real))
-            sign = own_sign
+            sign = staged(sign, first * lanes, skip, n, last * lanes, own_sign)
     if rule.bits == 1:
-        each_block(rule, chunk, 1, x, sign, done, kept)
+        each_block(rule, chunk, 1, first, last, x, sign, done, kept)
     elif rule.bits == 16:
-        each_block(rule, chunk, 16, x, sign, done, kept)
+        each_block(rule, chunk, 16, first, last, x, sign, done, kept)
     else:
-        each_block(rule, chunk, 32, x, sign, done, kept)
+        each_block(rule, chunk, 32, first, last, x, sign, done, kept)
     if x == NULL:
         memcpy(mask, &kept[skip], n)
     elif streamed:
@@ -110,18 +118,25 @@ cdef cloned_void chunk_of(const Rule* rule, uint64_t chunk, const real* x, const
         memcpy(out, &done[skip], n * sizeof(real))
 
 
+cdef inline void nth_chunk(const Rule* rule, uint64_t index, Py_ssize_t t, const real* x, const real* sign, real* out, uint8_t* mask,
+                           Py_ssize_t n, bint streamed) noexcept nogil:
+    cdef Py_ssize_t skip = <Py_ssize_t>(index % CHUNK)
+    cdef Py_ssize_t first = max(t * CHUNK - skip, 0), last = min((t + 1) * CHUNK - skip, n)
+    chunk_of(rule, index // CHUNK + <uint64_t>t, x + first if x != NULL else NULL, sign + first if sign != NULL else NULL,
+             out + first if out != NULL else NULL, mask + first if mask != NULL else NULL,
+             skip if t == 0 else 0, last - first, streamed)
+
+
 cdef void elements_of(const Rule* rule, uint64_t index, const real* x, const real* sign, real* out, uint8_t* mask, Py_ssize_t n,
                       bint streamed, int n_threads) noexcept nogil:
-    cdef Py_ssize_t skip = <Py_ssize_t>(index % CHUNK), t, first, last
-    cdef uint64_t chunk = index // CHUNK
-    cdef Py_ssize_t chunks = (skip + n + CHUNK - 1) // CHUNK
+    cdef Py_ssize_t t, chunks = (<Py_ssize_t>(index % CHUNK) + n + CHUNK - 1) // CHUNK
     streamed = streamed and x != out and sign != out and n * <Py_ssize_t>sizeof(real) >= STREAMED
+    if n_threads == 1:                           # a row of a design is done sooner than a team is put together
+        for t in range(chunks):
+            nth_chunk(rule, index, t, x, sign, out, mask, n, streamed)
+        return
     for t in prange(chunks, num_threads=n_threads, schedule="static"):
-        first = max(t * CHUNK - skip, 0)
-        last = min((t + 1) * CHUNK - skip, n)
-        chunk_of(rule, chunk + <uint64_t>t, x + first if x != NULL else NULL, sign + first if sign != NULL else NULL,
-                 out + first if out != NULL else NULL, mask + first if mask != NULL else NULL,
-                 skip if t == 0 else 0, last - first, streamed)
+        nth_chunk(rule, index, t, x, sign, out, mask, n, streamed)
 
 
 cdef inlined_void apart(const uint8_t* kept, const real* x, const real* sign, real scale, Py_ssize_t n, real* out) noexcept nogil:

@@ -20,7 +20,7 @@ cdef class DropoutOp(Op):
         self.width_in = self.width_out = width
         threshold, bits = rate_in_bits(rate)
         self.rule = rule_of(seed, 0, threshold, bits, 1 / (1 - threshold / 2.0**bits))
-        self.layer, self.tick = layer << 40, 0
+        self.layer, self.tick = layer + 1 << 40, 0             # the streams below are those of the order of the rows
 
     cdef void forward(self, Py_ssize_t m, bint training) noexcept nogil:
         self.dropped = training and self.rule.threshold > 0

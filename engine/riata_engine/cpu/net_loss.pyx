@@ -113,6 +113,7 @@ cdef class LossOp:
             self.labels = labels
         else:
             self.targets = targets
+            self.label[:] = 0                                # `softmax` takes each row for one of class 0 at first
         if self.weighted:
             self.weights = weights
 
@@ -147,7 +148,7 @@ cdef class LossOp:
         softmax_rows(&self.eta[0, 0], &self.label[0], &self.w[0], m, ld, k, &self.prob[0, 0],
                      &self.r[0, 0] if slope and self.labelled else NULL, &out)
         if not self.labelled:
-            for i in range(m):                           # the label was 0: put the shares in its place
+            for i in range(m):                           # the label is 0: put the shares in its place
                 out += self.w[i] * self.eta[0, i]
                 for j in range(k):
                     out -= self.w[i] * self.y[i, j] * self.eta[j, i]

@@ -7,7 +7,6 @@ from riata_engine.cuda.device import on_device
 from riata_engine.formulas import philox as formulas
 
 THREADS = 128
-GROUP = 64  # counters of which a mask puts first words first, as cpu/philox does
 LOW = 0xFFFFFFFF
 
 philox4x32 = on_device(formulas.philox4x32)
@@ -38,17 +37,6 @@ def _fill(out, first, c, d, k0, k1):
             out[4 * i + q] = four[q]
 
 
-@cuda.jit
-def _mask(mask, threshold, first, c, d, k0, k1):
-    i = cuda.grid(1)
-    start = i // GROUP * 4 * GROUP + i % GROUP
-    if start < mask.size:
-        four = words_at(int(first) + i, c, d, k0, k1)
-        for q in range(4):
-            if start + q * GROUP < mask.size:
-                mask[start + q * GROUP] = four[q] >= threshold
-
-
 def _blocks(counters):
     return -(-counters // THREADS)
 
@@ -57,10 +45,3 @@ def fill(out, seed, first=0, stream=0):
     """out[4 i + q] = word q of counter first + i."""
     if out.size:
         _fill[_blocks(-(-out.size // 4)), THREADS](out, signed(first), *halves(stream), *halves(seed))
-
-
-def mask_u8(mask, p, seed, first=0, stream=0):
-    """Dropout mask: 0 with probability p. Element 256 g + 64 q + i is word q of counter first + 64 g + i."""
-    if mask.size:
-        counters = -(-mask.size // (4 * GROUP)) * GROUP
-        _mask[_blocks(counters), THREADS](mask, np.int64(p * 4294967296.0), signed(first), *halves(stream), *halves(seed))

@@ -36,6 +36,7 @@ def run(
     neutral,
     left_out,
     copy,
+    streamed,
     temperature,
     forms,
     normalize,
@@ -50,7 +51,8 @@ def run(
     An operation on all rows; returns None, or (row, reason, which input) of the first row that is refused.
 
     The arguments are those of cpu/rows. Inputs, outputs and `values` lie on the device; the others, one number for each
-    row or class, may come from the host. `copy` and `n_threads` have no meaning here. Eight bytes come back: is a row refused?
+    row or class, may come from the host. `copy`, `streamed` and `n_threads` have no meaning here. Eight bytes come back: is a
+    row refused?
     """
     real = np.float32 if single else np.float64
     outer, K, inner = shape

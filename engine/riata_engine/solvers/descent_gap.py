@@ -6,13 +6,16 @@ u are the slopes of the loss at b, with the intercept moved to its optimum and t
 slope that is made smaller is still one of the loss. Valid for losses with a kink too, where it need not go to zero.
 """
 
+from functools import cached_property
+
 import numpy as np
 
 from riata_engine.cpu.descent import products_with_columns, products_with_rows
 from riata_engine.cpu.descent_gap import balanced_slopes, duals_of_problems
 from riata_engine.cpu.descent_rows import LOSSES
 
-REACH = 10          # a coefficient without a penalty is looked at within so far of 0, and twice its size
+REACH = 10          # a coefficient without a penalty is looked at within 2 (|b_j| + so much over the spread of its column)
+ROWS = 4096         # whose squares are taken at a time
 
 
 class Certificate:
@@ -36,6 +39,30 @@ class Certificate:
         order, at = self.groups
         return np.sqrt(np.add.reduceat(b[:, order] ** 2, at[:-1], axis=1)), np.sqrt(np.diff(at))
 
+    @cached_property
+    def spread(self):
+        """(p,) root mean squares of the columns, about their means where there is an intercept; 1 of those that are level."""
+        x, indptr, indices, p = self.entries
+        n = self.y.shape[1]
+        if indptr is None:
+            X = x.reshape(n, p)
+            mean = X.mean(axis=0, dtype=float) * self.intercept
+            squares = sum(((X[at:at + ROWS] - mean) ** 2).sum(axis=0) for at in range(0, n, ROWS))
+        else:
+            mean = np.bincount(indices, x, p) / n * self.intercept
+            squares = np.bincount(indices, (x - mean[indices]) ** 2, p) + (n - np.bincount(indices, minlength=p)) * mean**2
+        size = np.sqrt(squares / n)
+        return np.where(size > 0, size, 1.0)
+
+    def reach(self, b, free):
+        """How far coefficients (groups of them) are looked at where there is no penalty, ``free`` (B, p) or (B, G)."""
+        if not free.any():
+            return np.ones_like(free, dtype=float)
+        if self.groups is None:
+            return 2 * (np.abs(b) + REACH / self.spread)
+        order, at = self.groups
+        return 2 * (self.norms(b)[0] + REACH / np.minimum.reduceat(self.spread[order], at[:-1]))
+
     def penalty(self, b, l1, l2):
         ridge = l2 / 2 * (b * b).sum(axis=1)
         if self.groups is None:
@@ -48,15 +75,15 @@ class Certificate:
         if self.groups is not None:
             size, factor = self.norms(t)
             edge = l1[:, None] * factor
-            reach = 2 * (self.norms(b)[0] + REACH)
         else:
-            size, edge, reach = np.abs(t), np.broadcast_to(l1[:, None], t.shape), 2 * (np.abs(b) + REACH)
+            size, edge = np.abs(t), np.broadcast_to(l1[:, None], t.shape)
+        free = (edge == 0) & (l2[:, None] == 0)
         with np.errstate(divide="ignore", invalid="ignore"):
             room = np.where((size > edge) & (edge > 0), edge / size, 1.0).min(axis=1, initial=1.0)
             s = np.where(l2 > 0, 1.0, room)
             over = np.maximum(s[:, None] * size - edge, 0.0)
             curved = (over**2 / (2 * l2[:, None])).sum(axis=1)
-        bare = np.where(edge > 0, 0.0, s[:, None] * size * reach).sum(axis=1)
+        bare = np.where(free, s[:, None] * size * self.reach(b, free), 0.0).sum(axis=1)
         return s, np.where(l2 > 0, curved, bare)
 
     def __call__(self, b, b0, l1, l2):

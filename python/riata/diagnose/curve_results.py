@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from riata.cv_choice import standard_error
 from riata.plots_diagnose import plot_learning_curve, plot_validation_curve
 from riata.results import largest_gap, status_counts
 from riata.tables import dataframe
@@ -220,12 +221,6 @@ class ValidationCurve(Curve):
 def mean_of(values):
     """(V,) means over the folds (V, K); NaN where a fold has none."""
     return values.mean(axis=1)
-
-
-def standard_error(values):
-    """(V,) sd / √K over the folds; NaN of one fold."""
-    K = values.shape[1]
-    return values.std(axis=1, ddof=1) / np.sqrt(K) if K > 1 else np.full(len(values), np.nan)
 
 
 def paired(differences):

@@ -11,6 +11,7 @@ from riata.diagnose.curves import SIZES, check_sizes, curve_of_sizes, curve_over
 from riata.diagnose.decomposition import BiasVariance
 from riata.diagnose.structure import residuals, unexplained
 from riata.diagnose.task import check_task, outer_folds, with_training_rows
+from riata.links import linear_predictor_of
 from riata.measures import HeldOut
 from riata.plots_diagnose import plot_verdict
 from riata.tables import dataframe
@@ -198,9 +199,7 @@ def _constant(given, train, test, measure):
         outputs = np.broadcast_to(share, (len(test), 1, len(share)))
     else:
         mean = np.average(given.y[train], weights=weights)
-        with np.errstate(divide="ignore"):
-            level = {"identity": lambda m: m, "log": np.log, "logit": lambda m: np.log(m / (1 - m))}[given.loss.link](mean)
-        outputs = np.full((len(test), 1), level)
+        outputs = np.full((len(test), 1), linear_predictor_of(given.loss.link, mean))
     held = HeldOut(given.y[test], outputs, None if given.weights is None else given.weights[test], given.loss, given.classes,
                    given.settings["n_threads"])
     return measure(held)[0]

@@ -7,6 +7,9 @@ import numpy as np
 from riata_engine.backend import backend_of, get_backend, on_device
 from riata_engine.rows import FORMS, RefusedRow, row_operation
 
+#: the lowest temperature
+COLDEST = 1e-38
+
 _REASONS = {
     "number": "{name}: {row} holds NaN or an infinite number; replace it, or leave the entries out by where=",
     "negative": "{name}: {row} has a negative number; probabilities are at least 0. Are these logits?",
@@ -88,9 +91,11 @@ def checked_axis(axis, x, name):
 
 
 def checked_temperature(temperature):
-    """A positive finite number."""
-    if not (np.isscalar(temperature) and np.isreal(temperature) and np.isfinite(temperature) and temperature > 0):
-        raise ValueError(f"temperature = {temperature!r} must be a positive finite number; 1 leaves the logits as they are")
+    """A positive finite number, whose inverse is a number of float32 too."""
+    if not (np.isscalar(temperature) and np.isreal(temperature) and np.isfinite(temperature) and temperature >= COLDEST):
+        raise ValueError(
+            f"temperature = {temperature!r} must be a finite number of at least {COLDEST:g}; 1 leaves the logits as they are"
+        )
     return float(temperature)
 
 

@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from riata.links import classes_at
+from riata.links import classes_at, log_shares_of_two
 from riata.saved_model import meaning_of
 from riata_engine.batch import Batch
 
@@ -50,9 +50,9 @@ class LinearClassifier(ClassifierMixin, Probabilities, LinearPredictor):
         return classes_at(self.decision_function(X), self.classes_)
 
     def _log_probabilities(self, eta):
-        from scipy.special import log_expit, log_softmax
+        from scipy.special import log_softmax
 
-        return np.column_stack([log_expit(-eta), log_expit(eta)]) if eta.ndim == 1 else log_softmax(eta, axis=1)
+        return log_shares_of_two(eta) if eta.ndim == 1 else log_softmax(eta, axis=1)
 
     def _saved_meaning(self):
         link = "logit" if len(self.coef_) == 1 else "softmax"

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from riata.optim.descend import MARGINS
+from riata.optim.descend import KEEPING, MARGINS
 from riata.optim.optimizers import Optimizer, check_optimizer
 from riata.optim.result import MEANING, History
 from riata_engine.batch import Interrupted
@@ -20,9 +20,8 @@ from ._parameters import InvalidParameterError
 #: scikit-learn's names of losses -> those here
 LOSS_NAMES = {"squared_error": "squared", "log_loss": "logistic"}
 #: scikit-learn's names of schedules -> those of the engine
-SCHEDULE_NAMES = {"constant": "fixed", "invscaling": "inverse_scaling", "optimal": "optimal", "adaptive": "adaptive", "pa1":
-"pa1",
-                  "pa2": "pa2", "cosine": "cosine", "one_cycle": "one_cycle", "auto": "fixed"}
+SCHEDULE_NAMES = {"constant": "fixed", "invscaling": "inverse_scaling", "optimal": "optimal", "adaptive": "adaptive",
+                  "pa1": "pa1", "pa2": "pa2", "cosine": "cosine", "one_cycle": "one_cycle", "auto": "fixed"}
 ONE_CYCLE = {"s0": 0.3, "s1": 0.04, "s2": 4e-6}
 PENALTIES = ("l2", "l1", "elasticnet", None)
 
@@ -77,9 +76,12 @@ class StochasticLinear(LinearPredictor):
         optimizer = check_optimizer(self.optimizer)
         if partial and self.early_stopping:
             raise ValueError("early_stopping should be False with partial_fit: it needs all rows at once")
-        if partial and optimizer.name in ("sag", "saga", "svrg"):
+        if partial and optimizer.name in ("sag", "saga", "svrg", "centralvr"):
             raise ValueError(f"optimizer={optimizer.name!r} keeps a slope of every row, and cannot be used with partial_fit: "
                              "take 'sgd' or another that needs none")
+        if self.dropout and optimizer.name in KEEPING:
+            raise ValueError(f"dropout={self.dropout} with optimizer={optimizer.name!r}: it keeps slopes of rows that dropout "
+                             "has changed since. Take 'svrg', 'sgd' or another that keeps none")
         if self.learning_rate == "optimal" and self.alpha == 0:
             raise ValueError("alpha must be > 0 since learning_rate is 'optimal', which is made from it: "
                              "give learning_rate='constant'")
@@ -149,8 +151,7 @@ class StochasticLinear(LinearPredictor):
                           ConvergenceWarning, stacklevel=4)
         elif problem.certify and self.tol is not None and "max_epochs" in names:
             warnings.warn("Maximum number of iteration reached before convergence. Consider increasing max_iter to improve the "
-                          "fit.",
-                          ConvergenceWarning, stacklevel=4)
+                          "fit.", ConvergenceWarning, stacklevel=4)
         return answers
 
     def _keep_answers(self, answers, dtype, one):

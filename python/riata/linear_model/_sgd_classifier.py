@@ -7,7 +7,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from riata.links import inverse_link, shared_out
+from riata.links import log_shared_out, log_shares_of_two, shared_out
 
 from ._base import _FLOATS, checked_weights
 from ._classes import check_labels
@@ -87,10 +87,13 @@ validation_fraction, n_iter_no_change, warm_start, average, batch_size, optimize
                              "'modified_huber'")
 
     def _probabilities(self, eta):
-        return shared_out(inverse_link("logit", eta) if self.loss == "log_loss" else (np.clip(eta, -1, 1) + 1) / 2)
+        return super()._probabilities(eta) if self.loss == "log_loss" else shared_out((np.clip(eta, -1, 1) + 1) / 2)
 
     def _log_probabilities(self, eta):
-        return np.log(self._probabilities(eta))
+        if self.loss == "log_loss":
+            return log_shares_of_two(eta) if eta.ndim == 1 else log_shared_out(eta)
+        with np.errstate(divide="ignore"):
+            return np.log(self._probabilities(eta))
 
     def fit(self, X, y, coef_init=None, intercept_init=None, sample_weight=None):
         """Fit the model.

@@ -232,8 +232,7 @@ class Perceptron(BaseEstimator):
         self.best_loss_ = None if self.early_stopping else min(history.loss, default=np.inf)
         if history.stopped == "epochs" and not incremental:
             warnings.warn(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
-                          "converged yet.",
-                          ConvergenceWarning, stacklevel=4)
+                          "converged yet.", ConvergenceWarning, stacklevel=4)
 
     def _resumed(self, incremental):
         """The optimiser; for a further call of partial_fit with the state of the last."""

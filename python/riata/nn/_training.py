@@ -61,8 +61,7 @@ def schedule_of(schedule, rate, epochs, per_epoch):
         return None
     if schedule.name not in shares:
         raise ValueError(f"schedule = {schedule.name!r} is for linear models: a network takes 'fixed', "
-                         f"{', '.join(map(repr, shares))}, or "
-                         "a function of the step number")
+                         f"{', '.join(map(repr, shares))}, or a function of the step number")
     share, shape = shares[schedule.name], astuple(schedule)
     return lambda t: rate * share(t, *shape)
 
@@ -159,7 +158,8 @@ def train(net, stepper, rows, *, batch_size, epochs, seed, history, shuffle=True
                 if score is not None:
                     history.validation_score.append(score())
                 history.seconds.append(time.perf_counter() - start)
-                value = (history.validation_loss or history.loss)[-1] if watched is None else watched(history)
+                seen = history.loss if validation is None else history.validation_loss      # of this call: a history goes on
+                value = seen[-1] if watched is None else watched(history)
                 if value < best:
                     best, state, history.best_epoch = value, net.state(), number
                 if report is not None:

@@ -1,11 +1,12 @@
 """Which step sizes a problem bears: a short run with each, all in one batch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from inspect import signature
 
 import numpy as np
 
 from riata.argument_names import native
-from riata.optim.descend import prepared
+from riata.optim.descend import descend, prepared
 from riata.plot_style import PALETTE, axes_of, styled
 from riata.validation import check_count, check_number
 from riata_engine.descent import descend as run
@@ -90,12 +91,9 @@ def lr_range_test(X, y, *, low=None, high=None, count=40, epochs=3, loss="square
     ValueError, TypeError
         As `riata.optim.descend`; if `low` is not below `high`.
     """
-    given = dict(  # noqa: C408
-        loss=loss, alpha=alpha, l1_ratio=l1_ratio, groups=None, optimizer=optimizer, schedule="fixed", shuffle=True,
-                 weights=weights, intercept=intercept, average=False, clip=None, dropout=0.0, validation=None, tol=None,
-                 patience=5, restore_best=True, epsilon=0.1, start=None, seed=seed, n_threads=n_threads, time_budget=None, X=X,
-                 y=y)
-    given["batch_size"] = batch_size
+    given = {name: parameter.default for name, parameter in signature(descend).parameters.items()} | {
+        "X": X, "y": y, "loss": loss, "alpha": alpha, "l1_ratio": l1_ratio, "optimizer": optimizer, "batch_size": batch_size,
+        "weights": weights, "intercept": intercept, "seed": seed, "n_threads": n_threads}
     if low is None or high is None:
         problem = prepared(given | {"step": "auto", "epochs": 1})[0]
         own = float(run(problem).step[0])
@@ -116,7 +114,5 @@ def lr_range_test(X, y, *, low=None, high=None, count=40, epochs=3, loss="square
 
 def _at_start(problem):
     """The objective of zero coefficients: one epoch with a step that moves nothing."""
-    from dataclasses import replace
-
     still = replace(problem, step=np.full(len(problem.target), np.finfo(float).tiny), epochs=1, certify=False)
     return run(still).history["objective"][0, 0]

@@ -73,6 +73,8 @@ class DescentResult:
     gap : float
         Duality gap: `objective` is at most so much above the least one, divided by the loss of the intercept alone above its
         least value. Losses with a kink ("hinge", "epsilon_insensitive", "perceptron"): an upper bound that does not go to zero.
+        Without a penalty (alpha = 0) the least one is that of |coefficients| of at most 2 (|b_j| + 10 / s_j), s_j the
+        standard deviation of column j: no bound is known of others.
     absolute_gap : float
         The same, not divided.
     step : float
