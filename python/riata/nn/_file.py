@@ -24,10 +24,22 @@ def write(network, path):
                 "dtype": network.dtype, "seed": network.seed}
     arrays = {f"weights.{key}": value for key, value in weights.items()}
     classes = getattr(network, "classes_", None)
-    if classes is not None:
-        arrays["classes"] = classes.astype(str) if classes.dtype.kind == "O" else classes
+    if classes is not None and classes.dtype.kind == "O":
+        document["classes"] = _plain(classes)
+    elif classes is not None:
+        arrays["classes"] = classes
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, network=np.array(json.dumps(document)), **arrays)
+
+
+def _plain(classes):
+    """Labels of an array of objects as JSON keeps them apart: text, ints, floats and bools."""
+    labels = [label.item() if isinstance(label, np.generic) else label for label in classes]
+    for label in labels:
+        if type(label) not in (str, int, float, bool):
+            raise ValueError(f"classes_ has the label {label!r}, a {type(label).__name__}, which a file cannot keep: fit the "
+                             "network to labels that are text, ints, floats or bools, such as y.astype(str)")
+    return labels
 
 
 def _read(path):
@@ -51,6 +63,8 @@ def _read(path):
     if document.get("format_version") != VERSION:
         raise ValueError(f"{path.name} has format_version {document.get('format_version')!r}, and this riata reads {VERSION}")
     classes = arrays.pop("classes", None)
+    if "classes" in document:
+        classes = np.array(document["classes"], dtype=object)
     return document, {key.removeprefix("weights."): value for key, value in arrays.items()}, classes
 
 
