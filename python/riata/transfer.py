@@ -6,6 +6,7 @@ optimum, with a certificate. The last layers of a riata network can then be trai
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,8 @@ class OnnxBackbone:
             import onnxruntime
         except ImportError as error:
             raise ImportError("an ONNX backbone needs onnxruntime: pip install 'riata[onnx]'") from error
+        if not isinstance(path, (str, PathLike)):
+            raise TypeError(f"path = {path!r} must be the path of an ONNX file, a str or a path")
         self.path = Path(path)
         self._name, model = self.path.name, self.path.read_bytes()
         session = self._opened(onnxruntime, model)

@@ -65,8 +65,8 @@ def on_host(array, name):
 def as_array(value, name):
     """What numpy makes of it, but neither a ragged list nor an array that would lose its mask."""
     if np.ma.is_masked(value):
-        raise TypeError(f"{name} is a masked array, whose mask would be lost: pass {name}.filled(0), and the entries that take part "
-                        f"as where=~{name}.mask")
+        raise TypeError(f"{name} is a masked array, whose mask would be lost: pass {name}.filled(0), and the entries that "
+                        f"take part as where=~{name}.mask")
     if hasattr(value, "toarray"):
         raise TypeError(f"{name} is sparse, and functions of rows take dense arrays: pass {name}.toarray()")
     try:
