@@ -100,3 +100,23 @@ def test_divergence_warns_and_keeps_the_better_weights():
         net.fit(ROWS, Y, optimizer="sgd", schedule=lambda t: 0.01 if t < 2 else 1e200, epochs=4)
     assert net.evaluate(ROWS, Y)["loss"] <= before
     assert net.history_.best_epoch in (epochs - 1, epochs)
+
+
+def test_a_history_is_drawn():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    net = regression()
+    with pytest.raises(ValueError, match="no epochs yet"):
+        net.history_.plot()
+    net.fit(ROWS, Y, epochs=6, validation_split=0.25)
+    ax = net.history_.plot()
+    lines = {line.get_label(): line for line in ax.lines}
+    np.testing.assert_array_equal(lines["rows learnt from"].get_ydata(), net.history_.loss)
+    np.testing.assert_array_equal(lines["rows held out"].get_ydata(), net.history_.validation_loss)
+    assert lines[f"best: epoch {net.history_.best_epoch}"].get_xdata()[0] == net.history_.best_epoch
+    net.fit(ROWS, Y, epochs=2)
+    ax = net.history_.plot(matplotlib.figure.Figure().subplots(), title="$5")
+    assert [line.get_label() for line in ax.lines][:1] == ["rows learnt from"]
+    assert "rows held out" not in [line.get_label() for line in ax.lines]
+    assert ax.get_xlabel() == "epoch"
+    matplotlib.pyplot.close("all")

@@ -8,6 +8,7 @@ import numpy as np
 
 from riata.optim.optimizers import check_optimizer
 from riata.optim.schedules import check_schedule
+from riata.plot_style import GREY, PALETTE, axes_of, styled, verbatim
 from riata.progress import reporting
 from riata.validation import check_number
 from riata_engine.formulas.steps import cosine_share, exponential_share, inverse_scaling, one_cycle_share, step_share
@@ -112,6 +113,49 @@ class History:
     best_epoch: int | None = None
     stopped: str = ""
     message: str = ""
+
+    @styled
+    def plot(self, ax=None, *, title=None):
+        """Draw the losses over the epochs, and the epoch whose weights were kept.
+
+        The validation loss is drawn where every epoch has one.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; default a new figure of 6.4 × 3.6 inches.
+        title : str, optional
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        ValueError
+            If no epoch was run.
+        ImportError
+            Where matplotlib is not installed.
+        """
+        if not self.loss:
+            raise ValueError("this history has no epochs yet: call fit first")
+        ax = axes_of(ax, 6.4, 3.6)
+        epochs = np.arange(len(self.loss))
+        drawn = [(self.loss, PALETTE[0], "rows learnt from")]
+        if len(self.validation_loss) == len(self.loss):
+            drawn.append((self.validation_loss, PALETTE[1], "rows held out"))
+        for values, colour, name in drawn:
+            ax.plot(epochs, values, "o-" if len(epochs) < 50 else "-", color=colour, ms=3, lw=1.4, label=name)
+        if self.best_epoch is not None:
+            ax.axvline(self.best_epoch, color=GREY, lw=1.2, ls="--", label=f"best: epoch {self.best_epoch}")
+        smallest, largest = min(min(values) for values, *_ in drawn), max(max(values) for values, *_ in drawn)
+        if 0 < smallest < largest / 30:
+            ax.set_yscale("log")
+        ax.set_xlabel("epoch")
+        ax.set_ylabel("loss")
+        ax.legend(loc="best")
+        ax.set_title(f"Training: {self.message}"[:90] if title is None else verbatim(title), pad=8)
+        return ax
 
 
 @dataclass
