@@ -68,6 +68,8 @@ def test_labels_of_objects_come_back_as_they_were(labels, tmp_path):
     assert [(type(np.asarray(v).item()), v) for v in again.classes_] == [(type(np.asarray(v).item()), v) for v in net.classes_]
     np.testing.assert_array_equal(again.predict(ROWS), net.predict(ROWS))
     assert again.evaluate(ROWS, kinds) == net.evaluate(ROWS, kinds)
+    fresh = Sequential([Dense(3), Softmax()]).load_weights(tmp_path / "net.npz")
+    np.testing.assert_array_equal(fresh.predict(ROWS), net.predict(ROWS))
 
 
 def test_bools_of_objects_stay_bools(tmp_path):

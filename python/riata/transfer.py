@@ -53,6 +53,8 @@ class OnnxBackbone:
         If onnxruntime (or, for an inner tensor, onnx) is not installed.
     FileNotFoundError
         If there is no such file.
+    TypeError
+        If path is no path, or one of the functions cannot be called.
     ValueError
         If the file is no ONNX model, has no such tensor, has several inputs or one that is not of numbers; in a call, if the
         array does not fit the input.
@@ -62,12 +64,12 @@ class OnnxBackbone:
         for name, function in (("preprocess", preprocess), ("postprocess", postprocess)):
             if function is not None and not callable(function):
                 raise TypeError(f"{name} = {function!r} must be a function of a batch")
+        if not isinstance(path, (str, PathLike)):
+            raise TypeError(f"path = {path!r} must be the path of an ONNX file, a str or a path")
         try:
             import onnxruntime
         except ImportError as error:
             raise ImportError("an ONNX backbone needs onnxruntime: pip install 'riata[onnx]'") from error
-        if not isinstance(path, (str, PathLike)):
-            raise TypeError(f"path = {path!r} must be the path of an ONNX file, a str or a path")
         self.path = Path(path)
         self._name, model = self.path.name, self.path.read_bytes()
         session = self._opened(onnxruntime, model)

@@ -100,8 +100,8 @@ def load_network(path):
 
 
 def read_weights(network, path):
-    """Take the weights of a file whose layers are those of the network."""
-    document, weights, _ = _read(path)
+    """Take the weights, and the labels where it has some, of a file whose layers are those of the network."""
+    document, weights, classes = _read(path)
     here = json.loads(json.dumps([_shape_of(layer.config()) for layer in network.layers]))
     there = [_shape_of(config) for config in document["layers"]]
     for number in range(max(len(here), len(there))):
@@ -112,6 +112,8 @@ def read_weights(network, path):
     if network._net is None:
         network.build(document["input_shape"])
     network.set_weights(weights)
+    if classes is not None:                             # the weights of the head are those of these labels
+        network.classes_ = classes
 
 
 def _shape_of(config):

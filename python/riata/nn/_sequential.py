@@ -403,7 +403,7 @@ class Sequential:
         write(self, path)
 
     def load_weights(self, path):
-        """Take the weights of a file of the same architecture.
+        """Take the weights of a file of the same architecture, and its labels where it has some.
 
         Raises
         ------
