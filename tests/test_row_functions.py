@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import sparse, special
 
 import riata.functional as F
 import row_reference as reference
+from riata_engine.threads import MOST, allowed_threads, thread_count
 
 FORMS = ("probabilities", "logits", "log_probabilities")
 DTYPES = (np.float32, np.float64)
@@ -320,11 +321,33 @@ def test_bad_distributions_name_their_row():
         (lambda x: F.cross_entropy(x, [7, 7, 7], ignore_index=7), ValueError, "no rows"),
         (lambda x: F.kl_divergence(x, x, p_form="odds"), ValueError, "p_form = 'odds'"),
         (lambda x: F.kl_divergence_backward(1, x, x, wrt="x"), ValueError, "wrt = 'x'"),
+        (lambda x: F.softmax(x, n_threads=0), ValueError, "n_threads = 0"),
+        (lambda x: F.entropy(x, form="logits", n_threads=100_000), ValueError, "n_threads = 100000"),
+        (lambda x: F.softmax_backward(x, x, n_threads=2.5), TypeError, "n_threads = 2.5"),
+        (lambda x: F.softmax(x, temperature="a"), TypeError, "temperature = 'a'"),
+        (lambda x: F.softmax(x, temperature=1e-310), ValueError, "temperature = 1e-310"),
+        (lambda x: F.softmax([[1.0], [1.0, 2.0]]), ValueError, "x is a list of rows of different lengths"),
+        (lambda x: F.softmax(x, where=[[True], [True, False]]), ValueError, "where is a list of rows"),
+        (lambda x: F.logsumexp(np.ma.masked_less(x, 0)), TypeError, "x is a masked array"),
+        (lambda x: F.softmax(sparse.csr_array(x)), TypeError, "x is sparse"),
+        (lambda x: F.cross_entropy(x, [[0], [1, 2], [0]]), ValueError, "target is a list of rows"),
+        (lambda x: F.cross_entropy(x, [0, 1, 2], ignore_index=1.5), TypeError, "ignore_index = 1.5"),
+        (lambda x: F.cross_entropy(x, [0, 1, 2], class_weight=[1, -1, 1, 1]), ValueError, r"class_weight\[1\] = -1"),
+        (lambda x: F.cross_entropy(x, [0, 1, 2], class_weight={0: 1}), TypeError, r"class_weight = \{0: 1\}"),
+        (lambda x: F.cross_entropy(x, [0, 1, 2], class_weight="balanced"), TypeError, "class_weight has dtype"),
+        (lambda x: F.cross_entropy(x, [0, 1, 2], sample_weight=["a"] * 3), TypeError, "sample_weight has dtype"),
+        (lambda x: F.cross_entropy(x, [0, 1, 2], label_smoothing="a"), TypeError, "label_smoothing = 'a'"),
     ],
 )
 def test_bad_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call(draw((3, 4)))
+
+
+def test_no_count_of_threads_ends_the_process():
+    assert thread_count(10**9) == max(MOST, allowed_threads())
+    x = draw((3000, 100))
+    np.testing.assert_array_equal(F.softmax(x, n_threads=4096), F.softmax(x, n_threads=1))
 
 
 def test_no_rows():
