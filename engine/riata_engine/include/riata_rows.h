@@ -128,6 +128,19 @@ static inline int64_t riata_odd_pair(double p, double q) {
     return ((a | b) >> 63) | ((b < 0x0010000000000000LL) & (a > 0));
 }
 
+/* not 0 where x has a sign, is infinite or a NaN */
+static inline int32_t riata_not_withinf(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits >= 0x7f800000u;
+}
+
+static inline int64_t riata_not_within(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits >= 0x7ff0000000000000ULL;
+}
+
 static inline float riata_from_keyf(int32_t key) {
     float x;
     key ^= (key >> 31) & INT32_MAX;
