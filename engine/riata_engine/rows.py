@@ -21,7 +21,7 @@ class RefusedRow(Exception):
     ----------
     index : tuple of int
         In the array without the axis of the rows.
-    reason : {"number", "negative", "sum", "nothing"}
+    reason : {"number", "negative", "sum", "nothing", "beyond"}
     argument : int
         In which of the inputs.
     """
@@ -46,6 +46,7 @@ def row_operation(
     labels=None,
     class_weight=None,
     upstream=None,
+    taking_part=None,
     n_threads=None,
 ):
     """
@@ -69,6 +70,8 @@ def row_operation(
     forms : two indices of ``FORMS``
     labels, upstream : None or array of the shape of the inputs without the axis
     class_weight : None or array (K,)
+    taking_part : None or bool array of the shape of the inputs without the axis
+        Rows without it are not looked at, give 0 and have gradients of 0. For cross-entropy of distributions and for divergences.
     n_threads : int or None
 
     Returns
@@ -116,6 +119,7 @@ def row_operation(
             labels=None if labels is None else np.ravel(labels, order=order),
             class_weight=weights,
             upstream=None if upstream is None else np.ravel(upstream, order=order),
+            taking_part=None if taking_part is None else np.ravel(taking_part, order=order).view(np.uint8),
             n_threads=thread_count(n_threads) if x.size >= SMALL else 1,
         )
         if refused is not None:

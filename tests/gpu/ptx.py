@@ -39,12 +39,12 @@ def kernels():
         yield (
             f"cross_entropy_{name}",
             cross_entropy,
-            (A, A, LONGS, A, D, BYTE, A, A, DOUBLE, types.boolean, R, R, LONG, LONG, LONGS),
+            (A, A, LONGS, A, D, BYTE, A, A, BYTE, DOUBLE, types.boolean, R, R, LONG, LONG, LONGS),
         )
         yield (
             f"divergence_{name}",
             row_divergence.kernels(real),
-            (LONG, A, A, LONG, LONG, A, A, D, BYTE, A, DOUBLE, types.boolean, R, LONG, LONG, LONGS),
+            (LONG, A, A, LONG, LONG, A, A, D, BYTE, A, BYTE, DOUBLE, types.boolean, R, LONG, LONG, LONGS),
         )
 
 

@@ -191,6 +191,9 @@ def spoiled(value):
         lambda move: F.cross_entropy(move(spoiled(0.25)), move(spoiled(0.5))),
         lambda move: F.cross_entropy(move(spoiled(np.nan)), np.zeros(5, int)),
         lambda move: F.cross_entropy(move(spoiled(0.25)), np.full(5, 4)),
+        lambda move: F.cross_entropy(move(spoiled(0.25)), move(np.full((5, 4), 1e308)), normalize=True),
+        lambda move: F.entropy(move(spoiled(0.25) * 1e-310), normalize=True),
+        lambda move: F.kl_divergence(move(spoiled(0.25)), move(spoiled(0.25) * 1e-310), normalize=True),
     ],
 )
 def test_the_same_refusals_in_the_same_words(call):
@@ -221,3 +224,44 @@ def test_bad_arguments(call, error, words):
 def test_no_rows_are_no_work():
     assert F.softmax(cuda.device_array((0, 3))).shape == (0, 3)
     assert F.logsumexp(cuda.device_array((0, 3))).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("real", "p", "q"),
+    [
+        (np.float32, [1e5, 1], [2e-38, 1]),
+        (np.float32, [1e5, 1], [2e-38, 1e5]),
+        (np.float32, [1, 1], [5e-38, 9e9]),
+        (np.float64, [1e5, 1], [3e-308, 1]),
+        (np.float64, [1e5, 1], [3e-308, 1e5]),
+    ],
+)
+def test_normalized_rows_whose_ratios_leave_the_numbers(real, p, q):
+    p, q = np.array([p], real), np.array([q], real)
+    wide = [a.astype(np.longdouble) / a.astype(np.longdouble).sum() for a in (p, q)]
+    agree(F.kl_divergence(sent(p), sent(q), normalize=True), (wide[0] * np.log(wide[0] / wide[1])).sum(axis=1), real, floor=100)
+    middle = (wide[0] + wide[1]) / 2
+    true = sum((a * np.log(a / middle)).sum(axis=1) for a in wide) / 2
+    agree(F.jensen_shannon(sent(p), sent(q), normalize=True), true, real, floor=2)
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+def test_rows_of_weight_nought_are_left_out(reduction):
+    p = np.array([[0.5, 0.5], [0.5, 0.5], [0.25, 0.75]])
+    q = np.array([[1.0, 0.0], [0.25, 0.75], [np.nan, 0.5]])
+    settings = {"sample_weight": np.array([0.0, 2.0, 0.0]), "reduction": reduction}
+    for name in ("kl_divergence", "jensen_shannon"):
+        agree(getattr(F, name)(sent(p), sent(q), **settings), getattr(F, name)(p, q, **settings), np.float64, floor=1)
+        backward = getattr(F, name + "_backward")
+        there, here = (backward(1.0, *given, wrt="both", **settings) for given in ((sent(p), sent(q)), (p, q)))
+        for one, other in zip(there, here, strict=True):
+            agree(one, other, np.float64, floor=2)
+            assert not other[::2].any()
+    for target in (np.array([1, 0, 9]), q):
+        x = np.array([[0.0, -np.inf], [1.0, 2.0], [np.nan, 0.0]])
+        given = sent(target) if target.ndim == 2 else target
+        there = F.cross_entropy(sent(x), given, return_gradient=True, **settings)
+        here = F.cross_entropy(x, target, return_gradient=True, **settings)
+        agree(there[0], here[0], np.float64, floor=2)
+        agree(there[1], here[1], np.float64, floor=2)
+        assert not here[1][::2].any()

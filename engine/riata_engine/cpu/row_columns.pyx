@@ -7,7 +7,8 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from riata_engine.cpu.row_task cimport (
-    BAD_NUMBER, CROSS_ENTROPY_OF_LABELS, FINE, LOG_SOFTMAX, LOG_SOFTMAX_VJP, LOGSUMEXP, SOFTMAX, SOFTMAX_VJP, Task, Tile,
+    BAD_NUMBER, BEYOND, CROSS_ENTROPY_OF_LABELS, FINE, LOG_SOFTMAX, LOG_SOFTMAX_VJP, LOGSUMEXP, NO_SUM, SOFTMAX, SOFTMAX_VJP, Task,
+    Tile,
 )
 
 include "row_math.pxi"

@@ -2,14 +2,35 @@
 from libc.math cimport exp
 
 from riata_engine.cpu.row_task cimport (
-    BAD_NUMBER, BAD_SUM, ENTROPY, FINE, JENSEN_SHANNON, KL, LOGITS, NEGATIVE, NO_SUM, PROBABILITIES, Task, Tile,
+    BAD_NUMBER, BAD_SUM, BEYOND, ENTROPY, FINE, JENSEN_SHANNON, KL, LOGITS, NEGATIVE, NO_SUM, PROBABILITIES, Task, Tile,
 )
 
 include "row_math.pxi"
 include "../formulas/rows.py"
 
+cdef extern from "float.h":
+    const float FLT_MIN
+    const double DBL_MIN
+
 cdef enum:
     FEW = 128                   # numbers of either row that are summed, and fetched, at a time
+
+
+cdef inlined_void logs_of_the_lost(const real* x, const real* p, Py_ssize_t K, double total, real* l) noexcept nogil:
+    """Logarithms of p = x / total that is zero or subnormal though x is not zero: log x − log total."""
+    cdef Py_ssize_t k
+    cdef real least = FLT_MIN if real is float else <real>DBL_MIN
+    cdef int32_t lost = 0
+    cdef int64_t lost_wide = 0
+    for k in range(K):
+        if real is float:
+            lost |= (p[k] < least) & (x[k] > 0)
+        else:
+            lost_wide |= <int64_t>((p[k] < least) & (x[k] > 0))
+    if lost != 0 or lost_wide != 0:
+        for k in range(K):
+            if p[k] < least and x[k] > 0:
+                l[k] = <real>(row_log(x[k]) - log(total))
 
 
 cdef inlined_void distribution(const Task* task, int form, const real* x, Py_ssize_t K, real* p, real* l, double* scale,
@@ -29,18 +50,18 @@ cdef inlined_void distribution(const Task* task, int form, const real* x, Py_ssi
             code[0] = NEGATIVE
             return
         total_of(x, K, &total)
-        if task.normalize and not total > 0:
-            code[0] = NO_SUM
-            return
-        scale[0] = 1 / total if task.normalize else 1
-        if task.normalize and total * scale[0] != total * scale[0]:      # the sum is beyond float64
-            code[0] = BAD_SUM
-            return
-        factor = <real>scale[0]
+        factor = 1
+        if task.normalize:
+            inverse_of(total, &factor, code)
+            if code[0] != FINE:
+                return
+            scale[0] = 1 / total
         for k in range(K):
             p[k] = x[k] * factor
         for k in range(K):
             l[k] = row_log(p[k])
+        if factor < 1:
+            logs_of_the_lost(x, p, K, total, l)
     elif form == LOGITS or task.normalize:
         if top == -inf:
             if form != LOGITS:
@@ -164,7 +185,10 @@ cdef cloned_void divergence_rows_of(const Task* task, Tile* tile, real* scratch)
         row = tile.first + i
         if tile.empty != NULL and tile.empty[i]:
             task.values[row] = 0
-            continue                             # the mask fills the gradients
+            for of in range(2):
+                if tile.y[of] != NULL:
+                    fill_row(<real*>tile.y[of] + i * tile.ld, K, 0)
+            continue
         distribution(task, task.form[0], <const real*>tile.x[0] + i * tile.ld, K, p, lp, &scales[0], &code)
         tile.argument = 0
         if code == FINE and task.op != ENTROPY:
@@ -190,14 +214,20 @@ cdef cloned_void divergence_rows_of(const Task* task, Tile* tile, real* scratch)
 
 cdef inlined_void pair_part(int op, const real* p, const real* q, Py_ssize_t K, double* value, double* of_p, double* of_q,
                             int* odd) noexcept nogil:
-    """The sum of the terms, Σ p, Σ q; `odd` where an entry is negative, or for KL q is zero or subnormal and p is not zero."""
+    """The sum of the terms, Σ p, Σ q; `odd` where an entry is negative, or for KL q is zero or subnormal and p is not zero, or p/q
+    is beyond the numbers."""
     cdef Py_ssize_t k
     cdef real part = 0, sum_p = 0, sum_q = 0, over
     cdef int32_t strange = 0
     cdef int64_t strange_wide = 0
     for k in range(K):
         if op == KL:
-            part += p[k] * normal_log(p[k] / q[k])
+            over = p[k] / q[k]
+            part += p[k] * normal_log(over)
+            if real is float:
+                strange |= riata_infinitef(over)
+            else:
+                strange_wide |= riata_infinite(over)
         else:
             over = 2 / (p[k] + q[k])
             part += p[k] * normal_log(p[k] * over) + q[k] * normal_log(q[k] * over)    # of 0 · inf too the log is a number
@@ -315,7 +345,7 @@ cdef inlined_void unit_of(const Task* task, int form, double top, double total, 
     """What terms are multiplied by, and what is added to their logarithms."""
     if form == LOGITS or task.normalize:
         unit[0], shift[0] = 1 / total, -log(total)
-        odd[0] |= not (1e-6 < total < inf)
+        odd[0] |= not 1e-6 < total < (1e6 if form == PROBABILITIES else inf)         # whose products are within the numbers
     else:
         unit[0], shift[0] = exp(top), top
         odd[0] |= not fabs(unit[0] * total - 1) <= task.tolerance

@@ -21,6 +21,8 @@ cdef extern from "riata_rows.h":
     int32_t riata_odd_pairf(float p, float q) noexcept nogil
     int64_t riata_not_within(double x) noexcept nogil
     int32_t riata_not_withinf(float x) noexcept nogil
+    int64_t riata_infinite(double x) noexcept nogil
+    int32_t riata_infinitef(float x) noexcept nogil
     double riata_from_key(int64_t key) noexcept nogil
     float riata_from_keyf(int32_t key) noexcept nogil
 
@@ -89,6 +91,16 @@ cdef inlined_void total_of(const real* x, Py_ssize_t K, double* total) noexcept 
         out += part
         start = stop
     total[0] = out
+
+
+cdef inlined_void inverse_of(double total, real* inverse, int* code) noexcept nogil:
+    """What a row is multiplied by to sum to one, and why it cannot be."""
+    cdef real whole = <real>total
+    inverse[0] = <real>(1 / total)
+    if not total > 0:
+        code[0] = NO_SUM
+    elif not (whole < inf and 0 < inverse[0] < inf):
+        code[0] = BEYOND
 
 
 cdef inlined_void exp_total(const real* x, Py_ssize_t K, real top, real scale, real* out, double* total) noexcept nogil:

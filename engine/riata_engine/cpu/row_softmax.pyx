@@ -1,6 +1,6 @@
 # Softmax, its logarithm, logsumexp and cross-entropy of rows, with their backward passes: each reads a row from memory once.
 from riata_engine.cpu.row_task cimport (
-    BAD_NUMBER, BAD_SUM, CROSS_ENTROPY_OF_LABELS, FINE, LOG_SOFTMAX, LOGSUMEXP, LOGSUMEXP_VJP, NEGATIVE, NO_SUM, SOFTMAX,
+    BAD_NUMBER, BAD_SUM, BEYOND, CROSS_ENTROPY_OF_LABELS, FINE, LOG_SOFTMAX, LOGSUMEXP, LOGSUMEXP_VJP, NEGATIVE, NO_SUM, SOFTMAX,
     SOFTMAX_VJP, Task, Tile,
 )
 
@@ -98,10 +98,12 @@ cdef inlined_void target_of(const Task* task, const real* x, const real* given, 
     if code[0] != FINE:
         return
     total_of(given, K, &total)
-    if task.normalize and not total > 0:
-        code[0] = NO_SUM
-    elif not task.normalize and fabs(total - 1) > task.tolerance:
+    if task.normalize:
+        inverse_of(total, &keep, code)
+    elif not fabs(total - 1) <= task.tolerance:
         code[0] = BAD_SUM
+    if code[0] != FINE:
+        return
     for k in range(K):
         count += 1 if x[k] > -inf else 0
     keep = <real>((1 - task.smoothing) / (total if task.normalize else 1))

@@ -25,6 +25,7 @@ cdef enum Code:
     NEGATIVE
     BAD_SUM
     NO_SUM                      # nothing to normalise
+    BEYOND                      # its sum, or the inverse of that, is beyond the numbers
 
 cdef struct Task:
     int op
@@ -41,7 +42,7 @@ cdef struct Task:
 cdef struct Tile:
     void* x[2]                  # inputs: m rows of K numbers, ld apart
     void* y[2]                  # outputs, likewise; NULL where not asked for
-    const uint8_t* empty        # rows of which the mask leaves nothing; NULL: none
+    const uint8_t* empty        # rows of which the mask leaves nothing, or that take no part; NULL: none
     Py_ssize_t first, m, K, ld
     Py_ssize_t bad              # the first row that is refused, and why
     int code, argument          # and in which of the inputs

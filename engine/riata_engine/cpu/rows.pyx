@@ -43,12 +43,13 @@ OPS = {
     "cross_entropy": CROSS_ENTROPY, "entropy": ENTROPY, "kl": KL, "jensen_shannon": JENSEN_SHANNON,
 }
 FORMS = ("probabilities", "logits", "log_probabilities")
-REASONS = ("", "number", "negative", "sum", "nothing")
+REASONS = ("", "number", "negative", "sum", "nothing", "beyond")
 
 
 cdef struct Layout:
     Py_ssize_t outer, K, inner
     const uint8_t* mask
+    const uint8_t* taking_part     # one a row; NULL: all do
     double neutral[2]              # what stands for entries that take no part, of the inputs
     double left_out[2]             # and what outputs hold there
     bint staged, streamed
@@ -121,15 +122,18 @@ cdef void scatter(const real* tile, const Layout* L, Py_ssize_t o, Py_ssize_t fi
 
 
 cdef bint find_empty(const Layout* L, Py_ssize_t o, Py_ssize_t first, Py_ssize_t m, uint8_t* empty) noexcept nogil:
+    """Rows that take no part, or of which the mask leaves nothing."""
     cdef Py_ssize_t i, k, K = L.K
     cdef const uint8_t* mask
     cdef uint8_t left
     cdef bint some = False
     for i in range(m):
-        mask = L.mask + ((first + i) * K if L.inner == 1 else o * K * L.inner + first + i)
-        left = 0
-        for k in range(K):
-            left |= mask[k * L.inner]
+        left = L.taking_part == NULL or L.taking_part[o * L.inner + first + i] != 0
+        if L.mask != NULL and left:
+            mask = L.mask + ((first + i) * K if L.inner == 1 else o * K * L.inner + first + i)
+            left = 0
+            for k in range(K):
+                left |= mask[k * L.inner]
         empty[i] = left == 0
         some = some or left == 0
     return some
@@ -155,7 +159,7 @@ cdef void apply(const Task* task, Tile* tile, real* scratch) noexcept nogil:
 cdef int do_tile(const Task* task, const Layout* L, const void** inputs, void** outputs, Py_ssize_t o, Py_ssize_t first, Py_ssize_t m,
                  real* kind, Tile* tile) noexcept nogil:
     """One tile; returns −1 where memory is not to be had."""
-    cdef Py_ssize_t k, length = L.K, ld
+    cdef Py_ssize_t k, length = L.K, ld, own
     cdef real* memory
     cdef real* at
     cdef uint8_t* empty = NULL
@@ -169,7 +173,8 @@ cdef int do_tile(const Task* task, const Layout* L, const void** inputs, void** 
     if L.staged and L.K <= SHORT:
         length = (L.K + LANES - 1) // LANES * LANES
     ld = length + LANES if L.inner > 1 and length % APART == 0 else length
-    memory = <real*>malloc((SCRATCH * ld + (4 * m * ld if L.staged else 2 * m * ld if L.streamed else 0)) * sizeof(real) + m)
+    own = SCRATCH * ld + (4 * m * ld if L.staged else 2 * m * ld if L.streamed else 0)
+    memory = <real*>malloc(own * sizeof(real) + m)
     if memory == NULL:
         return -1
     tile.first = o * L.inner + first
@@ -186,8 +191,8 @@ cdef int do_tile(const Task* task, const Layout* L, const void** inputs, void** 
         if outputs[k] != NULL:
             tile.y[k] = (at + (2 + k) * m * ld if L.staged else at + k * m * ld if L.streamed
                          else <real*>outputs[k] + first * L.K)
-    if L.mask != NULL:
-        empty = <uint8_t*>(memory + SCRATCH * ld + 4 * m * ld)
+    if L.mask != NULL or L.taking_part != NULL:
+        empty = <uint8_t*>(memory + own)
         if find_empty(L, o, first, m, empty):
             tile.empty = empty
     apply(task, tile, memory)
@@ -251,7 +256,7 @@ cdef const void* address(object array) except? NULL:
 def run(str op, tuple shape, list inputs, list outputs, *, bint single, double[::1] values, const uint8_t[::1] mask, tuple neutral,
         tuple left_out, bint copy, bint streamed, double temperature, tuple forms, bint normalize, double tolerance, double smoothing,
         const Py_ssize_t[::1] labels,
-        const double[::1] class_weight, const double[::1] upstream, int n_threads):
+        const double[::1] class_weight, const double[::1] upstream, const uint8_t[::1] taking_part, int n_threads):
     """
     An operation on all rows; returns None, or (row, reason, which input) of the first row that is refused.
 
@@ -274,6 +279,8 @@ def run(str op, tuple shape, list inputs, list outputs, *, bint single, double[:
     forms : tuple of two indices of ``FORMS``
     labels, class_weight, upstream : None or array
         See ``Task`` in row_task.pxd.
+    taking_part : None or array (outer * inner,) of 0 and 1
+        Rows of 0 are not looked at: their number and their gradients are 0. For cross-entropy of distributions and for divergences.
     """
     cdef Task task
     cdef Layout L
@@ -289,6 +296,7 @@ def run(str op, tuple shape, list inputs, list outputs, *, bint single, double[:
     task.values = &values[0] if values is not None else NULL
     L.outer, L.K, L.inner = shape
     L.mask = &mask[0] if mask is not None else NULL
+    L.taking_part = &taking_part[0] if taking_part is not None else NULL
     L.columns = L.inner >= LANES and L.mask == NULL and by_columns(&task)
     L.staged = not L.columns and (L.inner > 1 or L.mask != NULL or copy or (L.K <= SHORT and L.K % LANES != 0))
     L.streamed = (streamed and not L.staged and (L.columns or L.K <= STREAMED_AT_ONCE)

@@ -23,7 +23,8 @@ def kernels(real):
     """The kernel for np.float32 or np.float64."""
     tools = maths(real)
     row_exp, row_log, total, top_of, exp_total = tools.row_exp, tools.row_log, tools.total, tools.top_of, tools.exp_total
-    sum_of_probabilities = tools.sum_of_probabilities
+    sum_of_probabilities, inverse_of = tools.sum_of_probabilities, tools.inverse_of
+    least = np.finfo(real).tiny
     relative_entropy = on_device(formulas.relative_entropy)
     to_the_middle = on_device(formulas.to_the_middle, row_log=row_log)
     zero, one, two, inf, nan = real(0), real(1), real(2), real(np.inf), real(np.nan)
@@ -36,12 +37,7 @@ def kernels(real):
         if form == PROBABILITIES:
             whole, code = sum_of_probabilities(x, start, K, inner, mask, shared)
             if code == 0 and normalize:
-                if not whole > zero:
-                    code = NO_SUM
-                else:
-                    factor = one / whole
-                    if not factor * whole > zero or factor * whole == inf:  # the sum, or its inverse, is beyond the numbers
-                        code = BAD_SUM
+                factor, code = inverse_of(whole)
         else:
             greatest = top_of(x, start, K, inner, mask, -inf, shared)
             if greatest != greatest or greatest == inf:
@@ -64,7 +60,10 @@ def kernels(real):
     def entry(x, e, form, mask, factor, top, shift, share):
         """(p, log p)."""
         if form == PROBABILITIES:
-            p = read(x, e, mask, zero) * factor
+            given = read(x, e, mask, zero)
+            p = given * factor
+            if p < least and given > zero:  # digits are lost, not those of the logarithm
+                return p, row_log(given) + row_log(factor)
             return p, row_log(p)
         l = factor * (read(x, e, mask, -inf) - top)
         return share * row_exp(l), l - shift
@@ -125,12 +124,28 @@ def kernels(real):
 
     @cuda.jit
     def divergence_rows(
-        op, x0, x1, form0, form1, out0, out1, values, mask, upstream, scale, normalize, tolerance, K, inner, worst
+        op,
+        x0,
+        x1,
+        form0,
+        form1,
+        out0,
+        out1,
+        values,
+        mask,
+        upstream,
+        taking_part,
+        scale,
+        normalize,
+        tolerance,
+        K,
+        inner,
+        worst,
     ):
         shared = cuda.shared.array(ROOM, real)
         row, t, threads = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
         start = row // inner * K * inner + row % inner
-        if empty(mask, start, K, inner):
+        if (taking_part.size > 0 and not taking_part[row]) or empty(mask, start, K, inner):
             if t == 0:
                 values[row] = zero
             for k in range(t, K, threads):

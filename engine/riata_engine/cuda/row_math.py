@@ -14,7 +14,7 @@ from numba import cuda
 MOST, GROUPS = 256, 16  # threads of a block; second level of a reduction
 ROOM = MOST + GROUPS  # shared numbers of a reduction
 #: why a row is refused, as cpu/row_task.pxd counts
-BAD_NUMBER, NEGATIVE, BAD_SUM, NO_SUM = 1, 2, 3, 4
+BAD_NUMBER, NEGATIVE, BAD_SUM, NO_SUM, BEYOND = 1, 2, 3, 4, 5
 #: of a kernel's word about a row: row·16 + code·2 + input; larger than every row's where all are fine
 FINE = np.iinfo(np.int64).max
 
@@ -66,7 +66,7 @@ def write(out, e, mask, left_out, value):
 @cache
 def maths(real):
     """exp, log and reductions in float32 or float64. A plain number beside a float32 would make float64 of it."""
-    zero, inf = real(0), real(np.inf)
+    zero, one, inf = real(0), real(1), real(np.inf)
     largest = real(88 if real is np.float32 else 709)
 
     @cuda.jit(device=True)
@@ -145,6 +145,14 @@ def maths(real):
         negative = cuda.syncthreads_or(negative)
         return total(part, shared), (BAD_NUMBER if strange else NEGATIVE if negative else 0)
 
+    @cuda.jit(device=True)
+    def inverse_of(whole):
+        """(what a row of this sum is multiplied by to sum to one, why it cannot be)."""
+        if not whole > zero:
+            return zero, NO_SUM
+        inverse = one / whole
+        return inverse, (0 if zero < inverse < inf else BEYOND)
+
     return SimpleNamespace(
         row_exp=row_exp,
         row_log=row_log,
@@ -152,4 +160,5 @@ def maths(real):
         top_of=top_of,
         exp_total=exp_total,
         sum_of_probabilities=sum_of_probabilities,
+        inverse_of=inverse_of,
     )

@@ -11,7 +11,7 @@ import numpy as np
 from numba import cuda
 
 from riata_engine.cuda.device import on_device
-from riata_engine.cuda.row_math import BAD_NUMBER, BAD_SUM, NO_SUM, ROOM, empty, maths, read, refuse, write
+from riata_engine.cuda.row_math import BAD_NUMBER, BAD_SUM, ROOM, empty, maths, read, refuse, write
 from riata_engine.formulas import rows as formulas
 
 SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, LOGSUMEXP_VJP, SOFTMAX_VJP, LOG_SOFTMAX_VJP = range(6)
@@ -22,7 +22,7 @@ def kernels(real):
     """(softmax and its kin, their backward passes, cross-entropy) for np.float32 or np.float64."""
     tools = maths(real)
     row_exp, total, top_of, exp_total = tools.row_exp, tools.total, tools.top_of, tools.exp_total
-    sum_of_probabilities = tools.sum_of_probabilities
+    sum_of_probabilities, inverse_of = tools.sum_of_probabilities, tools.inverse_of
     softmax_vjp, log_softmax_vjp = on_device(formulas.softmax_vjp), on_device(formulas.log_softmax_vjp)
     zero, one, inf, nan = real(0), real(1), real(np.inf), real(np.nan)
 
@@ -96,13 +96,28 @@ def kernels(real):
 
     @cuda.jit
     def cross_entropy_rows(
-        x, given, labels, out, values, mask, class_weight, upstream, scale, normalize, tolerance, smoothing, K, inner, worst
+        x,
+        given,
+        labels,
+        out,
+        values,
+        mask,
+        class_weight,
+        upstream,
+        taking_part,
+        scale,
+        normalize,
+        tolerance,
+        smoothing,
+        K,
+        inner,
+        worst,
     ):
         shared = cuda.shared.array(ROOM, real)
         row, t, threads = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
         start = row // inner * K * inner + row % inner
         label = -1
-        no_part = empty(mask, start, K, inner)
+        no_part = (taking_part.size > 0 and not taking_part[row]) or empty(mask, start, K, inner)
         if labels.size > 0:
             label = labels[row]
             no_part = no_part or label < 0
@@ -120,15 +135,15 @@ def kernels(real):
         keep = one - smoothing
         if labels.size == 0:
             weight, code = sum_of_probabilities(given, start, K, inner, mask, shared)
-            if code == 0 and normalize and not weight > zero:
-                code = NO_SUM
-            elif code == 0 and not normalize and abs(weight - one) > tolerance:
+            inverse = one
+            if code == 0 and normalize:
+                inverse, code = inverse_of(weight)
+            elif code == 0 and not abs(weight - one) <= tolerance:
                 code = BAD_SUM
             if code != 0:
                 refuse(worst, row, code, 1)
                 return
-            if normalize:
-                keep = keep / weight
+            keep = keep * inverse
         if top == -inf:
             if t == 0:
                 values[row] = nan

@@ -21,7 +21,7 @@ CROSS_ENTROPY = ("cross_entropy_of_labels", "cross_entropy")
 DIVERGENCE = {"entropy": row_divergence.ENTROPY, "kl": row_divergence.KL, "jensen_shannon": row_divergence.JENSEN_SHANNON}
 OPS = (*SOFTMAX, *SOFTMAX_VJP, *CROSS_ENTROPY, *DIVERGENCE)
 FORMS = ("probabilities", "logits", "log_probabilities")
-REASONS = ("", "number", "negative", "sum", "nothing")
+REASONS = ("", "number", "negative", "sum", "nothing", "beyond")
 
 
 def run(
@@ -45,6 +45,7 @@ def run(
     labels,
     class_weight,
     upstream,
+    taking_part,
     n_threads,
 ):
     """
@@ -63,6 +64,7 @@ def run(
     out, other = (sent(array, real) for array in outputs)
     values, mask = sent(values, np.float64), sent(mask, np.uint8)
     upstream, scale = sent(upstream, real), 1 / temperature
+    taking_part = sent(taking_part, np.uint8)
     checks = bool(normalize), real(tolerance)
     if op in SOFTMAX:
         row_softmax.kernels(real)[0][grid](
@@ -80,6 +82,7 @@ def run(
             mask,
             sent(None if class_weight is None else class_weight[:K], real),
             upstream,
+            taking_part,
             scale,
             *checks,
             real(smoothing),
@@ -89,7 +92,21 @@ def run(
         )
     else:
         row_divergence.kernels(real)[grid](
-            DIVERGENCE[op], first, second, *forms, out, other, values, mask, upstream, scale, *checks, K, inner, worst
+            DIVERGENCE[op],
+            first,
+            second,
+            *forms,
+            out,
+            other,
+            values,
+            mask,
+            upstream,
+            taking_part,
+            scale,
+            *checks,
+            K,
+            inner,
+            worst,
         )
     said = int(worst.copy_to_host()[0])
     return None if said == FINE else (said // 16, REASONS[said % 16 // 2], said % 2)

@@ -141,6 +141,19 @@ static inline int64_t riata_not_within(double x) {
     return bits >= 0x7ff0000000000000ULL;
 }
 
+/* not 0 where x is +inf; of a NaN 0 */
+static inline int32_t riata_infinitef(float x) {
+    int32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits == 0x7f800000;
+}
+
+static inline int64_t riata_infinite(double x) {
+    int64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits == 0x7ff0000000000000LL;
+}
+
 static inline float riata_from_keyf(int32_t key) {
     float x;
     key ^= (key >> 31) & INT32_MAX;

@@ -15,6 +15,8 @@ _REASONS = {
     "number": "{name}: {row} holds NaN or an infinite number; replace it, or leave the entries out by where=",
     "negative": "{name}: {row} has a negative number; probabilities are at least 0. Are these logits?",
     "sum": "{name}: {row} does not sum to one; pass normalize=True to divide each row by its sum",
+    "beyond": "{name}: the sum of {row}, or its inverse, is beyond what {dtype} holds; multiply the row by a number that brings "
+    "it near one",
     "nothing": "{name}: {row} has nothing to normalize, its entries are all zero; leave the row out by where=",
 }
 
@@ -188,20 +190,26 @@ def on_rows(op, names, inputs, axis, *, n_threads=None, **settings):
     except RefusedRow as refused:
         index = refused.index
         row = "the array" if not index else f"row {index[0] if len(index) == 1 else index}"
-        raise ValueError(_REASONS[refused.reason].format(name=names[refused.argument], row=row)) from None
+        raise ValueError(_REASONS[refused.reason].format(name=names[refused.argument], row=row, dtype=inputs[0].dtype)) from None
+
+
+def checked_weights(weights, shape):
+    """(weights of rows of at least 0, which rows have one above 0), None and None for no weights, None for all rows."""
+    if weights is None:
+        return None, None
+    weights = row_numbers(weights, shape, "sample_weight")
+    if (weights < 0).any():
+        raise ValueError(f"sample_weight = {weights.min()} is negative; weights are at least 0")
+    return weights, None if weights.all() else weights > 0
 
 
 class Reduction:
-    """Losses of rows to what is asked for: each, their sum, or their weighted mean."""
+    """Losses of rows to what is asked for: each, their sum, or their weighted mean. Weights are those of `checked_weights`."""
 
     def __init__(self, reduction, weights, shape, where, axis, taking_part=None, share=None):
         if reduction not in ("mean", "sum", "none"):
             raise ValueError(f"reduction = {reduction!r} must be 'mean', 'sum' or 'none'")
-        self.name, self.weights, self.divisor, self.shape = reduction, None, 1.0, shape
-        if weights is not None:
-            self.weights = row_numbers(weights, shape, "sample_weight")
-            if (self.weights < 0).any():
-                raise ValueError(f"sample_weight = {self.weights.min()} is negative; weights are at least 0")
+        self.name, self.weights, self.divisor, self.shape = reduction, weights, 1.0, shape
         if reduction == "mean":
             parts = np.ones(shape) if share is None else share
             if self.weights is not None:
@@ -226,8 +234,6 @@ class Reduction:
     def upstream(self, gradient, shape):
         """What the gradient of each row is multiplied by."""
         if self.name != "none" and np.ndim(gradient):
-            raise ValueError(
-                f"gradient has shape {np.shape(gradient)}; with reduction = {self.name!r} the loss is one number"
-            )
+            raise ValueError(f"gradient has shape {np.shape(gradient)}; with reduction = {self.name!r} the loss is one number")
         gradient = row_numbers(gradient, shape, "gradient") / self.divisor
         return gradient if self.weights is None else gradient * self.weights

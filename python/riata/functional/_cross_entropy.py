@@ -14,6 +14,7 @@ from riata.functional._arguments import (
     checked_mask,
     checked_out,
     checked_temperature,
+    checked_weights,
     on_host,
     on_rows,
     rows_of,
@@ -54,7 +55,7 @@ def cross_entropy(
     axis : int or None, default=-1
         The axis of the classes.
     sample_weight : None or array-like
-        A weight of each row, at least 0.
+        A weight of each row, at least 0. A row of weight 0 is left out: nobody looks at it, it gives 0, also along its gradient.
     class_weight : None or array-like, shape (K,)
         Weights c of the classes, at least 0 (``weight`` of torch).
     label_smoothing : float in [0, 1], default=0
@@ -184,9 +185,10 @@ def _evaluate(
     label_smoothing = check_number(label_smoothing, "label_smoothing", 0, 1)
     if class_weight is not None:
         class_weight = _checked_class_weight(class_weight, K)
-    inputs, labels, share, taking_part = [x], None, None, None
+    sample_weight, taking_part = checked_weights(sample_weight, shape)
+    inputs, labels, share = [x], None, None
     if target.dtype.kind in "iu" and target.shape == shape:
-        labels, taking_part = _labels(on_host(target, "target"), K, ignore_index)
+        labels, taking_part = _labels(on_host(target, "target"), K, ignore_index, taking_part)
         share = None if class_weight is None else class_weight[np.maximum(labels, 0)]
     elif target.shape == x.shape:
         if ignore_index is not None:
@@ -218,6 +220,7 @@ def _evaluate(
         smoothing=label_smoothing,
         labels=labels,
         class_weight=class_weight,
+        taking_part=taking_part if labels is None else None,  # labels say it themselves
         n_threads=n_threads,
         upstream=None if gradient is None else reduced.upstream(gradient, shape),
     )
@@ -236,14 +239,15 @@ def _checked_class_weight(class_weight, K):
     return found
 
 
-def _labels(target, K, ignore_index):
+def _labels(target, K, ignore_index, taking_part):
     """Labels with −1 for rows that take no part, and which rows do."""
     if ignore_index is not None:
         try:
             ignore_index = operator.index(ignore_index)
         except TypeError:
             raise TypeError(f"ignore_index = {ignore_index!r} must be an integer, as the labels are, or None") from None
-    taking_part = None if ignore_index is None else target != ignore_index
+        named = target != ignore_index
+        taking_part = named if taking_part is None else named & taking_part
     wrong = (target < 0) | (target >= K)
     if taking_part is not None:
         wrong &= taking_part

@@ -8,6 +8,7 @@ from riata.functional._arguments import (
     checked_mask,
     checked_out,
     checked_temperature,
+    checked_weights,
     on_rows,
     rows_of,
     same_shape,
@@ -44,7 +45,7 @@ def kl_divergence(
         Divide probabilities by their sums. Else rows that do not sum to one, within 3.5e-4 in float32 and 1.5e-8 in float64, are
         an error.
     sample_weight : None or array-like
-        A weight of each row, at least 0.
+        A weight of each row, at least 0. A row of weight 0 is left out: nobody looks at it, it gives 0, also along its gradients.
     reduction : {"none", "mean", "sum"}, default="none"
         Over the rows: "mean" is torch's "batchmean", weighted.
     temperature : float > 0, default=1
@@ -62,7 +63,7 @@ def kl_divergence(
     ------
     ValueError
         Where p or q holds NaN, an infinite number (−inf is fine for logits and logarithms) or a negative probability, or a row
-        does not sum to one (the row is named), or an argument does not fit.
+        does not sum to one or with ``normalize`` has a sum beyond the numbers (the row is named), or an argument does not fit.
 
     Notes
     -----
@@ -299,6 +300,7 @@ def _evaluate(
     first = inputs[0]
     axis = checked_axis(axis, first, "p")
     shape, where = rows_of(first.shape, axis), checked_mask(where, first.shape)
+    sample_weight, taking_part = checked_weights(sample_weight, shape)
     reduced = Reduction(reduction, sample_weight, shape, where, axis)
     outputs = [None, None]
     for k, out in zip(wanted, outs, strict=True):
@@ -315,6 +317,7 @@ def _evaluate(
         forms=(forms * 2)[:2],
         normalize=bool(normalize),
         n_threads=n_threads,
+        taking_part=taking_part,
         upstream=None if gradient is None else reduced.upstream(gradient, shape),
     )
     if gradient is None:
