@@ -394,6 +394,70 @@ def test_large_outputs_have_the_bits_of_small_ones(dtype, offset):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("shape", "axis"), [((37, 16), 0), ((300, 299), 0), ((3, 50, 33), 1), ((5000, 1100), 0)])
+def test_rows_side_by_side(shape, axis, dtype):
+    """Alone, beside others, in place, on threads and stored past the cache: the same bits, and scipy's numbers."""
+    x = draw(shape, dtype)
+    x[..., 2] = np.sort(x[..., 2], axis=-1)  # its largest number comes last
+    labels = np.random.default_rng(1).integers(0, shape[axis], np.delete(shape, axis))
+    exact, tol = x.astype(np.float64), UNSTABLE[dtype]
+    beside = np.s_[..., : shape[-1] - shape[-1] % 16]
+    for function in (F.softmax, F.log_softmax, F.logsumexp):
+        found, oracle = function(x, axis, n_threads=1), getattr(special, function.__name__)
+        np.testing.assert_allclose(found, oracle(exact, axis=axis), rtol=tol, atol=tol)
+        np.testing.assert_array_equal(function(x, axis, n_threads=2), found)
+        np.testing.assert_array_equal(function(x[beside].copy(), axis), found[beside])
+        if function is not F.logsumexp:
+            np.testing.assert_array_equal(function(x, axis, out=np.empty_like(x)), found)
+            np.testing.assert_array_equal(function(place := x.copy(), axis, out=place), found)
+    losses, gradient = F.cross_entropy(x, labels, axis=axis, reduction="none", return_gradient=True)
+    true = -np.take_along_axis(special.log_softmax(exact, axis=axis), np.expand_dims(labels, axis), axis).squeeze(axis)
+    np.testing.assert_allclose(losses, true, rtol=tol, atol=tol)
+    true = special.softmax(exact, axis=axis)
+    np.put_along_axis(true, i := np.expand_dims(labels, axis), np.take_along_axis(true, i, axis) - 1, axis)
+    np.testing.assert_allclose(gradient, true, rtol=tol, atol=tol)
+
+
+def test_conventions_of_rows_side_by_side():
+    x = draw((6, 20))
+    x[:, 3] = -np.inf
+    x[2, 4] = -np.inf
+    p = F.softmax(x, 0)
+    assert np.isnan(p[:, 3]).all()
+    assert p[2, 4] == 0
+    np.testing.assert_allclose(np.delete(p, 3, 1), special.softmax(np.delete(x, 3, 1), axis=0), rtol=1e-14)
+    x[1, 5] = x[2, 5] = np.inf
+    np.testing.assert_allclose(F.logsumexp(x, 0), special.logsumexp(x, axis=0), rtol=1e-14)
+    x[4, 5] = np.nan
+    for function in (F.softmax, F.logsumexp):
+        with pytest.raises(ValueError, match="row 5 holds NaN or"):
+            function(x, 0)
+    labels = np.full(20, 2)
+    labels[[3, 5]] = -100
+    losses, gradient = F.cross_entropy(x, labels, axis=0, ignore_index=-100, reduction="none", return_gradient=True)
+    assert losses[4] == np.inf
+    assert not losses[[3, 5]].any()
+    assert not gradient[:, [3, 5]].any()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_kl_from_logits_at_its_ends(dtype):
+    p, q = draw((4, 300), dtype), draw((4, 300), dtype, 1)
+    p[0, 5] = -np.inf
+    q[1, 7] = -np.inf
+    p[2] = q[2]
+    p[3, 9] = q[3, 9] = -np.inf
+    found = F.kl_divergence(p, q, p_form="logits", q_form="logits")
+    true = special.rel_entr(special.softmax(p.astype(float), axis=1), special.softmax(q.astype(float), axis=1)).sum(axis=1)
+    np.testing.assert_allclose(found, true, rtol=3 * UNSTABLE[dtype], atol=1e-15)
+    assert found[1] == np.inf
+    assert found[2] == 0
+    p[1, 3] = np.nan
+    with pytest.raises(ValueError, match="p: row 1 holds NaN"):
+        F.kl_divergence(p, q, p_form="logits", q_form="logits")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_jensen_shannon_at_its_ends(dtype):
     tiny = np.finfo(dtype).tiny
     p = np.array([[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0.25] * 4, [1, tiny / 8, 0, 0]], dtype)
