@@ -14,7 +14,7 @@ from ._build import arrange, build, check_shape, follow, label
 from ._data import flat, input_of, rows_of, target_of
 from ._layers import LAYERS, Layer
 from ._losses import check_loss
-from ._training import History, Watch, loss_by, schedule_of, stepper_of, train
+from ._training import History, Watch, check_batch_size, check_reports, loss_by, schedule_of, stepper_of, train
 
 #: streams of random numbers below the layers': the rows of a validation split
 SPLIT = 1 << 60
@@ -168,25 +168,13 @@ class Sequential:
         elif callable(validation_data):
             validation = loss_by(validation_data, self, "validation_data")
         n = rows.X.shape[0]
-        epochs = check_count(epochs, "epochs", 2**31 - 1)
-        if isinstance(batch_size, str):
-            if batch_size != "auto":
-                raise ValueError(f"batch_size = {batch_size!r} must be an int of at least 1, or 'auto'")
-            batch_size = min(32, n)
-        elif check_count(batch_size, "batch_size", 2**31 - 1) > n:
-            raise ValueError(f"batch_size = {batch_size} is larger than the {n} training rows: take at most {n}")
+        epochs, batch_size = check_count(epochs, "epochs", 2**31 - 1), check_batch_size(batch_size, n)
         if patience is not None:
             patience = check_count(patience, "patience", 2**31 - 1)
         watch = Watch(patience, check_number(min_delta, "min_delta", 0, high_open=True))
         arrange(self.layers, self._net)
         stepper = stepper_of(self._net, optimizer, learning_rate, clip)
-        if not stepper.pieces:
-            frozen = "all layers with weights are frozen: free one, net.freeze(0)" if self._net.params.size else \
-                "no layer has weights: add one that does, such as Dense(units)"
-            raise ValueError(f"nothing can learn: {frozen}")
-        for name, function in (("callback", callback), ("progress", None if isinstance(progress, bool) else progress)):
-            if function is not None and not callable(function):
-                raise TypeError(f"{name} = {function!r} must be {'None, True or' * (name == 'progress') or 'None or'} a function")
+        check_reports(callback, progress)
         schedule = schedule_of(schedule, stepper.rate, epochs, -(-n // batch_size))
         if classes is not None:
             self.classes_ = classes

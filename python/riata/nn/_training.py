@@ -10,7 +10,7 @@ from riata.optim.optimizers import check_optimizer
 from riata.optim.schedules import check_schedule
 from riata.plot_style import GREY, PALETTE, axes_of, styled, verbatim
 from riata.progress import reporting
-from riata.validation import check_number
+from riata.validation import check_count, check_number
 from riata_engine.formulas.steps import cosine_share, exponential_share, inverse_scaling, one_cycle_share, step_share
 from riata_engine.nets import RATES, Stepper, epoch, single_threaded_blas
 from riata_engine.random import permutation
@@ -22,7 +22,8 @@ def stepper_of(net, optimizer, learning_rate=None, clip=None):
     Raises
     ------
     ValueError
-        For an unknown name, one that keeps a slope for each row of a linear model, and a step or norm that is not positive.
+        For an unknown name, one that keeps a slope for each row of a linear model, a step or norm that is not positive, and a
+        network in which nothing learns.
     """
     optimizer = check_optimizer(optimizer)
     if optimizer.name not in RATES:
@@ -30,7 +31,31 @@ def stepper_of(net, optimizer, learning_rate=None, clip=None):
     if learning_rate is not None:
         learning_rate = check_number(learning_rate, "learning_rate", 0, low_open=True, high_open=True)
     clip = 0.0 if clip is None else check_number(clip, "clip", 0, low_open=True, high_open=True)
-    return Stepper(net, optimizer.name, learning_rate, **asdict(optimizer), clip=clip)
+    stepper = Stepper(net, optimizer.name, learning_rate, **asdict(optimizer), clip=clip)
+    if not stepper.pieces:
+        frozen = "all layers with weights are frozen: free one, net.freeze(0)" if net.params.size else \
+            "no layer has weights: add one that does, such as Dense(units)"
+        raise ValueError(f"nothing can learn: {frozen}")
+    return stepper
+
+
+def check_batch_size(batch_size, n):
+    """The rows of a mini-batch, at most the n there are; "auto" is min(32, n)."""
+    if isinstance(batch_size, str):
+        if batch_size != "auto":
+            raise ValueError(f"batch_size = {batch_size!r} must be an int of at least 1, or 'auto'")
+        return min(32, n)
+    batch_size = check_count(batch_size, "batch_size", 2**31 - 1)
+    if batch_size > n:
+        raise ValueError(f"batch_size = {batch_size} is larger than the {n} training rows: take at most {n}")
+    return batch_size
+
+
+def check_reports(callback, progress):
+    """Refuse what cannot be called after an epoch."""
+    for name, function in (("callback", callback), ("progress", None if isinstance(progress, bool) else progress)):
+        if function is not None and not callable(function):
+            raise TypeError(f"{name} = {function!r} must be {'None, True or' if name == 'progress' else 'None or'} a function")
 
 
 def loss_by(function, model, name):
