@@ -1,6 +1,6 @@
 """Which step sizes a problem bears: a short run with each, all in one batch."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from inspect import signature
 
 import numpy as np
@@ -105,14 +105,8 @@ def lr_range_test(X, y, *, low=None, high=None, count=40, epochs=3, loss="square
     problem, _, _, _ = prepared(given | {"step": steps, "epochs": epochs})
     answers = run(problem)
     objective = np.where(answers.status == 2, np.inf, answers.objective)
-    start = float(_at_start(problem))
+    start = float(answers.state["began_at"][0])
     objective = np.where(np.isfinite(objective), objective, np.inf)
     fine = objective <= start
     largest = float(steps[fine].max()) if fine.any() else np.nan
     return RangeTest(steps, objective, start, float(steps[objective.argmin()]), largest)
-
-
-def _at_start(problem):
-    """The objective of zero coefficients: one epoch with a step that moves nothing."""
-    still = replace(problem, step=np.full(len(problem.target), np.finfo(float).tiny), epochs=1, certify=False)
-    return run(still).history["objective"][0, 0]

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from riata.results import check_same_features
+from riata.validation import check_design
+
 __all__ = ["DescentResult", "History"]
 
 #: what a status means to a person
@@ -14,6 +17,15 @@ MEANING = {
     "interrupted": "the run was interrupted",
     "time_budget": "the time budget was used up",
 }
+
+
+#: share of the null deviance below which a gap is that of noise, and of the start's objective below which a rise is
+NEAR = 0.1
+
+
+def rise(objective, start):
+    """What an objective has over that of the start, relative to the latter."""
+    return (objective - start) / np.maximum(np.abs(start), np.finfo(float).tiny)
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,8 @@ class DescentResult:
         The same, not divided.
     step : float
         Step size, before the schedule.
+    start_objective : float
+        Loss plus penalty at the coefficients that the run began with.
     smoothness : float
         The smoothness that an automatic step was made from; NaN where a step was given.
     classes : ndarray or None
@@ -94,6 +108,7 @@ class DescentResult:
     gap: np.ndarray
     absolute_gap: np.ndarray
     step: np.ndarray
+    start_objective: np.ndarray
     smoothness: float
     loss: object
     classes: np.ndarray | None = None
@@ -114,8 +129,14 @@ class DescentResult:
         Parameters
         ----------
         X : array_like or sparse matrix of shape (n, p)
+
+        Raises
+        ------
+        ValueError
+            If X does not have p columns, or NaN or infinite values.
         """
-        X = X if hasattr(X, "tocsr") else np.asarray(X)
+        X = X.tocsr() if hasattr(X, "tocsr") else check_design(X)[0]
+        check_same_features(None, X.shape[1], None, self.coef.shape[-1])
         return X @ self.coef.T + self.intercept
 
     def predict(self, X):
