@@ -531,3 +531,21 @@ def test_a_start_fits_one_problem_or_each():
     one = descend(X, X[:, 0], epochs=2, start=(np.ones(4), 0.5))
     each = descend(X, X[:, 0], epochs=2, alpha=[0.0, 0.0], start=(np.ones((2, 4)), np.full(2, 0.5)))
     np.testing.assert_array_equal(each.coef, [one.coef, one.coef])
+
+
+def test_the_history_is_drawn():
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    run = descend(X, X[:, 0] + 0.1, epochs=20, validation=0.2)
+    ax = run.plot(Figure().subplots())
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    np.testing.assert_array_equal(lines["objective"].get_xydata(), np.column_stack([np.arange(1, 21), run.history.objective]))
+    np.testing.assert_array_equal(lines["validation"].get_ydata(), run.history.validation_loss)
+    assert lines["start"].get_ydata()[0] == run.start_objective
+    assert f"epoch {run.history.validation_loss.argmin() + 1}" in " ".join(lines)
+    assert ax.get_yscale() == "log"
+    many = descend(X, X[:, :3], epochs=5)
+    assert len(many.plot(Figure().subplots()).get_lines()) == 3
+    assert descend(X, X[:, 0], epochs=1).history.plot(Figure().subplots(), title="$one$").get_title(loc="left") == r"\$one\$"

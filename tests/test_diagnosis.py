@@ -188,3 +188,19 @@ def test_the_start_of_each_problem_of_a_batch_is_told():
     X, y = quadratic()
     run = descend(X, np.column_stack([y, 3 * y]), batch_size=None, epochs=3, intercept=False)
     np.testing.assert_allclose(run.start_objective, [np.mean(y**2) / 2, 9 * np.mean(y**2) / 2])
+
+
+def test_arguments_of_a_diagnosis_are_checked():
+    X, y = quadratic()
+    run = descend(X, y, epochs=3)
+    for wrong, message in (({"X": X[:, :1]}, "X has 1 columns; the model was fitted on 2"),
+                           ({"X": X, "y": y[:3]}, r"y has shape \(3,\), X has 64 rows"),
+                           ({"curvature": "a"}, "curvature = 'a'"), ({"curvature": 0.0}, "curvature = 0")):
+        with pytest.raises((ValueError, TypeError), match=message):
+            diagnose(run, **wrong)
+    labels = np.where(y > 0, "yes", "no")
+    told = descend(X, labels, loss="logistic", epochs=3)
+    assert diagnose(told, X, labels).evidence == diagnose(told, X).evidence
+    for wrong, message in (({"y": np.column_stack([y, y])}, "y has shape"), ({"y": y, "alpha": [0.1, 0.2]}, "alpha has shape")):
+        with pytest.raises(ValueError, match=message):
+            lr_range_test(X, **wrong)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from riata.optim.result import NEAR, DescentResult, History, rise
+from riata.results import check_same_features
+from riata.validation import check_design, check_number, check_target
 from riata_engine.descent import CUSTOMARY, largest_curvature, loss_curvature
 
 __all__ = ["Diagnosis", "diagnose"]
@@ -74,8 +76,8 @@ def diagnose(run, X=None, y=None, *, curvature=None):
 
     Raises
     ------
-    ValueError
-        If the history has no epoch.
+    ValueError, TypeError
+        If the history has no epoch; if X or y are not those of the run, or `curvature` is no number above 0.
 
     References
     ----------
@@ -88,6 +90,8 @@ def diagnose(run, X=None, y=None, *, curvature=None):
         raise TypeError(f"run = {type(run).__name__} must be a DescentResult or a History")
     if curvature is None:
         curvature = _curvature(result, X, y)
+    else:
+        curvature = check_number(curvature, "curvature", 0.0, low_open=True, high_open=True)
     if history.objective.ndim == 2:
         problems = range(len(history.objective))
         return [_diagnose(history.of(b), curvature, *_settings(result, b)) for b in problems]
@@ -96,14 +100,26 @@ def diagnose(run, X=None, y=None, *, curvature=None):
 
 def _curvature(result, X, y):
     if X is not None:
-        X = X.tocsr() if hasattr(X, "tocsr") else np.asarray(X, dtype=float)
+        X = X.tocsr() if hasattr(X, "tocsr") else check_design(X)[0]
+        if result is not None:
+            check_same_features(None, X.shape[1], None, result.coef.shape[-1])
         name, parameter = ("squared", 0.0) if result is None else (getattr(result.loss, "name", result.loss),
                                                                    getattr(result.loss, "parameter", None) or 0.0)
         ones = np.ones(X.shape[0])
-        bend = loss_curvature(name, parameter, ones if y is None else np.asarray(y, dtype=float).reshape(len(ones), -1)[:, 0],
-                              ones)
+        bend = loss_curvature(name, parameter, ones if y is None else _targets(result, y, len(ones)), ones)
         return bend * largest_curvature(X, ones)
     return np.nan if result is None else result.smoothness
+
+
+def _targets(result, y, n):
+    """(n,) numbers of y, of classes 0 and 1; of many targets the first."""
+    y = np.asarray(y)
+    if y.ndim not in (1, 2) or len(y) != n:
+        raise ValueError(f"y has shape {y.shape}, X has {n} rows: give what the run learnt from")
+    y = y if y.ndim == 1 else y[:, 0]
+    if result is not None and result.classes is not None:
+        return (y == result.classes[1]).astype(float)
+    return check_target(y, n)
 
 
 def _settings(result, b):
@@ -131,8 +147,8 @@ def _diagnose(history, curvature, status, gap, start, optimizer, beta1, full):
             "alignment": float(np.nanmean(history.alignment[tail])) if np.isfinite(history.alignment[tail]).any() else np.nan,
             "signal": float(np.median((history.gradient_norm / history.gradient_rms)[seen][tail])) if seen.any() else np.nan,
             "progress": float((objective[tail][0] - objective[-1]) / np.ptp(objective)) if len(objective) and np.ptp(objective)
-            else 0.0, "rise": float(rise(objective[-1], start if np.isfinite(start) else objective[0])) if len(objective) else np.nan,
-            "gap": gap,
+            else 0.0, "gap": gap,
+            "rise": float(rise(objective[-1], start if np.isfinite(start) else objective[0])) if len(objective) else np.nan,
         }
     if full is None:                                  # one batch an epoch: its mean gradient is the gradient
         full = evidence["signal"] > 1 - 1e-9

@@ -91,6 +91,9 @@ def lr_range_test(X, y, *, low=None, high=None, count=40, epochs=3, loss="square
     ValueError, TypeError
         As `riata.optim.descend`; if `low` is not below `high`.
     """
+    if np.ndim(y) != 1 or np.ndim(alpha) != 0:
+        name, shape = ("y", np.shape(y)) if np.ndim(y) != 1 else ("alpha", np.shape(alpha))
+        raise ValueError(f"{name} has shape {shape}: a range test is of one target and one alpha; call it for each")
     given = {name: parameter.default for name, parameter in signature(descend).parameters.items()} | {
         "X": X, "y": y, "loss": loss, "alpha": alpha, "l1_ratio": l1_ratio, "optimizer": optimizer, "batch_size": batch_size,
         "weights": weights, "intercept": intercept, "seed": seed, "n_threads": n_threads}

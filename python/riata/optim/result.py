@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from riata.plots_descent import plot_history
 from riata.results import check_same_features
 from riata.validation import check_design
 
@@ -61,6 +62,10 @@ class History:
 
     def __len__(self):
         return self.objective.shape[-1]
+
+    def plot(self, ax=None, **options):
+        """Draw objective and validation loss over the epochs (see `riata.plots_descent.plot_history`)."""
+        return plot_history(self, ax=ax, **options)
 
     def of(self, problem):
         """The history of one problem of a batch, up to its last epoch."""
@@ -122,6 +127,11 @@ class DescentResult:
         if names.size == 1:
             return MEANING[kinds[0]]
         return "; ".join(f"{np.count_nonzero(names == name)}: {MEANING[name]}" for name in kinds)
+
+    def plot(self, ax=None, **options):
+        """Draw the history, and the objective at the start (see `riata.plots_descent.plot_history`)."""
+        start = float(self.start_objective) if np.ndim(self.start_objective) == 0 else None
+        return plot_history(self.history, ax=ax, **{"start": start, **options})
 
     def decision_function(self, X):
         """Linear predictors (n,) of rows, (n, B) of a batch.
