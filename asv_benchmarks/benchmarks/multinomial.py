@@ -32,3 +32,24 @@ class Multinomial:
         return float((primal - dual).max())
 
     track_largest_gap.unit = "gap"
+
+
+class WideRidge:
+    """Ridge paths on many more columns than rows, ten classes."""
+
+    timeout = 600
+
+    def setup(self):
+        self.X, _ = datasets.dense(size(40, 64), size(300, 6830))
+        self.y = datasets.softmax_labels(self.X, size(4, 10))
+
+    def run(self):
+        return riata.fit_multinomial_path(self.X, self.y, l1_ratio=0, alphas=20, n_threads=THREADS)
+
+    def time_path(self):
+        self.run()
+
+    def track_largest_gap(self):
+        return float(self.run().gap.max())
+
+    track_largest_gap.unit = "gap"

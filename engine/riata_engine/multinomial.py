@@ -19,6 +19,7 @@ from riata_engine.cpu.multinomial_paths import multinomial_paths
 from riata_engine.interrupt import orderly_interrupt
 from riata_engine.solvers.grid import geometric
 from riata_engine.solvers.path_store import MAX_ITER, NOT_FINITE, SKIPPED, STATUS, TIME_BUDGET
+from riata_engine.solvers.row_space import RowSpace
 from riata_engine.solvers.standard_form import FAR, rounding_of_mean, row_shares, store_centred
 from riata_engine.threads import single_threaded_blas, thread_count
 
@@ -159,11 +160,53 @@ class _Prepared:
         self.offset = None if batch.offset is None else np.ascontiguousarray(np.asarray(batch.offset, float).T)
         self.codes = np.ascontiguousarray(batch.codes, np.int32)
 
-    def run(self, alphas, start_only=False):
+    def solve(self, alphas):
+        """Answers of all problems. Ridges on more columns than rows are solved in the space of the rows."""
+        n, p = self.batch.X.shape
+        used = self.f2[:, np.isfinite(self.f1[0])]
+        ridge = (self.l1_ratio == 0) & bool(p > n and used.size and (used > 0).all())
+        if not ridge.any():
+            return self._on_columns(alphas, np.arange(len(ridge)))
+        found = self._in_row_space(alphas[ridge], np.flatnonzero(ridge))
+        if ridge.all():
+            return found
+        others = self._on_columns(alphas[~ridge], np.flatnonzero(~ridge))
+        merged = {"passes": found.pop("passes") + others["passes"]}
+        for name, part in found.items():
+            merged[name] = np.empty((len(ridge), *part.shape[1:]), part.dtype)
+            merged[name][ridge], merged[name][~ridge] = part, others[name]
+        return merged
+
+    def _on_columns(self, alphas, some, designs=None, f1=None, f2=None, start_only=False):
+        """Answers of the problems ``some`` on the columns of X, or on others with their factors."""
         batch = self.batch
-        return multinomial_paths(self.design, self.codes, batch.n_classes, self.V, self.group, self.offset, self.f1, self.f2,
-                                 -1 if batch.reference is None else int(batch.reference), batch.intercept, self.l1_ratio, alphas,
-                                 batch.tol, batch.max_epochs, self.free, self.control, self.n_threads, start_only)
+        if designs is None:
+            designs, f1, f2 = [self.design], self.f1, self.f2
+        return multinomial_paths(designs, self.codes, batch.n_classes, self.V, self.group[some], self.offset, f1, f2,
+                                 -1 if batch.reference is None else int(batch.reference), batch.intercept, self.l1_ratio[some],
+                                 alphas, batch.tol, batch.max_epochs, self.free, self.control, self.n_threads, start_only)
+
+    def _in_row_space(self, alphas, some):
+        """Answers of ridges on at most n columns in place of p; with deviations of their own, on others for each group."""
+        f = np.where(np.isfinite(self.f1), self.f2, np.inf)
+        at = self.group[some] if len(f) > 1 else np.zeros(len(some), np.intp)
+        spaces = {g: RowSpace(self.design, f[g], self.control) for g in np.unique(at)}
+        width = max(space.rank for space in spaces.values())
+        spread = [spaces.get(g, spaces[at[0]]) for g in range(len(f))]
+        f2 = np.repeat([[space.f2] for space in spread], width, axis=1).reshape(len(f), width)
+        designs = [space.design(width) for space in spread]
+        found = self._on_columns(alphas, some, designs, np.sqrt(f2), f2)
+        B, L, K, _ = found["coef"].shape
+        rows = found["coef"].reshape(B, L * K, width)
+        if len(spaces) == 1:
+            coef = spaces[at[0]].back(rows)
+        else:
+            coef = np.empty((B, L * K, self.design.X.shape[1]))
+            for g, space in spaces.items():
+                coef[at == g] = space.back(rows[at == g])
+        coef = coef.reshape(B, L, K, -1)
+        coef[~np.isfinite(found["gap"])] = np.nan
+        return found | {"coef": coef}
 
     def grid(self):
         """(B, L) alphas."""
@@ -172,7 +215,7 @@ class _Prepared:
             return np.broadcast_to(np.asarray(batch.alphas, float), shape).copy()
         n, p = batch.X.shape
         ratio = (1e-3 if n > p else 1e-2) if batch.alpha_min_ratio is None else batch.alpha_min_ratio
-        top = self.run(np.zeros((shape[0], 0)), start_only=True)["alpha_max"]
+        top = self._on_columns(np.zeros((shape[0], 0)), np.arange(shape[0]), start_only=True)["alpha_max"]
         if self.control.stopped:
             raise Stopped
         return geometric(np.where(top > 0, top, 1.0), shape[1], ratio)
@@ -187,7 +230,7 @@ def _solve(batch, control):
         prepared = _Prepared(batch, control)
         alphas = prepared.grid()
         control.total = alphas.size
-        found = prepared.run(alphas)
+        found = prepared.solve(alphas)
     except Stopped:
         return _nothing(batch, control)
     return _in_units_of_data(found, alphas, prepared, batch)

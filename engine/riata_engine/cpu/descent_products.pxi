@@ -1,6 +1,7 @@
 # Products of a few rows with the coefficients of a few problems, dense or CSR, dropout applied. Taken in by ``include``.
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
+from riata_engine.cpu.dropout cimport Rule, elements_of
 
 cdef extern from "riata_row_products.h":
     void riata_rows_dots(const void* const* x, const void* const* next, Py_ssize_t m, bint single, const double* c, Py_ssize_t ld,

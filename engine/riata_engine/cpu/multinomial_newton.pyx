@@ -3,6 +3,10 @@
 #
 # The blocks have the weights w p_k (1 − p_k) of a class that moves alone. Weights w p_k, which together majorise the Hessian, need ten
 # times as many products where probabilities are near 0 and 1.
+#
+# A change t of the predictors changes residuals by −w p_k (t_k − Σ_l p_l t_l). Where one class has all but 1e-7 of a row's probability,
+# the difference for that class is below the rounding of its two terms in single precision, and with it the curvature of nearly
+# separable classes. So t is taken relative to that of the likeliest class, which no sum of differences then contains.
 from libc.math cimport sqrt
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
@@ -37,6 +41,8 @@ cdef struct Space:
     double* Hd
     float* change                 # (K, ld)
     float* mean                   # (ld,)
+    Py_ssize_t* likeliest         # (n,) classes
+    float* base                   # (ld,) change of the likeliest class
     float* panel
     float* small
 
@@ -57,12 +63,14 @@ cdef void close_space(Space* P, Py_ssize_t K) noexcept nogil:
     free(P.Hd)
     free(P.change)
     free(P.mean)
+    free(P.likeliest)
+    free(P.base)
     free(P.panel)
     free(P.small)
 
 
 cdef int open_space(State* S, double l1, bint free_only, Space* P) noexcept nogil:
-    cdef Py_ssize_t k, m, s, j, N = 0, widest = 0
+    cdef Py_ssize_t k, m, s, j, i, N = 0, widest = 0
     memset(P, 0, sizeof(Space))
     P.start = <Py_ssize_t*>calloc(S.K + 1, sizeof(Py_ssize_t))
     for k in range(S.K):
@@ -95,10 +103,18 @@ cdef int open_space(State* S, double l1, bint free_only, Space* P) noexcept nogi
     P.Hd = <double*>calloc(N + 1, sizeof(double))
     P.change = <float*>calloc(S.K * S.ld, sizeof(float))
     P.mean = <float*>calloc(S.ld, sizeof(float))
+    P.likeliest = <Py_ssize_t*>calloc(S.n + 1, sizeof(Py_ssize_t))
+    P.base = <float*>calloc(S.ld, sizeof(float))
     P.panel = <float*>malloc(PANEL * (min(widest, <Py_ssize_t>MOST_FACTORED) + 1) * sizeof(float))
     P.small = <float*>malloc((widest + 1) * sizeof(float))
-    return (P.factor == NULL or P.diagonal == NULL or P.x == NULL or P.r == NULL or P.z == NULL or P.d == NULL or P.Hd == NULL
-            or P.change == NULL or P.mean == NULL or P.panel == NULL or P.small == NULL)
+    if (P.factor == NULL or P.diagonal == NULL or P.x == NULL or P.r == NULL or P.z == NULL or P.d == NULL or P.Hd == NULL
+            or P.change == NULL or P.mean == NULL or P.likeliest == NULL or P.base == NULL or P.panel == NULL or P.small == NULL):
+        return 1
+    for k in range(1, S.K):
+        for i in range(S.n):
+            if S.prob[k * S.ld + i] > S.prob[P.likeliest[i] * S.ld + i]:
+                P.likeliest[i] = k
+    return 0
 
 
 cdef cloned_void weigh(const float* x, const double* w, const double* p, Py_ssize_t m, float* out) noexcept nogil:
@@ -216,17 +232,18 @@ cdef cloned_void add_constant(float d, Py_ssize_t ld, float* out) noexcept nogil
         out[i] += d
 
 
-cdef cloned_void add_mean(const float* q, const float* t, Py_ssize_t ld, float* mean) noexcept nogil:
+cdef cloned_void add_mean(const float* q, float* t, const float* base, Py_ssize_t ld, float* mean) noexcept nogil:
+    """t −= base, and its share of the mean."""
     cdef Py_ssize_t i
     for i in range(ld):
+        t[i] -= base[i]
         mean[i] += q[i] * t[i]
 
 
 cdef void predictors_of(State* S, Space* P, const double* d) noexcept nogil:
-    """change = Z d, and its mean over the classes."""
+    """change = Z d."""
     cdef Py_ssize_t k, c
     memset(P.change, 0, S.K * S.ld * sizeof(float))
-    memset(P.mean, 0, S.ld * sizeof(float))
     for k in range(S.K):
         for c in range(P.start[k], P.start[k + 1]):
             if d[c] != 0:
@@ -234,14 +251,18 @@ cdef void predictors_of(State* S, Space* P, const double* d) noexcept nogil:
                     add_constant(<float>d[c], S.ld, P.change + k * S.ld)
                 else:
                     pair_add(S, P.slot[c], d[c], P.change + k * S.ld)
-        add_mean(S.q + k * S.ld, P.change + k * S.ld, S.ld, P.mean)
 
 
 cdef void hessian(State* S, Space* P, double l2, const double* d, double* out) noexcept nogil:
     """out = H d"""
-    cdef Py_ssize_t k, c
+    cdef Py_ssize_t k, c, i
     cdef double total
     predictors_of(S, P, d)
+    for i in range(S.n):
+        P.base[i] = P.change[P.likeliest[i] * S.ld + i]
+    memset(P.mean, 0, S.ld * sizeof(float))
+    for k in range(S.K):
+        add_mean(S.q + k * S.ld, P.change + k * S.ld, P.base, S.ld, P.mean)
     for k in range(S.K):
         if P.start[k] == P.start[k + 1]:
             continue
@@ -358,22 +379,22 @@ cdef int newton(State* S, double l1, double l2, bint dry, double rel, int most, 
                         j = S.work[P.slot[c]]
                         b = S.trial[j * S.K + k]
                         S.trial[j * S.K + k] = 0 if l1 * S.f1[j] > 0 and (b + P.z[c]) * b < 0 else b + P.z[c]
-            accept_change(P.change, P.mean, S.K * S.ld, S.ld, S.t, S.mean_t)
+            predictors_of(S, &P, P.z)
+            for k in range(S.K):
+                accept_change(P.change + k * S.ld, S.q + k * S.ld, S.ld, S.t + k * S.ld, S.mean_t)
     free(rhs)
     close_space(&P, S.K)
     return taken
 
 
-cdef cloned_void accept_change(const float* change, const float* mean, Py_ssize_t m, Py_ssize_t ld, float* t,
-                               float* mean_t) noexcept nogil:
+cdef cloned_void accept_change(const float* change, const float* q, Py_ssize_t ld, float* t, float* mean_t) noexcept nogil:
     cdef Py_ssize_t i
-    for i in range(m):
-        t[i] += change[i]
     for i in range(ld):
-        mean_t[i] += mean[i]
+        t[i] += change[i]
+        mean_t[i] += q[i] * change[i]
 
 
 cdef double model_gain(State* S, Space* P, double l2, const double* rhs, const double* x) noexcept nogil:
-    """What a change x within the orthant takes off the model, the penalty included; leaves its linear predictors in ``change``."""
+    """What a change x within the orthant takes off the model, the penalty included."""
     hessian(S, P, l2, x, P.Hd)
     return product(rhs, x, P.N) - 0.5 * product(x, P.Hd, P.N)

@@ -9,15 +9,15 @@ from riata_engine.cpu.multinomial_state cimport State, close_state, open_state
 from riata_engine.cpu.status cimport SKIPPED
 
 
-def multinomial_paths(Design design, const int[::1] y, Py_ssize_t n_classes, const double[:, ::1] V, const Py_ssize_t[::1] group,
+def multinomial_paths(list designs, const int[::1] y, Py_ssize_t n_classes, const double[:, ::1] V, const Py_ssize_t[::1] group,
                       offset, const double[:, ::1] f1, const double[:, ::1] f2, Py_ssize_t reference, bint intercept,
                       const double[::1] l1_ratio, const double[:, ::1] alphas, double tol, long max_epochs, bint free_features,
                       Control control, int n_threads=1, bint start_only=False):
-    """Paths of B problems on one design.
+    """Paths of B problems on the rows of one design, or on a design for each group.
 
     Parameters
     ----------
-    design : Design
+    designs : list of 1 or G Design
         z as the penalties f1, f2 (1 or G, p) mean it; of sparse X its center must be zero.
     y : (n,)
         Classes 0 … n_classes − 1.
@@ -35,11 +35,12 @@ def multinomial_paths(Design design, const int[::1] y, Py_ssize_t n_classes, con
     dict of coef (B, L, K, p) in units of z, intercept (B, L, K), gap, loss, status, epochs, steps (B, L), alpha_max, null_loss (B,),
     passes
     """
-    cdef Py_ssize_t b, g, B = group.shape[0], L = 0 if start_only else alphas.shape[1], K = n_classes, p = design.view.p
+    cdef Py_ssize_t b, g, B = group.shape[0], L = 0 if start_only else alphas.shape[1], K = n_classes, p
     cdef Signal* signal = &control.signal
     cdef void* handle = <void*>control
     cdef long begun = 0, finished = 0, failed = 0
-    cdef double[:, :, :, ::1] coef = np.full((B, L, K, p), np.nan)
+    cdef Design design = designs[0]
+    cdef double[:, :, :, ::1] coef = np.full((B, L, K, design.view.p), np.nan)
     cdef double[:, :, ::1] b0 = np.full((B, L, K), np.nan)
     cdef double[:, ::1] gap = np.full((B, L), np.nan), loss = np.full((B, L), np.nan)
     cdef signed char[:, ::1] status = np.full((B, L), SKIPPED, np.int8)
@@ -53,11 +54,13 @@ def multinomial_paths(Design design, const int[::1] y, Py_ssize_t n_classes, con
     cdef Task* T
     if offset is not None:
         shift = offset
+    p = design.view.p
     try:
         if states == NULL or tasks == NULL:
             raise MemoryError("multinomial_paths: no room for the list of problems")
         for b in range(B):
             g = group[b]
+            design = designs[g if len(designs) > 1 else 0]
             S, T = &states[b], &tasks[b]
             S.X, S.direct, S.n, S.p, S.K = &design.view, design.direct, design.view.n, p, K
             S.y, S.w = &y[0], &V[g, 0]

@@ -228,5 +228,5 @@ def _all_at_once(own, alphas, options, control, answers, back=None):
     answers.n_passes += B
     coef = found.coef[:B * L * p].reshape(B, L, p)
     if back is not None:
-        coef = back(coef.reshape(B * L, p)).reshape(B, L, -1)
+        coef = back(coef)
     answers.put(every, slice(0, L), found, coef)

@@ -79,7 +79,7 @@ class StochasticLinear(LinearPredictor):
             raise ValueError("early_stopping should be False with partial_fit: it needs all rows at once")
         if (partial or self.warm_start) and issparse(getattr(self, "coef_", None)):
             raise ValueError(f"coef_ of this {name} is sparse, and learning goes on from dense ones: call densify() first")
-        if partial and optimizer.name in ("sag", "saga", "svrg"):
+        if partial and optimizer.name in ("sag", "saga", "svrg", "centralvr"):
             raise ValueError(f"optimizer={optimizer.name!r} keeps a slope of every row, and cannot be used with partial_fit: "
                              "take 'sgd' or another that needs none")
         if self.dropout and optimizer.name in KEEPING:
