@@ -6,3 +6,4 @@ ctypedef fused real:
 
 cdef void divergence_tile(const Task* task, Tile* tile, real* scratch) noexcept nogil
 cdef void pair_tile(const Task* task, Tile* tile, real* scratch) noexcept nogil
+cdef void relative_tile(const Task* task, Tile* tile, real* scratch) noexcept nogil

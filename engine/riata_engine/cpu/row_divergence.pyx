@@ -1,10 +1,15 @@
 # Entropy, Kullback-Leibler and Jensen-Shannon divergence of rows, from probabilities, logits or log-probabilities, with gradients.
+from libc.math cimport exp
+
 from riata_engine.cpu.row_task cimport (
     BAD_NUMBER, BAD_SUM, ENTROPY, FINE, JENSEN_SHANNON, KL, LOGITS, NEGATIVE, NO_SUM, PROBABILITIES, Task, Tile,
 )
 
 include "row_math.pxi"
 include "../formulas/rows.py"
+
+cdef enum:
+    FEW = 128                   # numbers of either row that are summed, and fetched, at a time
 
 
 cdef inlined_void distribution(const Task* task, int form, const real* x, Py_ssize_t K, real* p, real* l, double* scale,
@@ -214,15 +219,32 @@ cdef inlined_void pair_part(int op, const real* p, const real* q, Py_ssize_t K, 
     odd[0] |= strange != 0 or strange_wide != 0
 
 
+cdef inlined_void fetch_pair(const real* p, const real* q, Py_ssize_t ahead, Py_ssize_t size) noexcept nogil:
+    """Numbers of the next row come into the cache, a few lines at a time beside the arithmetic on as many."""
+    if ahead >= FETCHED:
+        riata_fetch(p + ahead, size * sizeof(real))
+        riata_fetch(q + ahead, size * sizeof(real))
+
+
+cdef inlined_void the_general_way(const Task* task, Tile* tile, Py_ssize_t i, real* scratch) noexcept nogil:
+    """One row of a tile by `divergence_rows_of`."""
+    cdef Tile one = tile[0]
+    one.x[0], one.x[1] = <void*>(<real*>tile.x[0] + i * tile.ld), <void*>(<real*>tile.x[1] + i * tile.ld)
+    one.first, one.m = tile.first + i, 1
+    one.empty = tile.empty + i if tile.empty != NULL else NULL
+    divergence_rows_of(task, &one, scratch)
+    if one.code != FINE:
+        tile.bad, tile.code, tile.argument = one.bad, one.code, one.argument
+
+
 cdef cloned_void pair_rows_of(const Task* task, Tile* tile, real* scratch) noexcept nogil:
     """KL and Jensen-Shannon of probabilities without gradients, as many logarithms as terms; what is out of the ordinary goes the
     general way, row by row."""
-    cdef Py_ssize_t i, start, K = tile.K
+    cdef Py_ssize_t i, start, size, K = tile.K
     cdef const real* p
     cdef const real* q
     cdef double value, sum_p, sum_q
     cdef int odd
-    cdef Tile one
     for i in range(tile.m):
         p = <const real*>tile.x[0] + i * tile.ld
         q = <const real*>tile.x[1] + i * tile.ld
@@ -230,11 +252,13 @@ cdef cloned_void pair_rows_of(const Task* task, Tile* tile, real* scratch) noexc
         odd = 0
         start = 0
         while start < K:
+            size = min(<Py_ssize_t>FEW, K - start)
+            fetch_pair(p + start, q + start, K, size)
             if task.op == KL:
-                pair_part(KL, p + start, q + start, min(PART, K - start), &value, &sum_p, &sum_q, &odd)
+                pair_part(KL, p + start, q + start, size, &value, &sum_p, &sum_q, &odd)
             else:
-                pair_part(JENSEN_SHANNON, p + start, q + start, min(PART, K - start), &value, &sum_p, &sum_q, &odd)
-            start += PART
+                pair_part(JENSEN_SHANNON, p + start, q + start, size, &value, &sum_p, &sum_q, &odd)
+            start += FEW
         if task.op == JENSEN_SHANNON:
             value /= 2
             odd |= task.normalize
@@ -244,16 +268,99 @@ cdef cloned_void pair_rows_of(const Task* task, Tile* tile, real* scratch) noexc
         else:
             odd |= not (fabs(sum_p - 1) <= task.tolerance and fabs(sum_q - 1) <= task.tolerance)
         if odd or (tile.empty != NULL and tile.empty[i]):
-            one = tile[0]
-            one.x[0], one.x[1] = <void*>p, <void*>q
-            one.first, one.m = tile.first + i, 1
-            one.empty = tile.empty + i if tile.empty != NULL else NULL
-            divergence_rows_of(task, &one, scratch)
-            if one.code != FINE:
-                tile.bad, tile.code, tile.argument = one.bad, one.code, one.argument
+            the_general_way(task, tile, i, scratch)
+            if tile.code != FINE:
                 return
         else:
             task.values[tile.first + i] = value
+
+
+cdef inlined_void relative_part(bint logs_of_p, bint logs_of_q, const real* p, const real* q, Py_ssize_t K, real top_p, real top_q,
+                                real scale_p, real scale_q, double* value, double* of_p, double* of_q, int* odd) noexcept nogil:
+    """Σ u (a − b), Σ u, Σ v, of probabilities with u = p, a = log p, of logarithms or logits with a = scale (p − top), u = exp a;
+    likewise v and b. `odd` where a probability is negative or no number."""
+    cdef Py_ssize_t k
+    cdef real part = 0, sum_p = 0, sum_q = 0, a, b, u, v
+    cdef int32_t strange = 0
+    cdef int64_t strange_wide = 0
+    for k in range(K):
+        a = scale_p * (p[k] - top_p) if logs_of_p else row_log(p[k])
+        b = scale_q * (q[k] - top_q) if logs_of_q else row_log(q[k])
+        u = decay(a) if logs_of_p else p[k]
+        v = decay(b) if logs_of_q else q[k]
+        part += relative_entropy(u, a, b)
+        sum_p += u
+        sum_q += v
+        if real is float:
+            strange |= riata_not_withinf(u) | riata_not_withinf(v)
+        else:
+            strange_wide |= riata_not_within(u) | riata_not_within(v)
+    value[0] += part
+    of_p[0] += sum_p
+    of_q[0] += sum_q
+    odd[0] |= strange != 0 or strange_wide != 0
+
+
+cdef inlined_void top_of_logs(const Task* task, int form, const real* x, Py_ssize_t K, real* top, real* scale, int* odd) noexcept nogil:
+    cdef real bottom
+    cdef int code
+    top[0] = 0
+    scale[0] = <real>task.scale if form == LOGITS else <real>1
+    if form != PROBABILITIES:
+        range_of(x, K, top, &bottom, &code)
+        odd[0] |= code != FINE or not fabs(top[0]) < inf
+
+
+cdef inlined_void unit_of(const Task* task, int form, double top, double total, double* unit, double* shift, int* odd) noexcept nogil:
+    """What terms are multiplied by, and what is added to their logarithms."""
+    if form == LOGITS or task.normalize:
+        unit[0], shift[0] = 1 / total, -log(total)
+        odd[0] |= not (1e-6 < total < inf)
+    else:
+        unit[0], shift[0] = exp(top), top
+        odd[0] |= not fabs(unit[0] * total - 1) <= task.tolerance
+
+
+cdef inlined_void relative_rows(bint logs_of_p, bint logs_of_q, const Task* task, Tile* tile, real* scratch) noexcept nogil:
+    cdef Py_ssize_t i, start, size, K = tile.K
+    cdef const real* p
+    cdef const real* q
+    cdef real top_p, top_q, scale_p, scale_q
+    cdef double value, sum_p, sum_q, unit_p, unit_q, shift_p, shift_q
+    cdef int odd
+    for i in range(tile.m):
+        p = <const real*>tile.x[0] + i * tile.ld
+        q = <const real*>tile.x[1] + i * tile.ld
+        value = sum_p = sum_q = 0
+        odd = tile.empty != NULL and tile.empty[i]
+        top_of_logs(task, task.form[0], p, K, &top_p, &scale_p, &odd)
+        top_of_logs(task, task.form[1], q, K, &top_q, &scale_q, &odd)
+        start = 0
+        while start < K and not odd:
+            size = min(<Py_ssize_t>FEW, K - start)
+            fetch_pair(p + start, q + start, K, size)
+            relative_part(logs_of_p, logs_of_q, p + start, q + start, size, top_p, top_q, scale_p, scale_q, &value, &sum_p, &sum_q,
+                          &odd)
+            start += FEW
+        if not odd:
+            unit_of(task, task.form[0], top_p, sum_p, &unit_p, &shift_p, &odd)
+            unit_of(task, task.form[1], top_q, sum_q, &unit_q, &shift_q, &odd)
+        if not odd:
+            task.values[tile.first + i] = unit_p * value + unit_p * sum_p * (shift_p - shift_q)
+            continue
+        the_general_way(task, tile, i, scratch)
+        if tile.code != FINE:
+            return
+
+
+cdef cloned_void relative_rows_of(const Task* task, Tile* tile, real* scratch) noexcept nogil:
+    """KL without gradients where p or q is given by logarithms or logits: normalised by Σ p (log p − log q) of what is not."""
+    if task.form[0] == PROBABILITIES:
+        relative_rows(False, True, task, tile, scratch)
+    elif task.form[1] == PROBABILITIES:
+        relative_rows(True, False, task, tile, scratch)
+    else:
+        relative_rows(True, True, task, tile, scratch)
 
 
 cdef void divergence_tile(const Task* task, Tile* tile, real* scratch) noexcept nogil:
@@ -262,3 +369,7 @@ cdef void divergence_tile(const Task* task, Tile* tile, real* scratch) noexcept 
 
 cdef void pair_tile(const Task* task, Tile* tile, real* scratch) noexcept nogil:
     pair_rows_of(task, tile, scratch)
+
+
+cdef void relative_tile(const Task* task, Tile* tile, real* scratch) noexcept nogil:
+    relative_rows_of(task, tile, scratch)

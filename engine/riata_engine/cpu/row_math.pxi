@@ -19,6 +19,8 @@ cdef extern from "riata_rows.h":
     int32_t riata_keyf(float x) noexcept nogil
     int64_t riata_odd_pair(double p, double q) noexcept nogil
     int32_t riata_odd_pairf(float p, float q) noexcept nogil
+    int64_t riata_not_within(double x) noexcept nogil
+    int32_t riata_not_withinf(float x) noexcept nogil
     double riata_from_key(int64_t key) noexcept nogil
     float riata_from_keyf(int32_t key) noexcept nogil
 

@@ -9,7 +9,8 @@ from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from riata_engine.cpu.row_divergence cimport divergence_tile, pair_tile
+from riata_engine.cpu.row_columns cimport by_columns, columns_at_once, columns_tile
+from riata_engine.cpu.row_divergence cimport divergence_tile, pair_tile, relative_tile
 from riata_engine.cpu.row_softmax cimport cross_entropy_tile, softmax_tile, softmax_vjp_tile
 from riata_engine.cpu.row_task cimport (
     CROSS_ENTROPY, CROSS_ENTROPY_OF_LABELS, ENTROPY, FINE, JENSEN_SHANNON, KL, LOG_SOFTMAX, LOG_SOFTMAX_VJP, LOGSUMEXP,
@@ -51,6 +52,7 @@ cdef struct Layout:
     double neutral[2]              # what stands for entries that take no part, of the inputs
     double left_out[2]             # and what outputs hold there
     bint staged, streamed
+    bint columns                   # rows side by side: a kernel that takes them as they lie
 
 
 cdef void turn(const real* source, Py_ssize_t source_ld, Py_ssize_t rows, Py_ssize_t columns, real* to, Py_ssize_t ld) noexcept nogil:
@@ -140,9 +142,12 @@ cdef void apply(const Task* task, Tile* tile, real* scratch) noexcept nogil:
         softmax_vjp_tile(task, tile, scratch)
     elif task.op <= CROSS_ENTROPY:
         cross_entropy_tile(task, tile, scratch)
-    elif (task.op != ENTROPY and tile.y[0] == NULL and tile.y[1] == NULL and task.form[0] == PROBABILITIES
-          and task.form[1] == PROBABILITIES):
+    elif task.op == ENTROPY or tile.y[0] != NULL or tile.y[1] != NULL:
+        divergence_tile(task, tile, scratch)
+    elif task.form[0] == PROBABILITIES and task.form[1] == PROBABILITIES:
         pair_tile(task, tile, scratch)
+    elif task.op == KL:
+        relative_tile(task, tile, scratch)
     else:
         divergence_tile(task, tile, scratch)
 
@@ -154,6 +159,13 @@ cdef int do_tile(const Task* task, const Layout* L, const void** inputs, void** 
     cdef real* memory
     cdef real* at
     cdef uint8_t* empty = NULL
+    if L.columns:
+        tile.first, tile.m, tile.K, tile.ld = o * L.inner + first, m, L.K, L.inner
+        tile.code, tile.argument, tile.empty = FINE, 0, NULL
+        for k in range(2):
+            tile.x[k] = <void*>(<const real*>inputs[k] + o * L.K * L.inner + first) if inputs[k] != NULL else NULL
+            tile.y[k] = <real*>outputs[k] + o * L.K * L.inner + first if outputs[k] != NULL else NULL
+        return columns_tile(task, tile, L.streamed, kind)
     if L.staged and L.K <= SHORT:
         length = (L.K + LANES - 1) // LANES * LANES
     ld = length + LANES if L.inner > 1 and length % APART == 0 else length
@@ -197,7 +209,10 @@ cdef int each_tile(const Task* task, const Layout* L, const void** inputs, void*
     cdef int* lost
     cdef int status = 0
     at_once = STREAMED_AT_ONCE if L.streamed else AT_ONCE
-    most = max(at_once // length, 4 if length > WIDE else LANES) if L.inner > 1 else max(at_once // length, 1)
+    if L.columns:
+        most = columns_at_once(L.K, L.outer * L.inner, sizeof(real), n_threads)
+    else:
+        most = max(at_once // length, 4 if length > WIDE else LANES) if L.inner > 1 else max(at_once // length, 1)
     most = min(most, L.inner if L.inner > 1 else L.outer)
     per_outer = (L.inner + most - 1) // most
     tiles = L.outer * per_outer if L.inner > 1 else (L.outer + most - 1) // most
@@ -274,9 +289,10 @@ def run(str op, tuple shape, list inputs, list outputs, *, bint single, double[:
     task.values = &values[0] if values is not None else NULL
     L.outer, L.K, L.inner = shape
     L.mask = &mask[0] if mask is not None else NULL
-    L.staged = L.inner > 1 or L.mask != NULL or copy or (L.K <= SHORT and L.K % LANES != 0)
-    L.streamed = (streamed and not L.staged and L.K <= STREAMED_AT_ONCE and (outputs[0] is not None or outputs[1] is not None)
-                  and L.outer * L.K * (4 if single else 8) >= STREAMED)
+    L.columns = L.inner >= LANES and L.mask == NULL and by_columns(&task)
+    L.staged = not L.columns and (L.inner > 1 or L.mask != NULL or copy or (L.K <= SHORT and L.K % LANES != 0))
+    L.streamed = (streamed and not L.staged and (L.columns or L.K <= STREAMED_AT_ONCE)
+                  and (outputs[0] is not None or outputs[1] is not None) and L.outer * L.K * (4 if single else 8) >= STREAMED)
     for k in range(2):
         L.neutral[k], L.left_out[k], task.form[k] = neutral[k], left_out[k], forms[k]
         sources[k] = address(inputs[k])

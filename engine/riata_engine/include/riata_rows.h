@@ -6,7 +6,7 @@
  *     riata_row_expf   2.1224 at -65.1675415 (2.2836 at -65.4543991), of positive x 1.6578 at 75.541153 (1.8478 at 75.2281723),
  *                      for |x| from 2^-7 on (below, of every 211th float, less) and results from 2^-126 on; smaller ones are 0 or
  *                      have lost digits. x above 88 counts as that.
- *     riata_row_logf   1.5512 at 54.4794769 (2.0320 at 2.14357187e-39, subnormal), for every positive number
+ *     riata_row_logf   1.5545 at 2886.97461 (2.0320 at 2.14357187e-39, subnormal), for every positive number
  *     riata_row_exp    below 3 for results from 2^-1022 on; x above 709 counts as that
  *     riata_row_log    below 3 for every positive number, subnormal ones included
  * A NaN gives a number without meaning: callers look for NaNs first. */
@@ -126,6 +126,19 @@ static inline int64_t riata_odd_pair(double p, double q) {
     memcpy(&a, &p, sizeof a);
     memcpy(&b, &q, sizeof b);
     return ((a | b) >> 63) | ((b < 0x0010000000000000LL) & (a > 0));
+}
+
+/* not 0 where x has a sign, is infinite or a NaN */
+static inline int32_t riata_not_withinf(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits >= 0x7f800000u;
+}
+
+static inline int64_t riata_not_within(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits >= 0x7ff0000000000000ULL;
 }
 
 static inline float riata_from_keyf(int32_t key) {
