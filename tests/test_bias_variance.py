@@ -1,4 +1,6 @@
 """Bias, variance and noise: against closed forms, slow loops and exact identities."""
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -236,3 +238,13 @@ def test_bad_input_is_named(options, message):
 def test_decompose_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         diagnose.decompose(*arguments)
+
+
+def test_a_noise_far_above_the_error_is_warned_of():
+    X, y = rows()
+    with pytest.warns(UserWarning, match=r"noise of variance 1e\+09 is above bias² \+ noise together, .* in squared units of y"):
+        parts = diagnose.bias_variance(X, y, alpha=0.01, n_boot=10, noise=1e9)
+    assert parts.bias < -9e8
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        diagnose.bias_variance(X, y, alpha=0.01, n_boot=10, noise=1.0)

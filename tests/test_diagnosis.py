@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 
 from riata.optim import descend, diagnose, lr_range_test
 from riata_engine.descent import largest_curvature
@@ -79,6 +80,7 @@ def test_divergence_is_stopped_and_the_best_coefficients_kept(factor):
     assert diagnose(run, X).verdict == "diverging"
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_growth_is_the_factor_of_the_steepest_component():
     run, _, _ = gradient_descent(2.5 / 4, epochs=9)
     assert diagnose(run.history).evidence["growth"] == pytest.approx(1.5, rel=1e-2)
@@ -133,3 +135,72 @@ def test_range_of_step_sizes(tmp_path):
     assert own.steps[0] < own.best_step < own.steps[-1]
     with pytest.raises(ValueError, match="below high"):
         lr_range_test(X, y, low=1.0, high=0.1)
+
+
+def standardised_cancer():
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.preprocessing import StandardScaler
+
+    X, y = load_breast_cancer(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+@pytest.mark.parametrize(("optimizer", "suggested"), [("adam", 1e-3), ("sgd", None)])
+def test_a_run_that_ends_above_its_start_has_steps_too_large(optimizer, suggested):
+    X, y = standardised_cancer()
+    with pytest.warns(ConvergenceWarning, match="1 of 1 runs ended above the objective that they began with"):
+        run = descend(X, y, loss="logistic", optimizer=optimizer, step=1000.0)
+    assert run.start_objective == pytest.approx(np.log(2))
+    assert run.status == "max_epochs"
+    assert run.objective > 1
+    found = diagnose(run, X, y)
+    assert found.verdict == "step too large"
+    assert found.evidence["rise"] > 1
+    assert found.suggested_step < 1
+    assert suggested is None or found.suggested_step == suggested
+    cured = descend(X, y, loss="logistic", optimizer=optimizer, step=found.suggested_step)
+    assert cured.objective < run.start_objective / 2
+    assert diagnose(cured, X, y).verdict != "step too large"
+
+
+def test_noise_about_a_good_start_is_not_a_step_too_large():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 3))
+    beta = np.ones(3)
+    y = X @ beta + 1e-3 * rng.normal(size=400)
+    begun = np.linalg.lstsq(X, y, rcond=None)[0]
+    run = descend(X, y, start=(begun, 0.0), optimizer="sgd", step=0.5, batch_size=1, epochs=30, intercept=False)
+    assert run.start_objective == pytest.approx(np.mean((y - X @ begun) ** 2) / 2)
+    assert diagnose(run).evidence["rise"] > 0.1
+    assert diagnose(run).verdict == "noise floor"
+
+
+def test_one_epoch_is_too_short_to_tell():
+    X, y = standardised_cancer()
+    found = diagnose(descend(X, y, loss="logistic", epochs=1))
+    assert found.verdict == "too short to tell"
+    assert found.suggested_step is None
+    assert found.advice == "run more epochs"
+    assert diagnose(descend(X, y, loss="logistic", epochs=30)).verdict != "too short to tell"
+
+
+def test_the_start_of_each_problem_of_a_batch_is_told():
+    X, y = quadratic()
+    run = descend(X, np.column_stack([y, 3 * y]), batch_size=None, epochs=3, intercept=False)
+    np.testing.assert_allclose(run.start_objective, [np.mean(y**2) / 2, 9 * np.mean(y**2) / 2])
+
+
+def test_arguments_of_a_diagnosis_are_checked():
+    X, y = quadratic()
+    run = descend(X, y, epochs=3)
+    for wrong, message in (({"X": X[:, :1]}, "X has 1 columns; the model was fitted on 2"),
+                           ({"X": X, "y": y[:3]}, r"y has shape \(3,\), X has 64 rows"),
+                           ({"curvature": "a"}, "curvature = 'a'"), ({"curvature": 0.0}, "curvature = 0")):
+        with pytest.raises((ValueError, TypeError), match=message):
+            diagnose(run, **wrong)
+    labels = np.where(y > 0, "yes", "no")
+    told = descend(X, labels, loss="logistic", epochs=3)
+    assert diagnose(told, X, labels).evidence == diagnose(told, X).evidence
+    for wrong, message in (({"y": np.column_stack([y, y])}, "y has shape"), ({"y": y, "alpha": [0.1, 0.2]}, "alpha has shape")):
+        with pytest.raises(ValueError, match=message):
+            lr_range_test(X, **wrong)

@@ -248,3 +248,18 @@ def test_other_bad_input():
     rare[:3] = 1
     with pytest.raises(ValueError, match=r"are all of one kind"):
         diagnose.learning_curve(X, rare, loss="logistic", alpha=0.1, cv=3, train_sizes=[10, 80])
+
+
+def test_labels_are_told_what_loss_or_estimator_they_take():
+    X, y = rows()
+    two, three = np.where(y > 0, "yes", "no"), np.array(["a", "b", "c"])[np.digitize(y, [-1, 1])]
+    for labels in (two, three, three.astype(object)):
+        with pytest.raises(ValueError, match=r"y has labels, such as .*loss='logistic'.*estimator=riata.linear_model"):
+            diagnose.learning_curve(X, labels)
+    with pytest.raises(ValueError, match=r"loss = 'multinomial' is not among .*estimator="):
+        diagnose.learning_curve(X, three, loss="multinomial")
+    with pytest.raises(ValueError, match="y has labels"):
+        diagnose.bias_variance(X, two)
+    assert diagnose.learning_curve(X, two, loss="logistic", alpha=0.1, cv=3, train_sizes=[40, 80]).sizes.tolist() == [40, 80]
+    model = riata.linear_model.LogisticRegression()
+    assert diagnose.learning_curve(X, three, estimator=model, cv=3, train_sizes=[40, 80]).score_label

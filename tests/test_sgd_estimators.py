@@ -251,3 +251,66 @@ def test_dropout_and_a_memory_of_slopes_do_not_go_together(optimizer):
     X, y = data()
     with pytest.raises(ValueError, match=f"dropout=0.1 with optimizer='{optimizer}'"):
         SGDClassifier(optimizer=optimizer, dropout=0.1).fit(X, y)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "squared_error", "huber", "epsilon_insensitive",
+                                  "squared_epsilon_insensitive"])
+@pytest.mark.parametrize("storage", [np.asarray, sparse.csr_array])
+def test_optimal_steps_recover_from_their_first_ones_as_in_scikit_learn(loss, storage):
+    X, y = load_breast_cancer(return_X_y=True)
+    X = storage(np.ascontiguousarray(StandardScaler().fit_transform(X)))
+    settings = {"loss": loss, "shuffle": False, "tol": None, "penalty": None, "random_state": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        long = SGDClassifier(max_iter=30, **settings).fit(X, y)
+        one, other = (kind(max_iter=1, **settings).fit(X, y) for kind in (SGDClassifier, theirs.SGDClassifier))
+    assert long.n_iter_ == 30                            # nothing stops them, though the objective begins far above that of zeros
+    assert long.history_.objective[0] > 1
+    assert long.history_.objective[-1] < long.history_.objective[0]
+    if storage is np.asarray:                            # of sparse rows scikit-learn slows the intercept down
+        np.testing.assert_allclose(one.coef_, other.coef_, atol=1e-6 * abs(other.coef_).max())   # errors grow from step to step
+        np.testing.assert_allclose(one.intercept_, other.intercept_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_squared_hinge_learns_with_the_default_schedule(seed):
+    X, y = load_breast_cancer(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    model = SGDClassifier("squared_hinge", random_state=seed).fit(X, y)
+    assert model.score(X, y) > 0.95
+    assert model.n_iter_ > 5
+
+
+def test_other_schedules_still_stop_where_they_diverge():
+    X, y = load_breast_cancer(return_X_y=True)
+    with pytest.warns(ConvergenceWarning, match="grew without bound"):
+        model = SGDClassifier("squared_hinge", learning_rate="constant", eta0=10.0, random_state=0).fit(X, y)
+    assert np.isfinite(model.coef_).all()
+
+
+def test_messages_name_what_was_given():
+    X, y = data()
+    for said in ("a", None, [1.0, 2.0]):
+        with pytest.raises(ValueError, match=r"early_stopping: the function returned .*a finite number"):
+            SGDClassifier(early_stopping=lambda model, said=said: said).fit(X, y)
+    for model in (SGDClassifier(warm_start=True), SGDRegressor(warm_start=True)):
+        model.fit(X, y)
+        with pytest.raises(ValueError, match=r"warm_start=True goes on from coef_ of shape .* 2 features.*warm_start=False"):
+            model.fit(X[:, :2], y)
+    with pytest.raises(ValueError, match="coef_init has NaN"):
+        SGDRegressor().fit(X, y, coef_init=np.full(X.shape[1], np.nan))
+    with pytest.raises(ValueError, match=r"has one class: 1\.0\. "):
+        SGDClassifier().fit(X, np.ones(len(X)))
+    for weight in (-1, 0, np.inf):
+        with pytest.raises(ValueError, match=r"class_weight = .* gives class 0 the weight"):
+            SGDClassifier(class_weight={0: weight, 1: 0}).fit(X, y)
+
+
+def test_sparse_coefficients_are_made_dense_before_learning_goes_on():
+    X, y = data()
+    model = SGDClassifier(penalty="l1", alpha=0.01, random_state=0).fit(X, y).sparsify()
+    with pytest.raises(ValueError, match=r"densify\(\)"):
+        model.partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"densify\(\)"):
+        model.set_params(warm_start=True).fit(X, y)
+    assert model.densify().partial_fit(X, y).coef_.shape == (1, X.shape[1])

@@ -69,6 +69,8 @@ cdef void mini_batch(const Run* R, Problem* P, int k, const int* rows, Py_ssize_
         slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta, here, k, ROWS, S.u, part)
         for q in range(k):
             value[q] += part[q]
+            if R.schedule == OPTIMAL:
+                bound_slopes(S.w + q * ROWS, here, S.u + q * ROWS)
             if P[q].memory != NULL:
                 remember(P[q].memory, rows + at, here, R.reduction != SVRG or not learn, learn, S.u + q * ROWS)
         add_rows(R, rows + at, S.x, here, S.u, k, S.g)
@@ -138,8 +140,10 @@ cdef void end_of_epoch(const Run* R, Problem* P, long epoch, Room* S) noexcept n
         mean_losses(R, P, 1, R.held, R.n_held, b, S, False, H + 6)
     if isfinite(P.start_value):
         P.rises = P.rises + 1 if objective > P.before else 0
-        if (not isfinite(objective) or not isfinite(H[2]) or objective > HOPELESS * (fabs(P.start_value) + 1e-300)
-                or (P.rises >= RISES and objective > 2 * fabs(P.start_value))):
+        if (not isfinite(objective) or not isfinite(H[2]) or
+                (R.schedule != OPTIMAL and                   # which begins with steps far too long, and recovers from them
+                 (objective > HOPELESS * (fabs(P.start_value) + 1e-300)
+                  or (P.rises >= RISES and objective > 2 * fabs(P.start_value))))):
             P.ended, P.status[0] = True, DIVERGED
             memcpy(P.b, P.best, R.ld * sizeof(double))
             return
@@ -299,7 +303,8 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     problems : (B, 6)
         l1, l2, lam, lr, alpha, t0.
     state : arrays (B, ld) "b", "best", "begin", "last", "drift", and where they are used "v", "s", "average", "mean", "gathered", "tail";
-        "memory" (B, n); "t", "averaged", "lr" (B,). ld = p rounded up to a multiple of 8, and 8 more; the intercept is the first of these.
+        "memory" (B, n); "t", "averaged", "lr" and "began_at" (the objective at the start) (B,). ld = p rounded up to a multiple of 8,
+        and 8 more; the intercept is the first of these.
     record : (B, epochs, 7), status, done : (B,)
         History, how it ended, epochs.
     asked : callable or None
@@ -318,7 +323,7 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     cdef double[:, ::1] b = state["b"], best = state["best"], begin = state["begin"], last = state["last"], drift = state["drift"]
     cdef double[:, ::1] v = state.get("v"), s = state.get("s"), average = state.get("average"), mean = state.get("mean")
     cdef double[:, ::1] memory = state.get("memory"), gathered = state.get("gathered"), tail = state.get("tail")
-    cdef double[::1] t = state["t"], averaged = state["averaged"], lr = state["lr"]
+    cdef double[::1] t = state["t"], averaged = state["averaged"], lr = state["lr"], began_at = state["began_at"]
     memset(&R, 0, sizeof(Run))
     open_products(&R, x, indptr, indices, p)
     if R.sparse:
@@ -383,7 +388,7 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
             close_room(S)
             free(S)
     for i in range(B):
-        t[i], averaged[i], lr[i] = P[i].t, P[i].averaged, P[i].lr
+        t[i], averaged[i], lr[i], began_at[i] = P[i].t, P[i].averaged, P[i].lr, P[i].start_value
     free(P)
     if failed:
         raise MemoryError("run_descent: no room for the gradients of a task")

@@ -10,6 +10,7 @@ cdef extern from "riata_simd.h":
     ctypedef void cloned_void "RIATA_CLONED_VOID"
 
 cdef double SMALL = 1e-120                    # a product of shrinkages below this starts again from one
+cdef double STEEPEST = 1e12                   # "optimal" bounds slopes by this, as scikit-learn does: its first steps overflow
 
 
 cdef struct Room:
@@ -317,6 +318,12 @@ cdef void lazy_end(const Run* R, Problem* P, double h) noexcept nogil:
         catch_up_all(R, P)
 
 
+cdef inline void bound_slopes(const double* w, Py_ssize_t m, double* u) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(m):
+        u[i] = max(-STEEPEST * w[i], min(STEEPEST * w[i], u[i]))
+
+
 cdef void lazy_row(const Run* R, Problem* P, const int* rows, Py_ssize_t left, long epoch, Room* S) noexcept nogil:
     """A whole step of one sparse row: its entries are looked at twice."""
     cdef Py_ssize_t a, j, begin = R.indptr[rows[0]], length = R.indptr[rows[0] + 1] - R.indptr[rows[0]]
@@ -341,6 +348,8 @@ cdef void lazy_row(const Run* R, Problem* P, const int* rows, Py_ssize_t left, l
         norm += z * z
     S.y[0], S.w[0] = P.y[rows[0]], P.weight[rows[0]]
     slopes_of_rows(R.loss, R.a, S.y, S.w, &eta, 1, 1, ROWS, S.u, &value)
+    if R.schedule == OPTIMAL:
+        bound_slopes(S.w, 1, S.u)
     u = S.u[0]
     P.loss += value
     on_intercept = u * u if R.intercept else 0

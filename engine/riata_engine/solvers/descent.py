@@ -43,7 +43,7 @@ class Descent:
     held : rows of validation, that are not learnt from
     patience, tol : stop after ``patience`` epochs without an improvement by ``tol``; tol −inf: never
     measure : None or a function of (coef (B, p), intercept (B,)) that gives a validation loss after each epoch, one for all or
-    (B,); without ``held``
+    (B,); without ``held``. ``measure_name`` is the argument that it was given as, for messages
     restore : whether an answer is the best of the validation
     state : of a run that goes on, as ``Answers.state``
     certify : whether objective and gap are computed
@@ -84,6 +84,7 @@ class Descent:
     patience: int = 5
     tol: float = -np.inf
     measure: object = None
+    measure_name: str = "validation"
     restore: bool = True
     start: tuple | None = None
     state: dict | None = None
@@ -115,22 +116,31 @@ class Answers:
 class Asked:
     """``measure`` of a ``Descent`` at its state of now, for the compiled epochs: what it raises is kept, and ends the run."""
 
-    def __init__(self, measure, state, p):
-        self.measure, self.state, self.p, self.error = measure, state, p, None
+    def __init__(self, measure, state, p, name):
+        self.measure, self.state, self.p, self.name, self.error = measure, state, p, name, None
 
     def __call__(self):
         b, averaged = self.state["b"], self.state["averaged"] > 0
         if averaged.any():
             b = np.where(averaged[:, None], self.state["average"], b)
         try:
-            losses = np.asarray(self.measure(b[:, : self.p] + 0.0, b[:, -8].copy()), dtype=float)
+            said = self.measure(b[:, : self.p] + 0.0, b[:, -8].copy())
+            losses = _numbers(said)
             if losses.shape not in ((), (len(b),)) or not np.isfinite(losses).all():
-                raise ValueError(f"validation gave {losses}: a function for early stopping returns a finite number, lower for "
+                raise ValueError(f"{self.name}: the function returned {said!r}; it must return a finite number, lower for "
                                  f"better{'' if len(b) == 1 else f', or {len(b)} of them'}")
         except BaseException as error:
             self.error = error
             return None
         return np.full(len(b), losses)
+
+
+def _numbers(said):
+    """What a function of the caller's returned, as floats; NaN where it is no number."""
+    try:
+        return np.asarray(said, dtype=float)
+    except (TypeError, ValueError):
+        return np.array(np.nan)
 
 
 def by_rows(X):
@@ -163,7 +173,8 @@ def fresh_state(B, p, optimizer, reduction, average, n, lr, start=None, lazy=Fal
     if reduction:
         state |= {name: np.zeros((B, ld)) for name in ("mean", "gathered", "tail")}
         state["memory"] = np.zeros((B, n))
-    state |= {"t": np.zeros(B), "averaged": np.zeros(B), "lr": np.array(lr, dtype=float), "epoch": 0}
+    state |= {"t": np.zeros(B), "averaged": np.zeros(B), "lr": np.array(lr, dtype=float), "epoch": 0,
+              "began_at": np.full(B, np.nan)}
     if start is not None:
         state["b"][:, :p], state["b"][:, ld - 8] = start
     return state
@@ -261,7 +272,7 @@ def _run(problem, entries, rows, held, weights, optimizer, reduction, batch, laz
     status, done = np.zeros(B, np.int8), np.zeros(B, np.int64)
     group, group_at = (None, None) if not grouped else (np.asarray(part, np.int32) for part in problem.groups)
     control.total = control.total or B
-    asked = None if problem.measure is None else Asked(problem.measure, state, p)
+    asked = None if problem.measure is None else Asked(problem.measure, state, p, problem.measure_name)
     run_descent(x, indptr, indices, p, rows, held, np.ascontiguousarray(problem.Y.T, dtype=float),
                 np.ascontiguousarray(problem.target, dtype=np.intp), weights, settings, np.ascontiguousarray(problems), state,
                 record, status, done, group, group_at, control, n_threads, asked, basis)

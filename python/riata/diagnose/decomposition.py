@@ -1,5 +1,6 @@
 """Bias, variance and noise: the parts of an expected error, from what many models say of the same rows."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,8 @@ from riata.plots_diagnose import plot_decomposition
 from riata.tables import dataframe, vector
 from riata.validation import check_number, check_target, check_weights
 
+#: standard errors below zero from which a bias² is not that of chance
+BEYOND = 3
 ERRORS = ("squared", "zero_one")
 LABELS = {"squared": "squared error", "zero_one": "misclassification error"}
 
@@ -157,6 +160,11 @@ def decompose(predictions, y, *, error="squared", truth=None, noise=None, unseen
     ValueError, TypeError
         For bad arguments, and if no row has two predictions.
 
+    Warns
+    -----
+    UserWarning
+        If `noise` is far above what bias² and noise are together.
+
     References
     ----------
     Geman, Bienenstock and Doursat (1992), "Neural networks and the bias/variance dilemma", Neural Computation 4.
@@ -198,7 +206,12 @@ def decompose(predictions, y, *, error="squared", truth=None, noise=None, unseen
         else:
             rows["noise"] = np.full(n, np.nan) if variance_known is None else variance_known
             rows["bias"] = together - rows["noise"]
-    return _result("squared", rows, main, count, weights, source, model)
+    result = _result("squared", rows, main, count, weights, source, model)
+    if variance_known is not None and result.bias < -BEYOND * result.se["bias_and_noise"]:
+        warnings.warn(f"noise of variance {result.noise:.4g} is above bias² + noise together, {result.bias_and_noise:.4g} ± "
+                      f"{result.se['bias_and_noise']:.2g}: bias² comes out as {result.bias:.4g}. Give the variance of y "
+                      "about its mean at each row, in squared units of y", UserWarning, stacklevel=2)
+    return result
 
 
 def _zero_one(predictions, y, truth, noise, unseen, weights, model):

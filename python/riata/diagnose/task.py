@@ -20,6 +20,11 @@ from riata.validation import check_l1_ratio, check_number, check_target, check_w
 MODEL = {"loss": "squared", "l1_ratio": 1.0, "alpha": "min", "inner_cv": 5, "alphas": 100, "alpha_min_ratio": None,
          "offset": None, "penalty_factor": None, "lower": None, "upper": None, "positive": False, "intercept": True,
          "standardize": False, "solver": "auto", "tol": 1e-6, "max_epochs": 100_000}
+#: what labels of several classes take
+SEVERAL = ("for more than two classes give a classifier, such as estimator=riata.linear_model.LogisticRegression(), and leave "
+           "loss out")
+#: labels that are looked at for text
+MANY = 100
 #: what can be scored of predictions alone
 OF_NUMBERS, OF_LABELS = ("deviance", "mse", "mae", "r2"), ("deviance", "class", "accuracy")
 
@@ -62,6 +67,7 @@ def check_task(arguments):
     scoring = arguments.get("scoring", "deviance")
     if arguments["estimator"] is not None:
         return _estimator_task(arguments, scoring)
+    _check_loss(arguments["loss"], arguments["y"])
     given = check_arguments({"progress": None, "time_budget": None, "backend": "cpu", **arguments})
     alpha, l1_ratio = check_alpha(arguments["alpha"]), check_l1_ratio(arguments["l1_ratio"])
     measure = check_scoring(scoring, given.loss, given.classes, given.weights)
@@ -73,6 +79,18 @@ def check_task(arguments):
 
     chosen = f"alpha {alpha:.4g}" if not isinstance(alpha, str) else f"alpha by {alpha} of inner folds"
     return Task(given, fit, measure, label, f"{given.loss.name} loss, l1_ratio {l1_ratio:g}, {chosen}", alpha, l1_ratio)
+
+
+def _check_loss(loss, y):
+    """Refuse labels without a loss for them, and the loss that only an estimator has."""
+    if isinstance(loss, str) and loss == "multinomial":
+        raise ValueError(f"loss = 'multinomial' is not among those of the batched fits here: {SEVERAL}")
+    if not (isinstance(loss, str) and loss == SQUARED.name):
+        return
+    labels = np.asarray(y)
+    if labels.ndim == 1 and (labels.dtype.kind in "US" or any(isinstance(label, str) for label in labels[:MANY].tolist())):
+        raise ValueError(f"y has labels, such as {labels[:1].tolist()[0]!r}, and loss = 'squared' is for numbers. For two "
+                         f"classes give loss='logistic'; {SEVERAL}")
 
 
 def check_alpha(alpha):

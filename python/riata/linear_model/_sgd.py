@@ -5,6 +5,7 @@ from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
@@ -76,6 +77,8 @@ class StochasticLinear(LinearPredictor):
         optimizer = check_optimizer(self.optimizer)
         if partial and self.early_stopping:
             raise ValueError("early_stopping should be False with partial_fit: it needs all rows at once")
+        if (partial or self.warm_start) and issparse(getattr(self, "coef_", None)):
+            raise ValueError(f"coef_ of this {name} is sparse, and learning goes on from dense ones: call densify() first")
         if partial and optimizer.name in ("sag", "saga", "svrg", "centralvr"):
             raise ValueError(f"optimizer={optimizer.name!r} keeps a slope of every row, and cannot be used with partial_fit: "
                              "take 'sgd' or another that needs none")
@@ -116,7 +119,7 @@ class StochasticLinear(LinearPredictor):
             schedule=SCHEDULE_NAMES[self.learning_rate], t0=t0, rate_alpha=float(self.alpha), batch_size=batch,
             epochs=1 if partial else int(self.max_iter), shuffle=bool(self.shuffle),
             seed=seed, dropout=float(self.dropout), held=held,
-            measure=self._measure(X.dtype), patience=int(self.n_iter_no_change),
+            measure=self._measure(X.dtype), measure_name="early_stopping", patience=int(self.n_iter_no_change),
             tol=-np.inf if self.tol is None or partial else float(self.tol),
             state=self._last_state(B) if partial else None, start=start,
             average_from=(int(self.average) - 1) // batch if self.average else -1, n_threads=self._threads(),

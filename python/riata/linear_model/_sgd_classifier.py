@@ -121,7 +121,8 @@ validation_fraction, n_iter_no_change, warm_start, average, batch_size, optimize
         X, y, weights = self._checked(X, y, sample_weight)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"SGDClassifier needs rows of at least 2 classes, but the data has one class: {self.classes_[0]!r}. "
+            raise ValueError(f"SGDClassifier needs rows of at least 2 classes, but the data has one class: "
+                             f"{self.classes_.tolist()[0]!r}. "
                              "The number of classes has to be greater than one; got 1 class")
         before = known if known is not None and np.array_equal(known[2], self.classes_) else (None, None)
         held = None
@@ -129,8 +130,7 @@ validation_fraction, n_iter_no_change, warm_start, average, batch_size, optimize
             split = StratifiedShuffleSplit(test_size=self.validation_fraction, random_state=self.random_state)
             held = np.sort(next(split.split(np.zeros(len(codes)), codes))[1]).astype(np.int32)
         problems = 1 if len(self.classes_) == 2 else len(self.classes_)
-        start = starting_point(before[0] if coef_init is None else coef_init,
-                               before[1] if intercept_init is None else intercept_init, problems, X.shape[1])
+        start = starting_point((coef_init, intercept_init), before[:2], problems, X.shape[1])
         self._state = None
         return self._learn(X, y, codes, weights, held, start)
 
@@ -179,6 +179,10 @@ validation_fraction, n_iter_no_change, warm_start, average, batch_size, optimize
         Y = coded(codes, K, "hinge" if self.loss in REGRESSIONS else self.loss)
         if self.class_weight is not None:
             of_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+            if not (np.isfinite(of_class) & (of_class >= 0)).all() or not of_class.any():
+                wrong = int(np.argmin(np.isfinite(of_class) & (of_class > 0)))
+                raise ValueError(f"class_weight = {self.class_weight!r} gives class {self.classes_.tolist()[wrong]!r} the weight "
+                                 f"{of_class[wrong]:g}: weights must be finite, 0 or more, and not all 0")
             rest = 1.0 if weights is None else weights
             if K == 2:
                 weights = of_class[codes] * rest

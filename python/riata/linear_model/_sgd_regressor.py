@@ -119,8 +119,7 @@ class SGDRegressor(RegressorMixin, StochasticLinear):
         if self.early_stopping and not callable(self.early_stopping):
             split = ShuffleSplit(test_size=self.validation_fraction, random_state=self.random_state)
             held = np.sort(next(split.split(X))[1]).astype(np.int32)
-        start = starting_point(before[0] if coef_init is None else coef_init,
-                               before[1] if intercept_init is None else intercept_init, 1, X.shape[1])
+        start = starting_point((coef_init, intercept_init), before, 1, X.shape[1])
         self._state = None
         return self._fitted(X, self._run(self._problem(X, y[:, None], weights, held, start)))
 
@@ -158,15 +157,22 @@ class SGDRegressor(RegressorMixin, StochasticLinear):
         return np.ascontiguousarray(coef[0])
 
 
-def starting_point(coef, intercept, problems, n_features):
-    """(coef (B, p), intercept (B,)) to start from, checked; None where neither is given."""
-    if coef is None and intercept is None:
-        return None
+def starting_point(given, before, problems, n_features):
+    """(coef (B, p), intercept (B,)) to start from, checked; None where there is neither.
+
+    ``given``: (coef_init, intercept_init); ``before``: what the last fit of a warm start left, where they are None.
+    """
     out = []
-    for name, values, shape in (("coef_init", coef, (problems, n_features)), ("intercept_init", intercept, (problems,))):
+    for name, init, left, shape in zip(("coef", "intercept"), given, before, ((problems, n_features), (problems,)), strict=True):
+        values = left if init is None else init
         values = np.zeros(shape) if values is None else np.asarray(values, dtype=float)
         if values.size != np.prod(shape):
-            raise ValueError(f"{name} has shape {values.shape}, and does not match {problems} "
-                             f"problem{'s' * (problems > 1)} of {n_features} features")
+            expected = f"{problems} problem{'s' * (problems > 1)} of {n_features} feature{'s' * (n_features > 1)}"
+            if init is None:
+                raise ValueError(f"warm_start=True goes on from {name}_ of shape {values.shape}, and does not match {expected}: "
+                                 "pass an X of as many columns as in the last fit, or set warm_start=False")
+            raise ValueError(f"{name}_init has shape {values.shape}, and does not match {expected}")
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name if init is None else name + '_init'} has NaN or infinite values: start from finite ones")
         out.append(values.reshape(shape))
-    return tuple(out)
+    return None if all(part is None for part in (*given, *before)) else tuple(out)

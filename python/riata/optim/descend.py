@@ -1,5 +1,7 @@
 """The one call: gradient descent on a linear model, or on a batch of them."""
 
+import warnings
+from inspect import signature
 from numbers import Real
 
 import numpy as np
@@ -8,7 +10,7 @@ from riata.argument_names import native
 from riata.feature_groups import check_feature_groups
 from riata.losses import Loss, check_loss, classes_of
 from riata.optim.optimizers import check_optimizer
-from riata.optim.result import DescentResult, History
+from riata.optim.result import MEANING, NEAR, DescentResult, History, rise
 from riata.optim.schedules import check_schedule
 from riata.validation import (
     MOST_EPOCHS,
@@ -107,7 +109,7 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
     restore_best : bool, default=True
         Whether the coefficients with the least validation loss are returned.
     epsilon : float, default=0.1
-        Half width of the tube of the losses that have one.
+        Half width of the tube of the losses that have one. Huber's threshold is that of `riata.losses.huber`.
     start : (coef, intercept), optional
     seed : int in [0, 2**64), default=0
     n_threads, time_budget
@@ -127,7 +129,7 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
-        If a run diverged: its best coefficients are kept.
+        If a run diverged: its best coefficients are kept. If one ended far above the objective that it began with.
 
     References
     ----------
@@ -198,11 +200,8 @@ def prepared(given):
     else:
         average = check_count(average, "average", 2**31)
     start = given["start"]
-    if start is not None:
-        start = (np.asarray(start[0], float), np.asarray(start[1], float))
-        if start[0].shape[-1:] != (p,) or not all(np.isfinite(part).all() for part in start):
-            raise ValueError(f"start = (coef, intercept) must be finite, with coef of shape ({p},): got shape {start[0].shape}")
-    parameter = check_number(given["epsilon"], "epsilon", 0.0, high_open=True) if measure in TUBES else 0.0
+    start = None if start is None else _start(start, p, B)
+    parameter = _epsilon(given["epsilon"], measure)
     if isinstance(measure, Loss):
         parameter = measure.parameter if measure.parameter is not None else LOSS[measure.name].default or 0.0
     budget = given["time_budget"]
@@ -236,15 +235,29 @@ def result_of(answers, problem, measure, classes, single, warn=False):
                "beta1": problem.beta1, "rows": problem.X.shape[0] - len(problem.held)}
     result = DescentResult(one(answers.coef), one(answers.intercept), History(**history), str(status[0]) if single else status,
                            int(answers.n_epochs[0]) if single else answers.n_epochs, one(answers.objective), one(answers.gap),
-                           one(answers.absolute_gap), one(answers.step), answers.smoothness, measure, classes, setting)
-    if warn and lost:
-        import warnings
+                           one(answers.absolute_gap), one(answers.step), one(answers.state["began_at"].copy()),
+                           answers.smoothness, measure, classes, setting)
+    if warn:
+        began = answers.state["began_at"]
+        worse = (status == "max_epochs") & (rise(answers.objective, began) > NEAR) & ~(answers.gap < NEAR)
+        _warn(lost, worse, answers.objective, began, result)
+    return result
 
+
+def _warn(lost, worse, objective, began, result):
+    """Of runs that diverged, and of those that end far above where they began."""
+    sentences = []
+    if lost:
+        sentences.append(f"{lost} of {len(worse)} runs diverged: {MEANING['diverged']}")
+    if worse.any():
+        first = int(worse.argmax())
+        sentences.append(f"{np.count_nonzero(worse)} of {len(worse)} runs ended above the objective that they began with "
+                         f"({objective[first]:.4g}, and {began[first]:.4g} at the start): the step size is too large")
+    if sentences:
         from sklearn.exceptions import ConvergenceWarning
 
-        warnings.warn(f"{lost} of {len(status)} runs diverged: {result.message}. Give a smaller step (riata.optim.diagnose "
-                      "suggests one), or step='auto'", ConvergenceWarning, stacklevel=4)
-    return result
+        warnings.warn(". ".join(sentences) + ". Give a smaller step (riata.optim.diagnose suggests one), or step='auto'",
+                      ConvergenceWarning, stacklevel=5)
 
 
 def _design(X):
@@ -295,12 +308,48 @@ def _each(values, name, low, low_open):
     """One number, or an array (B,) of them, as (1,) or (B,)."""
     if isinstance(values, Real):
         return np.array([check_number(values, name, low, low_open=low_open, high_open=True)])
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 1 or not len(values):
-        raise ValueError(f"{name} has shape {values.shape}: give a number, or one for each problem, (B,)")
+    try:
+        numbers = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} = {values!r} must be a number, or one for each problem, (B,)") from None
+    if numbers.ndim != 1 or not len(numbers):
+        raise ValueError(f"{name} has shape {numbers.shape}: give a number, or one for each problem, (B,)")
+    values = numbers
     for value in values.tolist():
         check_number(value, name, low, low_open=low_open, high_open=True)
     return values
+
+
+def _epsilon(epsilon, measure):
+    """Half width of the tube of a loss that has one; 0 of the others, which take none."""
+    if measure in TUBES:
+        return check_number(epsilon, "epsilon", 0.0, high_open=True)
+    if epsilon != signature(descend).parameters["epsilon"].default:
+        name = measure if isinstance(measure, str) else measure.name
+        remedy = "give Huber's threshold as loss=riata.losses.huber(delta)" if name == "huber" else "leave it out"
+        raise ValueError(f"epsilon = {epsilon!r} is the half width of the tube of {' and '.join(map(repr, TUBES))}, and "
+                         f"loss = {name!r} has none: {remedy}")
+    return 0.0
+
+
+def _start(start, p, B):
+    """(coef, intercept) to begin with, as float arrays that B problems can take."""
+    if not isinstance(start, (tuple, list)) or len(start) != 2:
+        raise ValueError(f"start must be a pair (coef, intercept), such as (np.zeros({p}), 0.0); got {type(start).__name__}"
+                         f"{f' of shape {start.shape}' if hasattr(start, 'shape') else ''}")
+    parts = []
+    for name, part, shape in (("coef", start[0], (p,)), ("intercept", start[1], ())):
+        try:
+            part = np.asarray(part, dtype=float)
+        except (TypeError, ValueError):
+            raise ValueError(f"start = (coef, intercept): {name} must be numbers, got {part!r}") from None
+        if part.shape not in (shape, (1, *shape), (B, *shape)):
+            raise ValueError(f"start = (coef, intercept): {name} has shape {part.shape}; expected {shape or 'a number'}, or "
+                             f"{(B, *shape)} for {B} problem{'s' * (B > 1)}")
+        if not np.isfinite(part).all():
+            raise ValueError(f"start = (coef, intercept): {name} has NaN or infinite values")
+        parts.append(part)
+    return tuple(parts)
 
 
 def _count(targets, alpha, step):
@@ -327,7 +376,11 @@ def _held(validation, n, seed):
     if rows.ndim != 1 or rows.dtype.kind not in "iu" or not len(rows) or rows.min() < 0 or rows.max() >= n:
         raise ValueError(f"validation must be a share of the rows in (0, 1), or numbers of rows from 0 to {n - 1}, "
                          "or a function of (coef, intercept)")
-    rows = np.unique(rows).astype(np.int32)
+    rows, times = np.unique(rows, return_counts=True)
+    if times.max() > 1:
+        raise ValueError(f"validation names row {rows[times.argmax()]} {times.max()} times: name each row once, "
+                         "and give it a weight to count it more")
+    rows = rows.astype(np.int32)
     if len(rows) == n:
         raise ValueError("validation names all rows: none is left to learn from")
     return rows

@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from riata.optim.result import DescentResult, History
-from riata_engine.descent import largest_curvature, loss_curvature
+from riata.optim.result import NEAR, DescentResult, History, rise
+from riata.results import check_same_features
+from riata.validation import check_design, check_number, check_target
+from riata_engine.descent import CUSTOMARY, largest_curvature, loss_curvature
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -14,6 +16,8 @@ VERDICTS = {
     "converging": "the run makes progress, and its step size lets it",
     "oscillating": "the steps go from side to side: the step size is beyond 1/L, and below 2/L, where they would grow",
     "diverging": "the objective grows: the step size is beyond what the curvature allows",
+    "step too large": "the objective is above that of the start: the steps throw it about, and their size lets it gain nothing",
+    "too short to tell": "one epoch is no evidence of how the run goes",
     "too slow": "every step goes the same way, and little is gained: the step size is far below what the curvature allows",
     "noise floor": "the noise of mini-batches undoes the progress: the objective stays above its least value at this step size",
 }
@@ -28,14 +32,16 @@ class Diagnosis:
     Attributes
     ----------
     verdict : str
-        "converged", "converging", "oscillating", "diverging", "too slow" or "noise floor".
+        "converged", "converging", "oscillating", "diverging", "step too large", "too slow", "noise floor" or "too short
+        to tell" (of one epoch).
     message : str
         A sentence with the numbers.
     evidence : dict
         What it rests on: "step_times_curvature" (NaN if the curvature is not known), "gradient_ratio" (last over first norm),
         "growth" (factor of the gradient from epoch to epoch at the end), "alignment" (cosine of successive gradients at the end),
         "signal" (norm of the mean gradient over the root mean square norm of a mini-batch's), "progress" (share of the objective
-        gained in the last third), "gap".
+        gained in the last third), "rise" (objective of the last epoch less that of the start, over the latter; of a
+        History alone the first epoch stands for the start), "gap".
     suggested_step : float or None
         None where the step size is as it should be.
     advice : str
@@ -70,8 +76,8 @@ def diagnose(run, X=None, y=None, *, curvature=None):
 
     Raises
     ------
-    ValueError
-        If the history has no epoch.
+    ValueError, TypeError
+        If the history has no epoch; if X or y are not those of the run, or `curvature` is no number above 0.
 
     References
     ----------
@@ -84,6 +90,8 @@ def diagnose(run, X=None, y=None, *, curvature=None):
         raise TypeError(f"run = {type(run).__name__} must be a DescentResult or a History")
     if curvature is None:
         curvature = _curvature(result, X, y)
+    else:
+        curvature = check_number(curvature, "curvature", 0.0, low_open=True, high_open=True)
     if history.objective.ndim == 2:
         problems = range(len(history.objective))
         return [_diagnose(history.of(b), curvature, *_settings(result, b)) for b in problems]
@@ -92,26 +100,39 @@ def diagnose(run, X=None, y=None, *, curvature=None):
 
 def _curvature(result, X, y):
     if X is not None:
-        X = X.tocsr() if hasattr(X, "tocsr") else np.asarray(X, dtype=float)
+        X = X.tocsr() if hasattr(X, "tocsr") else check_design(X)[0]
+        if result is not None:
+            check_same_features(None, X.shape[1], None, result.coef.shape[-1])
         name, parameter = ("squared", 0.0) if result is None else (getattr(result.loss, "name", result.loss),
                                                                    getattr(result.loss, "parameter", None) or 0.0)
         ones = np.ones(X.shape[0])
-        bend = loss_curvature(name, parameter, ones if y is None else np.asarray(y, dtype=float).reshape(len(ones), -1)[:, 0],
-                              ones)
+        bend = loss_curvature(name, parameter, ones if y is None else _targets(result, y, len(ones)), ones)
         return bend * largest_curvature(X, ones)
     return np.nan if result is None else result.smoothness
 
 
+def _targets(result, y, n):
+    """(n,) numbers of y, of classes 0 and 1; of many targets the first."""
+    y = np.asarray(y)
+    if y.ndim not in (1, 2) or len(y) != n:
+        raise ValueError(f"y has shape {y.shape}, X has {n} rows: give what the run learnt from")
+    y = y if y.ndim == 1 else y[:, 0]
+    if result is not None and result.classes is not None:
+        return (y == result.classes[1]).astype(float)
+    return check_target(y, n)
+
+
 def _settings(result, b):
-    """(status, gap, optimizer, beta1, whether all rows are in a batch)"""
+    """(status, gap, objective at the start, optimizer, beta1, whether all rows are in a batch)"""
     if result is None:
-        return "max_epochs", np.nan, "sgd", 0.9, None
+        return "max_epochs", np.nan, np.nan, "sgd", 0.9, None
     of = (lambda values: values[b]) if b is not None else (lambda values: values)
     s = result.setting
-    return str(of(result.status)), float(of(result.gap)), s["optimizer"], s["beta1"], s["batch_size"] >= s["rows"]
+    return (str(of(result.status)), float(of(result.gap)), float(of(result.start_objective)), s["optimizer"], s["beta1"],
+            s["batch_size"] >= s["rows"])
 
 
-def _diagnose(history, curvature, status, gap, optimizer, beta1, full):
+def _diagnose(history, curvature, status, gap, start, optimizer, beta1, full):
     if not len(history):
         raise ValueError("the history has no epoch: run at least one")
     seen = np.isfinite(history.gradient_norm) & np.isfinite(history.objective)
@@ -127,12 +148,13 @@ def _diagnose(history, curvature, status, gap, optimizer, beta1, full):
             "signal": float(np.median((history.gradient_norm / history.gradient_rms)[seen][tail])) if seen.any() else np.nan,
             "progress": float((objective[tail][0] - objective[-1]) / np.ptp(objective)) if len(objective) and np.ptp(objective)
             else 0.0, "gap": gap,
+            "rise": float(rise(objective[-1], start if np.isfinite(start) else objective[0])) if len(objective) else np.nan,
         }
     if full is None:                                  # one batch an epoch: its mean gradient is the gradient
         full = evidence["signal"] > 1 - 1e-9
     limit = {"momentum": 2 * (1 + beta1), "nesterov": 2 * (1 + beta1) / (1 + 2 * beta1), "sgd": 2.0}.get(optimizer, np.nan)
-    verdict = _verdict(evidence, status, full, limit, optimizer, bool(seen.all()))
-    suggestion, advice = _remedy(verdict, evidence, step, curvature, full)
+    verdict = _verdict(evidence, status, full, limit, optimizer, bool(seen.all()), len(norm))
+    suggestion, advice = _remedy(verdict, evidence, step, curvature, full, optimizer)
     numbers = f"step {step:.3g}"
     if curvature == curvature:
         numbers += f", times the curvature {evidence['step_times_curvature']:.3g}"
@@ -141,14 +163,20 @@ def _diagnose(history, curvature, status, gap, optimizer, beta1, full):
     return Diagnosis(verdict, message, evidence, suggestion, advice)
 
 
-def _verdict(evidence, status, full, limit, optimizer, finite):
+def _verdict(evidence, status, full, limit, optimizer, finite, epochs):
     product, growth, ratio = evidence["step_times_curvature"], evidence["growth"], evidence["gradient_ratio"]
     if status == "diverged" or not finite or (full and (product > limit or (growth > 1 + 1e-9 and ratio > 1))):
         return "diverging"
     if ratio < ZERO or evidence["gap"] < ZERO:
         return "converged"
+    if evidence["rise"] > NEAR and not evidence["gap"] < NEAR:
+        return "step too large"
+    if full and optimizer == "sgd" and product > 1 + 1e-9:
+        return "oscillating"
+    if epochs < 2:
+        return "too short to tell"
     if full:
-        if evidence["alignment"] < -0.5 or (optimizer == "sgd" and product > 1 + 1e-9):
+        if evidence["alignment"] < -0.5:
             return "oscillating"
         if evidence["alignment"] > 0.9 and (product < 0.1 or (product != product and ratio > 0.5)):
             return "too slow"
@@ -160,11 +188,13 @@ def _verdict(evidence, status, full, limit, optimizer, finite):
     return "converging"
 
 
-def _remedy(verdict, evidence, step, curvature, full):
+def _remedy(verdict, evidence, step, curvature, full, optimizer):
     safe = 1 / curvature if curvature > 0 else None
     if verdict in ("diverging", "oscillating") and full and safe is None and evidence["growth"] > 0:
         safe = step / (1 + evidence["growth"])        # the steepest component is multiplied by 1 − step·L = −growth
-    if verdict == "diverging":
+    if verdict in ("diverging", "step too large"):
+        if optimizer in CUSTOMARY:                        # its steps have the units of the coefficients: no curvature bounds them
+            safe = CUSTOMARY[optimizer]
         return (safe if safe is not None and safe < step else step / 10), "take the suggested step, or step='auto'"
     if verdict == "oscillating":
         return (step / 2 if safe is None else safe), "take the suggested step, or a momentum at this one"
@@ -173,4 +203,4 @@ def _remedy(verdict, evidence, step, curvature, full):
     if verdict == "noise floor":
         return step / 10, ("let the step fall (schedule='cosine'), average=True, larger batches, or optimizer='saga', "
                            "which has no floor")
-    return None, "go on" if verdict == "converging" else "nothing to do"
+    return None, {"converging": "go on", "too short to tell": "run more epochs"}.get(verdict, "nothing to do")

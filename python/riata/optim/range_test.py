@@ -1,6 +1,6 @@
 """Which step sizes a problem bears: a short run with each, all in one batch."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from inspect import signature
 
 import numpy as np
@@ -91,6 +91,9 @@ def lr_range_test(X, y, *, low=None, high=None, count=40, epochs=3, loss="square
     ValueError, TypeError
         As `riata.optim.descend`; if `low` is not below `high`.
     """
+    if np.ndim(y) != 1 or np.ndim(alpha) != 0:
+        name, shape = ("y", np.shape(y)) if np.ndim(y) != 1 else ("alpha", np.shape(alpha))
+        raise ValueError(f"{name} has shape {shape}: a range test is of one target and one alpha; call it for each")
     given = {name: parameter.default for name, parameter in signature(descend).parameters.items()} | {
         "X": X, "y": y, "loss": loss, "alpha": alpha, "l1_ratio": l1_ratio, "optimizer": optimizer, "batch_size": batch_size,
         "weights": weights, "intercept": intercept, "seed": seed, "n_threads": n_threads}
@@ -105,14 +108,8 @@ def lr_range_test(X, y, *, low=None, high=None, count=40, epochs=3, loss="square
     problem, _, _, _ = prepared(given | {"step": steps, "epochs": epochs})
     answers = run(problem)
     objective = np.where(answers.status == 2, np.inf, answers.objective)
-    start = float(_at_start(problem))
+    start = float(answers.state["began_at"][0])
     objective = np.where(np.isfinite(objective), objective, np.inf)
     fine = objective <= start
     largest = float(steps[fine].max()) if fine.any() else np.nan
     return RangeTest(steps, objective, start, float(steps[objective.argmin()]), largest)
-
-
-def _at_start(problem):
-    """The objective of zero coefficients: one epoch with a step that moves nothing."""
-    still = replace(problem, step=np.full(len(problem.target), np.finfo(float).tiny), epochs=1, certify=False)
-    return run(still).history["objective"][0, 0]

@@ -4,6 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from riata.plots_descent import plot_history
+from riata.results import check_same_features
+from riata.validation import check_design
+
 __all__ = ["DescentResult", "History"]
 
 #: what a status means to a person
@@ -14,6 +18,15 @@ MEANING = {
     "interrupted": "the run was interrupted",
     "time_budget": "the time budget was used up",
 }
+
+
+#: share of the null deviance below which a gap is that of noise, and of the start's objective below which a rise is
+NEAR = 0.1
+
+
+def rise(objective, start):
+    """What an objective has over that of the start, relative to the latter."""
+    return (objective - start) / np.maximum(np.abs(start), np.finfo(float).tiny)
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,10 @@ class History:
     def __len__(self):
         return self.objective.shape[-1]
 
+    def plot(self, ax=None, **options):
+        """Draw objective and validation loss over the epochs (see `riata.plots_descent.plot_history`)."""
+        return plot_history(self, ax=ax, **options)
+
     def of(self, problem):
         """The history of one problem of a batch, up to its last epoch."""
         last = np.count_nonzero(~np.isnan(self.step[problem]))
@@ -79,6 +96,8 @@ class DescentResult:
         The same, not divided.
     step : float
         Step size, before the schedule.
+    start_objective : float
+        Loss plus penalty at the coefficients that the run began with.
     smoothness : float
         The smoothness that an automatic step was made from; NaN where a step was given.
     classes : ndarray or None
@@ -94,6 +113,7 @@ class DescentResult:
     gap: np.ndarray
     absolute_gap: np.ndarray
     step: np.ndarray
+    start_objective: np.ndarray
     smoothness: float
     loss: object
     classes: np.ndarray | None = None
@@ -108,14 +128,25 @@ class DescentResult:
             return MEANING[kinds[0]]
         return "; ".join(f"{np.count_nonzero(names == name)}: {MEANING[name]}" for name in kinds)
 
+    def plot(self, ax=None, **options):
+        """Draw the history, and the objective at the start (see `riata.plots_descent.plot_history`)."""
+        start = float(self.start_objective) if np.ndim(self.start_objective) == 0 else None
+        return plot_history(self.history, ax=ax, **{"start": start, **options})
+
     def decision_function(self, X):
         """Linear predictors (n,) of rows, (n, B) of a batch.
 
         Parameters
         ----------
         X : array_like or sparse matrix of shape (n, p)
+
+        Raises
+        ------
+        ValueError
+            If X does not have p columns, or NaN or infinite values.
         """
-        X = X if hasattr(X, "tocsr") else np.asarray(X)
+        X = X.tocsr() if hasattr(X, "tocsr") else check_design(X)[0]
+        check_same_features(None, X.shape[1], None, self.coef.shape[-1])
         return X @ self.coef.T + self.intercept
 
     def predict(self, X):
