@@ -204,3 +204,15 @@ def test_arguments_of_a_diagnosis_are_checked():
     for wrong, message in (({"y": np.column_stack([y, y])}, "y has shape"), ({"y": y, "alpha": [0.1, 0.2]}, "alpha has shape")):
         with pytest.raises(ValueError, match=message):
             lr_range_test(X, **wrong)
+
+
+@pytest.mark.parametrize("epochs", [20, 100])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_run_that_stays_at_its_noise_is_told_so_however_long_it_is(seed, epochs):
+    """Single epochs go up and down there: what the last ones won is told by means."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(1000, 10))
+    y = X[:, 0] - X[:, 1] + rng.normal(size=1000) > 0
+    run = descend(X, y, loss="logistic", alpha=0.01, optimizer="sgd", step=2.0, batch_size=16, epochs=epochs, seed=seed)
+    assert diagnose(run).verdict == "noise floor"
+    assert run.gap > 1e-3

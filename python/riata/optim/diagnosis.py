@@ -146,8 +146,8 @@ def _diagnose(history, curvature, status, gap, start, optimizer, beta1, full):
             "growth": float(np.exp(np.mean(np.diff(np.log(norm[tail]))))) if len(norm) > 1 and (norm[tail] > 0).all() else np.nan,
             "alignment": float(np.nanmean(history.alignment[tail])) if np.isfinite(history.alignment[tail]).any() else np.nan,
             "signal": float(np.median((history.gradient_norm / history.gradient_rms)[seen][tail])) if seen.any() else np.nan,
-            "progress": float((objective[tail][0] - objective[-1]) / np.ptp(objective)) if len(objective) and np.ptp(objective)
-            else 0.0, "gap": gap,
+            "progress": _progress(objective, objective[tail], start),
+            "gap": gap,
             "rise": float(rise(objective[-1], start if np.isfinite(start) else objective[0])) if len(objective) else np.nan,
         }
     if full is None:                                  # one batch an epoch: its mean gradient is the gradient
@@ -161,6 +161,21 @@ def _diagnose(history, curvature, status, gap, start, optimizer, beta1, full):
     message = (f"{verdict}: {VERDICTS[verdict]} ({numbers}; gradient norm now {evidence['gradient_ratio']:.2g} of the first; "
                f"successive gradients' cosine {evidence['alignment']:.2f})")
     return Diagnosis(verdict, message, evidence, suggestion, advice)
+
+
+def _progress(objective, last, start):
+    """What the last epochs won, as a share of all that was won: the means of their halves apart, 0 within three standard errors.
+
+    Where epochs only go up and down about a level, one of them less another is noise; a steady fall is far outside of it.
+    """
+    if len(objective) < 2:
+        return 0.0
+    whole = np.ptp(objective if not np.isfinite(start) else np.append(objective, start))
+    half = len(last) // 2
+    first, second = last[:half], last[-half:]
+    won = first.mean() - second.mean()
+    error = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / half) if half > 1 else 0.0
+    return float(won / whole) if whole and abs(won) > 3 * error else 0.0
 
 
 def _verdict(evidence, status, full, limit, optimizer, finite, epochs):
