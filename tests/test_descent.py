@@ -170,7 +170,7 @@ def test_an_epoch_sees_every_row_once_and_depends_on_seed_and_epoch():
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("optimizer", ["saga", "svrg", "sag"])
+@pytest.mark.parametrize("optimizer", ["saga", "svrg", "sag", "centralvr"])
 def test_reduced_variance_reaches_the_optimum(loss, l1_ratio, optimizer):
     X, y = draw(loss)
     path = riata.fit_path(X, y, loss=loss, alphas=[0.05], l1_ratio=l1_ratio, tol=1e-12)
@@ -229,7 +229,7 @@ def test_certificates_of_margin_losses_bound_the_distance(loss):
         assert descend(X, y, loss=loss, alpha=0.1, optimizer="saga", epochs=300).gap < 1e-6
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "saga", "svrg", "nesterov"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "saga", "svrg", "centralvr", "nesterov"])
 @pytest.mark.parametrize("storage", ["dense", "sparse"])
 def test_a_problem_has_the_same_bits_alone_in_a_batch_and_on_threads(optimizer, storage):
     X, _ = draw(n=150, p=13)
@@ -265,10 +265,70 @@ def test_the_default_optimizer_has_no_noise_floor_where_the_loss_is_smooth():
     X, y = draw("logistic", n=4000)
     run = descend(X, y, loss="logistic", alpha=0.01, epochs=15)
     assert run.gap < 1e-6
-    np.testing.assert_array_equal(run.coef, descend(X, y, loss="logistic", alpha=0.01, epochs=15, optimizer="svrg").coef)
+    np.testing.assert_array_equal(run.coef, descend(X, y, loss="logistic", alpha=0.01, epochs=15, optimizer="centralvr").coef)
     for given in ({"step": 0.1}, {"schedule": "cosine"}, {"dropout": 0.2}, {"average": True}, {"clip": 1.0}):
         run, plain = (descend(X, y, loss="logistic", epochs=2, **given, **more) for more in ({}, {"optimizer": "sgd"}))
         np.testing.assert_array_equal(run.coef, plain.coef)
+
+
+def correlated(n=6000, p=20, correlation=0.95):
+    rng = np.random.default_rng(8)
+    X = rng.normal(size=(n, p))
+    for j in range(1, p):
+        X[:, j] = correlation * X[:, j - 1] + np.sqrt(1 - correlation**2) * X[:, j]
+    return X, (X @ rng.normal(size=p) / 4 > rng.logistic(size=n)).astype(float)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "squared"])
+@pytest.mark.parametrize("alpha", [0.0, 1e-3, 10.0])
+def test_steps_turned_by_curvature_reach_the_optimum_whatever_the_correlation(loss, alpha):
+    X, y = correlated()
+    best = riata.fit_path(X, y, loss=loss, alphas=[alpha], l1_ratio=0.0, tol=1e-13)
+    run = descend(X, y, loss=loss, alpha=alpha, batch_size=64, epochs=12, optimizer="centralvr")
+    eta = X @ best.coef[0] + best.intercept[0]
+    losses = np.logaddexp(0, eta) - y * eta if loss == "logistic" else (y - eta) ** 2 / 2
+    assert run.objective <= (np.mean(losses) + alpha / 2 * best.coef[0] @ best.coef[0]) * (1 + 1e-7)
+    if alpha < 1:                                                             # the features are what "svrg" is slowed by
+        slower = descend(X, y, loss=loss, alpha=alpha, batch_size=64, epochs=12, optimizer="svrg")
+        assert slower.objective - run.objective > 1e-7
+
+
+def test_turned_steps_have_the_same_bits_alone_and_in_a_batch_of_other_penalties():
+    X, y = correlated(n=2000, p=11)
+    Y, alpha = np.column_stack([y, 1 - y, y, y]), [1e-3, 0.0, 0.1, 50.0]
+    batch = descend(X, Y, loss="logistic", alpha=alpha, batch_size=100, epochs=3)
+    for b in range(4):
+        alone = descend(X, Y[:, b], loss="logistic", alpha=alpha[b], batch_size=100, epochs=3)
+        np.testing.assert_array_equal(alone.coef, batch.coef[b])
+        assert (alone.intercept, alone.step) == (batch.intercept[b], batch.step[b])
+
+
+def test_a_feature_that_the_rows_looked_at_have_not_seen_does_not_diverge():
+    X, y = correlated(n=6000)
+    X[:, 3] = 0
+    X[1:6000:100, 3] = 30.0                                                    # between the rows of the sample
+    run = descend(X, y, loss="logistic", alpha=1e-3, epochs=20)
+    best = riata.fit_path(X, y, loss="logistic", alphas=[1e-3], l1_ratio=0.0, tol=1e-12)
+    eta = X @ best.coef[0] + best.intercept[0]
+    least = np.mean(np.logaddexp(0, eta) - y * eta) + 5e-4 * best.coef[0] @ best.coef[0]
+    assert run.status != "diverged"
+    assert least * (1 - 1e-12) <= run.objective <= least * (1 + 1e-3)
+
+
+def test_centralvr_keeps_a_start_that_is_the_optimum():
+    X, y = correlated()
+    best = descend(X, y, loss="logistic", alpha=1e-3, epochs=25)
+    again = descend(X, y, loss="logistic", alpha=1e-3, epochs=1, start=(best.coef, best.intercept))
+    np.testing.assert_allclose(again.coef, best.coef, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["svrg", "centralvr"])
+def test_epochs_that_end_at_the_mean_of_their_points_have_exact_zeros(optimizer):
+    X, y = correlated()
+    run = descend(X, y, loss="logistic", alpha=0.05, l1_ratio=0.9, optimizer=optimizer, epochs=300)
+    path = riata.fit_path(X, y, loss="logistic", alphas=[0.05], l1_ratio=0.9, tol=1e-12)
+    np.testing.assert_array_equal(run.coef == 0, path.coef[0] == 0)
+    assert 0 < np.count_nonzero(run.coef) < X.shape[1]
 
 
 def test_blocks_stay_whole_and_in_order_where_a_mini_batch_holds_many():

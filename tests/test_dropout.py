@@ -137,11 +137,21 @@ def test_streams_and_seeds_differ_and_masks_pack():
         ({"shared_axes": 3}, ValueError, "shared_axes = 3"),
         ({"activation": "tanh"}, ValueError, "activation = 'tanh'"),
         ({"out": np.empty(3)}, ValueError, "out has shape"),
+        ({"rate": "a"}, ValueError, "rate = 'a'"),
+        ({"shared_axes": ("a",)}, TypeError, r"shared_axes = \('a',\)"),
+        ({"shared_axes": 1.5}, TypeError, "shared_axes = 1.5"),
+        ({"n_threads": -1}, ValueError, "n_threads = -1"),
     ],
 )
 def test_bad_arguments(settings, error, message):
     with pytest.raises(error, match=message):
         F.dropout(np.ones((2, 3, 4)), **{"seed": 0, **settings})
+
+
+@pytest.mark.parametrize("shape", [-1, (-1,), 2.5, "a", (2**40, 2**40)])
+def test_bad_shapes_of_a_mask(shape):
+    with pytest.raises(ValueError, match=r"^shape = "):
+        F.dropout_mask(shape, seed=0)
 
 
 def test_backward_says_what_it_needs():

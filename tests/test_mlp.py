@@ -43,10 +43,11 @@ def test_constructor_has_scikit_learns_names_and_defaults(Model):
         assert ours[name].kind == theirs[name].kind
 
 
-SETTINGS = [{"solver": "adam", "epsilon": 1e-20}, {"solver": "sgd", "momentum": 0.0},
+SETTINGS = [{"solver": "adam"}, {"solver": "sgd", "momentum": 0.0},
             {"solver": "sgd", "nesterovs_momentum": False},
-            {"solver": "sgd"}, {"solver": "adam", "epsilon": 1e-20, "activation": "tanh", "alpha": 0.1},
-            {"solver": "adam", "epsilon": 1e-20, "activation": "logistic", "hidden_layer_sizes": (7, 5)},
+            {"solver": "sgd"}, {"solver": "adam", "activation": "tanh", "alpha": 0.1},
+            {"solver": "adam", "activation": "logistic", "hidden_layer_sizes": (7, 5)},
+            {"solver": "adam", "epsilon": 1e-3, "beta_2": 0.9},
             {"solver": "sgd", "momentum": 0.0, "learning_rate": "invscaling", "learning_rate_init": 0.1}]
 
 
@@ -63,7 +64,7 @@ def test_same_weights_and_order_give_scikit_learns_coefficients(settings, kind, 
     theirs = getattr(reference, name)(**same).fit(X, y, sample_weight=weights)
     for a, b in zip([*ours.coefs_, *ours.intercepts_], [*theirs.coefs_, *theirs.intercepts_],
                     strict=True):
-        np.testing.assert_allclose(a, b, atol=2e-7)
+        np.testing.assert_allclose(a, b, atol=1e-11)
     if weights is None:                                      # weighted means of mini-batches are added up in another way
         np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-6)
     assert (ours.predict(X) == theirs.predict(X)).all() or kind == "numbers"
@@ -136,9 +137,21 @@ def test_bad_parameters(diabetes):
     X, y = diabetes
     for settings, says in [({"dropout": 1.0}, r"'dropout'.*\[0, 1\)"), ({"l1": -1}, "'l1'"), ({"learning_rate_init": 0}, "> 0"),
                            ({"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes"), ({"solver": "lbfgs", "dropout": 0.1}, "lbfgs"),
-                           ({"solver": "newton"}, "'solver'")]:
+                           ({"solver": "newton"}, "'solver'"), ({"solver": "lbfgs", "l1": 0.1}, r"not take l1 = 0\.1, which"),
+                           ({"solver": "lbfgs", "early_stopping": lambda model: 1.0}, "early_stopping is a function")]:
         with pytest.raises(ValueError, match=says):
             MLPRegressor(**settings).fit(X, y)
     with pytest.warns(ConvergenceWarning, match="no longer finite"):
         diverged = MLPRegressor(solver="sgd", learning_rate_init=1e8, max_iter=20, random_state=0).fit(X, y)
     assert all(np.isfinite(W).all() for W in diverged.coefs_)
+
+
+@pytest.mark.parametrize("rate", [1.0, 100.0])
+def test_a_fit_that_diverges_is_no_worse_than_its_first_weights(rate, diabetes):
+    X, y = diabetes
+    with pytest.warns(ConvergenceWarning, match="those (of epoch|that the training began with)"):
+        model = MLPRegressor(hidden_layer_sizes=8, solver="sgd", learning_rate_init=rate, random_state=0).fit(100 * X, y)
+    first = MLPRegressor(hidden_layer_sizes=8, solver="sgd", learning_rate_init=1e-300, max_iter=1, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        first.fit(100 * X, y)
+    assert model.score(100 * X, y) >= first.score(100 * X, y)

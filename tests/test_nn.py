@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
+from sklearn.exceptions import ConvergenceWarning
 
 from riata.functional import dropout
 from riata.nn import (
@@ -333,7 +334,8 @@ def test_early_stopping_restores_the_best_weights():
 
 def test_divergence_says_so_and_keeps_finite_weights():
     X, y = load_diabetes(return_X_y=True)
-    net = Sequential([Dense(4, "relu"), Dense(1)]).fit(1e4 * X, y, optimizer="sgd", learning_rate=10.0, epochs=30)
+    with pytest.warns(ConvergenceWarning, match="Sequential: the loss was no longer finite"):
+        net = Sequential([Dense(4, "relu"), Dense(1)]).fit(1e4 * X, y, optimizer="sgd", learning_rate=10.0, epochs=30)
     assert net.history_.stopped == "diverged"
     assert "learning_rate below 10" in net.history_.message
     assert np.isfinite(net.predict(X)).all()

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import sparse, special
 
 import riata.functional as F
 import row_reference as reference
+from riata_engine.threads import MOST, allowed_threads, thread_count
 
 FORMS = ("probabilities", "logits", "log_probabilities")
 DTYPES = (np.float32, np.float64)
@@ -320,11 +321,33 @@ def test_bad_distributions_name_their_row():
         (lambda x: F.cross_entropy(x, [7, 7, 7], ignore_index=7), ValueError, "no rows"),
         (lambda x: F.kl_divergence(x, x, p_form="odds"), ValueError, "p_form = 'odds'"),
         (lambda x: F.kl_divergence_backward(1, x, x, wrt="x"), ValueError, "wrt = 'x'"),
+        (lambda x: F.softmax(x, n_threads=0), ValueError, "n_threads = 0"),
+        (lambda x: F.entropy(x, form="logits", n_threads=100_000), ValueError, "n_threads = 100000"),
+        (lambda x: F.softmax_backward(x, x, n_threads=2.5), TypeError, "n_threads = 2.5"),
+        (lambda x: F.softmax(x, temperature="a"), TypeError, "temperature = 'a'"),
+        (lambda x: F.softmax(x, temperature=1e-310), ValueError, "temperature = 1e-310"),
+        (lambda x: F.softmax([[1.0], [1.0, 2.0]]), ValueError, "x is a list of rows of different lengths"),
+        (lambda x: F.softmax(x, where=[[True], [True, False]]), ValueError, "where is a list of rows"),
+        (lambda x: F.logsumexp(np.ma.masked_less(x, 0)), TypeError, "x is a masked array"),
+        (lambda x: F.softmax(sparse.csr_array(x)), TypeError, "x is sparse"),
+        (lambda x: F.cross_entropy(x, [[0], [1, 2], [0]]), ValueError, "target is a list of rows"),
+        (lambda x: F.cross_entropy(x, [0, 1, 2], ignore_index=1.5), TypeError, "ignore_index = 1.5"),
+        (lambda x: F.cross_entropy(x, [0, 1, 2], class_weight=[1, -1, 1, 1]), ValueError, r"class_weight\[1\] = -1"),
+        (lambda x: F.cross_entropy(x, [0, 1, 2], class_weight={0: 1}), TypeError, r"class_weight = \{0: 1\}"),
+        (lambda x: F.cross_entropy(x, [0, 1, 2], class_weight="balanced"), TypeError, "class_weight has dtype"),
+        (lambda x: F.cross_entropy(x, [0, 1, 2], sample_weight=["a"] * 3), TypeError, "sample_weight has dtype"),
+        (lambda x: F.cross_entropy(x, [0, 1, 2], label_smoothing="a"), TypeError, "label_smoothing = 'a'"),
     ],
 )
 def test_bad_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call(draw((3, 4)))
+
+
+def test_no_count_of_threads_ends_the_process():
+    assert thread_count(10**9) == max(MOST, allowed_threads())
+    x = draw((3000, 100))
+    np.testing.assert_array_equal(F.softmax(x, n_threads=4096), F.softmax(x, n_threads=1))
 
 
 def test_no_rows():
@@ -368,6 +391,70 @@ def test_large_outputs_have_the_bits_of_small_ones(dtype, offset):
         np.testing.assert_array_equal(out, function(x))
         assert (store[:offset] == 7).all()
         assert (store[offset + x.size :] == 7).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("shape", "axis"), [((37, 16), 0), ((300, 299), 0), ((3, 50, 33), 1), ((5000, 1100), 0)])
+def test_rows_side_by_side(shape, axis, dtype):
+    """Alone, beside others, in place, on threads and stored past the cache: the same bits, and scipy's numbers."""
+    x = draw(shape, dtype)
+    x[..., 2] = np.sort(x[..., 2], axis=-1)  # its largest number comes last
+    labels = np.random.default_rng(1).integers(0, shape[axis], np.delete(shape, axis))
+    exact, tol = x.astype(np.float64), UNSTABLE[dtype]
+    beside = np.s_[..., : shape[-1] - shape[-1] % 16]
+    for function in (F.softmax, F.log_softmax, F.logsumexp):
+        found, oracle = function(x, axis, n_threads=1), getattr(special, function.__name__)
+        np.testing.assert_allclose(found, oracle(exact, axis=axis), rtol=tol, atol=tol)
+        np.testing.assert_array_equal(function(x, axis, n_threads=2), found)
+        np.testing.assert_array_equal(function(x[beside].copy(), axis), found[beside])
+        if function is not F.logsumexp:
+            np.testing.assert_array_equal(function(x, axis, out=np.empty_like(x)), found)
+            np.testing.assert_array_equal(function(place := x.copy(), axis, out=place), found)
+    losses, gradient = F.cross_entropy(x, labels, axis=axis, reduction="none", return_gradient=True)
+    true = -np.take_along_axis(special.log_softmax(exact, axis=axis), np.expand_dims(labels, axis), axis).squeeze(axis)
+    np.testing.assert_allclose(losses, true, rtol=tol, atol=tol)
+    true = special.softmax(exact, axis=axis)
+    np.put_along_axis(true, i := np.expand_dims(labels, axis), np.take_along_axis(true, i, axis) - 1, axis)
+    np.testing.assert_allclose(gradient, true, rtol=tol, atol=tol)
+
+
+def test_conventions_of_rows_side_by_side():
+    x = draw((6, 20))
+    x[:, 3] = -np.inf
+    x[2, 4] = -np.inf
+    p = F.softmax(x, 0)
+    assert np.isnan(p[:, 3]).all()
+    assert p[2, 4] == 0
+    np.testing.assert_allclose(np.delete(p, 3, 1), special.softmax(np.delete(x, 3, 1), axis=0), rtol=1e-14)
+    x[1, 5] = x[2, 5] = np.inf
+    np.testing.assert_allclose(F.logsumexp(x, 0), special.logsumexp(x, axis=0), rtol=1e-14)
+    x[4, 5] = np.nan
+    for function in (F.softmax, F.logsumexp):
+        with pytest.raises(ValueError, match="row 5 holds NaN or"):
+            function(x, 0)
+    labels = np.full(20, 2)
+    labels[[3, 5]] = -100
+    losses, gradient = F.cross_entropy(x, labels, axis=0, ignore_index=-100, reduction="none", return_gradient=True)
+    assert losses[4] == np.inf
+    assert not losses[[3, 5]].any()
+    assert not gradient[:, [3, 5]].any()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_kl_from_logits_at_its_ends(dtype):
+    p, q = draw((4, 300), dtype), draw((4, 300), dtype, 1)
+    p[0, 5] = -np.inf
+    q[1, 7] = -np.inf
+    p[2] = q[2]
+    p[3, 9] = q[3, 9] = -np.inf
+    found = F.kl_divergence(p, q, p_form="logits", q_form="logits")
+    true = special.rel_entr(special.softmax(p.astype(float), axis=1), special.softmax(q.astype(float), axis=1)).sum(axis=1)
+    np.testing.assert_allclose(found, true, rtol=3 * UNSTABLE[dtype], atol=1e-15)
+    assert found[1] == np.inf
+    assert found[2] == 0
+    p[1, 3] = np.nan
+    with pytest.raises(ValueError, match="p: row 1 holds NaN"):
+        F.kl_divergence(p, q, p_form="logits", q_form="logits")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

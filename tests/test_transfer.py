@@ -151,3 +151,8 @@ def test_flattened_images_and_bad_tasks(digits):
     assert extract_features(net, X.reshape(-1, 8, 8, 1)).shape == (len(X), 4)
     with pytest.raises(ValueError, match="task = 'ranking'"):
         fit_head(net, X.reshape(-1, 8, 8, 1), y, task="ranking")
+
+
+def test_a_path_is_asked_for():
+    with pytest.raises(TypeError, match="path = 3 must be the path of an ONNX file"):
+        OnnxBackbone(3)

@@ -8,12 +8,12 @@ from riata_engine.cpu.descent import ENDED, HISTORY, REDUCTIONS, SCHEDULES
 from riata_engine.cpu.descent_rows import LOSSES
 from riata_engine.cpu.steps import OPTIMISERS
 from riata_engine.interrupt import orderly_interrupt
-from riata_engine.solvers.descent import Answers, Descent, run
+from riata_engine.solvers.descent import Answers, Descent, run, squares
 from riata_engine.solvers.descent_step import KINKED, largest_curvature, loss_curvature
 from riata_engine.threads import single_threaded_blas, thread_count
 
 __all__ = ["ENDED", "HISTORY", "KINKED", "LOSSES", "OPTIMISERS", "REDUCTIONS", "SCHEDULES", "Answers", "Descent", "descend",
-           "largest_curvature", "loss_curvature"]
+           "largest_curvature", "loss_curvature", "squares"]
 
 
 def descend(problem):

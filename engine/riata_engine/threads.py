@@ -5,6 +5,8 @@ import threading
 from functools import lru_cache
 from pathlib import Path
 
+#: threads of one loop, where the machine does not have more: a system that refuses to start one ends the process
+MOST = 256
 #: OpenMP's threads do not survive a fork: a loop that waits for them in the child never ends
 _forked = False
 
@@ -23,14 +25,15 @@ def allowed_threads():
 
 
 def thread_count(n_threads):
-    """None or a negative number: all allowed threads (−2: all but one, …). One in a forked child."""
+    """None or a negative number: all allowed threads (−2: all but one, …). One in a forked child, and never more than `MOST`
+    or all allowed ones: answers do not depend on the number."""
     if _forked:
         return 1
     if n_threads is None:
         return allowed_threads()
     if n_threads < 0:
         return max(1, allowed_threads() + 1 + n_threads)
-    return n_threads
+    return min(n_threads, max(MOST, allowed_threads()))
 
 
 class _SingleThreadedBlas:

@@ -50,6 +50,11 @@ def distinct(labels, name):
     """
     if labels.dtype.kind not in "biufUSO":
         raise ValueError(f"{name} has dtype {labels.dtype}; labels are strings, integers, booleans or numbers")
+    if labels.dtype.kind in "biuf" and labels.size:                   # two numbers need no sorting
+        ends = np.array([labels.min(), labels.max()])
+        upper = labels == ends[1]
+        if ends[0] < ends[1] and (upper | (labels == ends[0])).all():
+            return ends, upper.astype(np.intp)
     try:
         classes, codes = np.unique(labels, return_inverse=True)
     except TypeError:

@@ -6,6 +6,7 @@ optimum, with a certificate. The last layers of a riata network can then be trai
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,8 @@ class OnnxBackbone:
         If onnxruntime (or, for an inner tensor, onnx) is not installed.
     FileNotFoundError
         If there is no such file.
+    TypeError
+        If path is no path, or one of the functions cannot be called.
     ValueError
         If the file is no ONNX model, has no such tensor, has several inputs or one that is not of numbers; in a call, if the
         array does not fit the input.
@@ -61,6 +64,8 @@ class OnnxBackbone:
         for name, function in (("preprocess", preprocess), ("postprocess", postprocess)):
             if function is not None and not callable(function):
                 raise TypeError(f"{name} = {function!r} must be a function of a batch")
+        if not isinstance(path, (str, PathLike)):
+            raise TypeError(f"path = {path!r} must be the path of an ONNX file, a str or a path")
         try:
             import onnxruntime
         except ImportError as error:

@@ -49,8 +49,10 @@ class Grid:
         return values[self.back if self.back.ndim == 1 else self.back[member]]
 
 
-def check_design(X, name="X"):
+def check_design(X, name="X", finite=None):
     """The finite matrix behind `X` (see `riata.tables.design`) and its column names.
+
+    ``finite(matrix)`` may say that it is, from sums over it that are wanted anyway: the check itself is a pass over X.
 
     Raises
     ------
@@ -63,7 +65,8 @@ def check_design(X, name="X"):
         raise ValueError(f"{name} has 0 rows (shape {matrix.shape}); at least 1 is needed")
     if p == 0:
         raise ValueError(f"{name} has 0 columns (shape {matrix.shape}); at least 1 is needed")
-    check_finite(matrix, names, name)
+    if finite is None or not finite(matrix):
+        check_finite(matrix, names, name)
     return matrix, names
 
 
@@ -96,27 +99,28 @@ def check_targets(Y, n_samples, name="Y"):
     return values, names
 
 
-def check_weights(weights, n_samples, columns=False, empty_columns=False):
-    """Row weights as float64 of shape (n,), or (n, G) if `columns`; None stays None.
+def check_weights(weights, n_samples, columns=False, empty_columns=False, name="weights"):
+    """Row weights as float64 of shape (n,), or (n, G) if `columns`; None stays None. `name` is that of the user's argument.
 
     Weights are finite, not negative, and not all zero (in each column, but for `empty_columns`). Only their ratios matter.
     """
     if weights is None:
         return None
-    many = ". riata.fit_batch takes a column for each of many fits"
+    many = "" if name != "weights" else ". riata.fit_batch takes a column for each of many fits"
     expected = _per_row(n_samples, "B") if columns else _per_row(n_samples) + many
-    values, names = named_vector(weights, "weights", expected, (1, 2) if columns else (1,))
-    _check_rows(values, n_samples, "weights", names)
+    values, names = named_vector(weights, name, expected, (1, 2) if columns else (1,))
+    _check_rows(values, n_samples, name, names)
     negative = np.argwhere(values < 0)
     if len(negative):
         at = tuple(int(i) for i in negative[0])
         count = f"{len(negative)} negative value{'s' * (len(negative) > 1)}"
-        raise ValueError(f"weights has {count}, the first weights[{', '.join(map(str, at))}] = {values[at]:g}. Weights "
+        raise ValueError(f"{name} has {count}, the first {name}[{', '.join(map(str, at))}] = {values[at]:g}. Weights "
                          "must be 0 or more; 0 leaves a row out")
     empty = np.flatnonzero(np.atleast_1d(values.max(axis=0)) <= 0)
     if len(empty) and not (empty_columns and values.ndim == 2):
         where = "" if values.ndim == 1 else f" in column {empty[0]}"
-        raise ValueError(f"all weights are 0{where}: no row is left. Give at least one row a positive weight")
+        said = "all weights are 0" if name == "weights" else f"{name} is 0 for every row"
+        raise ValueError(f"{said}{where}: no row is left. Give at least one row a positive weight")
     largest = values.max(axis=0, initial=0.0)
     if np.any(largest > HUGE):                         # their sum would overflow; a power of two keeps the ratios of a column
         values = np.ldexp(values, np.where(largest > HUGE, -512, 0))

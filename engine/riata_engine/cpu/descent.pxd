@@ -24,6 +24,7 @@ cdef enum:                              # reductions of variance
     SAG = 1
     SAGA = 2
     SVRG = 3
+    CENTRAL = 4
 
 cdef enum:                              # how a run ended
     MAX_EPOCHS = 0
@@ -47,10 +48,15 @@ cdef struct Run:
     Py_ssize_t batch
     long epochs
     bint shuffle, intercept, lazy, validate
+    bint even, scattered                # weights are one; numbers of rows do not stay in the cache
     Py_ssize_t block
     uint64_t seed
     Optimiser optimiser
     int schedule, reduction
+    const void** turn                   # rows of the basis in which steps are divided by ``spectrum``, and of the one back
+    const void** turn_back
+    const double* spectrum
+    long tail_from                      # steps of an epoch before its tail; −1: none
     double s0, s1, s2, total
     double clip, tol
     Rule dropout                        # but for its stream; a threshold of 0: none
@@ -76,6 +82,10 @@ cdef struct Problem:
     double* last                        # the gradient before this one
     double* drift                       # sum of the gradients of an epoch
     double* mean                        # of the gradients in memory
+    double* gathered                    # what an epoch changes of ``mean``, which learns it at its end
+    double* tail                        # sum of the points of an epoch, before their proximal steps
+    long n_tail
+    bint turned                         # whether steps go by the basis
     double* memory                      # (n) slopes in memory
     double* record                      # (epochs, RECORD)
     signed char* status

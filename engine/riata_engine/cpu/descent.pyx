@@ -4,6 +4,7 @@
 #
 # A step takes the mean gradient of a mini-batch, what the optimiser makes of it, and the proximal step of the penalty. All problems see
 # the rows in the same order, which depends on the seed and the number of the epoch alone.
+import numpy as np
 from cython cimport floating
 from cython.parallel cimport parallel, threadid
 from libc.stdint cimport uint64_t
@@ -24,9 +25,10 @@ cdef enum:
     RECORD = 7
     MANY = 8                            # blocks of a mini-batch from which rows of a block stay in their order
     POLL = 64                           # mini-batches between two looks at the clock
+    SCATTERED = 1 << 14                 # rows whose targets, weights and memory do not stay in the nearest caches
 
 SCHEDULES = ("fixed", "inverse_scaling", "optimal", "cosine", "one_cycle", "step", "exponential", "adaptive", "armijo", "pa1", "pa2")
-REDUCTIONS = (None, "sag", "saga", "svrg")
+REDUCTIONS = (None, "sag", "saga", "svrg", "centralvr")
 ENDED = ("max_epochs", "no_improvement", "diverged", "interrupted")
 #: columns of the history
 HISTORY = ("objective", "loss", "gradient_norm", "gradient_rms", "alignment", "step", "validation_loss")
@@ -43,7 +45,6 @@ cdef void mini_batch(const Run* R, Problem* P, int k, const int* rows, Py_ssize_
     """One step of k = 1 or TILE problems; without ``learn`` the slopes go to the memory and their sums to ``mean``."""
     cdef Py_ssize_t at = 0, i, j, here
     cdef int q
-    cdef double f
     cdef double value[TILE]
     cdef double part[TILE]
     for q in range(k):
@@ -61,18 +62,15 @@ cdef void mini_batch(const Run* R, Problem* P, int k, const int* rows, Py_ssize_
         for i in range(ROWS):
             j = rows[min(at + ROWS + i, left - 1)]
             S.ahead[i] = <const char*>R.x + (R.indptr[j] if R.sparse else j * R.p) * entry_size(R)
+            if R.scattered:
+                prefetch_row(R, P, k, j)
         fits_of_rows(R, rows + at, S.x, S.ahead, here, P.b, k, S.eta)
-        take_targets(P, k, rows + at, here, S.y, S.w)
+        take_targets(R, P, k, rows + at, here, S.y, S.w)
         slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta, here, k, ROWS, S.u, part)
         for q in range(k):
             value[q] += part[q]
             if P[q].memory != NULL:
-                for i in range(here):
-                    f = P[q].memory[rows[at + i]]
-                    if R.reduction != SVRG or not learn:
-                        P[q].memory[rows[at + i]] = S.u[q * ROWS + i]
-                    if learn:
-                        S.u[q * ROWS + i] -= f
+                remember(P[q].memory, rows + at, here, R.reduction != SVRG or not learn, learn, S.u + q * ROWS)
         add_rows(R, rows + at, S.x, here, S.u, k, S.g)
         at += here
     for q in range(k):
@@ -99,13 +97,16 @@ cdef inline int tile_of(const Run* R, const Problem* P, int k, int K) noexcept n
 
 
 cdef void snapshot(const Run* R, Problem* P, int K, Room* S) noexcept nogil:
-    """Slopes of all rows to the memory, their mean gradient to ``mean``."""
+    """Slopes of all rows to the memory, their mean gradient to ``mean``.
+
+    CENTRAL has none at zero: its first epoch, whose memory is empty, goes by plain gradients, and costs half of one with a snapshot.
+    """
     cdef Py_ssize_t at = 0, m
     cdef int k
     for k in range(K):
-        memset(P[k].mean, 0, R.ld * sizeof(double))
-        if P[k].ended:
+        if P[k].ended or (R.reduction == CENTRAL and at_zero(R, P + k)):
             continue
+        memset(P[k].mean, 0, R.ld * sizeof(double))
         at = 0
         while at < R.n_rows:
             m = min(R.batch, R.n_rows - at)
@@ -223,6 +224,10 @@ cdef void run_task(const Run* R, Problem* P, int K, long first, Room* S, Signal*
                 break
         if signal.stop:
             break
+        if R.reduction != PLAIN:
+            for k in range(K):
+                if not P[k].ended:
+                    end_at_tail(R, P + k)
         if R.asked != NULL and not ask(R, P, K):
             break
         alive = 0
@@ -242,9 +247,10 @@ cdef int open_room(const Run* R, Py_ssize_t longest, Room* S) noexcept nogil:
     S.order = <int*>malloc((R.n_rows + 1) * sizeof(int))
     S.blocks = <int*>malloc((R.n_rows + 2) * sizeof(int))
     S.g = <double*>calloc(TILE * R.ld, sizeof(double))
-    S.trial = <double*>calloc(R.ld, sizeof(double))
+    S.trial = <double*>calloc(R.ld + 8, sizeof(double))
+    S.spectral = <double*>calloc(R.ld + 8, sizeof(double))
     S.dropped = <char*>malloc(ROWS * longest * sizeof(double) + 8)
-    if S.order == NULL or S.blocks == NULL or S.g == NULL or S.trial == NULL or S.dropped == NULL:
+    if S.order == NULL or S.blocks == NULL or S.g == NULL or S.trial == NULL or S.spectral == NULL or S.dropped == NULL:
         close_room(S)
         memset(S, 0, sizeof(Room))
         return 1
@@ -256,6 +262,7 @@ cdef void close_room(Room* S) noexcept nogil:
     free(S.blocks)
     free(S.g)
     free(S.trial)
+    free(S.spectral)
     free(S.dropped)
 
 
@@ -279,7 +286,7 @@ cdef int open_products(Run* R, const floating[::1] x, const long long[::1] indpt
 def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::1] indices, Py_ssize_t p, const int[::1] rows,
                 const int[::1] held, const double[:, ::1] y, const Py_ssize_t[::1] target, const double[:, ::1] weight, dict settings,
                 const double[:, ::1] problems, dict state, double[:, :, ::1] record, signed char[::1] status, long[::1] done,
-                const int[::1] group, const int[::1] group_at, Control control, int n_threads, asked=None):
+                const int[::1] group, const int[::1] group_at, Control control, int n_threads, asked=None, basis=None):
     """Run B problems.
 
     Parameters
@@ -291,12 +298,14 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     settings : what all problems share; see solvers/descent.py
     problems : (B, 6)
         l1, l2, lam, lr, alpha, t0.
-    state : arrays (B, ld) "b", "best", "begin", "last", "drift", and where they are used "v", "s", "average", "mean"; "memory" (B, n);
-        "t", "averaged", "lr" (B,). ld = p rounded up to a multiple of 8, and 8 more; the intercept is the first of these.
+    state : arrays (B, ld) "b", "best", "begin", "last", "drift", and where they are used "v", "s", "average", "mean", "gathered", "tail";
+        "memory" (B, n); "t", "averaged", "lr" (B,). ld = p rounded up to a multiple of 8, and 8 more; the intercept is the first of these.
     record : (B, epochs, 7), status, done : (B,)
         History, how it ended, epochs.
     asked : callable or None
         Called after each epoch, with the state up to date, for the validation losses of all problems (B,); None ends the run.
+    basis : None or (V (ld, ld) float32, its transpose, spectrum (ld,), turned (B,) of uint8)
+        Steps of the problems that are ``turned`` are divided by spectrum + l2 in the basis of the rows of V.
     """
     cdef Run R
     cdef Py_ssize_t B = problems.shape[0], i, together = TOGETHER if asked is None else B
@@ -308,7 +317,7 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     cdef Room* S
     cdef double[:, ::1] b = state["b"], best = state["best"], begin = state["begin"], last = state["last"], drift = state["drift"]
     cdef double[:, ::1] v = state.get("v"), s = state.get("s"), average = state.get("average"), mean = state.get("mean")
-    cdef double[:, ::1] memory = state.get("memory")
+    cdef double[:, ::1] memory = state.get("memory"), gathered = state.get("gathered"), tail = state.get("tail")
     cdef double[::1] t = state["t"], averaged = state["averaged"], lr = state["lr"]
     memset(&R, 0, sizeof(Run))
     open_products(&R, x, indptr, indices, p)
@@ -329,8 +338,20 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
     threshold, bits = rate_in_bits(settings["dropout"])
     R.dropout = rule_of(R.seed, 0, threshold, bits, 1 / (1 - threshold / 2.0**bits))
     R.tol, R.patience, R.average_from = settings["tol"], settings["patience"], settings["average_from"]
+    R.tail_from = settings["tail_from"]
+    pointers = np.zeros((2, R.ld), np.uintp)
+    cdef size_t[:, ::1] to_rows = pointers
+    cdef float[:, ::1] V, W
+    cdef double[::1] spectrum
+    cdef unsigned char[::1] turned
+    if basis is not None:
+        V, W, spectrum, turned = basis
+        for i in range(R.ld):
+            to_rows[0, i], to_rows[1, i] = <size_t>&V[i, 0], <size_t>&W[i, 0]
+        R.turn, R.turn_back, R.spectrum = <const void**>&to_rows[0, 0], <const void**>&to_rows[1, 0], &spectrum[0]
     if group is not None:
         R.group, R.group_at, R.n_groups = &group[0], &group_at[0], group_at.shape[0] - 1
+    R.even, R.scattered = bool((np.asarray(weight) == 1).all()), R.n > SCATTERED
     P = <Problem*>calloc(B, sizeof(Problem))
     if P == NULL:
         raise MemoryError("run_descent: no room for the list of problems")
@@ -340,7 +361,8 @@ def run_descent(const floating[::1] x, const long long[::1] indptr, const int[::
         P[i].lr, P[i].alpha, P[i].t0 = lr[i], problems[i, 4], problems[i, 5]
         P[i].b, P[i].best, P[i].begin, P[i].last, P[i].drift = &b[i, 0], &best[i, 0], &begin[i, 0], &last[i, 0], &drift[i, 0]
         P[i].v, P[i].s, P[i].average, P[i].mean = row_of(v, i), row_of(s, i), row_of(average, i), row_of(mean, i)
-        P[i].memory = row_of(memory, i)
+        P[i].memory, P[i].gathered, P[i].tail = row_of(memory, i), row_of(gathered, i), row_of(tail, i)
+        P[i].turned = basis is not None and turned[i]
         P[i].record, P[i].status, P[i].done, P[i].t, P[i].averaged = &record[i, 0, 0], &status[i], &done[i], t[i], averaged[i]
     n_threads = max(1, min(n_threads, <int>tasks))
     with nogil, parallel(num_threads=n_threads):

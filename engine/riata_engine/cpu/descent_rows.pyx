@@ -114,25 +114,27 @@ cdef void slopes_of_rows(int loss, double a, const double* y, const double* w, c
     slopes_any(loss, a, y, w, eta, m, k, ld, g, value)
 
 
-cdef cloned_void squares_of_rows(const floating* x, Py_ssize_t n, Py_ssize_t p, double* out) noexcept nogil:
+cdef cloned_void squares_of_rows(const floating* x, Py_ssize_t n, Py_ssize_t p, double* out, double* column) noexcept nogil:
     cdef Py_ssize_t i, j
-    cdef double s
+    cdef double s, square
     for i in range(n):
         s = 0
         for j in range(p):
-            s += <double>x[i * p + j] * <double>x[i * p + j]
+            square = <double>x[i * p + j] * <double>x[i * p + j]
+            s += square
+            column[j] += square
         out[i] = s
 
 
 def squared_norms(const floating[::1] x, Py_ssize_t p):
-    """(n,) Σ_j x_ij² of the rows of X, its entries row by row."""
+    """(n,) Σ_j x_ij² of the rows of X, its entries row by row, and (p,) Σ_i x_ij² of its columns: one pass."""
     import numpy as np
 
-    cdef double[::1] out = np.empty(x.shape[0] // p)
+    cdef double[::1] out = np.empty(x.shape[0] // p), column = np.zeros(p)
     if out.shape[0]:
         with nogil:
-            squares_of_rows(&x[0], out.shape[0], p, &out[0])
-    return np.asarray(out)
+            squares_of_rows(&x[0], out.shape[0], p, &out[0], &column[0])
+    return np.asarray(out), np.asarray(column)
 
 
 cdef cloned_void words(uint64_t first, uint64_t stream, uint64_t seed, uint32_t* out) noexcept nogil:

@@ -17,7 +17,8 @@ cdef struct Room:
     int* order                          # (n_rows)
     int* blocks                         # (n_rows + 2)
     double* g                           # (TILE, ld)
-    double* trial                       # (ld)
+    double* trial                       # (ld + 8), the last 8 zero, as in ``spectral``
+    double* spectral
     char* dropped
     const void* x[ROWS + 4]
     const void* ahead[ROWS]
@@ -29,14 +30,19 @@ cdef struct Room:
     uint64_t drop_stream
 
 
-cdef inline void take_targets(const Problem* P, int k, const int* rows, Py_ssize_t m, double* y, double* w) noexcept nogil:
+cdef inline void take_targets(const Run* R, const Problem* P, int k, const int* rows, Py_ssize_t m, double* y, double* w) noexcept nogil:
     """Targets and weights of m rows, (k, ROWS); weights that problems share are taken once for each."""
     cdef Py_ssize_t i
     cdef int q
+    cdef const double* target
     for q in range(k):
+        target = P[q].y
         for i in range(m):
-            y[q * ROWS + i] = P[q].y[rows[i]]
-        if q and P[q].weight == P[0].weight:
+            y[q * ROWS + i] = target[rows[i]]
+        if R.even:
+            for i in range(m):
+                w[q * ROWS + i] = 1
+        elif q and P[q].weight == P[0].weight:
             memcpy(w + q * ROWS, w, m * sizeof(double))
         else:
             for i in range(m):
@@ -62,7 +68,7 @@ cdef void mean_losses(const Run* R, const Problem* P, int k, const int* rows, Py
         if not level:
             take_rows(R, rows + at, m, dropped, S.drop_stream, S.dropped, S.x)
             fits_of_rows(R, rows + at, S.x, S.x, m, b, k, S.eta)
-        take_targets(P, k, rows + at, m, S.y, S.w)
+        take_targets(R, P, k, rows + at, m, S.y, S.w)
         slopes_of_rows(R.loss, R.a, S.y, S.w, S.eta, m, k, ROWS, S.u, value)
         for q in range(k):
             for i in range(m):
@@ -201,6 +207,9 @@ cdef cloned_void watched_gradient(double* g, double unit, double l2, const doubl
     last[d] = g[d]
 
 
+include "descent_reduced.pxi"
+
+
 cdef void take_step(const Run* R, Problem* P, double* g, Py_ssize_t m, double value, long epoch, Room* S) noexcept nogil:
     """One step of the optimiser from the sum g of the gradients of m rows."""
     cdef Py_ssize_t j, d = R.wide + 1
@@ -214,7 +223,9 @@ cdef void take_step(const Run* R, Problem* P, double* g, Py_ssize_t m, double va
         for j in range(d):
             g[j] *= unit
             old = P.mean[j]
-            if R.reduction != SVRG:
+            if R.reduction == CENTRAL:
+                P.gathered[j] += g[j] * share
+            elif R.reduction != SVRG:
                 P.mean[j] += g[j] * share
             g[j] = P.mean[j] if R.reduction == SAG else g[j] + old
         watched_gradient(g, 1, P.l2, P.b, P.drift, P.last, R.wide, &square, &product)
@@ -235,11 +246,18 @@ cdef void take_step(const Run* R, Problem* P, double* g, Py_ssize_t m, double va
     P.t += 1
     if R.schedule == ARMIJO:
         line_search(R, P, g, value, S)
+    elif P.turned:
+        P.step = P.lr
+        turned_step(R, P, g, S)
     else:
         if R.schedule == PA1 or R.schedule == PA2:
             passive_aggressive(R, P, g, value, S.u[0], S.w[0])
         else:
             P.step = step_size(R, P, epoch)
+        if R.tail_from >= 0 and P.n_steps > R.tail_from:
+            P.n_tail += 1
+            for j in range(d):
+                P.tail[j] += P.b[j] - P.step * g[j]
         optimiser_at(&O, P.step, P.t)
         advance(&O, P.b, g, P.v, P.s, R.wide, P.l1, P.l2)
         if R.intercept:

@@ -5,7 +5,7 @@ from cython cimport floating
 from cython.parallel cimport prange, threadid
 from libc.float cimport DBL_MAX, FLT_MAX
 from libc.math cimport sqrt
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 from riata_engine.cpu.control cimport Control, Signal, poll, worth
 from riata_engine.cpu.control import Stopped
 from riata_engine.cpu.design cimport entries
@@ -73,11 +73,41 @@ cdef cloned_void largest_bits(const bits* x, Py_ssize_t n, bits* out) noexcept n
     out[0] = lane[0]
 
 
-cdef cloned_void scan_rows(const floating* x, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t p, double* largest,
-                           double* bad) noexcept nogil:
-    """``scan_columns`` where a column is not contiguous."""
+cdef cloned_void largest_bits_of_rows(const bits* x, Py_ssize_t row, Py_ssize_t n, Py_ssize_t p, bits* largest) noexcept nogil:
+    """``largest_bits`` of p columns, whose entries are ``row`` apart, side by side: ``largest`` goes on from what it holds."""
+    cdef bits a, mask = ~(<bits>1 << (8 * sizeof(bits) - 1))
+    cdef Py_ssize_t i, j
+    for i in range(n):
+        for j in range(p):
+            a = x[i * row + j] & mask
+            largest[j] = a if a > largest[j] else largest[j]
+
+
+cdef inline void judge(const bits* size, Py_ssize_t p, floating top, double* largest, double* bad) noexcept nogil:
+    """Sizes from their bits, at most ``top``; what is beyond it is bad."""
+    cdef Py_ssize_t j
+    cdef floating a
+    for j in range(p):
+        memcpy(&a, size + j, sizeof(floating))
+        bad[j] = 0 if a <= top else 1
+        largest[j] = a if a <= top else top
+
+
+cdef void scan_rows(const floating* x, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t p, double* largest,
+                    double* bad) noexcept nogil:
+    """``scan_columns`` of at most ``WIDE`` columns where a column is not contiguous."""
     cdef Py_ssize_t i, j
     cdef floating a, top = FLT_MAX if floating is float else DBL_MAX
+    cdef long long room[WIDE]                              # of floats half of it
+    if col == 1:
+        memset(room, 0, sizeof(room))
+        if floating is float:
+            largest_bits_of_rows(<const int*>x, row, n, p, <int*>room)
+            judge(<const int*>room, p, top, largest, bad)
+        else:
+            largest_bits_of_rows(<const long long*>x, row, n, p, room)
+            judge(<const long long*>room, p, top, largest, bad)
+        return
     for i in range(n):
         for j in range(p):
             a = x[i * row + j * col]
@@ -89,7 +119,7 @@ cdef void scan_columns(const floating* x, Py_ssize_t row, Py_ssize_t col, Py_ssi
                        double* bad) noexcept nogil:
     """largest[j] = max |x_ij|; bad[j] is positive where there are NaNs and infinities."""
     cdef Py_ssize_t j
-    cdef floating top = FLT_MAX if floating is float else DBL_MAX, size
+    cdef floating top = FLT_MAX if floating is float else DBL_MAX
     cdef int single = 0
     cdef long long wide = 0
     if row != 1:
@@ -98,12 +128,10 @@ cdef void scan_columns(const floating* x, Py_ssize_t row, Py_ssize_t col, Py_ssi
     for j in range(p):
         if floating is float:
             largest_bits(<const int*>(x + j * col), n, &single)
-            memcpy(&size, &single, sizeof(floating))
+            judge(&single, 1, top, largest + j, bad + j)
         else:
             largest_bits(<const long long*>(x + j * col), n, &wide)
-            memcpy(&size, &wide, sizeof(floating))
-        bad[j] = 0 if size <= top else 1
-        largest[j] = size if size <= top else top
+            judge(&wide, 1, top, largest + j, bad + j)
 
 
 cdef void scan_tile(const Raw* X, Py_ssize_t t, double* largest, double* bad) noexcept nogil:
@@ -139,7 +167,7 @@ def scan(X, Control control, int n_threads=1):
     cdef double[:, ::1] out = rows
     cdef double* largest = &out[0, 0]
     cdef double* bad = &out[1, 0]
-    n_threads = worth(<double>raw.n * raw.p, n_threads)
+    n_threads = min(worth(<double>raw.n * raw.p, n_threads), <int>min(tiles, <Py_ssize_t>1 << 20))      # a thread without a tile spins
     for t in prange(tiles, num_threads=n_threads, schedule="dynamic", nogil=True):
         if signal.stop == 0:
             scan_tile(&raw, t, largest, bad)

@@ -6,7 +6,7 @@
  *     riata_row_expf   2.1224 at -65.1675415 (2.2836 at -65.4543991), of positive x 1.6578 at 75.541153 (1.8478 at 75.2281723),
  *                      for |x| from 2^-7 on (below, of every 211th float, less) and results from 2^-126 on; smaller ones are 0 or
  *                      have lost digits. x above 88 counts as that.
- *     riata_row_logf   1.5512 at 54.4794769 (2.0320 at 2.14357187e-39, subnormal), for every positive number
+ *     riata_row_logf   1.5545 at 2886.97461 (2.0320 at 2.14357187e-39, subnormal), for every positive number
  *     riata_row_exp    below 3 for results from 2^-1022 on; x above 709 counts as that
  *     riata_row_log    below 3 for every positive number, subnormal ones included
  * A NaN gives a number without meaning: callers look for NaNs first. */

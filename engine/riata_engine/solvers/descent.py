@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from riata_engine.cpu.descent import ENDED, HISTORY, REDUCTIONS, SCHEDULES, run_descent
-from riata_engine.cpu.descent_rows import LOSSES
+from riata_engine.cpu.descent_rows import LOSSES, squared_norms
 from riata_engine.cpu.steps import OPTIMISERS, STATE
 from riata_engine.solvers.descent_gap import Certificate
-from riata_engine.solvers.descent_step import automatic_step, loss_curvature, smoothness
+from riata_engine.solvers.descent_step import automatic_step, loss_curvature, row_norms, smoothness, turn_of
 
 #: bytes of neighbouring rows that a shuffle keeps together, and rows at the most; smaller X than this is shuffled row by row
 TOGETHER, MOST, SMALL = 8192, 32, 1 << 20
@@ -16,6 +16,8 @@ TOGETHER, MOST, SMALL = 8192, 32, 1 << 20
 CHUNK = 1 << 22
 #: how often a run whose own step size diverges begins again with a quarter of it
 RETRIES = 12
+#: optimisers whose epochs end at the mean of their points, but for those of the first 1/EARLY of the steps
+TAILED, EARLY = {"svrg", "centralvr"}, 4
 
 
 @dataclass
@@ -33,7 +35,7 @@ class Descent:
     target : (B,) column of Y
     alpha, l1_ratio : (B,)
     groups : None or (order of the features group by group, where each group begins and the last ends)
-    optimizer : one of ``OPTIMISERS`` or of "sag", "saga", "svrg"
+    optimizer : one of ``OPTIMISERS`` or of "sag", "saga", "svrg", "centralvr"
     step : "auto", float or (B,)
     schedule : one of ``SCHEDULES``, with the numbers s0, s1, s2 (formulas/steps.py); "optimal" has t0 and ``rate_alpha`` (None:
     alpha) batch_size, epochs, shuffle, seed, clip (0: none), dropout : what all share
@@ -45,6 +47,7 @@ class Descent:
     restore : whether an answer is the best of the validation
     state : of a run that goes on, as ``Answers.state``
     certify : whether objective and gap are computed
+    squares : None or what `riata_engine.cpu.descent_rows.squared_norms` gives for X, where it is known
     """
 
     X: object
@@ -85,6 +88,7 @@ class Descent:
     start: tuple | None = None
     state: dict | None = None
     certify: bool = True
+    squares: tuple | None = None
     n_threads: int | None = None
     time_budget: float | None = None
 
@@ -157,7 +161,8 @@ def fresh_state(B, p, optimizer, reduction, average, n, lr, start=None, lazy=Fal
     if average:
         state["average"] = np.zeros((B, ld))
     if reduction:
-        state["mean"], state["memory"] = np.zeros((B, ld)), np.zeros((B, n))
+        state |= {name: np.zeros((B, ld)) for name in ("mean", "gathered", "tail")}
+        state["memory"] = np.zeros((B, n))
     state |= {"t": np.zeros(B), "averaged": np.zeros(B), "lr": np.array(lr, dtype=float), "epoch": 0}
     if start is not None:
         state["b"][:, :p], state["b"][:, ld - 8] = start
@@ -180,12 +185,21 @@ def run(problem, control, n_threads):
     batch = min(problem.batch_size, len(rows))
     own = isinstance(problem.step, str)
     B = len(problem.target)
-    L = np.nan
+    L, basis = np.nan, None
     if own and problem.state is None:
         part = X if not len(held) else X[rows]
+        norms, columns = (None, None) if batch == len(rows) else problem.squares or squares(X)
+        norms = norms if norms is None or not len(held) else norms[rows]
         scale = loss_curvature(problem.loss, problem.parameter, problem.Y[:, 0], weights[0])
-        L = scale * smoothness(part, weights.max(axis=0)[rows], batch, problem.intercept)
+        heaviest = weights.max(axis=0)[rows]
+        turn, turned = _turn(problem, part, heaviest, batch, scale, norms, columns)
+        if not turned.all():
+            L = scale * smoothness(part, heaviest, batch, problem.intercept, norms)
         lr = np.full(B, automatic_step(L, optimizer, problem.beta1, batch == len(rows), reduction is not None))
+        if turn is not None:
+            lr[turned] = turn.step
+            L = turn.L if turned.all() else L
+            basis = *(np.ascontiguousarray(V, np.float32) for V in (turn.V, turn.V.T)), turn.spectrum, turned.astype(np.uint8)
     else:
         lr = np.broadcast_to(np.asarray(1.0 if own else problem.step, float), (B,)).copy()
     sparse = entries[1] is not None
@@ -199,7 +213,7 @@ def run(problem, control, n_threads):
             state.setdefault("s", np.zeros_like(state["b"]))
         state = state or fresh_state(B, entries[3], optimizer, reduction, average, n, lr, problem.start, lazy)
         record, status, done = _run(problem, entries, rows, held, weights, optimizer, reduction, batch, lazy, state, control,
-                                    n_threads)
+                                    n_threads, basis)
         diverged = status == ENDED.index("diverged")
         if not (own and problem.state is None and diverged.any()) or control.stopped or halvings == RETRIES:
             break
@@ -207,18 +221,35 @@ def run(problem, control, n_threads):
     return _answers(problem, entries, weights, rows, state, record, status, done, L, halvings, held)
 
 
-def _run(problem, entries, rows, held, weights, optimizer, reduction, batch, lazy, state, control, n_threads):
+def squares(X):
+    """Squared norms of rows, and of columns where X is dense."""
+    return squared_norms(by_rows(X)[0], X.shape[1]) if isinstance(X, np.ndarray) else (row_norms(X), None)
+
+
+def _turn(problem, part, heaviest, batch, scale, norms, columns):
+    """(`Turn` or None, which problems go by it): those of "centralvr" with a ridge penalty below the mean curvature or none."""
+    plain = problem.alpha * problem.l1_ratio == 0
+    if (problem.optimizer != "centralvr" or columns is None or problem.schedule != "fixed" or problem.clip > 0
+            or problem.dropout > 0 or problem.average_from >= 0 or problem.groups is not None or not plain.any()):
+        return None, np.zeros(len(plain), bool)
+    turn = turn_of(part, heaviest, batch, problem.intercept, scale, norms, columns)
+    return turn, plain & (problem.alpha < (turn.typical if turn is not None else 0))
+
+
+def _run(problem, entries, rows, held, weights, optimizer, reduction, batch, lazy, state, control, n_threads, basis):
     x, indptr, indices, p = entries
     B = len(problem.target)
-    total = problem.epochs * -(-len(rows) // batch)
+    steps = -(-len(rows) // batch)
+    tail = problem.optimizer in TAILED and problem.schedule == "fixed" and problem.average_from < 0
     settings = {
         "loss": LOSSES.index(problem.loss), "parameter": problem.parameter, "batch_size": batch, "shuffle": problem.shuffle,
         "block": block_of(len(rows), x.itemsize * p if indptr is None else (x.itemsize + 4) * len(x) // (len(indptr) - 1)),
         "seed": problem.seed, "intercept": problem.intercept, "lazy": lazy,
         "optimizer": OPTIMISERS.index(optimizer), "beta1": problem.beta1, "beta2": problem.beta2, "eps": problem.eps,
         "decay": problem.decay, "schedule": SCHEDULES.index(problem.schedule), "s0": problem.s0, "s1": problem.s1,
-        "s2": problem.s2, "total": float(total), "reduction": REDUCTIONS.index(reduction), "clip": problem.clip,
+        "s2": problem.s2, "total": float(problem.epochs * steps), "reduction": REDUCTIONS.index(reduction), "clip": problem.clip,
         "dropout": problem.dropout, "tol": problem.tol, "patience": problem.patience, "average_from": problem.average_from,
+        "tail_from": steps // EARLY if tail else -1,
         "first_epoch": state["epoch"]}
     l1 = problem.alpha * problem.l1_ratio
     grouped = problem.groups is not None
@@ -233,7 +264,7 @@ def _run(problem, entries, rows, held, weights, optimizer, reduction, batch, laz
     asked = None if problem.measure is None else Asked(problem.measure, state, p)
     run_descent(x, indptr, indices, p, rows, held, np.ascontiguousarray(problem.Y.T, dtype=float),
                 np.ascontiguousarray(problem.target, dtype=np.intp), weights, settings, np.ascontiguousarray(problems), state,
-                record, status, done, group, group_at, control, n_threads, asked)
+                record, status, done, group, group_at, control, n_threads, asked, basis)
     if asked is not None and asked.error is not None:
         raise asked.error
     state["epoch"] += int(done.max(initial=0))

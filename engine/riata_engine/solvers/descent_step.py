@@ -1,4 +1,6 @@
-"""The curvature of a linear model's loss by power iteration, and the step sizes that it allows."""
+"""The curvature of a linear model's loss: by power iteration, and the step sizes that it allows; of some rows, to turn steps."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +17,9 @@ CUSTOMARY = {"adagrad": 1e-2, "rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3}
 SAMPLE, MARGIN = 4096, 1.1
 #: columns up to which power iteration goes by XᵀX, where there are four times as many rows
 SIDE = 512
+#: features up to which steps are turned, rows looked at for each of them, share of the largest curvature that none falls below,
+#: and what the step sizes of an epoch need not add up to more than
+TURNED, ROWS_EACH, LEAST, ENOUGH = 255, 8, 1e-4, 50
 
 
 def largest_curvature(X, weights, intercept=True, rtol=1e-3, most=200):
@@ -67,24 +72,75 @@ def loss_curvature(loss, parameter, y, weights):
 def row_norms(X):
     """(n,) Σ_j x_ij²"""
     if isinstance(X, np.ndarray):
-        return squared_norms(np.ascontiguousarray(X).reshape(-1), X.shape[1])
+        return squared_norms(np.ascontiguousarray(X).reshape(-1), X.shape[1])[0]
     return np.add.reduceat(np.append(X.data.astype(float) ** 2, 0.0), X.indptr[:-1]) * (np.diff(X.indptr) > 0)
 
 
-def smoothness(X, weights, batch, intercept):
-    """The expected smoothness of mini-batches of ``batch`` rows, for a loss of curvature one.
+def some_rows(n, most=SAMPLE):
+    return slice(None) if n <= most else slice(0, n, -(-n // most))
 
-    Gower et al. (2019), proposition 3.8. Between the largest ‖x‖² (one row) and the largest eigenvalue of XᵀX/n (all rows);
-    the eigenvalue is that of some rows where the batch is not all, with a margin.
+
+def expected_smoothness(n, batch, eigenvalue, largest):
+    """Gower et al. (2019), proposition 3.8: between the largest curvature of one row and that of all rows."""
+    return (n * (batch - 1) * eigenvalue + (n - batch) * max(largest, eigenvalue)) / (batch * (n - 1))
+
+
+def smoothness(X, weights, batch, intercept, norms):
+    """The expected smoothness of mini-batches of ``batch`` rows, for a loss of curvature one; ``norms`` (n,) as of ``row_norms``.
+
+    The largest eigenvalue of XᵀX/n is that of some rows where the batch is not all, with a margin.
     """
     n = X.shape[0]
     full = batch >= n
-    some = slice(None) if full or n <= SAMPLE else np.arange(0, n, -(-n // SAMPLE))
+    some = slice(None) if full else some_rows(n)
     eigenvalue = largest_curvature(X[some], weights[some], intercept) * (1.005 if full else MARGIN)
     if full or n == 1:
         return eigenvalue
-    largest = float(((row_norms(X) + intercept) * weights).max())
-    return (n * (batch - 1) * eigenvalue + (n - batch) * max(largest, eigenvalue)) / (batch * (n - 1))
+    return expected_smoothness(n, batch, eigenvalue, float(((norms + intercept) * weights).max()))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Curvatures (ld,) of the loss along the rows of a basis V (ld, ld), places as in the state; the step size and the expected
+    smoothness of gradients that are divided by them."""
+
+    V: np.ndarray
+    spectrum: np.ndarray
+    typical: float
+    step: float
+    L: float
+
+
+def turn_of(X, weights, batch, intercept, scale, norms, columns):
+    """The `Turn` of dense X from the curvature of some rows (Byrd et al. 2011); None where they are too few or p too large.
+
+    Of a loss whose curvature is at most ``scale``. A feature that the sample has seen less of than all rows (``columns``: sums of
+    squares) gets what is missing: no step along it is too long. Steps are as long as variance allows, or as an epoch needs.
+    """
+    n, p = X.shape
+    some = some_rows(n, ROWS_EACH * (p + 1))
+    Z, w = np.asarray(X[some], float), weights[some]
+    if p > TURNED or len(Z) < ROWS_EACH * (p + 1) / 2 or batch >= n or not w.sum() > 0:
+        return None
+    wide, total = (p + 7) // 8 * 8, w.sum()
+    place = np.append(np.arange(p), wide) if intercept else np.arange(p)
+    Z = np.column_stack([Z, np.ones(len(Z))]) if intercept else Z
+    H = scale * (Z.T @ (Z * w[:, None])) / total
+    missing = columns / n - (Z[:, :p] ** 2).mean(axis=0)
+    H[np.arange(p), np.arange(p)] += scale * np.maximum(missing, 0.0)
+    if not np.isfinite(H).all():
+        return None
+    values, vectors = np.linalg.eigh(H)
+    if not values[-1] > 0:
+        return None
+    values = np.maximum(values, LEAST * values[-1])
+    V, spectrum = np.eye(wide + 8), np.ones(wide + 8)
+    V[np.ix_(place, place)], spectrum[place] = vectors.T, values
+    spread = scale * w * ((Z @ vectors) ** 2 / values).sum(axis=1)
+    seen = ((norms + intercept) * weights)
+    longer = seen.max() / max(seen[some].max(), np.finfo(float).tiny)
+    L = expected_smoothness(n, batch, MARGIN, float(spread.max()) * longer)
+    return Turn(V, spectrum, float(values.mean()), min(1 / (3 * L), ENOUGH * batch / n), L)
 
 
 def automatic_step(L, optimizer, beta, full, reduced):

@@ -1,5 +1,7 @@
 """Epochs of mini-batches: each step is a gradient of a whole mini-batch and one sweep over the parameters."""
 
+from math import sqrt
+
 import numpy as np
 
 from riata_engine.cpu.network import add_penalty, clip_norm
@@ -19,14 +21,16 @@ class Stepper:
     rate : float or None
     beta1, beta2, eps, decay : float
         Momentum or the mean of gradients; the mean of squares; what is added to their root; the weight decay of "adamw".
+    late_eps : bool
+        Add eps to the root of the squares as they are, not as corrected for their start at zero: scikit-learn's adam.
     clip : float
         Largest norm of the mean gradient of the loss with its l2 penalties, over all that learns; 0: any.
     """
 
-    def __init__(self, net, name="adam", rate=None, beta1=0.9, beta2=0.999, eps=1e-8, decay=0.0, clip=0.0):
+    def __init__(self, net, name="adam", rate=None, beta1=0.9, beta2=0.999, eps=1e-8, decay=0.0, clip=0.0, late_eps=False):
         self.net, self.name, self.code = net, name, OPTIMISERS.index(name)
         self.rate = RATES[name] if rate is None else rate
-        self.settings, self.clip = (beta1, beta2, eps, decay), clip
+        self.settings, self.clip, self.late_eps = (beta1, beta2, eps, decay), clip, late_eps
         velocity, squares = STATE[name]
         self.velocity = np.zeros_like(net.params) if velocity else None
         self.squares = np.zeros_like(net.params) if squares else None
@@ -55,8 +59,11 @@ class Stepper:
         if self.clip:
             clip_norm(self.net.grad, self.clip)
         self.t += 1
+        beta1, beta2, eps, decay = self.settings
+        if self.late_eps:                               # v / (√s + eps) is √c2 times less than v / (√(s/c2) + eps/√c2)
+            eps /= sqrt(1 - beta2**self.t)
         for params, grad, velocity, squares, l1 in self.pieces:
-            step(self.code, params, grad, velocity, squares, self.t, self.rate, *self.settings, l1)
+            step(self.code, params, grad, velocity, squares, self.t, self.rate, beta1, beta2, eps, decay, l1)
         return penalty
 
 

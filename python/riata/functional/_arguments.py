@@ -4,6 +4,7 @@ import operator
 
 import numpy as np
 
+from riata.validation import MOST_THREADS, check_count, check_number
 from riata_engine.backend import backend_of, get_backend, on_device
 from riata_engine.rows import FORMS, RefusedRow, row_operation
 
@@ -33,7 +34,7 @@ def as_floats(**arrays):
         return _floats_on_device(arrays)
     found = {}
     for name, value in arrays.items():
-        value = np.asarray(value)
+        value = as_array(value, name)
         if value.dtype.kind not in "biuf" or (value.dtype.itemsize in (2, 16) and value.dtype.kind == "f"):
             raise TypeError(f"{name} has dtype {value.dtype}; give float32 or float64 (integers are taken as float64)")
         found[name] = value if value.dtype.kind == "f" else value.astype(np.float64)
@@ -58,9 +59,34 @@ def as_on_device(array, name):
     return get_backend("cuda").arrays.taken(array, name)
 
 
-def on_host(array):
+def on_host(array, name):
     """An array of numpy; what has one number for each row may lie on either side."""
-    return get_backend("cuda").arrays.fetched(array) if on_device(array) else np.asarray(array)
+    return get_backend("cuda").arrays.fetched(array) if on_device(array) else as_array(array, name)
+
+
+def as_array(value, name):
+    """What numpy makes of it, but neither a ragged list nor an array that would lose its mask."""
+    if np.ma.is_masked(value):
+        raise TypeError(f"{name} is a masked array, whose mask would be lost: pass {name}.filled(0), and the entries that "
+                        f"take part as where=~{name}.mask")
+    if hasattr(value, "toarray"):
+        raise TypeError(f"{name} is sparse, and functions of rows take dense arrays: pass {name}.toarray()")
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} is a list of rows of different lengths: fill them up to one length, and leave the rest out by "
+                         "where=") from None
+
+
+def as_numbers(value, name, wanted):
+    """A float64 array on the host; ``wanted`` says what to give."""
+    found = on_host(value, name)
+    if found.dtype.kind not in "biufO":
+        raise TypeError(f"{name} has dtype {found.dtype}; give {wanted}")
+    try:
+        return found.astype(np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} = {value!r:.60} is no array of numbers; give {wanted}") from None
 
 
 def same_shape(**arrays):
@@ -94,11 +120,12 @@ def checked_axis(axis, x, name):
 
 def checked_temperature(temperature):
     """A positive finite number, whose inverse is a number of float32 too."""
-    if not (np.isscalar(temperature) and np.isreal(temperature) and np.isfinite(temperature) and temperature >= COLDEST):
-        raise ValueError(
-            f"temperature = {temperature!r} must be a finite number of at least {COLDEST:g}; 1 leaves the logits as they are"
-        )
-    return float(temperature)
+    return check_number(temperature, "temperature", COLDEST, high_open=True)
+
+
+def checked_threads(n_threads):
+    """None, or a number of threads."""
+    return None if n_threads is None else check_count(n_threads, "n_threads", MOST_THREADS)
 
 
 def checked_mask(where, shape):
@@ -107,7 +134,7 @@ def checked_mask(where, shape):
         return None
     if on_device(where):
         raise TypeError("where lies on a device; give a mask of numpy, it is sent there")
-    where = np.asarray(where)
+    where = as_array(where, "where")
     if where.dtype != np.bool_:
         raise TypeError(f"where has dtype {where.dtype}; give True for entries that take part, False for those that do not")
     try:
@@ -145,7 +172,7 @@ def rows_of(shape, axis):
 
 def row_numbers(value, shape, name):
     """Finite float64 numbers, one for each row; a single one serves all."""
-    value = on_host(value).astype(np.float64)
+    value = as_numbers(value, name, f"one number for each row, shape {shape}")
     try:
         value = np.broadcast_to(value, shape)
     except ValueError:
@@ -155,10 +182,11 @@ def row_numbers(value, shape, name):
     return value
 
 
-def on_rows(op, names, inputs, axis, **settings):
+def on_rows(op, names, inputs, axis, *, n_threads=None, **settings):
     """`row_operation`, with a sentence for a row that is refused."""
+    n_threads = checked_threads(n_threads)
     try:
-        return row_operation(op, inputs, axis, **settings)
+        return row_operation(op, inputs, axis, n_threads=n_threads, **settings)
     except RefusedRow as refused:
         index = refused.index
         row = "the array" if not index else f"row {index[0] if len(index) == 1 else index}"

@@ -1,10 +1,14 @@
 """Cross-entropy of logits with labels or distributions, and its gradient in the same pass."""
 
+import operator
+
 import numpy as np
 
 from riata.functional._arguments import (
     Reduction,
+    as_array,
     as_floats,
+    as_numbers,
     as_on_device,
     checked_axis,
     checked_mask,
@@ -16,6 +20,7 @@ from riata.functional._arguments import (
     rows_of,
     same_shape,
 )
+from riata.validation import check_number
 from riata_engine.backend import on_device
 
 __all__ = ["cross_entropy", "cross_entropy_backward"]
@@ -172,23 +177,18 @@ def _evaluate(
     out,
     n_threads,
 ):
-    target = as_on_device(target, "target") if on_device(target) else np.asarray(target)
+    target = as_on_device(target, "target") if on_device(target) else as_array(target, "target")
     (x,) = as_floats(x=x)
     axis = checked_axis(axis, x, "x")
     K, shape = x.size if axis is None else x.shape[axis], rows_of(x.shape, axis)
     where = checked_mask(where, x.shape)
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"label_smoothing = {label_smoothing} must lie in [0, 1]")
+    label_smoothing = check_number(label_smoothing, "label_smoothing", 0, 1)
     if class_weight is not None:
-        class_weight = on_host(class_weight).astype(np.float64)
-        if class_weight.shape != (K,) or not (class_weight >= 0).all() or not np.isfinite(class_weight).all():
-            raise ValueError(
-                f"class_weight must be {K} finite numbers of at least 0, one for each class; it has shape {class_weight.shape}"
-            )
+        class_weight = _checked_class_weight(class_weight, K)
     sample_weight, taking_part = checked_weights(sample_weight, shape)
     inputs, labels, share = [x], None, None
     if target.dtype.kind in "iu" and target.shape == shape:
-        labels, taking_part = _labels(on_host(target), K, ignore_index, taking_part)
+        labels, taking_part = _labels(on_host(target, "target"), K, ignore_index, taking_part)
         share = None if class_weight is None else class_weight[np.maximum(labels, 0)]
     elif target.shape == x.shape:
         if ignore_index is not None:
@@ -217,7 +217,7 @@ def _evaluate(
         mask=where,
         temperature=checked_temperature(temperature),
         normalize=bool(normalize),
-        smoothing=float(label_smoothing),
+        smoothing=label_smoothing,
         labels=labels,
         class_weight=class_weight,
         taking_part=taking_part if labels is None else None,  # labels say it themselves
@@ -228,8 +228,24 @@ def _evaluate(
     return loss if gradient is None else (loss, made[0])
 
 
+def _checked_class_weight(class_weight, K):
+    wanted = f"one finite number of at least 0 for each class, shape ({K},)"
+    found = as_numbers(class_weight, "class_weight", wanted)
+    if found.shape != (K,):
+        raise ValueError(f"class_weight has shape {found.shape}; give {wanted}")
+    wrong = ~((found >= 0) & np.isfinite(found))
+    if wrong.any():
+        raise ValueError(f"class_weight[{wrong.argmax()}] = {found[wrong.argmax()]:g}; give {wanted}")
+    return found
+
+
 def _labels(target, K, ignore_index, taking_part):
     """Labels with −1 for rows that take no part, and which rows do."""
+    if ignore_index is not None:
+        try:
+            ignore_index = operator.index(ignore_index)
+        except TypeError:
+            raise TypeError(f"ignore_index = {ignore_index!r} must be an integer, as the labels are, or None") from None
     if ignore_index is not None:
         named = target != ignore_index
         taking_part = named if taking_part is None else named & taking_part

@@ -1,10 +1,12 @@
 """Dropout with masks that are never stored: a function of (seed, stream, index), made again in the backward pass."""
 
 import operator
+from math import prod
+from numbers import Real
 
 import numpy as np
 
-from riata.functional._arguments import as_floats, checked_out, same_shape
+from riata.functional._arguments import as_floats, checked_out, checked_threads, same_shape
 from riata_engine import dropout as engine
 from riata_engine.backend import get_backend, on_device
 
@@ -112,7 +114,8 @@ def dropout_mask(shape, rate=0.5, *, seed, stream=0, index=0, packed=False, n_th
     -------
     bool array of `shape`, True where an element is kept; or uint8 array, one-dimensional
     """
-    n = int(np.prod(shape, dtype=np.int64))
+    shape, n_threads = _shape(shape), checked_threads(n_threads)
+    n = prod(shape)
     arrays = get_backend(backend).arrays
     kept = engine.kept_elements(n, _rate(rate), *_key(seed, stream, index), n_threads=n_threads, backend=backend)
     return arrays.packed(kept) if packed else kept.reshape(shape)
@@ -138,7 +141,7 @@ def realised_rate(rate):
 
 
 def _multiplied(x, sign, rate, seed, stream, index, shared_axes, out, n_threads):
-    rate, key = _rate(rate), _key(seed, stream, index)
+    rate, key, n_threads = _rate(rate), _key(seed, stream, index), checked_threads(n_threads)
     first, last = _shared(shared_axes, x.shape)
     answer = checked_out(out, x)
     if on_device(x):
@@ -183,7 +186,7 @@ def _is_relu(activation):
 
 
 def _rate(rate):
-    if not (np.isscalar(rate) and np.isreal(rate) and 0 <= rate < 1):
+    if isinstance(rate, (bool, np.bool_)) or not isinstance(rate, Real) or not 0 <= rate < 1:
         raise ValueError(f"rate = {rate!r} must lie in [0, 1): it is the probability that an element is dropped")
     return float(rate)
 
@@ -201,10 +204,23 @@ def _key(seed, stream, index):
     return tuple(numbers)
 
 
+def _shape(shape):
+    try:
+        sizes = tuple(map(operator.index, shape if hasattr(shape, "__iter__") else (shape,)))
+    except TypeError:
+        sizes = (-1,)
+    if min(sizes, default=0) < 0 or prod(sizes) >= 1 << 63:
+        raise ValueError(f"shape = {shape!r} must be an int of at least 0, or a tuple of such, of fewer than 2**63 elements")
+    return sizes
+
+
 def _shared(axes, shape):
     """First and last + 1 of the axes along which a decision is shared."""
     given = axes
-    axes = (axes,) if isinstance(axes, (int, np.integer)) else tuple(axes)
+    try:
+        axes = tuple(map(operator.index, axes if hasattr(axes, "__iter__") else (axes,)))
+    except TypeError:
+        raise TypeError(f"shared_axes = {given!r} must be an integer or a tuple of integers") from None
     if not axes:
         return 0, 0
     for axis in axes:

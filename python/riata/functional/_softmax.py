@@ -201,7 +201,7 @@ def logsumexp_backward(gradient, x, axis=-1, *, temperature=1.0, where=None, out
     (x,) = as_floats(x=x)
     axis = checked_axis(axis, x, "x")
     shape = rows_of(x.shape, axis)
-    gradient = on_host(gradient)
+    gradient = on_host(gradient, "gradient")
     if gradient.ndim == x.ndim and gradient.shape == tuple(1 if axis is None or k == axis else m for k, m in enumerate(x.shape)):
         gradient = gradient.reshape(shape)
     _, outputs = on_rows(

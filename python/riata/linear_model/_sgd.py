@@ -76,7 +76,7 @@ class StochasticLinear(LinearPredictor):
         optimizer = check_optimizer(self.optimizer)
         if partial and self.early_stopping:
             raise ValueError("early_stopping should be False with partial_fit: it needs all rows at once")
-        if partial and optimizer.name in ("sag", "saga", "svrg"):
+        if partial and optimizer.name in ("sag", "saga", "svrg", "centralvr"):
             raise ValueError(f"optimizer={optimizer.name!r} keeps a slope of every row, and cannot be used with partial_fit: "
                              "take 'sgd' or another that needs none")
         if self.dropout and optimizer.name in KEEPING:

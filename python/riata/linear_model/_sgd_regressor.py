@@ -57,7 +57,8 @@ class SGDRegressor(RegressorMixin, StochasticLinear):
     batch_size : int or None, default=1
         Rows of a step; None: all. No more than there are.
     optimizer : str or one of riata.optim's classes, default='sgd'
-        'sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam', 'adamw', 'sag', 'saga', 'svrg'.
+        'sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam', 'adamw', 'sag', 'saga', 'svrg',
+        'centralvr'.
     dropout : float, default=0.0
         Rate of dropout on the inputs while learning.
 

@@ -38,7 +38,8 @@ _PARAMETERS = """hidden_layer_sizes : int or list of int, default=(100,)
         each epoch, and hold nothing out.
     validation_fraction : float in [0, 1), default=0.1
     beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
-        Of 'adam'; epsilon is added to the root of the corrected squares (Kingma and Ba 2015, and torch).
+        Of 'adam'; epsilon is added to the root of the squares before they are corrected for their start at zero, as
+        scikit-learn does (`riata.optim.Adam`, as torch, after).
     n_iter_no_change : int or inf, default=10
     max_fun : int, default=15000
         Of 'lbfgs'.

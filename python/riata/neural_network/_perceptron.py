@@ -105,8 +105,11 @@ class Perceptron(BaseEstimator):
             raise InvalidParameterError(f"hidden_layer_sizes must be ints > 0, got {self.hidden_layer_sizes!r}.")
         self._hidden = [int(size) for size in sizes]
         if self.solver == "lbfgs" and (self.dropout > 0 or self.l1 > 0):
-            raise ValueError(f"solver='lbfgs' takes neither dropout = {self.dropout} nor l1 = {self.l1}: they leave it no smooth "
-                             "objective; use 'adam' or 'sgd'")
+            given = " and ".join(f"{name} = {value}" for name, value in (("dropout", self.dropout), ("l1", self.l1)) if value > 0)
+            raise ValueError(f"solver='lbfgs' does not take {given}, which leaves it no smooth objective: use 'adam' or 'sgd'")
+        if self.solver == "lbfgs" and callable(self.early_stopping):
+            raise ValueError("early_stopping is a function, and solver='lbfgs' has no epochs after which to call it: use 'adam' "
+                             "or 'sgd'")
 
     def _fit(self, X, y, sample_weight, incremental):
         self._check_parameters()
@@ -237,7 +240,8 @@ class Perceptron(BaseEstimator):
     def _resumed(self, incremental):
         """The optimiser; for a further call of partial_fit with the state of the last."""
         if self.solver == "adam":
-            stepper = Stepper(self._net, "adam", self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
+            stepper = Stepper(self._net, "adam", self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon,
+                              late_eps=True)
         else:
             name = "sgd" if self.momentum == 0 else "nesterov" if self.nesterovs_momentum else "momentum"
             stepper = Stepper(self._net, name, self.learning_rate_init, self.momentum)

@@ -1,5 +1,7 @@
 """From layers to a network: shapes are followed from the input, and activations go into the stage before them."""
 
+import operator
+
 import numpy as np
 
 from riata_engine.nets import ACTIVATIONS, Net, Stage
@@ -16,6 +18,18 @@ def label(layers, number):
     return f"layer {number} {layers[number]!r}"
 
 
+def check_shape(input_shape):
+    """The shape of a row, ints of at least 1."""
+    try:
+        shape = tuple(map(operator.index, input_shape))
+    except TypeError:
+        shape = ()
+    if not shape or min(shape) < 1:
+        raise ValueError(f"input_shape = {input_shape!r} must be a tuple of ints of at least 1, the shape of a row of X: (64,), "
+                         "or (height, width, channels)")
+    return shape
+
+
 def follow(layers, input_shape):
     """The shapes [input, after layer 0, …].
 
@@ -24,7 +38,7 @@ def follow(layers, input_shape):
     ValueError
         If a layer cannot take what the one before it gives: both are named, with their shapes.
     """
-    shapes = [tuple(input_shape)]
+    shapes = [check_shape(input_shape)]
     for number, layer in enumerate(layers):
         try:
             shapes.append(layer.shape_out(shapes[-1]))

@@ -22,7 +22,9 @@ def input_of(X, input_shape):
     X = np.asarray(X)
     if X.dtype.kind not in "biuf":
         raise ValueError(f"X has dtype {X.dtype}: a network takes numbers")
-    if X.ndim < 2 or X.shape[0] == 0 or 0 in X.shape:
+    if X.ndim >= 2 and X.shape[0] == 0:
+        raise ValueError(f"X has shape {X.shape}: it has no rows; give at least one")
+    if X.ndim < 2 or 0 in X.shape:
         raise ValueError(f"X has shape {X.shape}: give rows, (n, width), or images, (n, height, width, channels)")
     shape = X.shape[1:] if input_shape is None else tuple(input_shape)
     if int(np.prod(X.shape[1:])) != int(np.prod(shape)) or (X.ndim > 2 and X.shape[1:] != shape):
@@ -91,7 +93,7 @@ def codes_of(y, classes):
     strange = classes[codes] != y
     if np.any(strange):
         row = int(np.argmax(strange))
-        known = ", ".join(map(repr, classes[:8].tolist()))
+        known = ", ".join(map(repr, classes[:8].tolist())) + f", … ({len(classes)} in all)" * (len(classes) > 8)
         raise ValueError(f"the label {y[row].item() if hasattr(y[row], 'item') else y[row]!r} in row {row} of y is none of the "
                          f"classes that the network knows, {known}: give it a new head, Sequential.with_head")
     return codes.astype(np.intp)
@@ -100,7 +102,7 @@ def codes_of(y, classes):
 def rows_of(X, targets, sample_weight):
     """The engine's `Rows`, and Σ w of the constant part of the loss over Σ w."""
     n = X.shape[0]
-    weights = None if sample_weight is None else check_weights(sample_weight, n)
+    weights = None if sample_weight is None else check_weights(sample_weight, n, name="sample_weight")
     rows = Rows(X, targets.labels, None if targets.numbers is None else np.ascontiguousarray(targets.numbers, np.float64),
                 None if weights is None else np.ascontiguousarray(weights, np.float64))
     shift = 0.0 if targets.constant is None else float(np.average(targets.constant, weights=weights))

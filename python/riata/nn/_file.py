@@ -24,10 +24,22 @@ def write(network, path):
                 "dtype": network.dtype, "seed": network.seed}
     arrays = {f"weights.{key}": value for key, value in weights.items()}
     classes = getattr(network, "classes_", None)
-    if classes is not None:
-        arrays["classes"] = classes.astype(str) if classes.dtype.kind == "O" else classes
+    if classes is not None and classes.dtype.kind == "O":
+        document["classes"] = _plain(classes)
+    elif classes is not None:
+        arrays["classes"] = classes
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, network=np.array(json.dumps(document)), **arrays)
+
+
+def _plain(classes):
+    """Labels of an array of objects as JSON keeps them apart: text, ints, floats and bools."""
+    labels = [label.item() if isinstance(label, np.generic) else label for label in classes]
+    for label in labels:
+        if type(label) not in (str, int, float, bool):
+            raise ValueError(f"classes_ has the label {label!r}, a {type(label).__name__}, which a file cannot keep: fit the "
+                             "network to labels that are text, ints, floats or bools, such as y.astype(str)")
+    return labels
 
 
 def _read(path):
@@ -51,6 +63,8 @@ def _read(path):
     if document.get("format_version") != VERSION:
         raise ValueError(f"{path.name} has format_version {document.get('format_version')!r}, and this riata reads {VERSION}")
     classes = arrays.pop("classes", None)
+    if "classes" in document:
+        classes = np.array(document["classes"], dtype=object)
     return document, {key.removeprefix("weights."): value for key, value in arrays.items()}, classes
 
 
@@ -86,8 +100,8 @@ def load_network(path):
 
 
 def read_weights(network, path):
-    """Take the weights of a file whose layers are those of the network."""
-    document, weights, _ = _read(path)
+    """Take the weights, and the labels where it has some, of a file whose layers are those of the network."""
+    document, weights, classes = _read(path)
     here = json.loads(json.dumps([_shape_of(layer.config()) for layer in network.layers]))
     there = [_shape_of(config) for config in document["layers"]]
     for number in range(max(len(here), len(there))):
@@ -98,6 +112,8 @@ def read_weights(network, path):
     if network._net is None:
         network.build(document["input_shape"])
     network.set_weights(weights)
+    if classes is not None:                             # the weights of the head are those of these labels
+        network.classes_ = classes
 
 
 def _shape_of(config):

@@ -27,7 +27,7 @@ class CrossEntropy:
 
     Parameters
     ----------
-    label_smoothing : float in [0, 1), default=0.0
+    label_smoothing : float in [0, 1], default=0.0
         The class of a row counts 1 − s + s/K, the others s/K (Szegedy et al. 2016).
     """
 
@@ -35,7 +35,7 @@ class CrossEntropy:
     name = "cross_entropy"
 
     def __post_init__(self):
-        check_number(self.label_smoothing, "label_smoothing", 0, 1, high_open=True)
+        check_number(self.label_smoothing, "label_smoothing", 0, 1)
 
     def op(self, last, width):
         """The compiled loss behind the last layer, a name."""

@@ -1,5 +1,6 @@
 """Sequential: a network of layers one after the other."""
 
+import warnings
 from dataclasses import replace
 from numbers import Integral
 
@@ -9,7 +10,7 @@ from riata.validation import check_count, check_flag, check_number, check_seed
 from riata_engine.nets import single_threaded_blas
 from riata_engine.random import permutation
 
-from ._build import arrange, build, follow, label
+from ._build import arrange, build, check_shape, follow, label
 from ._data import flat, input_of, rows_of, target_of
 from ._layers import LAYERS, Layer
 from ._losses import check_loss
@@ -74,7 +75,7 @@ class Sequential:
         self._last = type(layers[-1]).__name__
         self.loss = check_loss(loss, self._last)
         self.loss.op(self._last, 1)                                     # refuses a loss that does not go with the last layer
-        self.input_shape = None if input_shape is None else tuple(int(size) for size in input_shape)
+        self.input_shape = None if input_shape is None else check_shape(input_shape)
         self.history_, self._net = History(), None
         if self.input_shape is not None:
             self.build(self.input_shape)
@@ -94,7 +95,7 @@ class Sequential:
         self._width = int(np.prod(self.shapes_[-1]))
         return self
 
-    def fit(self, X, y, *, sample_weight=None, epochs=10, batch_size=32, optimizer="adam", learning_rate=None, schedule=None,
+    def fit(self, X, y, *, sample_weight=None, epochs=10, batch_size="auto", optimizer="adam", learning_rate=None, schedule=None,
             clip=None, shuffle=True, validation_data=None, validation_split=0.0, patience=None, min_delta=0.0, restore_best=True,
             progress=None, callback=None):
         """Train from the weights as they are: the first call from drawn ones, a second call goes on.
@@ -107,8 +108,8 @@ class Sequential:
         y : array-like (n,) of labels, or (n, width) of numbers or of shares of classes
         sample_weight : array-like (n,), optional
         epochs : int, default=10
-        batch_size : int, default=32
-            At most n; the last mini-batch of an epoch has what is left.
+        batch_size : int or 'auto', default='auto'
+            At most n; 'auto': min(32, n). The last mini-batch of an epoch has what is left.
         optimizer : str or one of `riata.optim`, default='adam'
             'sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam', 'adamw', or with its numbers:
             ``riata.optim.Adam(beta1=0.8)``.
@@ -139,12 +140,18 @@ class Sequential:
         Returns
         -------
         self
-            A loss that is no longer finite ends the training with the best weights before, and ``history_.message`` says so.
+            A loss that is no longer finite ends the training with the best weights before; ``history_.message`` says so.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If the training diverged.
 
         Raises
         ------
         ValueError
-            For shapes that do not fit, NaN, a batch larger than n, a step that is not positive, labels unknown to an earlier fit.
+            For shapes that do not fit, NaN, a batch larger than n, a step that is not positive, labels unknown to an earlier fit,
+            or where every layer with weights is frozen.
         """
         X, shape = input_of(X, self.input_shape)
         if self._net is None:
@@ -161,14 +168,25 @@ class Sequential:
         elif callable(validation_data):
             validation = loss_by(validation_data, self, "validation_data")
         n = rows.X.shape[0]
-        epochs, batch_size = check_count(epochs, "epochs", 2**31 - 1), check_count(batch_size, "batch_size", 2**31 - 1)
-        if batch_size > n:
+        epochs = check_count(epochs, "epochs", 2**31 - 1)
+        if isinstance(batch_size, str):
+            if batch_size != "auto":
+                raise ValueError(f"batch_size = {batch_size!r} must be an int of at least 1, or 'auto'")
+            batch_size = min(32, n)
+        elif check_count(batch_size, "batch_size", 2**31 - 1) > n:
             raise ValueError(f"batch_size = {batch_size} is larger than the {n} training rows: take at most {n}")
         if patience is not None:
             patience = check_count(patience, "patience", 2**31 - 1)
         watch = Watch(patience, check_number(min_delta, "min_delta", 0, high_open=True))
         arrange(self.layers, self._net)
         stepper = stepper_of(self._net, optimizer, learning_rate, clip)
+        if not stepper.pieces:
+            frozen = "all layers with weights are frozen: free one, net.freeze(0)" if self._net.params.size else \
+                "no layer has weights: add one that does, such as Dense(units)"
+            raise ValueError(f"nothing can learn: {frozen}")
+        for name, function in (("callback", callback), ("progress", None if isinstance(progress, bool) else progress)):
+            if function is not None and not callable(function):
+                raise TypeError(f"{name} = {function!r} must be {'None, True or' * (name == 'progress') or 'None or'} a function")
         schedule = schedule_of(schedule, stepper.rate, epochs, -(-n // batch_size))
         if classes is not None:
             self.classes_ = classes
@@ -177,6 +195,10 @@ class Sequential:
               validation=validation, score=score, watch=watch,
               restore_best=check_flag(restore_best, "restore_best") and validation is not None,
               schedule=schedule, progress=progress, callback=callback)
+        if self.history_.stopped == "diverged":
+            from sklearn.exceptions import ConvergenceWarning
+
+            warnings.warn(f"Sequential: {self.history_.message}", ConvergenceWarning, stacklevel=2)
         return self
 
     def _held_out(self, rows, targets, data, split, classes):
@@ -346,7 +368,17 @@ class Sequential:
         return net
 
     def freeze(self, layers):
-        """Freeze the first so many layers, and free the others."""
+        """Freeze the first so many layers, and free the others.
+
+        Parameters
+        ----------
+        layers : int
+            From 0 to the number of layers. ``layer.trainable = False`` freezes any other choice.
+        """
+        size = len(self.layers)
+        if isinstance(layers, bool) or not isinstance(layers, Integral) or not 0 <= layers <= size:
+            raise ValueError(f"layers = {layers!r} must be an int from 0 to {size}, how many of the first layers to freeze: the "
+                             f"network has {size}. For others set layer.trainable = False")
         for number, layer in enumerate(self.layers):
             layer.trainable = number >= layers
         return self
@@ -371,7 +403,7 @@ class Sequential:
         write(self, path)
 
     def load_weights(self, path):
-        """Take the weights of a file of the same architecture.
+        """Take the weights of a file of the same architecture, and its labels where it has some.
 
         Raises
         ------

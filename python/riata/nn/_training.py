@@ -8,6 +8,7 @@ import numpy as np
 
 from riata.optim.optimizers import check_optimizer
 from riata.optim.schedules import check_schedule
+from riata.plot_style import GREY, PALETTE, axes_of, styled, verbatim
 from riata.progress import reporting
 from riata.validation import check_number
 from riata_engine.formulas.steps import cosine_share, exponential_share, inverse_scaling, one_cycle_share, step_share
@@ -45,12 +46,15 @@ def loss_by(function, model, name):
 
 
 def schedule_of(schedule, rate, epochs, per_epoch):
-    """The step size as a function of the step number 0, 1, …, or None where it stays; a callable is taken as it is.
+    """The step size as a function of the step number 0, 1, …, or None where it stays.
 
-    ``schedule`` is a name or one of `riata.optim`; ``per_epoch`` are the steps of an epoch.
+    ``schedule`` is a name or one of `riata.optim`; ``per_epoch`` are the steps of an epoch. A step of a callable that is no
+    finite number above 0 is refused when it is met.
     """
-    if schedule is None or (callable(schedule) and not isinstance(schedule, type)):
-        return schedule
+    if schedule is None:
+        return None
+    if callable(schedule) and not isinstance(schedule, type):
+        return lambda t: check_number(schedule(t), f"schedule({t})", 0, low_open=True, high_open=True)
     schedule, steps = check_schedule(schedule), epochs * per_epoch
     shares = {"inverse_scaling": lambda t, power: inverse_scaling(1.0, power, t + 1),
               "cosine": lambda t, floor: cosine_share(t, steps, floor),
@@ -64,6 +68,22 @@ def schedule_of(schedule, rate, epochs, per_epoch):
                          f"{', '.join(map(repr, shares))}, or a function of the step number")
     share, shape = shares[schedule.name], astuple(schedule)
     return lambda t: rate * share(t, *shape)
+
+
+def _restore_better(net, rows, first, state):
+    """Restore the weights of the best epoch, or the first ones where their loss is not above; whether those of an epoch.
+
+    The loss of an epoch is met on the way, and says little of the weights at its end where it diverges.
+    """
+    net.restore(first)
+    if state is first:
+        return False
+    at_first = net.value(rows)
+    net.restore(state)
+    better = net.value(rows) < at_first
+    if not better:
+        net.restore(first)
+    return better
 
 
 @dataclass
@@ -93,6 +113,49 @@ class History:
     best_epoch: int | None = None
     stopped: str = ""
     message: str = ""
+
+    @styled
+    def plot(self, ax=None, *, title=None):
+        """Draw the losses over the epochs, and the epoch whose weights were kept.
+
+        The validation loss is drawn where every epoch has one.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; default a new figure of 6.4 × 3.6 inches.
+        title : str, optional
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        ValueError
+            If no epoch was run.
+        ImportError
+            Where matplotlib is not installed.
+        """
+        if not self.loss:
+            raise ValueError("this history has no epochs yet: call fit first")
+        ax = axes_of(ax, 6.4, 3.6)
+        epochs = np.arange(len(self.loss))
+        drawn = [(self.loss, PALETTE[0], "rows learnt from")]
+        if len(self.validation_loss) == len(self.loss):
+            drawn.append((self.validation_loss, PALETTE[1], "rows held out"))
+        for values, colour, name in drawn:
+            ax.plot(epochs, values, "o-" if len(epochs) < 50 else "-", color=colour, ms=3, lw=1.4, label=name)
+        if self.best_epoch is not None:
+            ax.axvline(self.best_epoch, color=GREY, lw=1.2, ls="--", label=f"best: epoch {self.best_epoch}")
+        smallest, largest = min(min(values) for values, *_ in drawn), max(max(values) for values, *_ in drawn)
+        if 0 < smallest < largest / 30:
+            ax.set_yscale("log")
+        ax.set_xlabel("epoch")
+        ax.set_ylabel("loss")
+        ax.legend(loc="best")
+        ax.set_title(f"Training: {self.message}"[:90] if title is None else verbatim(title), pad=8)
+        return ax
 
 
 @dataclass
@@ -137,7 +200,8 @@ def train(net, stepper, rows, *, batch_size, epochs, seed, history, shuffle=True
         End with the weights of the best epoch.
     """
     watch, n = Watch() if watch is None else watch, rows.X.shape[0]
-    best, state, done = np.inf, net.state(), len(history.loss)
+    best, first, done = np.inf, net.state(), len(history.loss)
+    state = first
     history.stopped, history.message = "epochs", f"all {epochs} epochs were run"
     try:
         with reporting(progress, epochs, "epochs") as report, single_threaded_blas():
@@ -146,10 +210,13 @@ def train(net, stepper, rows, *, batch_size, epochs, seed, history, shuffle=True
                 loss = epoch(stepper, rows, batch_size, permutation(n, seed, number) if shuffle else None, schedule,
                              per_row) + shift
                 if not (np.isfinite(loss) and net.is_finite()):
-                    net.restore(state)
+                    kept = _restore_better(net, rows, first, state)
+                    if not kept:
+                        history.best_epoch = done - 1 if done else None
                     history.stopped = "diverged"
-                    history.message = (f"the loss was no longer finite in epoch {number}: the weights are those of the best "
-                                       f"epoch before; take a learning_rate below {stepper.rate:g}, or scale the columns of X")
+                    history.message = (f"the loss was no longer finite in epoch {number}: the weights are those "
+                                       f"{f'of epoch {history.best_epoch}' if kept else 'that the training began with'}; take a "
+                                       f"learning_rate below {stepper.rate:g}, or scale the columns of X")
                     break
                 history.loss.append(loss)
                 history.learning_rate.append(stepper.rate)

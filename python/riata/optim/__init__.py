@@ -5,7 +5,7 @@
 
 from riata.optim.descend import descend
 from riata.optim.diagnosis import Diagnosis, diagnose
-from riata.optim.optimizers import SAG, SAGA, SGD, SVRG, Adagrad, Adam, AdamW, Momentum, Nesterov, RMSProp
+from riata.optim.optimizers import SAG, SAGA, SGD, SVRG, Adagrad, Adam, AdamW, CentralVR, Momentum, Nesterov, RMSProp
 from riata.optim.range_test import RangeTest, lr_range_test
 from riata.optim.result import DescentResult, History
 from riata.optim.schedules import Armijo, Cosine, Exponential, Fixed, InverseScaling, OneCycle, StepDecay
@@ -19,6 +19,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Armijo",
+    "CentralVR",
     "Cosine",
     "DescentResult",
     "Diagnosis",

@@ -22,7 +22,7 @@ from riata.validation import (
     check_weights,
 )
 from riata_engine.batch import LOSS, STATUS, Interrupted
-from riata_engine.descent import ENDED, KINKED, LOSSES, Descent
+from riata_engine.descent import ENDED, KINKED, LOSSES, Descent, squares
 from riata_engine.descent import descend as run
 from riata_engine.random import permutation
 
@@ -36,7 +36,7 @@ TUBES = ("epsilon_insensitive", "squared_epsilon_insensitive")
 HELD = 1 << 62 | 22
 ADAPTIVE = ("adagrad", "rmsprop", "adam", "adamw")
 #: optimisers whose memory of a row's slope outlives an epoch
-KEEPING = ("sag", "saga")
+KEEPING = ("sag", "saga", "centralvr")
 
 
 @native
@@ -67,17 +67,17 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
     l1_ratio : float in [0, 1], default=0.0
     groups : optional
         Labels of the features' groups (p,), as in `riata.fit_group_path`. For "sgd", "momentum", "nesterov", "sag", "saga",
-        "svrg".
+        "svrg", "centralvr".
     optimizer : str or one of riata.optim's classes, default="auto"
-        "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "sag", "saga", "svrg". "auto": "svrg", which
-        converges at a constant step size, where steps and schedule are left as they are, mini-batches are not all rows, the loss
-        has no kink, and X is dense, without dropout, averaging or clipping; else "sgd". "svrg", "sag" and "saga" keep a number
-        for each row and problem.
+        "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "sag", "saga", "svrg", "centralvr". "auto":
+        "centralvr", which converges at a constant step size, where steps and schedule are left as they are, mini-batches are not
+        all rows, the loss has no kink, and X is dense, without dropout, averaging or clipping; else "sgd". The last four keep a
+        number for each row and problem.
     step : float, array_like of shape (B,) or "auto", default="auto"
         Step size (learning rate). "auto" takes it from the expected smoothness of a mini-batch (Gower et al. 2019): 1/L for all
-        rows at once, 1/(2 L) for mini-batches (times 1 − beta1 with a momentum), 1/(3 L) for "sag", "saga" and "svrg"; the
-        adaptive ones have 0.01 ("adagrad") or 0.001. Where it diverges (the losses with a log link have no L) the run begins
-        again with a quarter.
+        rows at once, 1/(2 L) for mini-batches (times 1 − beta1 with a momentum), 1/(3 L) for "sag", "saga", "svrg" and
+        "centralvr" (where its steps are divided by curvature, at most 50·batch_size/n); the adaptive ones have 0.01 ("adagrad")
+        or 0.001. Where it diverges (the losses with a log link have no L) the run begins again with a quarter.
     schedule : str or one of riata.optim's classes, default="fixed"
         "fixed", "inverse_scaling", "cosine", "one_cycle", "step", "exponential"; "armijo" for "sgd" with all rows in a batch.
     batch_size : int, None or "auto", default="auto"
@@ -154,7 +154,7 @@ def descend(X, y, *, loss="squared", alpha=0.0, l1_ratio=0.0, groups=None, optim
 
 def prepared(given):
     """(Descent, loss, classes, whether it is one problem) of the arguments of `descend`."""
-    X = _design(given["X"])
+    X, squared = _design(given["X"])
     n, p = X.shape
     loss = given["loss"]
     plain = isinstance(loss, str) and loss in LOSSES and loss not in LOSS
@@ -178,7 +178,7 @@ def prepared(given):
         plain_steps = (given["clip"] is None and given["dropout"] == 0 and given["average"] is False and
                        schedule.name == "fixed" and isinstance(step, str))
         reduced = plain_steps and batch < learnt and isinstance(X, np.ndarray) and measure not in KINKED
-        optimizer = "svrg" if reduced else "sgd"
+        optimizer = "centralvr" if reduced else "sgd"
     optimizer = check_optimizer(optimizer)
     if schedule.name == "armijo" and (optimizer.name != "sgd" or batch < learnt or given["clip"] is not None):
         raise ValueError(f"schedule = 'armijo' looks at all rows before a step: it goes with optimizer='sgd' and "
@@ -188,7 +188,7 @@ def prepared(given):
                          "Use 'svrg', 'sgd' or another that keeps none")
     if given["groups"] is not None and optimizer.name in ADAPTIVE:
         raise ValueError(f"groups with optimizer = {optimizer.name!r}: a group has no common step size there. Use 'sgd', "
-                         "'momentum', 'nesterov', 'sag', 'saga' or 'svrg'")
+                         "'momentum', 'nesterov', 'sag', 'saga', 'svrg' or 'centralvr'")
     weights = check_weights(given["weights"], n)
     if weights is not None and not np.delete(weights, held).any():
         raise ValueError("weights are 0 on all rows but those of validation: none is left to learn from")
@@ -220,7 +220,7 @@ def prepared(given):
         measure=(lambda coef, intercept: asked(coef[0], float(intercept[0]))) if asked and single and B == 1 else asked,
         n_threads=None if given["n_threads"] is None else check_count(given["n_threads"], "n_threads", MOST_THREADS),
         time_budget=None if budget is None else check_number(budget, "time_budget", 0.0, low_open=True),
-        **optimizer.settings, **schedule.settings)
+        squares=squared, **optimizer.settings, **schedule.settings)
     return problem, measure, classes, single and B == 1
 
 
@@ -248,13 +248,22 @@ def result_of(answers, problem, measure, classes, single, warn=False):
 
 
 def _design(X):
+    """Finite X, and the squared norms of its rows and columns where these told so."""
     if hasattr(X, "tocsr"):
         matrix = X.tocsr()
         if matrix.dtype not in (np.float32, np.float64):
             matrix = matrix.astype(np.float64)
         if min(matrix.shape) and np.isfinite(matrix.data).all():
-            return matrix
-    return check_design(X)[0]
+            return matrix, None
+    found = []
+
+    def finite(matrix):
+        if not isinstance(matrix, np.ndarray) or not matrix.flags.c_contiguous:
+            return False
+        found.append(squares(matrix))
+        return np.isfinite(found[0][0]).all()
+
+    return check_design(X, finite=finite)[0], found[0] if found else None
 
 
 def _target(y, n, measure):
