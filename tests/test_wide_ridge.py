@@ -163,3 +163,20 @@ def test_nearly_separable_classes(case):
         path = riata.fit_multinomial_path(X, y, l1_ratio=0, alphas=alphas, alpha_min_ratio=ratio)
         assert (path.status == "converged").all()
         assert softmax_gap(X, y, path.coef[-1], path.intercept[-1], path.alphas[-1])[0] <= 1e-6
+
+
+@pytest.mark.parametrize("rare", [1e-2, 1e-5, 1e-7, 1e-9])
+@pytest.mark.parametrize("alpha", [0.5, 1e-3, 1e-6])
+def test_classes_of_next_to_no_weight_converge(rare, alpha):
+    """All classes moved alike change nothing: rounding along that direction is not divided by a curvature of rounding."""
+    rng = np.random.default_rng(0)
+    X, y = 20 * rng.normal(size=(50, 2)), rng.integers(0, 3, 50)
+    weights = np.where(y == 0, 1.0, rare)
+    path = riata.fit_multinomial_path(X, y, weights=weights, l1_ratio=0.0, alphas=[alpha], tol=1e-8)
+    assert path.status[0] == "converged"
+    assert path.gap[0] <= 1e-8
+    share = weights @ np.eye(3)[y] / weights.sum()
+    eta = X @ np.asarray(path.coef[0]).reshape(3, 2).T + np.ravel(path.intercept)
+    fitted = np.exp(eta - eta.max(axis=1, keepdims=True))
+    fitted /= fitted.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(weights @ fitted / weights.sum(), share, rtol=1e-3)          # intercepts are not penalised

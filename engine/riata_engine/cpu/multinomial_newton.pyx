@@ -43,6 +43,8 @@ cdef struct Space:
     float* mean                   # (ld,)
     Py_ssize_t* likeliest         # (n,) classes
     float* base                   # (ld,) change of the likeliest class
+    double* total                 # (n_work + 1,) of the intercept and each slot, sums over the classes
+    Py_ssize_t* classes           # and how many of them there are
     float* panel
     float* small
 
@@ -65,6 +67,8 @@ cdef void close_space(Space* P, Py_ssize_t K) noexcept nogil:
     free(P.mean)
     free(P.likeliest)
     free(P.base)
+    free(P.total)
+    free(P.classes)
     free(P.panel)
     free(P.small)
 
@@ -105,10 +109,13 @@ cdef int open_space(State* S, double l1, bint free_only, Space* P) noexcept nogi
     P.mean = <float*>calloc(S.ld, sizeof(float))
     P.likeliest = <Py_ssize_t*>calloc(S.n + 1, sizeof(Py_ssize_t))
     P.base = <float*>calloc(S.ld, sizeof(float))
+    P.total = <double*>calloc(S.n_work + 1, sizeof(double))
+    P.classes = <Py_ssize_t*>calloc(S.n_work + 1, sizeof(Py_ssize_t))
     P.panel = <float*>malloc(PANEL * (min(widest, <Py_ssize_t>MOST_FACTORED) + 1) * sizeof(float))
     P.small = <float*>malloc((widest + 1) * sizeof(float))
     if (P.factor == NULL or P.diagonal == NULL or P.x == NULL or P.r == NULL or P.z == NULL or P.d == NULL or P.Hd == NULL
-            or P.change == NULL or P.mean == NULL or P.likeliest == NULL or P.base == NULL or P.panel == NULL or P.small == NULL):
+            or P.change == NULL or P.mean == NULL or P.likeliest == NULL or P.base == NULL or P.panel == NULL or P.small == NULL
+            or P.total == NULL or P.classes == NULL):
         return 1
     for k in range(1, S.K):
         for i in range(S.n):
@@ -283,7 +290,30 @@ cdef double product(const double* a, const double* b, Py_ssize_t N) noexcept nog
     return total
 
 
-cdef int conjugate_gradients(State* S, Space* P, double l2, double rel, int most, Signal* signal, void* control,
+cdef void drop_shifts(State* S, Space* P, double l1, double l2, double* r) noexcept nogil:
+    """Take from r what intercepts, or coefficients without a penalty, have in common over all classes.
+
+    Moving all classes alike changes no probability: in exact arithmetic r has no such part, and the Hessian no curvature to divide
+    its rounding by.
+    """
+    cdef Py_ssize_t c, a, j
+    memset(P.total, 0, (S.n_work + 1) * sizeof(double))
+    memset(P.classes, 0, (S.n_work + 1) * sizeof(Py_ssize_t))
+    for c in range(P.N):
+        P.total[P.slot[c] + 1] += r[c]
+        P.classes[P.slot[c] + 1] += 1
+    for c in range(P.N):
+        a = P.slot[c] + 1
+        if P.classes[a] < S.K:
+            continue
+        if a:
+            j = S.work[a - 1]
+            if l1 * S.f1[j] > 0 or l2 * S.f2[j] > 0:
+                continue
+        r[c] -= P.total[a] / S.K
+
+
+cdef int conjugate_gradients(State* S, Space* P, double l1, double l2, double rel, int most, Signal* signal, void* control,
                              bint owner) noexcept nogil:
     """x with H x = r (overwritten) to ``rel`` in the norm of the preconditioner; the products that it took."""
     cdef double rho, first, a, before
@@ -303,6 +333,7 @@ cdef int conjugate_gradients(State* S, Space* P, double l2, double rel, int most
         for i in range(P.N):
             P.x[i] += a * P.d[i]
             P.r[i] -= a * P.Hd[i]
+        drop_shifts(S, P, l1, l2, P.r)
         precondition(S, P)
         before = rho
         rho = product(P.r, P.z, P.N)
@@ -344,12 +375,13 @@ cdef int newton(State* S, double l1, double l2, bint dry, double rel, int most, 
                 b = S.trial[j * S.K + k]
                 pair_dot(S, P.slot[c], S.sigma, &P.r[c])
                 P.r[c] += S.G[k * S.p + j] - l2 * S.f2[j] * b - (l1 * S.f1[j] if b > 0 else -l1 * S.f1[j] if b < 0 else 0.0)
+    drop_shifts(S, &P, l1, l2, P.r)
     rhs = <double*>malloc(P.N * sizeof(double))        # conjugate gradients overwrite r
     if rhs == NULL:
         close_space(&P, S.K)
         return -1
     memcpy(rhs, P.r, P.N * sizeof(double))
-    taken = conjugate_gradients(S, &P, l2, rel, most, signal, control, owner)
+    taken = conjugate_gradients(S, &P, l1, l2, rel, most, signal, control, owner)
     if dry:
         decrease[0] = product(rhs, P.x, P.N)
     else:
